@@ -1,0 +1,3 @@
+"""Find, explain and repair wrong labels in text data sets."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,70 @@
+"""Class names and class ids: the one place that fixes the order of the classes.
+
+Class names are strings everywhere outside of arrays; inside arrays a label is an integer in
+0..K-1, and -1 stands for a row without a label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from noisefix.errors import DataError
+
+UNLABELLED = -1
+
+
+def class_names(labels: Iterable[str | None]) -> tuple[str, ...]:
+    """Return the distinct labels in their canonical order.
+
+    Integers sort by value ("2" before "10"), anything else by code point, so that the order never
+    depends on the order of the rows or on the locale.
+
+    Args:
+        labels: one label a row; None for a row without a label.
+    """
+    distinct = {label for label in labels if label is not None}
+    if all(_is_canonical_integer(label) for label in distinct):
+        return tuple(sorted(distinct, key=int))
+    return tuple(sorted(distinct))
+
+
+def encode_labels(labels: Sequence[str | None], names: Sequence[str]) -> np.ndarray:
+    """Turn label strings into class ids.
+
+    Args:
+        labels: (N,) labels; None for a row without a label.
+        names: the K class names in canonical order.
+
+    Returns:
+        (N,) int64 in 0..K-1, or ``UNLABELLED``.
+
+    Raises:
+        DataError: a label is not among the names.
+    """
+    index = {name: k for k, name in enumerate(names)}
+    ids = np.empty(len(labels), dtype=np.int64)
+    for row, label in enumerate(labels):
+        if label is None:
+            ids[row] = UNLABELLED
+        elif label in index:
+            ids[row] = index[label]
+        else:
+            raise DataError(
+                f"row {row + 1}: label {label!r} is not one of the {len(names)} known classes",
+                f"known classes: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}",
+            )
+    return ids
+
+
+def decode_labels(ids: np.ndarray, names: Sequence[str]) -> list[str | None]:
+    """Turn class ids back into label strings; ``UNLABELLED`` becomes None."""
+    return [None if k == UNLABELLED else names[k] for k in ids.tolist()]
+
+
+def _is_canonical_integer(label: str) -> bool:
+    digits = label[1:] if label.startswith("-") else label
+    if len(digits) > 18 or not (digits.isascii() and digits.isdigit()):
+        return False
+    return str(int(label)) == label

@@ -1,0 +1,276 @@
+"""What every Parquet table holds: one ``TableSchema`` per table, and nothing else.
+
+The columns named here are the contract: a table may carry more, never fewer. ``docs/tables.md`` is
+generated from this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DIMENSION = "D"
+CLASSES = "K"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its type, and what it means.
+
+    ``type`` is written as pyarrow prints it; ``fixed_size_list<float>[D]`` and ``[K]`` stand for
+    lists whose length is the embedding size or the number of classes.
+    """
+
+    name: str
+    type: str
+    meaning: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """A named, versioned set of columns; ``key`` columns together identify a row."""
+
+    name: str
+    version: int
+    purpose: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = field(default=("id",))
+
+    def arrow(self, lengths: dict[str, int] | None = None) -> pa.Schema:
+        """Return the pyarrow schema.
+
+        Args:
+            lengths: the length of each symbolic list size, e.g. ``{"D": 384}``.
+        """
+        import pyarrow as pa
+
+        return pa.schema(
+            [
+                pa.field(c.name, _arrow_type(c.type, lengths or {}), nullable=c.nullable)
+                for c in self.columns
+            ]
+        )
+
+
+def _arrow_type(text: str, lengths: dict[str, int]) -> pa.DataType:
+    import pyarrow as pa
+
+    simple: dict[str, Callable[[], pa.DataType]] = {
+        "string": pa.string,
+        "large_string": pa.large_string,
+        "int64": pa.int64,
+        "float": pa.float32,
+        "double": pa.float64,
+        "bool": pa.bool_,
+    }
+    if text in simple:
+        return simple[text]()
+    outer, _, rest = text.partition("<")
+    inner, _, size = rest.partition(">")
+    if outer == "list":
+        return pa.list_(simple[inner]())
+    return pa.list_(simple[inner](), lengths[size.strip("[]")])
+
+
+_ID = Column("id", "string", "the input's id column as text, else the row number; the join key")
+_ROW = Column("row_number", "int64", "position in the input, 1 = first data row")
+_TEXT = Column("text", "large_string", "the text, as read", nullable=True)
+_GIVEN = Column(
+    "given_label", "string", "label in the input, maybe wrong; null = unlabelled", nullable=True
+)
+
+EMBEDDINGS = TableSchema(
+    "embeddings",
+    1,
+    "One sentence embedding a row.",
+    (
+        _ID,
+        _ROW,
+        _TEXT,
+        _GIVEN,
+        Column("embedding", "fixed_size_list<float>[D]", "unit-length sentence embedding"),
+    ),
+)
+
+ISSUES = TableSchema(
+    "issues",
+    1,
+    "A score, a verdict and the reasons for every row.",
+    (
+        _ID,
+        _ROW,
+        _TEXT,
+        _GIVEN,
+        Column("predicted_label", "string", "argmax of pred_probs: from the text alone"),
+        Column(
+            "suggested_label",
+            "string",
+            "most probable true label given the text and the given label",
+        ),
+        Column("self_confidence", "double", "pred_probs at the given label, in [0, 1]", True),
+        Column(
+            "normalized_margin",
+            "double",
+            "(self_confidence - best other + 1) / 2, in [0, 1]; low = suspicious",
+            True,
+        ),
+        Column(
+            "p_error", "double", "estimated probability that the given label is wrong, in [0, 1]", True
+        ),
+        Column("is_issue", "bool", "True: flagged as probably wrong"),
+        Column("rank", "int64", "1 = most suspicious; null for unlabelled rows", True),
+        Column("reasons", "list<string>", "why, in words a person can check"),
+        Column("pred_probs", "fixed_size_list<float>[K]", "out-of-sample probabilities, class order"),
+        Column(
+            "true_label_probs",
+            "fixed_size_list<float>[K]",
+            "estimated P(true label | text, given label, everything else known), class order",
+        ),
+        Column("duplicate_group", "int64", "rows with (nearly) the same text share a number", True),
+        Column("is_trusted", "bool", "True: a person vouched for this row's label"),
+    ),
+)
+
+JOINT = TableSchema(
+    "joint",
+    1,
+    "How given and true labels go together: one row for each pair of classes.",
+    (
+        Column("given_label", "string", "class given"),
+        Column("true_label", "string", "class that is estimated to be true"),
+        Column("count", "int64", "confident joint: rows counted for the pair"),
+        Column("joint", "double", "estimated P(given, true); all rows sum to 1"),
+        Column("noise_rate", "double", "P(given | true): sums to 1 over given_label"),
+        Column("inverse", "double", "P(true | given): sums to 1 over true_label"),
+    ),
+    key=("given_label", "true_label"),
+)
+
+CLASSES_TABLE = TableSchema(
+    "classes",
+    1,
+    "One row a class: its size and its estimated noise.",
+    (
+        Column("label", "string", "class name"),
+        Column("rows", "int64", "rows given this label"),
+        Column("given_share", "double", "share of the labelled rows given this label"),
+        Column("true_share", "double", "estimated share of rows whose true label this is"),
+        Column("issues", "int64", "flagged rows among those given this label"),
+        Column("noise_rate", "double", "estimated P(wrong | given this label)"),
+        Column("noise_rate_low", "double", "lower end of the 90 % interval"),
+        Column("noise_rate_high", "double", "upper end of the 90 % interval"),
+    ),
+    key=("label",),
+)
+
+PAIRS = TableSchema(
+    "pairs",
+    1,
+    "The class pairs most often confused, worst first, with example rows.",
+    (
+        Column("given_label", "string", "class given"),
+        Column("suggested_label", "string", "class that seems right instead"),
+        Column("expected_rows", "double", "expected number of rows with this confusion"),
+        Column("issues", "int64", "flagged rows with this confusion"),
+        Column("example_id", "string", "a row given the first class that looks like the second", True),
+        Column("example_text", "large_string", "its text", True),
+        Column("nearest_id", "string", "the most similar row given the second class", True),
+        Column("nearest_text", "large_string", "its text", True),
+        Column("similarity", "double", "cosine similarity of the two, in [-1, 1]", True),
+    ),
+    key=("given_label", "suggested_label"),
+)
+
+DUPLICATES = TableSchema(
+    "duplicates",
+    1,
+    "Rows with (nearly) the same text but different labels.",
+    (
+        _ID,
+        _ROW,
+        _TEXT,
+        _GIVEN,
+        Column("duplicate_group", "int64", "rows of one group have (nearly) the same text"),
+        Column("group_labels", "list<string>", "the labels given within the group, most frequent first"),
+    ),
+)
+
+CANDIDATES = TableSchema(
+    "candidates",
+    1,
+    "The labels that a row's clean neighbours make plausible.",
+    (
+        _ID,
+        _GIVEN,
+        Column("candidate_labels", "list<string>", "plausible labels, heaviest first"),
+        Column("candidate_weights", "list<double>", "their weights; sum to 1"),
+        Column("is_certain", "bool", "True: one label only, by its neighbours"),
+        Column("neighbor_ids", "list<string>", "ids of the nearest rows in the clean pool"),
+        Column("neighbor_similarities", "list<float>", "their cosine similarities, in [-1, 1]"),
+    ),
+)
+
+RELABELS = TableSchema(
+    "relabels",
+    1,
+    "What an annotator said of a row, and what follows from it.",
+    (
+        _ID,
+        _GIVEN,
+        Column("answer", "string", "a label, or none / ambiguous / refused / invalid", True),
+        Column("confidence", "double", "the annotator's own confidence, in [0, 1]", True),
+        Column("final_label", "string", "label of the highest posterior given everything", True),
+        Column("action", "string", "keep, relabel, review or drop"),
+        Column("reasons", "list<string>", "why, in words a person can check"),
+        Column("annotator", "string", "kind of annotator", True),
+        Column("model", "string", "model, path or column asked", True),
+        Column("prompt_sha256", "string", "digest of what was asked", True),
+        Column("input_tokens", "int64", "tokens sent", True),
+        Column("output_tokens", "int64", "tokens received", True),
+        Column("cost_usd", "double", "price of this answer in US dollars", True),
+        Column("latency_s", "double", "seconds until the answer", True),
+        Column("attempts", "int64", "requests made for this answer", True),
+        Column("error", "string", "why there is no answer", True),
+        Column("raw_answer", "large_string", "the answer as received", True),
+        Column("p_error", "double", "P(given label wrong) with the answers weighed in", True),
+        Column("is_probe", "bool", "True: asked as part of the random probe"),
+    ),
+)
+
+LEDGER = TableSchema(
+    "ledger",
+    1,
+    "Every change made to a cell, append-only; `apply --revert` undoes from it.",
+    (
+        Column("id", "string", "row id in the input"),
+        Column("row_number", "int64", "position in the input, 1 = first data row"),
+        Column("column", "string", "column changed; empty when the row was dropped"),
+        Column("old", "string", "value before", True),
+        Column("new", "string", "value after; null when the row was dropped", True),
+        Column("action", "string", "relabel, fill, drop, flag, weight or revert"),
+        Column("reasons", "list<string>", "why"),
+        Column("p_error", "double", "at the time of the decision", True),
+        Column("annotator", "string", "who decided", True),
+        Column("cost_usd", "double", "price of the decision in US dollars", True),
+        Column("decided_at", "string", "UTC time, ISO 8601"),
+        Column("output", "string", "file the change was written to"),
+    ),
+    key=("id", "column", "decided_at", "output"),
+)
+
+ALL_SCHEMAS = (
+    EMBEDDINGS,
+    ISSUES,
+    JOINT,
+    CLASSES_TABLE,
+    PAIRS,
+    DUPLICATES,
+    CANDIDATES,
+    RELABELS,
+    LEDGER,
+)
