@@ -11,7 +11,8 @@ Three things may stand in the file, all but the label names optional::
     description = "where a parcel is, and late or damaged parcels"
     examples = ["My order has not arrived yet."]
 
-A name with a dot, a blank or a letter beyond a-z in it is written in quotes: ``[labels."card.lost"]``.
+A name with a dot, a blank or a letter beyond a-z in it goes in quotes:
+``[labels."card.lost"]``.
 """
 
 from __future__ import annotations
