@@ -1,0 +1,165 @@
+"""What is asked, what comes back, and the one method that makes something an annotator.
+
+An annotator is any object with ``annotate``: it takes questions as they come and yields answers as
+they arrive. It may also have an ``identity`` (an ``Identity``), so that its answers can be stored
+and found again; without one its class name stands in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+NONE = "none"
+AMBIGUOUS = "ambiguous"
+REFUSED = "refused"
+INVALID = "invalid"
+NOT_LABELS = (NONE, AMBIGUOUS, REFUSED, INVALID)
+
+ANSWER_FIELD = "answer"
+"""Name of the one field of a JSON answer: ``{"answer": "a label"}``."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a chat prompt."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question about one row, fully rendered.
+
+    Attributes:
+        id: the row's id. Not part of what is asked: two rows may ask the same.
+        label_pool: the labels to choose from, in the order shown; distinct, at least one.
+        prompt: the messages, ready to send.
+        vote: 0 for the first time a row is asked, 1, 2, ... for further votes on the same row
+            (each with its own order of the pool and therefore its own prompt).
+    """
+
+    id: str
+    label_pool: tuple[str, ...]
+    prompt: tuple[Message, ...]
+    vote: int = 0
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Everything that may be answered: the pool, then the two ways to choose no label."""
+        return (*self.label_pool, *escape_words(self.label_pool))
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON schema of an answer: an object with one field, an enum of what is allowed."""
+        return {
+            "type": "object",
+            "properties": {ANSWER_FIELD: {"type": "string", "enum": list(self.allowed)}},
+            "required": [ANSWER_FIELD],
+            "additionalProperties": False,
+        }
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an annotator said to one question.
+
+    Attributes:
+        id: the row's id, as in the question.
+        answer: a label of the pool; or ``none`` (no label of the pool fits), ``ambiguous``
+            (several do), ``refused``, ``invalid`` (outside of what was allowed, twice); None when
+            there is no answer, and then ``error`` says why.
+        is_label: True when ``answer`` is a label. Ask this, never ``answer in NOT_LABELS``: a data
+            set may have a class called "none" or "invalid".
+        confidence: the annotator's own probability of its answer, in [0, 1]; None when unknown.
+        probabilities: label -> probability over what was offered, where the annotator gives it.
+        annotator: kind of annotator ("openai", "local", "column", "human").
+        model: model name, path or column.
+        prompt_sha256: hex digest of what was asked (the store key).
+        input_tokens: tokens sent, all attempts that were billed.
+        output_tokens: tokens received, all attempts that were billed.
+        cost_usd: price in US dollars; None when no prices are known.
+        latency_s: seconds from sending the request that was answered to its answer.
+        attempts: requests made for this answer.
+        error: why there is no answer; None when there is one.
+        raw_answer: the answer as received (very long ones are cut).
+        vote: which vote of the row this is, as in the question.
+        reused: True when nothing was asked for it now: it was stored, or an identical question was
+            asked in the same run.
+    """
+
+    id: str
+    answer: str | None
+    is_label: bool = False
+    confidence: float | None = None
+    probabilities: dict[str, float] | None = field(default=None, hash=False)
+    annotator: str = ""
+    model: str = ""
+    prompt_sha256: str = ""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    latency_s: float | None = None
+    attempts: int = 1
+    error: str | None = None
+    raw_answer: str | None = None
+    vote: int = 0
+    reused: bool = False
+
+    @property
+    def label(self) -> str | None:
+        """The label answered, or None when the answer is not a label."""
+        return self.answer if self.is_label else None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who answers, as far as it can change the answer: a part of the store key.
+
+    Attributes:
+        annotator: kind of annotator ("openai", "local", "column", "human").
+        model: model name, path or column.
+        sampling: sampling parameters and the like; JSON values only.
+    """
+
+    annotator: str
+    model: str = ""
+    sampling: dict[str, Any] = field(default_factory=dict, hash=False)
+
+
+@runtime_checkable
+class Annotator(Protocol):
+    """Anything that answers questions."""
+
+    def annotate(self, questions: Iterable[Question]) -> Iterator[Answer]:
+        """Yield one answer for each question, in any order, as they arrive.
+
+        Implementations are generators: questions are taken only as fast as they can be asked, and
+        closing the generator stops the work.
+        """
+        ...
+
+
+def identity_of(annotator: Annotator) -> Identity:
+    """Return the annotator's ``identity`` attribute, or one made of its class name."""
+    identity = getattr(annotator, "identity", None)
+    return identity if isinstance(identity, Identity) else Identity(type(annotator).__name__)
+
+
+def escape_words(label_pool: Iterable[str]) -> tuple[str, str]:
+    """Return the words for "no label of the pool fits" and "several fit equally well".
+
+    They are ``none`` and ``ambiguous`` unless a label of the pool reads the same; then a longer
+    wording is taken, so that what is said is always clear. Prompts must show these words, and
+    parsing must turn them back into ``NONE`` and ``AMBIGUOUS``.
+    """
+    taken = {label.strip().casefold() for label in label_pool}
+
+    def first_free(word: str, longer: str) -> str:
+        while word in taken:
+            word, longer = longer, f"({longer})"
+        return word
+
+    return first_free(NONE, "none of these"), first_free(AMBIGUOUS, "several of these")
