@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
 NONE = "none"
@@ -49,7 +50,7 @@ class Question:
     @property
     def allowed(self) -> tuple[str, ...]:
         """Everything that may be answered: the pool, then the two ways to choose no label."""
-        return (*self.label_pool, *escape_words(self.label_pool))
+        return self.label_pool + escape_words(self.label_pool)
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -121,12 +122,16 @@ class Identity:
     Attributes:
         annotator: kind of annotator ("openai", "local", "column", "human").
         model: model name, path or column.
-        sampling: sampling parameters and the like; JSON values only.
+        sampling: sampling parameters and the like; JSON values only. Where ``model`` is a path,
+            a digest of what lies there belongs in here.
+        reusable: False when an answer must not be stored: it comes from the input file, say, and
+            the same question can have another answer tomorrow.
     """
 
     annotator: str
     model: str = ""
     sampling: dict[str, Any] = field(default_factory=dict, hash=False)
+    reusable: bool = True
 
 
 @runtime_checkable
@@ -155,6 +160,11 @@ def escape_words(label_pool: Iterable[str]) -> tuple[str, str]:
     wording is taken, so that what is said is always clear. Prompts must show these words, and
     parsing must turn them back into ``NONE`` and ``AMBIGUOUS``.
     """
+    return _escape_words(tuple(label_pool))
+
+
+@lru_cache(maxsize=1024)
+def _escape_words(label_pool: tuple[str, ...]) -> tuple[str, str]:
     taken = {label.strip().casefold() for label in label_pool}
 
     def first_free(word: str, longer: str) -> str:
