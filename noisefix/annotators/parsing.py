@@ -188,6 +188,8 @@ class _Reader:
 
     def _match(self, text: str) -> ParsedAnswer | None:
         name = self._matcher.match(text)
+        if name is None and text[:1] == text[-1:] == '"':
+            name = self._matcher.match(_json_string(text))
         return None if name is None else self._answers[name]
 
     def _marked_answer(self, rest: str) -> ParsedAnswer | None:
@@ -243,18 +245,16 @@ def _json_answers(text: str) -> list[str]:
         is_alone = isinstance(value, list) and position == len(text) and min(starts) == 0
         if isinstance(value, dict) or is_alone:
             found += _answers_of(value)
-    if not found and text[:1] == '"':
-        found = _json_string(text)
     unfinished = _UNFINISHED_OBJECT.findall(text) if not found else []
     return found or [double or single for double, single in unfinished]
 
 
-def _json_string(text: str) -> list[str]:
+def _json_string(text: str) -> str:
+    """Return what a JSON string stands for; the text itself when it is none."""
     try:
-        value = json.loads(text)
+        return str(json.loads(text))
     except ValueError:
-        return []
-    return [value] if isinstance(value, str) else []
+        return text
 
 
 def _keep_repeats(pairs: list[tuple[str, Any]]) -> dict[str, list[Any]]:

@@ -1,0 +1,129 @@
+"""Texts as data: how a stranger's text goes into a prompt without becoming a part of it.
+
+Three things are done to it. What is invisible goes, so that the model reads what a person would
+read. What a chat template would take for its own markup is broken by one blank. And the text is
+put between two tags whose name follows from a digest of everything that stands between such tags
+in the prompt, and stands in none of it: no text can close its own fence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+REPLACEMENT = "\ufffd"
+CUT_MARKER = "\n[... {count} characters left out ...]\n"
+
+# Line breaks become one; variation selectors that can carry hidden bytes go.
+_TRANSLATION: dict[int, str] = {
+    **dict.fromkeys(map(ord, "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"), "\n"),
+    **dict.fromkeys(range(0xE0100, 0xE01F0), ""),
+}
+# Joiners carry meaning (emoji, Persian, Indic scripts); every other invisible character goes.
+_JOINERS = "\u200c\u200d"
+_NAMES = (
+    "s|bos|eos|pad|unk|mask|cls|sep|human|assistant|user|system|bot|tool|think|thinking"
+    "|(?:start|end|begin)(?:[_▁ ]of[_▁ ][\\w▁]{1,20})|tool_\\w{1,20}|function_\\w{1,20}"
+)
+_BRACKETED = (
+    "INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|IMG|PREFIX"
+    "|SUFFIX|MIDDLE|BOS|EOS|PAD|UNK|CLS|SEP|MASK|gMASK|THINK"
+)
+# ChatML, Llama 3 and Phi (<|x|>), DeepSeek (<｜x｜>), Llama 2 and Mistral ([INST], <<SYS>>, <s>),
+# Gemma (<start_of_turn>), BERT ([SEP]).
+_CHAT_MARKUP = re.compile(
+    rf"<(?=[|｜])|<(?=</?SYS>)|<(?=/?(?:{_NAMES})>)|\[(?=/?(?:{_BRACKETED})\])",
+    re.IGNORECASE,
+)
+
+
+def clean_text(text: str) -> str:
+    r"""Return a text that shows a model what a person sees, and no chat markup.
+
+    Line breaks of every kind become ``\n``; control characters and half surrogates become U+FFFD;
+    invisible format characters (direction marks, zero-width blanks, tag characters) go; the first
+    character of chat markup such as ``<|im_start|>`` gets a blank behind it.
+    """
+    text = text.replace("\r\n", "\n").translate(_TRANSLATION)
+    if not text.isprintable():
+        text = "".join(map(_visible, text))
+    return break_chat_markup(text)
+
+
+def break_chat_markup(text: str) -> str:
+    """Put a blank into everything that a chat template could take for its own markup."""
+    return _CHAT_MARKUP.sub(lambda hit: f"{hit[0]} ", text)
+
+
+def cut_text(text: str, max_chars: int) -> str:
+    """Return a text of at most ``max_chars`` characters of its own, saying how many are left out.
+
+    Two thirds of what is kept come from the beginning, one third from the end. A text is cut when,
+    and only when, it is longer than ``max_chars``.
+    """
+    if len(text) <= max_chars:
+        return text
+    tail = max_chars // 3
+    head = max_chars - tail
+    marker = CUT_MARKER.format(count=len(text) - max_chars)
+    return text[:head] + marker + text[len(text) - tail :]
+
+
+@dataclass(frozen=True)
+class Fence:
+    """A pair of tags whose name stands in no text of the prompt."""
+
+    name: str
+
+    @property
+    def opening(self) -> str:
+        """The tag before a text."""
+        return f"<{self.name}>"
+
+    @property
+    def closing(self) -> str:
+        """The tag after a text."""
+        return f"</{self.name}>"
+
+    def around(self, text: str) -> str:
+        """Return the text between the tags, each tag on its own line."""
+        return f"{self.opening}\n{text}\n{self.closing}"
+
+
+def make_fence(texts: Iterable[str], *salt: str | int) -> Fence:
+    """Return a fence for these texts: the same for the same texts, and not to be guessed.
+
+    Whoever writes a text cannot know the name: it is a digest of the text itself and of its
+    neighbours in the prompt. Should a text hold the name all the same, the next digest is taken.
+
+    Args:
+        texts: everything in the prompt that the user of noisefix has not written.
+        salt: seed and the like.
+    """
+    parts = list(texts)
+    joined = unicodedata.normalize("NFKC", "\0".join(parts)).casefold()
+    attempt = 0
+    while (code := digest("fence", attempt, *salt, *parts)[:12]) in joined:
+        attempt += 1
+    return Fence(f"data-{code}")
+
+
+def digest(*parts: str | int) -> str:
+    """Return a hex digest of these parts, unlike that of any other division of the same text."""
+    state = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        raw = str(part).encode("utf-8", "surrogatepass")
+        state.update(len(raw).to_bytes(8, "big") + raw)
+    return state.hexdigest()
+
+
+def _visible(char: str) -> str:
+    if char.isprintable() or char in "\n\t":
+        return char
+    category = unicodedata.category(char)
+    if category in ("Cc", "Cs"):
+        return REPLACEMENT
+    return "" if category == "Cf" and char not in _JOINERS else char
