@@ -1,0 +1,1 @@
+"""The shell around noisefix: parse, call, show."""

@@ -1,0 +1,215 @@
+"""``apply``: write the input again, repaired, with every change on record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from noisefix.errors import DataError, UsageError
+from noisefix.schemas import ISSUES
+from noisefix.stages.apply import ApplyParams, Decision, decide, verdict_columns
+from noisefix.stages.ledger import Change, logged_write
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from noisefix.tables.run_folder import RunFolder
+    from noisefix.tables.source import Source
+
+DEFAULT_PREFIX = "noisefix_"
+
+
+@dataclass(frozen=True)
+class ApplyResult:
+    """What ``apply`` did, or would do.
+
+    Attributes:
+        run: the run folder.
+        output: file written; None after a dry run.
+        strategy: flag, drop or relabel.
+        rows: rows in the input.
+        flagged: rows flagged as probably wrong.
+        relabelled: rows with a new label.
+        filled: unlabelled rows that got one.
+        dropped: rows left out.
+        changes: what was changed, in row order.
+        added_columns: columns added.
+        label_column: column with the labels; None where the input has none.
+        ledger: ledger that holds the changes; None after a dry run.
+    """
+
+    run: Path
+    output: Path | None
+    strategy: str
+    rows: int
+    flagged: int
+    relabelled: int
+    filled: int
+    dropped: int
+    changes: tuple[Change, ...]
+    added_columns: tuple[str, ...]
+    label_column: str | None
+    ledger: Path | None
+
+
+def apply(
+    run: str | Path,
+    output: str | Path | None = None,
+    *,
+    strategy: str = "flag",
+    min_probability: float = ApplyParams.min_probability,
+    min_margin: float = ApplyParams.min_margin,
+    fill_unlabelled: bool = False,
+    column_prefix: str = DEFAULT_PREFIX,
+    dry_run: bool = False,
+) -> ApplyResult:
+    """Write the input of a run again, with what was found; the input itself is never touched.
+
+    Args:
+        run: run folder that ``detect`` has written.
+        output: file to write, in the input's own format; may be None with ``dry_run``.
+        strategy: flag (add columns with the verdicts), drop (flagged rows leave) or relabel
+            (flagged rows whose suggested label is clearly better get it).
+        min_probability: least probability of a new label, in [0, 1].
+        min_margin: least lead over the given label's probability, in [0, 1].
+        fill_unlabelled: give unlabelled rows their suggested label, by the same two thresholds.
+        column_prefix: what the names of added columns begin with.
+        dry_run: decide, write nothing.
+
+    Raises:
+        DataError: no run folder; the input changed or vanished; the output cannot be written.
+        UsageError: the output is the input; a column to be added is there already.
+    """
+    from noisefix.tables.parquet import read_table
+    from noisefix.tables.run_folder import RunFolder
+    from noisefix.tables.source import read_source
+
+    params = ApplyParams(strategy, min_probability, min_margin, fill_unlabelled)
+    if output is None and not dry_run:
+        raise UsageError("no output file", "name one with -o, or look first with --dry-run")
+    folder = RunFolder.open(run)
+    issues, provenance = read_table(folder.issues, ISSUES)
+    source = read_source(folder.input_path())
+    label_column = folder.read()["input"]["columns"]["label"]
+    issues = _in_input_order(issues, source, folder)
+    decisions = decide(issues, provenance.class_names, params)
+    added: dict[str, list[str]] = {}
+    if strategy == "flag":
+        added = verdict_columns(issues, column_prefix)
+        _check_new_columns(source, added)
+    changes = _changes(decisions, label_column, flag_column=f"{column_prefix}is_issue")
+    result = ApplyResult(
+        run=folder.path,
+        output=None,
+        strategy=strategy,
+        rows=issues.num_rows,
+        flagged=int(issues["is_issue"].to_numpy().sum()),
+        relabelled=sum(d.action == "relabel" for d in decisions),
+        filled=sum(d.action == "fill" for d in decisions),
+        dropped=sum(d.action == "drop" for d in decisions),
+        changes=changes,
+        added_columns=tuple(added),
+        label_column=label_column,
+        ledger=None,
+    )
+    if output is None or dry_run:
+        return result
+    target = Path(output)
+    _check_target(folder, source, target)
+    with logged_write(folder, target, changes, strategy) as temporary:
+        _rewrite(folder, source, temporary, decisions, label_column, added)
+    return replace(result, output=target, ledger=folder.ledger)
+
+
+def _in_input_order(issues: pa.Table, source: Source, folder: RunFolder) -> pa.Table:
+    """Sort by row number, and check that the table is about this input's rows."""
+    import numpy as np
+
+    if issues.num_rows != len(source):
+        raise DataError(
+            f"{folder.issues}: has {issues.num_rows} rows, but {source.name} has {len(source)}",
+            "run detect again",
+        )
+    numbers = issues["row_number"].to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    if not np.array_equal(numbers[order], np.arange(1, len(source) + 1)):
+        raise DataError(
+            f"{folder.issues}: row_number does not count the rows of {source.name}",
+            "run detect again",
+        )
+    return issues if np.array_equal(order, np.arange(order.size)) else issues.take(order)
+
+
+def _check_new_columns(source: Source, added: dict[str, list[str]]) -> None:
+    taken = [name for name in added if name in source.columns]
+    if taken:
+        raise UsageError(
+            f"{source.name}: column {taken[0]!r} is there already",
+            "choose other names with --column-prefix",
+        )
+
+
+def _check_target(folder: RunFolder, source: Source, target: Path) -> None:
+    from noisefix.tables.source import FORMATS
+
+    if target.exists() and target.samefile(folder.input_path()):
+        raise UsageError(
+            f"{target}: is the input itself, which is never overwritten",
+            "name another file with -o",
+        )
+    stem = target.name.lower().removesuffix(".gz")
+    promised = next((kind for ending, kind in FORMATS.items() if stem.endswith(ending)), None)
+    if promised is not None and promised != source.format:
+        raise UsageError(
+            f"{target}: the name promises {promised}, but the output has the input's format, "
+            f"which is {source.format}",
+            f"name it like {source.name}",
+        )
+
+
+def _changes(
+    decisions: Sequence[Decision], label_column: str | None, *, flag_column: str
+) -> tuple[Change, ...]:
+    columns = {"flag": flag_column, "drop": "", "relabel": label_column, "fill": label_column}
+    return tuple(
+        Change(
+            id=d.id,
+            row_number=d.row_number,
+            column=columns[d.action] or "",
+            old=None if d.action == "flag" else d.given_label,
+            new="true" if d.action == "flag" else d.new_label,
+            action=d.action,
+            reasons=d.reasons,
+            p_error=d.p_error,
+            annotator=d.annotator,
+            cost_usd=d.cost_usd,
+        )
+        for d in decisions
+    )
+
+
+def _rewrite(
+    folder: RunFolder,
+    source: Source,
+    output: Path,
+    decisions: Sequence[Decision],
+    label_column: str | None,
+    added: dict[str, list[str]],
+) -> None:
+    from noisefix.tables.rewrite import rewrite_source
+
+    new_labels = [d for d in decisions if d.new_label is not None]
+    if new_labels and label_column is None:
+        raise UsageError(
+            f"{source.name}: has no label column to write to", "use --strategy flag instead"
+        )
+    rewrite_source(
+        folder.input_path(),
+        source,
+        output,
+        edits={(d.row_number, label_column or ""): d.new_label for d in new_labels},
+        dropped=[d.row_number for d in decisions if d.action == "drop"],
+        added=added,
+    )

@@ -1,0 +1,116 @@
+"""``noisefix apply``: the input again, repaired, with every change on record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from noisefix.cli import options
+
+
+def apply(
+    run: options.RunArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="File to write, in the input's own format."
+        ),
+    ] = None,
+    strategy: Annotated[
+        str,
+        typer.Option(
+            "--strategy",
+            metavar="flag|drop|relabel",
+            callback=options.one_of("flag", "drop", "relabel"),
+            help="flag: add columns with the verdicts. drop: leave flagged rows out. relabel: "
+            "change only labels for which another is clearly better.",
+        ),
+    ] = "flag",
+    min_probability: Annotated[
+        float | None,
+        typer.Option(
+            "--min-probability",
+            metavar="P",
+            min=0,
+            max=1,
+            help="Least probability of a new label. Default: 0.9.",
+        ),
+    ] = None,
+    min_margin: Annotated[
+        float | None,
+        typer.Option(
+            "--min-margin",
+            metavar="P",
+            min=0,
+            max=1,
+            help="Its least lead over the given one. Default: 0.5.",
+        ),
+    ] = None,
+    fill_unlabelled: Annotated[
+        bool,
+        typer.Option("--fill-unlabelled", help="Give rows without a label the suggested one."),
+    ] = False,
+    column_prefix: Annotated[
+        str,
+        typer.Option("--column-prefix", metavar="TEXT", help="Begins the names of new columns."),
+    ] = "noisefix_",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change; write nothing.")
+    ] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show every change after writing.")] = False,
+    revert: Annotated[
+        bool, typer.Option("--revert", help="Take back what apply has written to the file of -o.")
+    ] = False,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+    config: options.Config = None,
+) -> None:
+    """Write the cleaned table; the input is never touched.
+
+    The output has the input's columns, order, dialect and untouched cells, byte for byte. Every
+    change is recorded in the run folder's ledger.parquet, and --revert undoes it.
+    """
+    from noisefix.applying import apply as run_apply
+    from noisefix.cli.diff import show_applied, show_changes, show_reverted
+    from noisefix.cli.terminal import Screen, write_json
+    from noisefix.errors import UsageError
+    from noisefix.reverting import revert as run_revert
+    from noisefix.stages.apply import ApplyParams
+
+    if revert:
+        if output is None or dry_run:
+            raise UsageError(
+                "--revert needs the file to set back, and does so at once",
+                f"noisefix apply {run} --revert -o FILE",
+            )
+        undone = run_revert(run, output)
+        if as_json:
+            write_json(undone)
+            return
+        if diff:
+            show_changes(Screen(), undone.changes)
+        show_reverted(Screen(), undone)
+        return
+    result = run_apply(
+        run,
+        output,
+        strategy=strategy,
+        min_probability=_or_default(min_probability, ApplyParams.min_probability),
+        min_margin=_or_default(min_margin, ApplyParams.min_margin),
+        fill_unlabelled=fill_unlabelled,
+        column_prefix=column_prefix,
+        dry_run=dry_run,
+    )
+    if as_json:
+        write_json(result)
+        return
+    if diff or dry_run:
+        show_changes(Screen(), result.changes)
+    if not quiet or dry_run:
+        show_applied(Screen(), result)
+
+
+def _or_default(value: float | None, default: float) -> float:
+    return default if value is None else value

@@ -1,0 +1,83 @@
+"""Changes as a person reads them: what a cell said, what it says now, and why."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from noisefix.cli.terminal import Screen
+from noisefix.cli.wording import plural
+
+if TYPE_CHECKING:
+    from noisefix.applying import ApplyResult
+    from noisefix.reverting import RevertResult
+    from noisefix.stages.ledger import Change
+
+
+def show_changes(screen: Screen, changes: Sequence[Change]) -> None:
+    """Show every change in the manner of a unified diff, with its reason."""
+    for change in changes:
+        p_error = "" if change.p_error is None else f", p(wrong) {change.p_error:.2f}"
+        screen.line(f"@@ row {change.row_number}, id {change.id}{p_error} @@", style="cyan")
+        if not change.column:
+            verb = (
+                ("- row left out", "red") if change.action == "drop" else ("+ row is back", "green")
+            )
+            screen.line(f"{verb[0]}, label {change.old or change.new or ''}", style=verb[1])
+        else:
+            if change.old is not None:
+                screen.line(f"- {change.column}: {change.old}", style="red")
+            if change.new is not None:
+                screen.line(f"+ {change.column}: {change.new}", style="green")
+        if change.reasons:
+            screen.line(f"  why: {'; '.join(change.reasons)}", style="dim")
+
+
+def show_applied(screen: Screen, result: ApplyResult) -> None:
+    """Say in a few lines what was written, and how to take it back."""
+    would = "would be " if result.output is None else ""
+    if result.strategy == "flag":
+        what = f"{result.flagged:,} of {plural(result.rows, 'row')} {would}flagged"
+        what += f", in new columns {', '.join(result.added_columns)}"
+    elif result.strategy == "drop":
+        what = f"{result.dropped:,} of {plural(result.rows, 'row')} {would}left out"
+    else:
+        left = result.flagged - result.relabelled
+        what = f"{result.relabelled:,} of {plural(result.flagged, 'flagged row')} {would}relabelled"
+        what += f"; {left:,} stay as they are" if left else ""
+    if result.filled:
+        what += f"; {plural(result.filled, 'unlabelled row')} {would}filled"
+    screen.line(what + ".")
+    if result.strategy == "relabel" and result.relabelled < result.flagged:
+        screen.line(
+            "Only labels that are clearly worse than another were changed: the rest needs somebody "
+            "who reads the texts, a person or an LLM.",
+            style="dim",
+        )
+    if result.output is None:
+        screen.line("Nothing was written (--dry-run).", style="dim")
+        return
+    undo = f"noisefix apply {_quote(result.run)} --revert -o {_quote(result.output)}"
+    screen.line(f"Written to {result.output}; recorded in {result.ledger}.")
+    screen.line(f"To take it back: {undo}", style="dim")
+
+
+def show_reverted(screen: Screen, result: RevertResult) -> None:
+    """Say what was taken back, and whether the file is the input again."""
+    count = plural(len(result.changes), "change")
+    if result.is_identical:
+        screen.line(f"{count} taken back: {result.output} equals the input again, byte for byte.")
+    else:
+        screen.line(f"{count} taken back in {result.output}; later edits to it were kept.")
+    if result.kept:
+        kept = ", ".join(str(change.row_number) for change in result.kept[:10])
+        more = ", ..." if len(result.kept) > 10 else ""
+        screen.line(
+            f"{plural(len(result.kept), 'cell')} left alone, because somebody has changed or "
+            f"removed them since: row {kept}{more}"
+        )
+
+
+def _quote(path: object) -> str:
+    return shlex.quote(str(path))

@@ -1,0 +1,56 @@
+"""``noisefix embed``: sentence embeddings of a table's texts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from noisefix.cli import options
+from noisefix.cli.progress import show_progress
+
+
+def embed(
+    data: options.Data,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="embeddings.parquet to write.")
+    ],
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    id_column: options.IdColumn = None,
+    encoder: options.Encoder = options.DEFAULT_ENCODER,
+    precision: options.Precision = "auto",
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+    config: options.Config = None,
+) -> None:
+    """Embed the texts of a table, each distinct text once.
+
+    A killed run goes on where it stopped.
+    """
+    from noisefix.cli.messages import tell
+    from noisefix.cli.stage_report import show_stage
+    from noisefix.pipeline import embed as run_embed
+
+    with show_progress(quiet=quiet) as progress:
+        result = run_embed(
+            data,
+            output,
+            text_column=text_column,
+            label_column=label_column,
+            id_column=id_column,
+            encoder=encoder,
+            precision=precision,
+            device=device,
+            seed=seed,
+            force=force,
+            progress=progress,
+            stdin=sys.stdin.buffer if data == "-" else None,
+        )
+    tell(result.notes, result.warnings, quiet=quiet)
+    show_stage(result, as_json=as_json)

@@ -1,0 +1,59 @@
+"""``noisefix joint``: probabilities, confident joint, and a verdict for every row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from noisefix.cli import options
+from noisefix.cli.progress import show_progress
+
+
+def joint(
+    embeddings: options.Embeddings,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Folder for issues.parquet, joint.parquet and more.",
+        ),
+    ],
+    labels: options.Labels = None,
+    pred_probs: options.PredProbs = None,
+    class_shares: options.ClassShares = None,
+    filter_by: options.FilterBy = None,
+    n_folds: options.Folds = 5,
+    n_neighbors: options.Neighbors = 10,
+    seed: options.Seed = 0,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+    config: options.Config = None,
+) -> None:
+    """Judge every label, from out-of-sample probabilities.
+
+    Writes issues.parquet (a score, a verdict and reasons for each row), joint.parquet (how given
+    and true labels go together), classes.parquet, pairs.parquet and duplicates.parquet.
+    """
+    from noisefix.cli.stage_report import show_stage
+    from noisefix.pipeline import joint as run_joint
+
+    with show_progress(quiet=quiet) as progress:
+        result = run_joint(
+            embeddings,
+            output,
+            labels=labels,
+            pred_probs=pred_probs,
+            class_shares=class_shares,
+            filter_by=filter_by,
+            n_folds=n_folds,
+            n_neighbors=n_neighbors,
+            seed=seed,
+            force=force,
+            progress=progress,
+        )
+    show_stage(result, as_json=as_json)

@@ -1,0 +1,17 @@
+"""Notes and warnings for the person, on stderr, so that stdout stays for results."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from noisefix.cli.terminal import sanitize
+
+
+def tell(notes: Iterable[str] = (), warnings: Iterable[str] = (), *, quiet: bool = False) -> None:
+    """Write notes and warnings, a line each, unless they are not wanted."""
+    if quiet:
+        return
+    for kind, lines in (("note", notes), ("warning", warnings)):
+        for line in lines:
+            sys.stderr.write(f"{kind}: {sanitize(line)}\n")

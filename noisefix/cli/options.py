@@ -1,0 +1,164 @@
+"""The options that commands share, each written once, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from noisefix.config import command_options, read_config
+
+DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def _apply_config(ctx: typer.Context, value: Path | None) -> Path | None:
+    if value is None or ctx.resilient_parsing:
+        return value
+    group = ctx.parent.command if ctx.parent is not None else ctx.command
+    commands = getattr(group, "commands", {ctx.command.name: ctx.command})
+    options = {
+        name: {_long_name(p.opts): p.name for p in command.params if p.param_type_name == "option"}
+        for name, command in commands.items()
+    }
+    command = str(ctx.command.name)
+    chosen = command_options(read_config(value), command, options, origin=str(value))
+    ctx.default_map = {options[command][name]: setting for name, setting in chosen.items()}
+    return value
+
+
+def _long_name(flags: list[str]) -> str:
+    longest = max(flags, key=len)
+    return longest.lstrip("-").replace("-", "_")
+
+
+def one_of(*allowed: str) -> Callable[[str | None], str | None]:
+    """Return a callback that accepts these words only."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in allowed:
+            raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}")
+        return value
+
+    return check
+
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA", help="CSV, TSV, JSONL or Parquet file (.gz too), or - for CSV on stdin."
+    ),
+]
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Run folder that detect has written.")
+]
+Embeddings = Annotated[
+    Path,
+    typer.Argument(metavar="EMBEDDINGS", help="embeddings.parquet that embed has written."),
+]
+TextColumn = Annotated[
+    str | None,
+    typer.Option("--text-column", metavar="NAME", help="Column with the texts. Guessed if clear."),
+]
+LabelColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--label-column", metavar="NAME", help="Column with the labels. Guessed if clear."
+    ),
+]
+IdColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--id-column", metavar="NAME", help="Column with unique ids. Default: the row number."
+    ),
+]
+Encoder = Annotated[
+    str,
+    typer.Option(
+        "--encoder",
+        metavar="NAME",
+        help="sentence-transformers name, local folder, or tfidf (no weights needed).",
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        metavar="auto|fp32|bf16",
+        callback=one_of("auto", "fp32", "bf16"),
+        help="auto: bf16 where the hardware has it.",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda|mps",
+        callback=one_of("auto", "cpu", "cuda", "mps"),
+        help="Where to compute.",
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Same seed, same result.")]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels", metavar="FILE", help="labels.toml: a description of each label, as evidence."
+    ),
+]
+PredProbs = Annotated[
+    Path | None,
+    typer.Option(
+        "--pred-probs",
+        metavar="FILE",
+        help="Your own out-of-sample probabilities instead: one column a class.",
+    ),
+]
+ClassShares = Annotated[
+    str | None,
+    typer.Option(
+        "--class-shares",
+        metavar="SHARES",
+        help="True share of classes where you know it: refund=0.1,billing=0.3.",
+    ),
+]
+FilterBy = Annotated[
+    str | None,
+    typer.Option(
+        "--filter-by",
+        metavar="NAME",
+        help="Flag rows by a confident-learning filter instead of p_error.",
+    ),
+]
+Folds = Annotated[
+    int,
+    typer.Option("--n-folds", min=2, metavar="N", help="Folds for out-of-sample probabilities."),
+]
+Neighbors = Annotated[
+    int, typer.Option("--n-neighbors", min=1, metavar="N", help="Nearest rows to look at.")
+]
+TrustedColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--trusted-column",
+        metavar="NAME",
+        help="Column that says which rows a person has verified, or holds their label.",
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Run every stage again, even if nothing has changed.")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress and no notes; errors are still shown.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        is_eager=True,
+        callback=_apply_config,
+        help="noisefix.toml with options; what is typed here wins.",
+    ),
+]

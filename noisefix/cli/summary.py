@@ -1,0 +1,158 @@
+"""The summary that ``detect`` ends with: how bad it is, where, which rows, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from noisefix.cli.terminal import Column, Screen
+from noisefix.cli.wording import format_seconds, interval, percent, plural
+
+if TYPE_CHECKING:
+    from noisefix.pipeline import DetectResult
+
+_MOST_PAIRS = 5
+_MOST_CLASSES = 12
+
+
+def show_detection(screen: Screen, result: DetectResult, *, data: str, top: int) -> None:
+    """Show what ``detect`` has found.
+
+    Args:
+        screen: where to.
+        result: what was found.
+        data: the input as typed, for the commands to run next.
+        top: how many suspicious rows to show.
+    """
+    _show_verdict(screen, result)
+    _show_pairs(screen, result)
+    _show_rows(screen, result, top)
+    _show_classes(screen, result)
+    _show_next_steps(screen, result, data)
+
+
+def _show_verdict(screen: Screen, result: DetectResult) -> None:
+    parts = [plural(result.rows, "row"), plural(len(result.classes), "class")]
+    if result.unlabelled:
+        parts.append(f"{result.unlabelled:,} unlabelled")
+    parts += [result.encoder, format_seconds(sum(result.seconds.values()))]
+    screen.line(f"{result.input_name}: {', '.join(parts)}")
+    if not result.issues:
+        screen.line("No label looks wrong enough to be flagged.", style="bold green")
+    else:
+        flagged = f"{plural(result.issues, 'row')} {'is' if result.issues == 1 else 'are'} flagged."
+        screen.line(
+            f"About {percent(result.noise_rate)} of the labels look wrong. {flagged}",
+            style="bold yellow",
+        )
+    screen.line(
+        f"Estimated noise rate {percent(result.noise_rate)}, 90 % interval "
+        f"{interval(result.noise_rate_low, result.noise_rate_high)}.",
+        style="dim",
+    )
+    if result.duplicate_conflicts:
+        screen.line(
+            f"{plural(result.duplicate_conflicts, 'row')} with (nearly) the same text as another "
+            "but a different label: see duplicates.parquet."
+        )
+
+
+def _show_pairs(screen: Screen, result: DetectResult) -> None:
+    pairs = [pair for pair in result.pairs if pair.expected_rows >= 0.5][:_MOST_PAIRS]
+    if not pairs:
+        return
+    screen.heading("Most confused")
+    for pair in pairs:
+        count = plural(round(pair.expected_rows) or 1, "row")
+        screen.line(
+            f"{pair.given_label} → {pair.suggested_label}: about {count}, {pair.issues:,} flagged",
+            indent=2,
+        )
+        if pair.example_text and pair.nearest_text:
+            for name, text in (
+                (pair.given_label, pair.example_text),
+                (pair.suggested_label, pair.nearest_text),
+            ):
+                screen.line(f"{name}: {text}", indent=6, is_cut=True, style="dim")
+
+
+def _show_rows(screen: Screen, result: DetectResult, top: int) -> None:
+    shown = result.top[:top]
+    if not shown:
+        return
+    screen.heading("Most suspicious rows (probability that the label is wrong)")
+    for row in shown:
+        name = f"row {row.row_number}"
+        name += f", id {row.id}" if row.id != str(row.row_number) else ""
+        screen.line(
+            f"{row.p_error:.2f}  {row.given_label} → {row.suggested_label}  ({name})", indent=2
+        )
+        screen.line(row.text, indent=8, is_cut=True)
+        for reason in row.reasons[:1]:
+            screen.line(reason, indent=8, is_cut=True, style="dim")
+
+
+def _show_classes(screen: Screen, result: DetectResult) -> None:
+    classes = result.class_rows
+    if not classes:
+        return
+    screen.heading("Classes")
+    columns = (
+        Column("label", max_width=40),
+        Column("rows", "right"),
+        Column("given", "right"),
+        Column("estimated", "right"),
+        Column("flagged", "right"),
+        Column("wrong, 90 % interval", "right"),
+    )
+    shown = sorted(classes, key=lambda c: -c.noise_rate * c.rows)[:_MOST_CLASSES]
+    screen.table(
+        columns,
+        [
+            (
+                c.label,
+                f"{c.rows:,}",
+                percent(c.given_share),
+                percent(c.true_share),
+                f"{c.issues:,}",
+                f"{percent(c.noise_rate)}, {interval(c.low, c.high)}",
+            )
+            for c in shown
+        ],
+    )
+    if len(classes) > len(shown):
+        screen.line(
+            f"and {len(classes) - len(shown)} more in classes.parquet", indent=2, style="dim"
+        )
+
+
+def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
+    from noisefix.cli.app import COMMANDS
+
+    run = shlex.quote(str(result.run))
+    suffix = "".join(Path(data).suffixes[-2:]) if data != "-" else ".csv"
+    table = shlex.quote(data) if data != "-" else run
+    limit = f"{min(1.0, result.noise_rate_high + 0.01):.2f}"
+    steps = [
+        ("apply", f"noisefix apply {run} -o flagged{suffix}", "adds the verdicts as columns"),
+        (
+            "apply",
+            f"noisefix apply {run} --strategy relabel --dry-run",
+            "shows the few labels that are clearly better",
+        ),
+        ("relabel", f"noisefix relabel {run} --dry-run", "asks an LLM about the flagged rows only"),
+        ("report", f"noisefix report {run} -o report.html", "the same to read in a browser"),
+        ("check", f"noisefix check {table} --max-noise-rate {limit}", "a gate for CI"),
+        ("evaluate", f"noisefix evaluate {run} --truth COLUMN", "if some labels are verified"),
+    ]
+    screen.heading(f"Every row is in {result.run}/issues.parquet. Next:")
+    screen.table(
+        (Column("", max_width=400), Column("", style="dim")),
+        [(command, f"# {purpose}") for name, command, purpose in steps if name in COMMANDS],
+    )
+    screen.line(
+        "All this is estimated from the data themselves. Where no person or LLM is asked, relabel "
+        "changes only what is clearly better and leaves the rest to you.",
+        style="dim",
+    )

@@ -1,0 +1,243 @@
+"""What reaches the terminal: every text of the data goes through here, and comes out harmless.
+
+``sanitize`` is the one way from a cell of the data to the screen. ``Screen`` writes results to
+stdout, as rich tables on a terminal and as plain aligned text in a pipe; it sanitises all that it
+is given, so that no caller can forget to.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import PurePath
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ELLIPSIS = "…"
+NEWLINE = "⏎"
+_LINE_BREAKS = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+# Zero-width joiners carry meaning (emoji, Persian, Indic scripts) and cannot reorder text.
+_KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")
+# A cell may hold this many code points for each column of width: enough for combining marks, too
+# few for a tower of them.
+_CODE_POINTS_A_CELL = 4
+_PLAIN_TEXT_WIDTH = 120
+
+
+def sanitize(text: str, width: int | None = None) -> str:
+    """Make a text of the data safe to show on one line of a terminal.
+
+    Control characters become visible pictures (ESC is shown as ␛), line breaks ⏎, other white
+    space a space; direction marks and other invisible format characters go; half surrogates become
+    �. Nothing that is left can move the cursor, set a colour, reorder the line or end it.
+
+    Args:
+        text: any text, of any length.
+        width: columns of the terminal that it may fill; longer is cut and ends in "…". None: all.
+    """
+    if width is None:
+        return "".join(map(_visible, _one_line(text)))
+    budget = _CODE_POINTS_A_CELL * width
+    # Only the head of a text can be seen: a 10 MB cell must not cost 10 MB of work.
+    head = text[: 4 * budget]
+    shown = "".join(map(_visible, _one_line(head)))
+    was_cut = len(head) < len(text)
+    if len(shown) > budget:
+        shown, was_cut = shown[:budget], True
+    return _fit(shown, width, was_cut)
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r\n", "\n")
+
+
+def _visible(char: str) -> str:
+    if char.isprintable():
+        return char
+    if char in _LINE_BREAKS:
+        return NEWLINE
+    code = ord(char)
+    category = unicodedata.category(char)
+    if char == "\t" or category == "Zs":
+        return " "
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if category == "Cc":
+        return "␡" if code == 0x7F else f"\\x{code:02x}"
+    if category == "Cf":
+        return char if char in _KEPT_FORMAT_CHARACTERS else ""
+    if category == "Cs" or code & 0xFFFE == 0xFFFE:  # half surrogates, noncharacters
+        return "�"
+    return char  # private use, or newer than this Python's tables: harmless
+
+
+def _fit(text: str, width: int, was_cut: bool) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    if not was_cut and cell_len(text) <= width:
+        return text
+    if width < 1:
+        return ""
+    kept = set_cell_size(text, min(width - 1, cell_len(text)))
+    return kept.rstrip(" ") + ELLIPSIS
+
+
+def sanitize_lines(text: str) -> str:
+    """Like ``sanitize``, but keeps the line breaks: for messages that have several lines."""
+    return "\n".join(sanitize(line) for line in text.split("\n"))
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its title, its side, and how wide its cells may become."""
+
+    title: str
+    justify: Literal["left", "right"] = "left"
+    max_width: int = _PLAIN_TEXT_WIDTH
+    is_flexible: bool = False  # gives way when the terminal is narrow
+    style: str = ""
+
+
+Cell = str | tuple[str, ...]
+"""What stands in a cell: one line, or several of which all but the first are dim."""
+
+
+class Screen:
+    """Results on stdout: rich on a terminal, plain aligned text everywhere else."""
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        self._stream = stream if stream is not None else sys.stdout
+        self._console: Console | None = None
+        if self._stream.isatty():
+            self._console = _console(self._stream)
+
+    def line(
+        self, text: str = "", *, style: str = "", indent: int = 0, is_cut: bool = False
+    ) -> None:
+        """Write one line; a terminal wraps it between words, or cuts it if that is asked for."""
+        width = _PLAIN_TEXT_WIDTH if self._console is None else self._console.width - indent
+        shown = sanitize(text, width if is_cut else None)
+        if self._console is None:
+            self._stream.write(" " * indent + shown + "\n")
+        else:
+            from rich.padding import Padding
+            from rich.text import Text
+
+            content = Padding(Text(shown, style=style), (0, 0, 0, indent), expand=False)
+            self._console.print(content)
+
+    def heading(self, text: str) -> None:
+        """Write an empty line and a title."""
+        self.line()
+        self.line(text, style="bold")
+
+    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
+        """Write a table, indented by two."""
+        cells = [[_lines(cell, c) for cell, c in zip(row, columns, strict=True)] for row in rows]
+        if self._console is None:
+            self._stream.writelines(line + "\n" for line in _plain_table(columns, cells))
+        else:
+            self._rich_table(self._console, columns, cells)
+
+    def _rich_table(
+        self, console: Console, columns: Sequence[Column], rows: list[list[list[str]]]
+    ) -> None:
+        from rich.padding import Padding
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(
+            box=None,
+            pad_edge=False,
+            padding=(0, 2, 0, 0),
+            header_style="dim",
+            show_header=_has_titles(columns),
+        )
+        for column in columns:
+            table.add_column(
+                Text(column.title),
+                justify=column.justify,
+                style=column.style,
+                overflow="fold" if column.is_flexible else "ellipsis",
+                no_wrap=not column.is_flexible,
+            )
+        for row in rows:
+            table.add_row(
+                *(
+                    Text("\n").join(
+                        Text(line, style="dim" if i else "") for i, line in enumerate(lines)
+                    )
+                    for lines in row
+                )
+            )
+        console.print(Padding(table, (0, 0, 0, 2), expand=False))
+
+
+def _lines(cell: Cell, column: Column) -> list[str]:
+    parts = (cell,) if isinstance(cell, str) else cell
+    return [sanitize(part, column.max_width) for part in parts]
+
+
+def _plain_table(columns: Sequence[Column], rows: list[list[list[str]]]) -> list[str]:
+    from rich.cells import cell_len
+
+    header = [[[column.title] for column in columns]] if _has_titles(columns) else []
+    widths = [
+        max((cell_len(line) for row in header + rows for line in row[i]), default=0)
+        for i in range(len(columns))
+    ]
+
+    def render(row: list[list[str]]) -> list[str]:
+        out = []
+        for n in range(max(len(lines) for lines in row)):
+            parts = []
+            for lines, column, width in zip(row, columns, widths, strict=True):
+                text = lines[n] if n < len(lines) else ""
+                space = " " * (width - cell_len(text))
+                parts.append(space + text if column.justify == "right" else text + space)
+            out.append(("  " + "  ".join(parts)).rstrip())
+        return out
+
+    return [line for row in header + rows for line in render(row)]
+
+
+def _has_titles(columns: Sequence[Column]) -> bool:
+    return any(column.title for column in columns)
+
+
+def _console(stream: IO[str]) -> Console:
+    from rich.console import Console
+
+    # No markup, no emoji codes, no highlighting: a text is data and is never interpreted.
+    return Console(file=stream, markup=False, emoji=False, highlight=False)
+
+
+def write_json(value: Any, stream: IO[str] | None = None) -> None:
+    """Write one JSON object to stdout, made of dataclasses, dicts and lists.
+
+    What is not finite becomes null, as JSON knows no NaN; all beyond ASCII is escaped, so that no
+    text of the data can touch the terminal.
+    """
+    out = stream if stream is not None else sys.stdout
+    json.dump(_plain(value), out, indent=2, allow_nan=False)
+    out.write("\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    return value

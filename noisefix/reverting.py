@@ -1,0 +1,145 @@
+"""``apply --revert``: take back what was written, from the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from noisefix.errors import DataError
+from noisefix.stages.ledger import Change, Write, logged_write, read_ledger
+
+if TYPE_CHECKING:
+    from noisefix.tables.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class RevertResult:
+    """What ``revert`` took back.
+
+    Attributes:
+        run: the run folder.
+        output: file restored.
+        changes: the changes taken back, ``old`` and ``new`` as they are now.
+        kept: changes left as they are, because somebody edited the same cell since.
+        is_identical: the file equals the input again, byte for byte.
+        ledger: ledger that holds the entry.
+    """
+
+    run: Path
+    output: Path
+    changes: tuple[Change, ...]
+    kept: tuple[Change, ...]
+    is_identical: bool
+    ledger: Path
+
+
+def revert(run: str | Path, output: str | Path) -> RevertResult:
+    """Take back what ``apply`` wrote to a file.
+
+    As long as nobody has edited the file and the input is as it was, the file becomes the input
+    again, byte for byte. Else relabelled cells are set back one by one, and edits are kept.
+
+    Args:
+        run: the run folder that the file was written from.
+        output: the file written by ``apply``.
+
+    Raises:
+        DataError: nothing was written to this file, it was taken back already, or rows and columns
+            cannot be restored because the file or the input has changed.
+    """
+    from noisefix.tables.atomic import sha256_file
+    from noisefix.tables.rewrite import rewrite_source
+    from noisefix.tables.run_folder import RunFolder
+    from noisefix.tables.source import read_source
+
+    folder, target = RunFolder.open(run), Path(output)
+    ledger = read_ledger(folder.ledger)
+    digest = sha256_file(target)
+    write = ledger.last_write(str(target.absolute()), digest)
+    if write is None:
+        raise DataError(
+            f"{target}: nothing to take back: {folder.ledger} knows of no such file",
+            _known_outputs(write.output for write in ledger.writes),
+        )
+    if write.action == "revert":
+        raise DataError(
+            f"{target}: its changes were taken back already, at {write.decided_at}",
+            "run apply again to write them anew",
+        )
+    changes = ledger.changes(write)
+    if digest == write.sha256 and folder.input_state() == "same":
+        undone: list[Change] = changes
+        kept: list[Change] = []
+        original = folder.input_path()
+        with logged_write(folder, target, _reversed(undone), "revert") as temporary:
+            # Without edits this copies the bytes, and packs or unpacks them if need be.
+            rewrite_source(original, read_source(original), temporary)
+    else:
+        undone, kept = _undo_cells(folder, target, changes, write)
+    return RevertResult(
+        run=folder.path,
+        output=target,
+        changes=_reversed(undone),
+        kept=tuple(kept),
+        is_identical=sha256_file(target) == folder.read()["input"]["sha256"],
+        ledger=folder.ledger,
+    )
+
+
+def _reversed(changes: Sequence[Change]) -> tuple[Change, ...]:
+    return tuple(
+        replace(
+            c,
+            old=c.new,
+            new=c.old,
+            action="revert",
+            reasons=(f"takes back {c.action}",),
+            cost_usd=0.0,
+        )
+        for c in changes
+    )
+
+
+def _undo_cells(
+    folder: RunFolder, target: Path, changes: Sequence[Change], write: Write
+) -> tuple[list[Change], list[Change]]:
+    """Set relabelled cells back one by one; cells that say something else by now are kept."""
+    from noisefix.tables.dataset import load_dataset
+    from noisefix.tables.rewrite import rewrite_source
+    from noisefix.tables.source import read_source
+
+    if write.action != "relabel":
+        raise DataError(
+            f"{target}: cannot be set back cell by cell: it, or the input of {folder.path}, has "
+            f"changed since {write.decided_at}, and {write.action} changes whole rows or columns",
+            "restore the input and delete this file",
+        )
+    columns = folder.read()["input"]["columns"]
+    source = read_source(target)
+    data = load_dataset(
+        source,
+        text_column=columns["text"],
+        label_column=columns["label"],
+        id_column=columns["id"],
+        needs_labels=False,
+    )
+    index = {row_id: i for i, row_id in enumerate(data.ids)}
+    undone, kept = [], []
+    edits: dict[tuple[int, str], str | None] = {}
+    for change in changes:
+        row = index.get(change.id)
+        if row is None or data.given_labels[row] != change.new:
+            kept.append(change)
+        else:
+            undone.append(change)
+            edits[row + 1, change.column] = change.old
+    with logged_write(folder, target, _reversed(undone), "revert") as temporary:
+        rewrite_source(target, source, temporary, edits=edits)
+    return undone, kept
+
+
+def _known_outputs(outputs: Iterable[str]) -> str:
+    known = sorted(set(outputs))
+    return f"files written from this run: {', '.join(known)}" if known else "run apply first"

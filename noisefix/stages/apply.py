@@ -1,0 +1,172 @@
+"""What becomes of every row: keep, flag, relabel, fill or drop; decided here, written elsewhere.
+
+One function turns what is known of the rows into decisions. ``apply`` writes them, ``evaluate``
+counts how many are right: both see the same ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from noisefix.errors import UsageError
+from noisefix.labels import encode_labels
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STRATEGIES = ("flag", "drop", "relabel")
+MODEL_ANNOTATOR = "noisefix"
+"""Who decided, where no annotator was asked."""
+
+DECISION_COLUMNS = (
+    "id",
+    "row_number",
+    "given_label",
+    "suggested_label",
+    "p_error",
+    "is_issue",
+    "reasons",
+    "true_label_probs",
+    "is_trusted",
+)
+"""The columns of the issues table that a decision rests on."""
+
+
+@dataclass(frozen=True)
+class ApplyParams:
+    """Options of ``apply``.
+
+    Attributes:
+        strategy: flag (verdicts become columns), drop (flagged rows leave) or relabel (flagged
+            rows whose suggested label is clearly better get it).
+        min_probability: relabel and fill only where the suggested label is at least this probable,
+            in [0, 1]. A wrong change costs as much as a right one gains, so that anything above
+            0.5 gains on average if the probabilities are right; 0.9 leaves room for them not to be.
+        min_margin: and only where it is more probable than the given label by at least this.
+        fill_unlabelled: give unlabelled rows their suggested label.
+    """
+
+    strategy: str = "flag"
+    min_probability: float = 0.9
+    min_margin: float = 0.5
+    fill_unlabelled: bool = False
+
+    def __post_init__(self) -> None:
+        if self.strategy not in STRATEGIES:
+            raise UsageError(
+                f"strategy {self.strategy!r} is unknown", f"choose one of {', '.join(STRATEGIES)}"
+            )
+        for name in ("min_probability", "min_margin"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} is {getattr(self, name)}", "it must lie in 0 to 1")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of one row, and why; rows that stay as they are have none.
+
+    Attributes:
+        index: position in the issues table, 0 = first.
+        id: row id.
+        row_number: position in the input, 1 = first data row.
+        action: flag, relabel, fill or drop.
+        given_label: label in the input; None = unlabelled.
+        new_label: label it gets; None for flag and drop.
+        suggested_label: most probable true label, whatever the action.
+        reasons: in words a person can check.
+        p_error: estimated probability that the given label is wrong; None for unlabelled rows.
+        annotator: who decided.
+        cost_usd: price of the decision.
+    """
+
+    index: int
+    id: str
+    row_number: int
+    action: str
+    given_label: str | None
+    new_label: str | None
+    suggested_label: str
+    reasons: tuple[str, ...]
+    p_error: float | None
+    annotator: str = MODEL_ANNOTATOR
+    cost_usd: float = 0.0
+
+
+def decide(
+    issues: pa.Table, class_names: tuple[str, ...], params: ApplyParams = ApplyParams()
+) -> list[Decision]:
+    """Decide what becomes of the rows, in the order of the table.
+
+    Args:
+        issues: an issues table with at least ``DECISION_COLUMNS``.
+        class_names: (K,) names in the order of ``true_label_probs``.
+        params: strategy and thresholds.
+    """
+    flagged = _bools(issues, "is_issue") & ~_bools(issues, "is_trusted")
+    actions = np.full(issues.num_rows, "", dtype=object)
+    if params.strategy in ("flag", "drop"):
+        actions[flagged] = params.strategy
+    else:
+        actions[flagged & _is_clearly_better(issues, class_names, params)] = "relabel"
+    if params.fill_unlabelled:
+        unlabelled = issues["given_label"].is_null().to_numpy()
+        actions[unlabelled & _is_clearly_better(issues, class_names, params)] = "fill"
+    rows = np.flatnonzero(actions != "")
+    return [
+        Decision(
+            index=int(index),
+            id=row["id"],
+            row_number=row["row_number"],
+            action=actions[index],
+            given_label=row["given_label"],
+            new_label=row["suggested_label"] if actions[index] in ("relabel", "fill") else None,
+            suggested_label=row["suggested_label"],
+            reasons=tuple(row["reasons"]),
+            p_error=row["p_error"],
+        )
+        for index, row in zip(
+            rows, issues.select(DECISION_COLUMNS[:7]).take(rows).to_pylist(), strict=True
+        )
+    ]
+
+
+def _is_clearly_better(
+    issues: pa.Table, class_names: tuple[str, ...], params: ApplyParams
+) -> np.ndarray:
+    """Return (N,) bool: the suggested label passes both thresholds."""
+    n_rows = issues.num_rows
+    probs = _matrix(issues, "true_label_probs", len(class_names))  # (N, K)
+    suggested = encode_labels(issues["suggested_label"].to_pylist(), class_names)
+    given = encode_labels(issues["given_label"].to_pylist(), class_names)
+    rows = np.arange(n_rows)
+    p_suggested = probs[rows, suggested]
+    # -1 (no given label) picks the last class; the value is masked out.
+    p_given = np.where(given >= 0, probs[rows, given], 0.0)
+    is_probable = p_suggested >= params.min_probability
+    is_better = p_suggested - p_given >= params.min_margin
+    return np.asarray((suggested != given) & is_probable & is_better)
+
+
+def verdict_columns(issues: pa.Table, prefix: str) -> dict[str, list[str]]:
+    """Return the columns that ``--strategy flag`` adds, one text a row, in the table's order."""
+    return {
+        f"{prefix}is_issue": ["true" if flag else "false" for flag in _bools(issues, "is_issue")],
+        f"{prefix}suggested_label": issues["suggested_label"].to_pylist(),
+        f"{prefix}p_error": [
+            "" if p is None else f"{p:.4f}" for p in issues["p_error"].to_pylist()
+        ],
+        f"{prefix}reasons": ["; ".join(reasons) for reasons in issues["reasons"].to_pylist()],
+    }
+
+
+def _bools(table: pa.Table, column: str) -> np.ndarray:
+    values: np.ndarray = table[column].to_numpy().astype(bool)
+    return values
+
+
+def _matrix(table: pa.Table, column: str, width: int) -> np.ndarray:
+    flat: np.ndarray = table[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(table.num_rows, width)

@@ -1,0 +1,145 @@
+"""``noisefix apply`` from the shell: what it shows, what it writes, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+CSV = "text,label\nwhere is it,ship\nmy money,bill\n[red]\x1b[31mhello,ship\n"
+
+
+@pytest.fixture
+def run(make_run, verdict):
+    rows = [
+        verdict("ship", "ship", 0.99),
+        verdict("bill", "ship", 0.97, is_issue=True),
+        verdict("ship", "bill", 0.60, is_issue=True),
+    ]
+    return make_run(CSV, rows)
+
+
+def test_dry_run_shows_the_diff(cli, run, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    outcome = cli("apply", run.path, "--strategy", "relabel", "--dry-run")
+    assert outcome.code == 0
+    assert outcome.out == (
+        "@@ row 2, id 2, p(wrong) 0.97 @@\n"
+        "- label: bill\n"
+        "+ label: ship\n"
+        "  why: 9 of 10 nearest rows say ship\n"
+        "1 of 2 flagged rows would be relabelled; 1 stay as they are.\n"
+        "Only labels that are clearly worse than another were changed: the rest needs somebody who "
+        "reads the texts, a person or an LLM.\n"
+        "Nothing was written (--dry-run).\n"
+    )
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_writes_and_says_how_to_take_it_back(cli, run, tmp_path):
+    output = tmp_path / "clean file.csv"
+    outcome = cli("apply", run.path, "-o", output, "--strategy", "drop")
+    assert outcome.code == 0
+    assert output.read_text() == "text,label\nwhere is it,ship\n"
+    assert "2 of 3 rows left out." in outcome.out
+    assert f"noisefix apply {run.path} --revert -o '{output}'" in outcome.out
+
+    outcome = cli("apply", run.path, "--revert", "-o", output)
+    assert outcome.code == 0
+    assert "2 changes taken back" in outcome.out
+    assert "byte for byte" in outcome.out
+    assert output.read_text() == CSV
+
+
+def test_diff_after_writing(cli, run, tmp_path):
+    outcome = cli("apply", run.path, "-o", tmp_path / "c.csv", "--diff", "--strategy", "drop")
+    assert outcome.out.startswith("@@ row 2, id 2, p(wrong) 0.97 @@\n- row left out, label bill\n")
+
+
+def test_json_is_one_object_with_every_change(cli, run, tmp_path):
+    output = tmp_path / "clean.csv"
+    outcome = cli("apply", run.path, "-o", output, "--strategy", "relabel", "--json")
+    result = json.loads(outcome.out)
+    assert result["output"] == str(output)
+    assert (result["relabelled"], result["flagged"]) == (1, 2)
+    (change,) = result["changes"]
+    assert (change["row_number"], change["old"], change["new"]) == (2, "bill", "ship")
+
+    undone = json.loads(cli("apply", run.path, "--revert", "-o", output, "--json").out)
+    assert undone["is_identical"] is True
+
+
+def test_quiet_says_nothing_when_all_is_well(cli, run, tmp_path):
+    outcome = cli("apply", run.path, "-o", tmp_path / "c.csv", "--quiet")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+
+
+def test_ledger_holds_who_why_and_when(cli, run, tmp_path):
+    cli("apply", run.path, "-o", tmp_path / "c.csv", "--strategy", "relabel")
+    (row,) = pq.read_table(run.ledger).to_pylist()
+    assert (row["id"], row["column"], row["old"], row["new"]) == ("2", "label", "bill", "ship")
+    assert (row["action"], row["annotator"], row["cost_usd"]) == ("relabel", "noisefix", 0.0)
+    assert row["reasons"] == ["9 of 10 nearest rows say ship"]
+    assert row["decided_at"].endswith("+00:00")
+    assert row["output"] == str(tmp_path / "c.csv")
+
+
+def refusal(outcome, code, *parts):
+    assert (outcome.code, outcome.out) == (code, "")
+    message, hint = outcome.err.splitlines()
+    assert message.startswith("error: ")
+    assert hint.startswith("hint: ")
+    for part in parts:
+        assert str(part) in outcome.err
+
+
+def test_input_is_refused_as_output(cli, run, tmp_path):
+    refusal(cli("apply", run.path, "-o", tmp_path / "data.csv"), 2, "the input itself")
+    assert (tmp_path / "data.csv").read_text() == CSV
+
+
+def test_vanished_and_changed_input(cli, run, tmp_path):
+    data = tmp_path / "data.csv"
+    data.write_text(CSV + "more,ship\n")
+    refusal(cli("apply", run.path, "-o", tmp_path / "c.csv"), 3, data, "changed since", "detect")
+    data.unlink()
+    refusal(cli("apply", run.path, "-o", tmp_path / "c.csv"), 3, data, "no longer there")
+    assert not (tmp_path / "c.csv").exists()
+
+
+def test_what_is_no_run_folder(cli, tmp_path):
+    refusal(cli("apply", tmp_path / "none", "-o", "c.csv"), 3, "no such run folder", "detect")
+    refusal(cli("apply", tmp_path, "-o", "c.csv"), 3, "not a run folder")
+    file = tmp_path / "f"
+    file.write_text("x")
+    refusal(cli("apply", file, "-o", "c.csv"), 3, "not a run folder", "detect")
+
+
+def test_tables_that_are_broken(cli, run, tmp_path):
+    whole = run.issues.read_bytes()
+    run.issues.write_bytes(whole[: len(whole) // 2])
+    refusal(cli("apply", run.path, "-o", tmp_path / "c.csv"), 3, run.issues)
+    run.issues.unlink()
+    refusal(cli("apply", run.path, "-o", tmp_path / "c.csv"), 3, run.issues)
+    run.run_json.write_text("{")
+    refusal(cli("apply", run.path, "-o", tmp_path / "c.csv"), 3, run.run_json, "JSON")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
+def test_read_only_folder(cli, run, tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    refusal(cli("apply", run.path, "-o", closed / "c.csv"), 3, "read-only")
+
+
+def test_folder_that_is_not_there(cli, run, tmp_path):
+    output = tmp_path / "none" / "c.csv"
+    refusal(cli("apply", run.path, "-o", output), 3, output, "does not exist", "mkdir")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_is_no_plain_file(cli, run):
+    refusal(cli("apply", run.path, "-o", "/dev/full"), 3, "not a plain file")

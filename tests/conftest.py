@@ -1,0 +1,157 @@
+"""Tiny fixtures shared by all tests: issues tables and run folders written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import noisefix
+from noisefix.schemas import ISSUES
+from noisefix.tables.dataset import load_dataset
+from noisefix.tables.parquet import write_table
+from noisefix.tables.provenance import Provenance
+from noisefix.tables.run_folder import RunFolder
+from noisefix.tables.source import read_source
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a hand-made issues table says of one row."""
+
+    given: str | None
+    suggested: str
+    p_suggested: float
+    is_issue: bool = False
+    is_trusted: bool = False
+
+
+MakeIssues = Callable[..., pa.Table]
+MakeRun = Callable[..., RunFolder]
+
+
+@pytest.fixture
+def verdict() -> type[Verdict]:
+    return Verdict
+
+
+@pytest.fixture
+def make_issues() -> MakeIssues:
+    """Return a function from verdicts to an issues table; p_error is P(not the given label)."""
+
+    def make(
+        verdicts: Sequence[Verdict],
+        classes: Sequence[str],
+        *,
+        ids: Sequence[str] | None = None,
+        texts: Sequence[str] | None = None,
+    ) -> pa.Table:
+        n_rows, n_classes = len(verdicts), len(classes)
+        probs = np.zeros((n_rows, n_classes))
+        for row, v in enumerate(verdicts):
+            rest = (1 - v.p_suggested) / (n_classes - 1)
+            probs[row] = rest
+            probs[row, classes.index(v.suggested)] = v.p_suggested
+        p_error = [
+            None if v.given is None else float(1 - probs[i, classes.index(v.given)])
+            for i, v in enumerate(verdicts)
+        ]
+        labelled = [i for i, p in enumerate(p_error) if p is not None]
+        by_suspicion = sorted(labelled, key=lambda i: (-(p_error[i] or 0.0), i))
+        rank = {row: place for place, row in enumerate(by_suspicion, 1)}
+        return pa.table(
+            {
+                "id": list(ids) if ids is not None else [str(i + 1) for i in range(n_rows)],
+                "row_number": list(range(1, n_rows + 1)),
+                "text": pa.array(
+                    list(texts) if texts is not None else [f"text {i + 1}" for i in range(n_rows)],
+                    pa.large_string(),
+                ),
+                "given_label": pa.array([v.given for v in verdicts], pa.string()),
+                "predicted_label": [v.suggested for v in verdicts],
+                "suggested_label": [v.suggested for v in verdicts],
+                "self_confidence": pa.array(
+                    [None if p is None else 1 - p for p in p_error], pa.float64()
+                ),
+                "normalized_margin": pa.array(
+                    [None if p is None else 0.5 for p in p_error], pa.float64()
+                ),
+                "p_error": pa.array(p_error, pa.float64()),
+                "is_issue": [v.is_issue for v in verdicts],
+                "rank": pa.array([rank.get(i) for i in range(n_rows)], pa.int64()),
+                "reasons": pa.array(
+                    [[f"9 of 10 nearest rows say {v.suggested}"] for v in verdicts],
+                    pa.list_(pa.string()),
+                ),
+                "pred_probs": _lists(probs),
+                "true_label_probs": _lists(probs),
+                "duplicate_group": pa.nulls(n_rows, pa.int64()),
+                "is_trusted": [v.is_trusted for v in verdicts],
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, make_issues: MakeIssues) -> MakeRun:
+    """Return a function that writes an input and the run folder that verdicts on it would make."""
+
+    def make(
+        content: bytes | str,
+        verdicts: Sequence[Verdict],
+        *,
+        name: str = "data.csv",
+        folder: str = "run",
+        noise_rate: tuple[float, float, float] = (0.25, 0.1, 0.4),
+        id_column: str | None = None,
+    ) -> RunFolder:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        source = read_source(path)
+        data = load_dataset(
+            source,
+            text_column="text",
+            label_column="label",
+            id_column=id_column,
+            needs_labels=False,
+        )
+        run = RunFolder.create(tmp_path / folder, source)
+        run.set_input(source, text_column="text", label_column="label", id_column=data.id_column)
+        classes = sorted({v.suggested for v in verdicts} | {v.given for v in verdicts} - {None})
+        table = make_issues(verdicts, classes, ids=data.ids, texts=data.texts)
+        write_issues(table, run.issues, classes, source.sha256, noise_rate)
+        return run
+
+    return make
+
+
+def write_issues(
+    table: pa.Table,
+    path: Path,
+    classes: Sequence[str],
+    sha256: str,
+    noise_rate: tuple[float, float, float],
+) -> None:
+    names = ("noise_rate", "noise_rate_low", "noise_rate_high")
+    write_table(
+        table,
+        path,
+        ISSUES,
+        Provenance(
+            schema=ISSUES.name,
+            version=ISSUES.version,
+            noisefix_version=noisefix.__version__,
+            class_names=tuple(classes),
+            inputs={"data": sha256},
+            results=dict(zip(names, noise_rate, strict=True)),
+        ),
+    )
+
+
+def _lists(probs: np.ndarray) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(probs.ravel(), pa.float32()), probs.shape[1])

@@ -1,0 +1,28 @@
+"""Documentation that is made of the code is up to date, and says something of everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from noisefix.cli.app import COMMANDS, app
+from noisefix.cli.reference import render
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def test_command_line_reference_is_not_stale():
+    remedy = "run: python -m noisefix.cli.reference docs/cli.md"
+    assert (DOCS / "cli.md").read_text(encoding="utf-8") == render(), remedy
+
+
+def test_every_command_and_option_is_documented():
+    text = render()
+    for name in COMMANDS:
+        assert f"## noisefix {name}\n" in text
+        command = typer.main.get_command(app).commands[name]
+        assert command.help
+        for parameter in command.params:
+            assert parameter.help, f"{name}: {parameter.name} has no help"
+            assert max(getattr(parameter, "opts", [""]), key=len) in text

@@ -1,0 +1,75 @@
+import io
+
+import pytest
+
+from noisefix.cli.progress import LineDisplay, show_progress
+from noisefix.progress import Progress
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_quick_work_says_nothing():
+    stream, clock = io.StringIO(), Clock()
+    display = LineDisplay(stream, clock)
+    for done in (0, 50, 100):
+        display(Progress("embed", done, 100, "texts"))
+        clock.now += 1
+    assert stream.getvalue() == ""
+
+
+def test_long_work_gets_a_plain_line_now_and_then():
+    stream, clock = io.StringIO(), Clock()
+    display = LineDisplay(stream, clock)
+    for done in range(0, 2001, 100):
+        display(Progress("embed", done, 2000, "texts"))
+        clock.now += 2
+    assert stream.getvalue().splitlines() == [
+        "embed: 800 of 2,000 texts (50 texts/s, 24 s left)",
+        "embed: 1,600 of 2,000 texts (50 texts/s, 8.0 s left)",
+        "embed: 2,000 of 2,000 texts (50 texts/s, done)",
+    ]
+
+
+def test_resumed_work_counts_its_speed_from_where_it_began():
+    stream, clock = io.StringIO(), Clock()
+    display = LineDisplay(stream, clock)
+    display(Progress("embed", 1000, 2000, "texts"))
+    clock.now += 20
+    display(Progress("embed", 1100, 2000, "texts"))
+    assert stream.getvalue() == "embed: 1,100 of 2,000 texts (5.0 texts/s, 3 min 0 s left)\n"
+
+
+def test_quiet_draws_nothing():
+    with show_progress(quiet=True) as progress:
+        assert progress is None
+
+
+def test_pipe_gets_no_control_character():
+    stream = io.StringIO()
+    with show_progress(quiet=False, stream=stream) as progress:
+        assert progress is not None
+        progress(Progress("embed", 1, 2))
+    assert "\x1b" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("total", [0, 10])
+def test_terminal_gets_a_bar(total, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    stream = Terminal()
+    with show_progress(quiet=False, stream=stream) as progress:
+        assert progress is not None
+        progress(Progress("embed [red]", 0, total, "texts"))
+        progress(Progress("embed [red]", total, total, "texts"))
+    assert "embed [red]" in stream.getvalue()
+    assert f"{total}/{total}" in stream.getvalue()

@@ -1,0 +1,69 @@
+import pytest
+
+from noisefix.errors import UsageError
+from noisefix.stages.apply import ApplyParams, decide, verdict_columns
+
+CLASSES = ("a", "b", "c")
+
+
+def test_decisions_come_in_table_order_with_their_evidence(make_issues, verdict):
+    issues = make_issues(
+        [
+            verdict("a", "b", 0.95, is_issue=True),
+            verdict("a", "a", 0.9),
+            verdict("c", "b", 0.99, is_issue=True),
+        ],
+        CLASSES,
+    )
+
+    first, second = decide(issues, CLASSES, ApplyParams("relabel"))
+
+    assert (first.row_number, first.given_label, first.new_label) == (1, "a", "b")
+    assert (second.row_number, second.given_label, second.new_label) == (3, "c", "b")
+    assert first.p_error == pytest.approx(0.975)
+    assert first.reasons == ("9 of 10 nearest rows say b",)
+
+
+def test_only_flagged_rows_are_relabelled(make_issues, verdict):
+    issues = make_issues([verdict("a", "b", 0.99, is_issue=False)], CLASSES)
+    assert decide(issues, CLASSES, ApplyParams("relabel")) == []
+
+
+def test_thresholds_are_inclusive(make_issues, verdict):
+    issues = make_issues([verdict("a", "b", 0.75, is_issue=True)], CLASSES)
+    # The other two classes have 0.125 each.
+    assert decide(issues, CLASSES, ApplyParams("relabel", 0.75, 0.625))
+    assert not decide(issues, CLASSES, ApplyParams("relabel", 0.75, 0.6251))
+    assert not decide(issues, CLASSES, ApplyParams("relabel", 0.7501, 0.625))
+
+
+def test_unlabelled_rows_have_no_given_label_to_beat(make_issues, verdict):
+    issues = make_issues([verdict(None, "c", 0.92)], CLASSES)
+    assert decide(issues, CLASSES, ApplyParams("relabel")) == []
+    (decision,) = decide(issues, CLASSES, ApplyParams("flag", fill_unlabelled=True))
+    assert (decision.action, decision.new_label, decision.given_label) == ("fill", "c", None)
+
+
+def test_a_slice_of_a_table_is_decided_like_the_table(make_issues, verdict):
+    rows = [verdict("a", "a", 0.9), verdict("a", "b", 0.95, is_issue=True)] * 3
+    issues = make_issues(rows, CLASSES)
+    found = decide(issues.slice(2), CLASSES, ApplyParams("relabel"))
+    assert [d.row_number for d in found] == [4, 6]
+
+
+def test_bad_parameters_are_usage_errors():
+    with pytest.raises(UsageError, match="strategy 'fix' is unknown"):
+        ApplyParams("fix")
+    with pytest.raises(UsageError, match="min_margin is 2"):
+        ApplyParams(min_margin=2)
+
+
+def test_verdict_columns_are_texts_for_every_row(make_issues, verdict):
+    issues = make_issues([verdict("a", "b", 0.8, is_issue=True), verdict(None, "c", 0.5)], CLASSES)
+    columns = verdict_columns(issues, "x_")
+    assert columns == {
+        "x_is_issue": ["true", "false"],
+        "x_suggested_label": ["b", "c"],
+        "x_p_error": ["0.9000", ""],
+        "x_reasons": ["9 of 10 nearest rows say b", "9 of 10 nearest rows say c"],
+    }
