@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from noisefix.errors import DataError, UsageError
 from noisefix.schemas import ISSUES
 from noisefix.stages.apply import ApplyParams, Decision, decide, verdict_columns
-from noisefix.stages.ledger import Change, logged_write
+from noisefix.stages.ledger import Change, write_logged
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -118,8 +118,8 @@ def apply(
         return result
     target = Path(output)
     _check_target(folder, source, target)
-    with logged_write(folder, target, changes, strategy) as temporary:
-        _rewrite(folder, source, temporary, decisions, label_column, added)
+    content = _rewritten(folder, source, target, decisions, label_column, added)
+    write_logged(folder, target, content, changes, strategy)
     return replace(result, output=target, ledger=folder.ledger)
 
 
@@ -190,22 +190,22 @@ def _changes(
     )
 
 
-def _rewrite(
+def _rewritten(
     folder: RunFolder,
     source: Source,
     output: Path,
     decisions: Sequence[Decision],
     label_column: str | None,
     added: dict[str, list[str]],
-) -> None:
-    from noisefix.tables.rewrite import rewrite_source
+) -> bytes:
+    from noisefix.tables.rewrite import rewritten
 
     new_labels = [d for d in decisions if d.new_label is not None]
     if new_labels and label_column is None:
         raise UsageError(
             f"{source.name}: has no label column to write to", "use --strategy flag instead"
         )
-    rewrite_source(
+    return rewritten(
         folder.input_path(),
         source,
         output,

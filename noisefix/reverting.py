@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.errors import DataError
-from noisefix.stages.ledger import Change, Write, logged_write, read_ledger
+from noisefix.stages.ledger import Change, Write, read_ledger, write_logged
 
 if TYPE_CHECKING:
     from noisefix.tables.run_folder import RunFolder
@@ -50,7 +50,7 @@ def revert(run: str | Path, output: str | Path) -> RevertResult:
             cannot be restored because the file or the input has changed.
     """
     from noisefix.tables.atomic import sha256_file
-    from noisefix.tables.rewrite import rewrite_source
+    from noisefix.tables.rewrite import rewritten
     from noisefix.tables.run_folder import RunFolder
     from noisefix.tables.source import read_source
 
@@ -73,9 +73,9 @@ def revert(run: str | Path, output: str | Path) -> RevertResult:
         undone: list[Change] = changes
         kept: list[Change] = []
         original = folder.input_path()
-        with logged_write(folder, target, _reversed(undone), "revert") as temporary:
-            # Without edits this copies the bytes, and packs or unpacks them if need be.
-            rewrite_source(original, read_source(original), temporary)
+        # Without edits these are the input's bytes, packed or unpacked if need be.
+        content = rewritten(original, read_source(original), target)
+        write_logged(folder, target, content, _reversed(undone), "revert")
     else:
         undone, kept = _undo_cells(folder, target, changes, write)
     return RevertResult(
@@ -107,7 +107,7 @@ def _undo_cells(
 ) -> tuple[list[Change], list[Change]]:
     """Set relabelled cells back one by one; cells that say something else by now are kept."""
     from noisefix.tables.dataset import load_dataset
-    from noisefix.tables.rewrite import rewrite_source
+    from noisefix.tables.rewrite import rewritten
     from noisefix.tables.source import read_source
 
     if write.action != "relabel":
@@ -135,8 +135,9 @@ def _undo_cells(
         else:
             undone.append(change)
             edits[row + 1, change.column] = change.old
-    with logged_write(folder, target, _reversed(undone), "revert") as temporary:
-        rewrite_source(target, source, temporary, edits=edits)
+    beside = target.with_name(f".{target.name}")  # says only whether to compress
+    content = rewritten(target, source, beside, edits=edits)
+    write_logged(folder, target, content, _reversed(undone), "revert")
     return undone, kept
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pyarrow as pa
@@ -155,3 +158,16 @@ def write_issues(
 
 def _lists(probs: np.ndarray) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(probs.ravel(), pa.float32()), probs.shape[1])
+
+
+@pytest.fixture(scope="session")
+def faults() -> ModuleType:
+    """The scripted chat completion server: ``with faults.FaultServer(respond) as server``."""
+    path = Path(__file__).parent / "servers" / "fault_server.py"
+    spec = importlib.util.spec_from_file_location("noisefix_fault_server", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module

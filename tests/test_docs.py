@@ -7,14 +7,18 @@ from pathlib import Path
 import typer
 
 from noisefix.cli.app import COMMANDS, app
-from noisefix.cli.reference import render
+from noisefix.cli.reference import render, render_tables
 
 DOCS = Path(__file__).parents[1] / "docs"
+REMEDY = "run: python -m noisefix.cli.reference docs"
 
 
 def test_command_line_reference_is_not_stale():
-    remedy = "run: python -m noisefix.cli.reference docs/cli.md"
-    assert (DOCS / "cli.md").read_text(encoding="utf-8") == render(), remedy
+    assert (DOCS / "cli.md").read_text(encoding="utf-8") == render(), REMEDY
+
+
+def test_reference_of_the_tables_is_not_stale():
+    assert (DOCS / "tables.md").read_text(encoding="utf-8") == render_tables(), REMEDY
 
 
 def test_every_command_and_option_is_documented():

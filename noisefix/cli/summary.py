@@ -36,21 +36,25 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
     parts = [plural(result.rows, "row"), plural(len(result.classes), "class")]
     if result.unlabelled:
         parts.append(f"{result.unlabelled:,} unlabelled")
-    parts += [result.encoder, format_seconds(sum(result.seconds.values()))]
+    parts += [
+        result.encoder.rstrip("/").rsplit("/", 1)[-1],
+        format_seconds(sum(result.seconds.values())),
+    ]
     screen.line(f"{result.input_name}: {', '.join(parts)}")
+    between = interval(result.noise_rate_low, result.noise_rate_high)
     if not result.issues:
-        screen.line("No label looks wrong enough to be flagged.", style="bold green")
-    else:
-        flagged = f"{plural(result.issues, 'row')} {'is' if result.issues == 1 else 'are'} flagged."
         screen.line(
-            f"About {percent(result.noise_rate)} of the labels look wrong. {flagged}",
+            "No label looks wrong enough to be flagged. Estimated noise rate "
+            f"{percent(result.noise_rate)}, 90 % interval {between}.",
+            style="bold green",
+        )
+    else:
+        screen.line(
+            f"About {percent(result.noise_rate)} of the labels look wrong (estimate; 90 % interval "
+            f"{between}). {plural(result.issues, 'row')} {'is' if result.issues == 1 else 'are'} "
+            "flagged.",
             style="bold yellow",
         )
-    screen.line(
-        f"Estimated noise rate {percent(result.noise_rate)}, 90 % interval "
-        f"{interval(result.noise_rate_low, result.noise_rate_high)}.",
-        style="dim",
-    )
     if result.duplicate_conflicts:
         screen.line(
             f"{plural(result.duplicate_conflicts, 'row')} with (nearly) the same text as another "
@@ -135,22 +139,30 @@ def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
     table = shlex.quote(data) if data != "-" else run
     limit = f"{min(1.0, result.noise_rate_high + 0.01):.2f}"
     steps = [
-        ("apply", f"noisefix apply {run} -o flagged{suffix}", "adds the verdicts as columns"),
+        (
+            "apply",
+            f"noisefix apply {run} -o flagged{suffix}",
+            "the verdicts as columns, to look through",
+        ),
         (
             "apply",
             f"noisefix apply {run} --strategy relabel --dry-run",
-            "shows the few labels that are clearly better",
+            "the labels that are clearly better, as a diff",
         ),
-        ("relabel", f"noisefix relabel {run} --dry-run", "asks an LLM about the flagged rows only"),
-        ("report", f"noisefix report {run} -o report.html", "the same to read in a browser"),
+        ("relabel", f"noisefix relabel {run} --dry-run", "an LLM looks at the flagged rows only"),
+        ("report", f"noisefix report {run} -o report.html", "all this, to read in a browser"),
         ("check", f"noisefix check {table} --max-noise-rate {limit}", "a gate for CI"),
-        ("evaluate", f"noisefix evaluate {run} --truth COLUMN", "if some labels are verified"),
+        (
+            "evaluate",
+            f"noisefix evaluate {run} --truth COLUMN",
+            "how good this is, if some labels are verified",
+        ),
     ]
     screen.heading(f"Every row is in {result.run}/issues.parquet. Next:")
-    screen.table(
-        (Column("", max_width=400), Column("", style="dim")),
-        [(command, f"# {purpose}") for name, command, purpose in steps if name in COMMANDS],
-    )
+    for name, command, purpose in steps:
+        if name in COMMANDS:
+            screen.command(command, purpose)
+    screen.line()
     screen.line(
         "All this is estimated from the data themselves. Where no person or LLM is asked, relabel "
         "changes only what is clearly better and leaves the rest to you.",

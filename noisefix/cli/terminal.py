@@ -124,13 +124,25 @@ class Screen:
         width = _PLAIN_TEXT_WIDTH if self._console is None else self._console.width - indent
         shown = sanitize(text, width if is_cut else None)
         if self._console is None:
-            self._stream.write(" " * indent + shown + "\n")
+            self._stream.write((" " * indent if shown else "") + shown + "\n")
+        elif not shown:
+            self._console.line()
         else:
             from rich.padding import Padding
             from rich.text import Text
 
             content = Padding(Text(shown, style=style), (0, 0, 0, indent), expand=False)
             self._console.print(content)
+
+    def command(self, command: str, purpose: str) -> None:
+        """Write a command to copy, under what it is for; never wrapped or cut."""
+        self.line(f"# {purpose}", style="dim", indent=2)
+        if self._console is None:
+            self.line(command, indent=2)
+        else:
+            from rich.text import Text
+
+            self._console.print(Text("  " + sanitize(command)), soft_wrap=True)
 
     def heading(self, text: str) -> None:
         """Write an empty line and a title."""

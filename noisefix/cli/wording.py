@@ -6,7 +6,7 @@ from __future__ import annotations
 def percent(share: float) -> str:
     """Write a share as people do: "12 %", "0.4 %"."""
     value = 100 * share
-    return f"{value:.0f} %" if value >= 9.5 or value == 0 else f"{value:.1f} %"
+    return f"{value:.0f} %" if value >= 0.95 or value == 0 else f"{value:.1f} %"
 
 
 def interval(low: float, high: float) -> str:

@@ -6,8 +6,8 @@ with their digests, so that ``apply --revert`` knows whether somebody has edited
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -136,36 +136,31 @@ def append_write(path: Path, changes: Sequence[Change], write: Write, *, input_s
     )
 
 
-@contextmanager
-def logged_write(
-    folder: RunFolder, target: Path, changes: Sequence[Change], action: str
-) -> Iterator[Path]:
-    """Yield a file to write; once it and its ledger entry are safe, it replaces the target.
+def write_logged(
+    folder: RunFolder, target: Path, content: bytes, changes: Sequence[Change], action: str
+) -> None:
+    """Write a file and its ledger entry: both, or neither.
 
     Args:
         folder: the run folder whose ledger it is.
         target: the file to make or replace.
+        content: what it shall hold.
         changes: what is new in it.
         action: the strategy that writes it, or revert.
 
     Raises:
-        DataError: the file or the ledger cannot be written; then neither is.
+        DataError: the file or the ledger cannot be written.
     """
-    from noisefix.tables.atomic import atomic_path, sha256_file
+    from noisefix.tables.atomic import atomic_path
 
+    write = Write(
+        output=str(target.absolute()),
+        decided_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+        action=action,
+        sha256=hashlib.sha256(content).hexdigest(),
+        changes=len(changes),
+    )
     with atomic_path(target) as temporary:
-        # Whether a file is compressed follows from its name's ending.
-        draft = temporary.with_name(temporary.name + target.suffix)
-        try:
-            yield draft
-            draft.replace(temporary)
-        finally:
-            draft.unlink(missing_ok=True)
-        write = Write(
-            output=str(target.absolute()),
-            decided_at=datetime.now(UTC).isoformat(timespec="microseconds"),
-            action=action,
-            sha256=sha256_file(temporary),
-            changes=len(changes),
-        )
+        temporary.write_bytes(content)
+        # Last before the file takes its place: an entry without its file does no harm.
         append_write(folder.ledger, changes, write, input_sha256=folder.read()["input"]["sha256"])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +38,82 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         return Outcome(code, captured.out, captured.err)
 
     return run
+
+
+def _without_root_powers() -> None:
+    """Let file permissions hold for root too: give up the capabilities that override them."""
+    drop_from_bounding_set, override, read_search, owner = 24, 1, 2, 3
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in (override, read_search, owner):
+        if libc.prctl(drop_from_bounding_set, capability, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl")
+
+
+@pytest.fixture
+def mortal_cli() -> Cli:
+    """Return a function like ``cli``, in a process of its own that must respect permissions."""
+
+    def run(*arguments: object, before: Callable[[], None] = lambda: None) -> Outcome:
+        def prepare() -> None:
+            before()
+            if os.geteuid() == 0:
+                _without_root_powers()
+
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "noisefix", *map(str, arguments)],
+                capture_output=True,
+                text=True,
+                preexec_fn=prepare,
+                check=False,
+            )
+        except subprocess.SubprocessError:
+            pytest.skip("cannot give up root's powers here")
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+WORDS = {
+    "refund": ["refund", "money back", "charged twice", "reimburse", "overcharged"],
+    "shipping": ["parcel", "delivery", "tracking", "courier", "arrived late"],
+    "account": ["password", "login", "email address", "profile", "locked out"],
+}
+
+
+def ticket_rows(n_rows: int = 60) -> list[tuple[str, str, str]]:
+    """Return rows of id, text and label: three easy classes, one row in ten given a wrong label."""
+    classes = sorted(WORDS)
+    rows = []
+    for i in range(n_rows):
+        true = classes[i % 3]
+        words = WORDS[true]
+        text = f"{words[i % 5]} and {words[(i // 3) % 5]}, case {i} about {words[(i // 5) % 5]}"
+        label = classes[(i + 1) % 3] if i % 10 == 4 else true
+        rows.append((f"t{i + 1}", text, label))
+    return rows
+
+
+def tickets_csv(n_rows: int = 60) -> str:
+    """Return ``ticket_rows`` as CSV."""
+    lines = ["id,text,label", *(f'{i},"{text}",{label}' for i, text, label in ticket_rows(n_rows))]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def tickets(tmp_path: Path) -> Path:
+    """A small CSV with text, labels and ids."""
+    path = tmp_path / "tickets.csv"
+    path.write_text(tickets_csv())
+    return path
+
+
+@pytest.fixture(scope="session")
+def detected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder that ``detect`` has made of ``tickets``; do not change it."""
+    folder = tmp_path_factory.mktemp("detected")
+    data = folder / "tickets.csv"
+    data.write_text(tickets_csv())
+    code = main(["detect", str(data), "--encoder", "tfidf", "--quiet", "--json"])
+    assert code == 0
+    return folder / "tickets.noisefix"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import resource
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -128,11 +128,26 @@ def test_tables_that_are_broken(cli, run, tmp_path):
     refusal(cli("apply", run.path, "-o", tmp_path / "c.csv"), 3, run.run_json, "JSON")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
-def test_read_only_folder(cli, run, tmp_path):
+def test_read_only_folder(mortal_cli, run, tmp_path):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o555)
-    refusal(cli("apply", run.path, "-o", closed / "c.csv"), 3, "read-only")
+    refusal(mortal_cli("apply", run.path, "-o", closed / "c.csv"), 3, "read-only", "-o")
+
+
+def test_full_disk(mortal_cli, run, tmp_path):
+    output = tmp_path / "c.csv"
+    output.write_text("old")
+    limit = (20, 20)  # bytes a file may grow to: stands for a disk with no space left
+    outcome = mortal_cli(
+        "apply",
+        run.path,
+        "-o",
+        output,
+        before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )
+    refusal(outcome, 3, output, "disk is full", "free some space")
+    assert output.read_text() == "old"
+    assert not list(tmp_path.glob(".noisefix*"))
 
 
 def test_folder_that_is_not_there(cli, run, tmp_path):

@@ -5,14 +5,22 @@ from noisefix.cli.wording import format_seconds, interval, percent, plural
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0, "0 %"), (0.004, "0.4 %"), (0.0949, "9.5 %"), (0.12, "12 %"), (1, "100 %")],
+    [
+        (0, "0 %"),
+        (0.004, "0.4 %"),
+        (0.0094, "0.9 %"),
+        (0.0096, "1 %"),
+        (0.081, "8 %"),
+        (0.12, "12 %"),
+        (1, "100 %"),
+    ],
 )
 def test_percent(share, text):
     assert percent(share) == text
 
 
 def test_interval_says_the_unit_once():
-    assert interval(0.08, 0.17) == "8.0 to 17 %"
+    assert interval(0.08, 0.17) == "8 to 17 %"
 
 
 def test_plural():

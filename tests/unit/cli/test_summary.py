@@ -1,0 +1,112 @@
+"""The summary of ``detect``, from a result written by hand."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from noisefix.pipeline import ClassSummary, DetectResult, IssueRow, PairSummary
+
+from noisefix.cli.summary import show_detection
+from noisefix.cli.terminal import Screen
+
+
+@pytest.fixture
+def result() -> DetectResult:
+    return DetectResult(
+        run=Path("my tickets.noisefix"),
+        input_name="my tickets.csv",
+        rows=1200,
+        labelled=1190,
+        unlabelled=10,
+        classes=("billing", "refund"),
+        issues=97,
+        noise_rate=0.12,
+        noise_rate_low=0.08,
+        noise_rate_high=0.17,
+        encoder="sentence-transformers/all-MiniLM-L6-v2",
+        class_rows=[
+            ClassSummary("billing", 700, 0.59, 0.5, 80, 0.15, 0.1, 0.2),
+            ClassSummary("refund", 490, 0.41, 0.5, 17, 0.05, 0.02, 0.09),
+        ],
+        pairs=[
+            PairSummary(
+                "billing", "refund", 61.4, 55, "t9", "money back", "t7", "refund please", 0.8
+            ),
+            PairSummary("refund", "billing", 0.2, 0, None, None, None, None, None),
+        ],
+        top=[
+            IssueRow(
+                "t9", 12, "I want\nmy \x1b[31mmoney", "billing", "refund", 0.974, ("9 of 10",)
+            ),
+            IssueRow("14", 14, "text " * 100, "refund", "billing", 0.9, ()),
+        ],
+        duplicate_conflicts=3,
+        notes=(),
+        warnings=(),
+        seconds={"embed": 4.0, "joint": 0.5},
+        skipped=(),
+    )
+
+
+def shown(result: DetectResult, top: int = 10, data: str = "my tickets.csv") -> list[str]:
+    stream = io.StringIO()
+    show_detection(Screen(stream), result, data=data, top=top)
+    return stream.getvalue().splitlines()
+
+
+def test_it_opens_with_what_matters(result):
+    lines = shown(result)
+    assert lines[0] == (
+        "my tickets.csv: 1,200 rows, 2 classes, 10 unlabelled, all-MiniLM-L6-v2, 4.5 s"
+    )
+    assert lines[1] == (
+        "About 12 % of the labels look wrong (estimate; 90 % interval 8 to 17 %). "
+        "97 rows are flagged."
+    )
+    assert "3 rows with (nearly) the same text as another" in lines[2]
+
+
+def test_pairs_show_an_example_and_leave_out_what_hardly_happens(result):
+    text = "\n".join(shown(result))
+    assert "  billing → refund: about 61 rows, 55 flagged\n      billing: money back\n" in text
+    assert "      refund: refund please\n" in text
+    assert "refund → billing: about" not in text
+
+
+def test_rows_are_shown_on_one_line_each_whatever_is_in_them(result):
+    lines = shown(result)
+    at = lines.index("  0.97  billing → refund  (row 12, id t9)")
+    assert lines[at + 1 : at + 3] == ["        I want⏎my ␛[31mmoney", "        9 of 10"]
+    assert lines[at + 3] == "  0.90  refund → billing  (row 14)"
+    assert lines[at + 4].endswith("…")
+    assert len(lines[at + 4]) <= 130
+
+
+def test_top_limits_the_rows(result):
+    assert "row 14" not in "\n".join(shown(result, top=1))
+    assert "suspicious" not in "\n".join(shown(result, top=0))
+
+
+def test_next_steps_can_be_pasted_into_a_shell(result):
+    text = "\n".join(shown(result))
+    assert "noisefix apply 'my tickets.noisefix' -o flagged.csv\n" in text
+    assert "noisefix check 'my tickets.csv' --max-noise-rate 0.18\n" in text
+    assert "noisefix evaluate 'my tickets.noisefix' --truth COLUMN\n" in text
+
+
+def test_input_from_stdin_is_named_by_its_run_folder(result):
+    text = "\n".join(shown(result, data="-"))
+    assert "noisefix check 'my tickets.noisefix' --max-noise-rate" in text
+    assert "noisefix check -" not in text
+
+
+def test_clean_data_are_called_clean(result):
+    clean = replace(result, issues=0, noise_rate=0.001, noise_rate_low=0, pairs=[], top=[])
+    lines = shown(clean)
+    assert lines[1].startswith(
+        "No label looks wrong enough to be flagged. Estimated noise rate 0.1 %"
+    )
+    assert "Most confused" not in lines
