@@ -67,7 +67,7 @@ def out_of_fold_probs(
         absent = problem.class_weights[fold] == 0
         for rows, share in ((folds == fold, 1.0), (~labelled, 1.0 / n_folds)):
             fitted = predict_probs(features[rows], w, b)
-            probs[rows] += np.float32(share) * _with_absent(fitted, absent, int(n_rows[fold]))
+            probs[rows] += np.float32(share) * with_absent(fitted, absent, int(n_rows[fold]))
     return probs
 
 
@@ -112,7 +112,7 @@ def _checked_features(features: np.ndarray, labels: np.ndarray, n_classes: int) 
     return np.ascontiguousarray(features, dtype=np.float32)
 
 
-def _with_absent(probs: np.ndarray, absent: np.ndarray, n_rows: int) -> np.ndarray:
+def with_absent(probs: np.ndarray, absent: np.ndarray, n_rows: int) -> np.ndarray:
     """Give classes that the model has never seen their small probability."""
     n_classes = len(absent)
     if absent.all():
