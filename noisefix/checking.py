@@ -239,18 +239,26 @@ def _flagged_rows(
 
 
 def _line_numbers(path: Path | None) -> np.ndarray | None:
-    """Return (N,) the line on which each row of a CSV starts; None where lines mean nothing."""
+    """Return (N,) the line on which each row starts, 1 = first; None where lines mean nothing."""
     from noisefix.tables.atomic import read_bytes
     from noisefix.tables.csv_source import locate_cells
+    from noisefix.tables.encoding import decode_text
+    from noisefix.tables.jsonl import line_spans
     from noisefix.tables.source import read_source
 
     if path is None or path.suffix == ".gz":
         return None
     source = read_source(path)
-    if source.dialect is None:
+    raw = read_bytes(path)
+    line_end = ord("\n")
+    if source.dialect is not None:
+        records = locate_cells(raw, source.dialect, source.name)
+        data, starts = records.data, records.starts[1:, 0]
+        line_end = ord(source.dialect.terminator[-1])
+    elif source.format == "jsonl":
+        data = decode_text(raw, source.name).data
+        starts = np.array([start for start, _ in line_spans(data)])
+    else:
         return None
-    records = locate_cells(read_bytes(path), source.dialect, source.name)
-    line_end = b"\r" if source.dialect.terminator == "\r" else b"\n"
-    breaks = np.flatnonzero(np.frombuffer(records.data, np.uint8) == line_end[0])
-    lines: np.ndarray = np.searchsorted(breaks, records.starts[1:, 0]) + 1
-    return lines
+    breaks = np.flatnonzero(np.frombuffer(data, np.uint8) == line_end)
+    return np.asarray(np.searchsorted(breaks, starts) + 1)

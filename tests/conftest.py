@@ -12,6 +12,7 @@ from types import ModuleType
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 
 import noisefix
 from noisefix.schemas import ISSUES
@@ -20,6 +21,10 @@ from noisefix.tables.parquet import write_table
 from noisefix.tables.provenance import Provenance
 from noisefix.tables.run_folder import RunFolder
 from noisefix.tables.source import read_source
+
+# The same examples every time, and no time limit for one: the machine may be busy.
+settings.register_profile("noisefix", deadline=None, derandomize=True)
+settings.load_profile("noisefix")
 
 
 @dataclass(frozen=True)

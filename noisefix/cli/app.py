@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -99,6 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what follows ``noisefix``; None: the arguments of this process.
     """
     _harden_streams()
+    if arguments is None and not sys.warnoptions:
+        # Deprecations inside of libraries are news for developers, who run the tests.
+        warnings.simplefilter("ignore")
     try:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()

@@ -77,6 +77,17 @@ def test_json_holds_gates_and_rows(cli, run):
     assert [(row["row_number"], row["line"]) for row in result["flagged"]] == [(2, 5), (1, 2)]
 
 
+def test_lines_of_other_formats(cli, make_run, verdict):
+    rows = [verdict("b", "b", 0.9), verdict("a", "b", 0.9, is_issue=True)]
+    content = '{"text": "x", "label": "b"}\n\n{"text": "y", "label": "a"}\n'
+    run = make_run(content, rows, name="data.jsonl")
+    (row,) = json.loads(cli("check", run.path, "--max-issues", 0, "--json").out)["flagged"]
+    assert row["line"] == 3
+    old_mac = make_run("text,label\rx,b\ry,a\r", rows, name="mac.csv", folder="mac")
+    (row,) = json.loads(cli("check", old_mac.path, "--max-issues", 0, "--json").out)["flagged"]
+    assert row["line"] == 3
+
+
 def test_github_annotations(cli, run, monkeypatch, tmp_path):
     monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
     outcome = cli("check", run.path, "--max-issues", 1, "--github")
