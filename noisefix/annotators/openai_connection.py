@@ -1,0 +1,169 @@
+"""HTTP to an OpenAI-compatible server: one connection for each lane, and no secret in any message.
+
+The ``openai`` client gives the address, the authentication and the configured HTTP clients; the
+requests go straight through those HTTP clients. That leaves out its retries (the engine has its
+own) and the building of response objects, which costs more time than everything else together.
+Each lane has an HTTP client of its own, because the time that a shared pool takes for a request
+grows with the number of its connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from noisefix.annotators.openai_features import complaint_of
+from noisefix.annotators.retry import RejectedError, RetryableError
+from noisefix.annotators.secrets import Redactor, Secret, display_url
+
+LARGEST_BODY = 16 * 2**20
+"""Bytes; no answer to a question about labels is longer."""
+
+_TELEMETRY = "x-stainless-"
+
+
+@dataclass(frozen=True)
+class HttpReply:
+    """A complete HTTP response.
+
+    ``body`` is decoded JSON; None when it is none.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    @property
+    def complaint(self) -> str:
+        """What an error body says; empty when it says nothing."""
+        return complaint_of(self.body)
+
+
+class Connection:
+    """Open HTTP clients to one server; an async context manager.
+
+    Args:
+        base_url: where the API is, usually ending in ``/v1``.
+        api_key: sent as a bearer token.
+        redactor: knows the secrets.
+    """
+
+    def __init__(self, base_url: str, api_key: Secret, redactor: Redactor) -> None:
+        self._base_url = base_url
+        self._api_key = api_key
+        self._redactor = redactor
+        self._clients: dict[int, Any] = {}
+
+    async def __aenter__(self) -> Self:
+        import openai
+
+        self._httpx = _httpx_of_openai()
+        self._verify = self._httpx.create_ssl_context()  # once: it reads all root certificates
+        self._make_client = openai.DefaultAsyncHttpxClient
+        client = openai.AsyncOpenAI(
+            api_key=self._api_key.reveal(),
+            base_url=self._base_url,
+            max_retries=0,
+            http_client=self._client(0),
+        )
+        self._api = str(client.base_url).rstrip("/")
+        self._headers = {
+            name: value
+            for name, value in {**client.default_headers, **client.auth_headers}.items()
+            if isinstance(value, str) and not name.lower().startswith(_TELEMETRY)
+        }
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
+
+    async def post(self, lane: int, body: bytes) -> HttpReply:
+        """Send a chat completion request and read the whole response.
+
+        Raises:
+            RetryableError: no connection, or it broke.
+            RejectedError: the response is too large to be an answer.
+        """
+        return await self._request(lane, "POST", "/chat/completions", body)
+
+    async def models(self) -> list[str]:
+        """Return the names of the models there; empty when the server does not tell."""
+        try:
+            async with asyncio.timeout(5.0):
+                reply = await self._request(0, "GET", "/models", None)
+        except (RetryableError, RejectedError, TimeoutError):
+            return []
+        data = reply.body.get("data") if isinstance(reply.body, Mapping) else None
+        items = data if isinstance(data, list) else []
+        return [str(item["id"]) for item in items if isinstance(item, Mapping) and "id" in item]
+
+    async def _request(self, lane: int, method: str, path: str, body: bytes | None) -> HttpReply:
+        client = self._client(lane)
+        try:
+            request = client.build_request(
+                method, self._api + path, content=body, headers=self._headers
+            )
+            response = await client.send(request, stream=True)
+            try:
+                content = await self._read(response)
+            finally:
+                await response.aclose()
+        except self._httpx.RequestError as error:
+            reason = self._redactor.clean(str(error)) or type(error).__name__
+            raise RetryableError(
+                f"no connection to {display_url(self._base_url)}, or it broke: {reason}",
+                "check that the server runs and that --base-url is right",
+            ) from None
+        except Exception as error:
+            if self._redactor.hides(error):
+                text = self._redactor.clean(f"{type(error).__name__}: {error}")
+                raise RuntimeError(text) from None
+            raise
+        return HttpReply(response.status_code, response.headers, _decoded(content))
+
+    async def _read(self, response: Any) -> bytes:
+        parts, size = [], 0
+        async for part in response.aiter_bytes():
+            parts.append(part)
+            size += len(part)
+            if size > LARGEST_BODY:
+                raise RejectedError(f"the response is longer than {LARGEST_BODY // 2**20} MiB")
+        return b"".join(parts)
+
+    def _client(self, lane: int) -> Any:
+        client = self._clients.get(lane)
+        if client is None:
+            limits = self._httpx.Limits(max_connections=1, max_keepalive_connections=1)
+            client = self._clients[lane] = self._make_client(
+                timeout=None, limits=limits, verify=self._verify
+            )
+        return client
+
+
+def _httpx_of_openai() -> Any:
+    """Return the HTTP library that the installed ``openai`` is built on."""
+    try:
+        import httpx2
+    except ImportError:  # openai before version 3
+        import importlib
+
+        return importlib.import_module("httpx")
+    return httpx2
+
+
+def _decoded(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,116 @@
+"""When to ask again, and how long to wait before it."""
+
+from __future__ import annotations
+
+import email.utils
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+RETRY_STATUSES = frozenset({408, 409, 429})
+"""Retried besides every 5xx; any other status means that asking again would not help."""
+
+
+class RetryableError(Exception):
+    """A request failed in a way that may pass: a timeout, a broken connection, 408/409/429/5xx.
+
+    Args:
+        message: what happened; no secrets, no texts.
+        hint: what the user can do when it does not pass.
+        retry_after: seconds that the server asked to wait; None when it did not say.
+        slow_down: True when the server says that it is asked too much (429).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        retry_after: float | None = None,
+        slow_down: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.retry_after = retry_after
+        self.slow_down = slow_down
+
+
+class RejectedError(Exception):
+    """The server will not answer this one question, however often it is asked; others it may."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How patient to be.
+
+    Attributes:
+        max_attempts: failed requests after which a question is given up. A 429 does not count as
+            long as other questions get through: the question waits for its turn.
+        timeout_s: seconds a request may take from start to end, however slowly data arrives.
+        first_wait_s: mean wait after the first failure; doubles with each further one.
+        longest_wait_s: upper bound of that.
+        longest_retry_after_s: a server that asks for a longer wait ends the run.
+    """
+
+    max_attempts: int = 6
+    timeout_s: float = 60.0
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 30.0
+    longest_retry_after_s: float = 120.0
+
+    @property
+    def most_attempts(self) -> int:
+        """Failed requests, 429s included, after which a question is given up in any case."""
+        return 5 * self.max_attempts
+
+    def wait_s(self, failures: int, random: np.random.Generator) -> float:
+        """Return the seconds to wait after this many failures (1, 2, ...) of one question.
+
+        Between half and one and a half of the exponential value, so that requests that failed
+        together do not come back together.
+        """
+        mean = min(self.first_wait_s * 2.0 ** min(failures - 1, 60), self.longest_wait_s)
+        return mean * (0.5 + float(random.random()))
+
+
+def is_retryable(status: int) -> bool:
+    """Return True for 408, 409, 429 and every 5xx."""
+    return status in RETRY_STATUSES or 500 <= status <= 599
+
+
+def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Return the wait in seconds that a response asks for, or None when it asks for none.
+
+    ``Retry-After`` holds seconds or an HTTP date (RFC 9110, section 10.2.3); ``retry-after-ms`` is
+    what some LLM services send besides. A date in the past means no wait.
+
+    Args:
+        headers: response headers, found without regard to case.
+        now: for tests; the current time otherwise.
+    """
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        text = headers.get(name)
+        if text is None:
+            continue
+        try:
+            seconds = float(text) * unit
+        except ValueError:
+            continue
+        if math.isfinite(seconds):
+            return max(seconds, 0.0)
+    try:
+        date = email.utils.parsedate_to_datetime(headers.get("retry-after", ""))
+    except (TypeError, ValueError):
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max((date - (now or datetime.now(UTC))).total_seconds(), 0.0)

@@ -1,0 +1,295 @@
+"""Every answer that was ever paid for, found again by what was asked.
+
+One SQLite file in the run folder. An answer is committed the moment it arrives, before anything
+else happens with it: a process killed at any time loses the requests in flight and nothing else.
+(In WAL mode a commit is a write to the operating system; ``sync`` puts it on the disk, which the
+engine asks for about once a second, for the case that the machine itself goes down.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from noisefix.annotators.protocol import Answer, Identity, Question
+from noisefix.errors import DataError, ServiceError
+
+STORE_NAME = "annotations.sqlite"
+KEY_FORMAT = 1
+LONGEST_RAW_ANSWER = 20_000
+
+_STORE_VERSION = 1
+_LOOKUP_AT_ONCE = 500
+_TABLE = """
+CREATE TABLE IF NOT EXISTS answers (
+    key BLOB PRIMARY KEY,
+    annotator TEXT NOT NULL,
+    model TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    is_label INTEGER NOT NULL,
+    confidence REAL,
+    probabilities TEXT,
+    input_tokens INTEGER,
+    output_tokens INTEGER,
+    cost_usd REAL,
+    latency_s REAL,
+    attempts INTEGER NOT NULL,
+    raw_answer TEXT,
+    answered_at REAL NOT NULL
+)
+"""
+_INSERT = "INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_SELECT = (
+    "SELECT key, answer, is_label, confidence, probabilities, input_tokens, output_tokens,"
+    " cost_usd, latency_s, attempts, raw_answer FROM answers WHERE key IN "
+)
+
+StoredRow = tuple[Any, ...]
+"""A row as ``find`` returns it; ``restore`` makes an answer of it."""
+
+
+@dataclass(frozen=True)
+class StoreTotals:
+    """What a store holds, and what it once cost."""
+
+    answers: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+
+
+def key_maker(identity: Identity) -> Callable[[Question], bytes]:
+    """Return the function from a question to its store key, for one annotator.
+
+    The key is a SHA-256 over the annotator, its model and sampling parameters, the rendered
+    prompt, and what may be answered; also over the number of the vote, since two votes on one
+    prompt are two answers. Row ids, data set and program version are not part of it.
+    """
+    prefix = hashlib.sha256(
+        json.dumps(
+            [KEY_FORMAT, identity.annotator, identity.model, identity.sampling], sort_keys=True
+        ).encode()
+    )
+
+    def key(question: Question) -> bytes:
+        parts = [str(question.vote)]
+        for message in question.prompt:
+            parts += (message.role, message.content)
+        parts += question.allowed
+        # Every part goes with its length, so that no two questions read alike.
+        lengths = ",".join([str(len(part)) for part in parts])
+        text = f"{len(question.prompt)};{lengths};{''.join(parts)}"
+        digest = prefix.copy()
+        digest.update(text.encode("utf-8", "surrogatepass"))
+        return digest.digest()
+
+    return key
+
+
+class AnswerStore:
+    """Answers in a SQLite file; a context manager.
+
+    One thread may look up while another one writes. A second process that opens the same store
+    is turned away, so that two runs never pay for the same questions.
+
+    Args:
+        path: the file; made when it is not there, in a folder that is.
+
+    Raises:
+        DataError: the file is not a store, is damaged, or cannot be written.
+        ServiceError: another process is asking with this store.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._connections: list[sqlite3.Connection] = []
+        try:
+            self._lock()
+            self._writer = self._connect()
+            self._writer.execute("PRAGMA journal_mode=WAL")
+            self._check_version()
+            self._writer.execute(_TABLE)
+            self._reader, self._syncer = self._connect(), self._connect()
+        except sqlite3.Error as error:
+            self.close()
+            raise DataError(
+                f"{self.path}: cannot be used as a store of answers: {error}",
+                "move the file away to start a new one (what it holds would be asked again)",
+            ) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Put everything on the disk and let go of the file; may be called twice."""
+        while self._connections:
+            self._connections.pop().close()
+
+    def find(self, keys: Sequence[bytes]) -> dict[bytes, StoredRow]:
+        """Return the stored rows among these keys."""
+        found: dict[bytes, StoredRow] = {}
+        for start in range(0, len(keys), _LOOKUP_AT_ONCE):
+            part = keys[start : start + _LOOKUP_AT_ONCE]
+            marks = ",".join("?" * len(part))
+            for row in self._reader.execute(f"{_SELECT}({marks})", part):
+                found[row[0]] = row
+        return found
+
+    def put(self, key: bytes, answer: Answer) -> bool:
+        """Store an answer for good; False when the key had one already, which stays.
+
+        Args:
+            key: from the function that ``key_maker`` returns.
+            answer: one with an answer; failures are not stored, they are to be asked again.
+
+        Raises:
+            DataError: the file cannot be written, for example because the disk is full.
+        """
+        return self._insert([_row(key, answer)]) == 1
+
+    def put_many(self, answers: Iterable[tuple[bytes, Answer]]) -> int:
+        """Store several answers in one go, all or none; return how many were new."""
+        rows = [_row(key, answer) for key, answer in answers]
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            stored = self._insert(rows)
+            self._writer.execute("COMMIT")
+        except BaseException:
+            self._writer.execute("ROLLBACK")
+            raise
+        return stored
+
+    def _insert(self, rows: list[tuple[Any, ...]]) -> int:
+        try:
+            if len(rows) == 1:
+                return self._writer.execute(_INSERT, rows[0]).rowcount
+            return self._writer.executemany(_INSERT, rows).rowcount
+        except sqlite3.Error as error:
+            raise DataError(
+                f"{self.path}: an answer cannot be stored: {error}",
+                "make room on the disk, then run again: what is stored will not be asked again",
+            ) from error
+
+    def sync(self) -> None:
+        """Put what is committed on the disk, against a loss of power; safe from any thread."""
+        self._syncer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def totals(self) -> StoreTotals:
+        """Return what the store holds."""
+        return StoreTotals(
+            *self._reader.execute(
+                "SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),"
+                " coalesce(sum(cost_usd), 0.0) FROM answers"
+            ).fetchone()
+        )
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=30.0, isolation_level=None, check_same_thread=False
+        )
+        self._connections.append(connection)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        return connection
+
+    def _lock(self) -> None:
+        """Hold a lock that the operating system takes back when the process ends in any way."""
+        lock = sqlite3.connect(
+            self.path.with_suffix(".lock"),
+            timeout=0.0,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        self._connections.append(lock)
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            raise ServiceError(
+                f"{self.path}: another noisefix process is asking with this store",
+                "wait until it is done, or stop it; two at once would pay twice",
+            ) from None
+
+    def _check_version(self) -> None:
+        (version,) = self._writer.execute("PRAGMA user_version").fetchone()
+        if version > _STORE_VERSION:
+            raise DataError(
+                f"{self.path}: written by a newer noisefix (store version {version}, this one"
+                f" knows {_STORE_VERSION})",
+                "update noisefix, or move the file away",
+            )
+        self._writer.execute(f"PRAGMA user_version={_STORE_VERSION}")
+
+
+def _row(key: bytes, answer: Answer) -> tuple[Any, ...]:
+    if answer.answer is None:
+        raise ValueError("an answer without an answer is not stored")
+    probabilities = None
+    if answer.probabilities is not None:
+        probabilities = json.dumps(answer.probabilities, ensure_ascii=False)
+    return (
+        key,
+        answer.annotator,
+        answer.model,
+        answer.answer,
+        answer.is_label,
+        answer.confidence,
+        probabilities,
+        answer.input_tokens,
+        answer.output_tokens,
+        answer.cost_usd,
+        answer.latency_s,
+        answer.attempts,
+        _storable(answer.raw_answer),
+        time.time(),
+    )
+
+
+def _storable(text: str | None) -> str | None:
+    """Replace what SQLite cannot hold: halves of surrogate pairs, which JSON can smuggle in."""
+    return None if text is None else text.encode("utf-8", "replace").decode()
+
+
+def restore(row: StoredRow, question: Question, identity: Identity) -> Answer:
+    """Make the answer to a question from its stored row."""
+    key, answer, is_label, confidence, probabilities, tokens_in, tokens_out, *rest = row
+    cost_usd, latency_s, attempts, raw_answer = rest
+    return Answer(
+        question.id,
+        answer,
+        bool(is_label),
+        confidence,
+        None if probabilities is None else json.loads(probabilities),
+        identity.annotator,
+        identity.model,
+        key.hex(),
+        tokens_in,
+        tokens_out,
+        cost_usd,
+        latency_s,
+        attempts,
+        None,
+        raw_answer,
+        question.vote,
+        True,
+    )
+
+
+def shortened(raw: str) -> str:
+    """Cut a raw answer to what is worth keeping."""
+    if len(raw) <= LONGEST_RAW_ANSWER:
+        return raw
+    return f"{raw[:LONGEST_RAW_ANSWER]}… [cut, {len(raw)} characters in all]"
