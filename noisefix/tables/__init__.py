@@ -1,0 +1,1 @@
+"""Read data files, write tables: formats, provenance, the run folder, and rewriting."""

@@ -1,0 +1,183 @@
+"""Write files whole or not at all, and say plainly why a file cannot be read or written."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import platform
+import secrets
+import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from noisefix.errors import DataError
+
+_SPACE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_ACCESS_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that replaces it on success and vanishes otherwise.
+
+    The body writes the temporary file. When it ends well, the file is flushed to the disk and
+    renamed, so that a reader (or a run after a kill) finds the old file or the new one.
+
+    Args:
+        path: the file to make or replace.
+
+    Raises:
+        DataError: the folder is missing or read-only, the disk is full, or ``path`` is no plain
+            file; the old file is untouched.
+    """
+    target = Path(path)
+    if target.is_symlink():
+        target = target.resolve()
+    _check_target(target)
+    temporary = target.with_name(f"{_our_prefix()}{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+        if target.exists():
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        _flush(temporary)
+        temporary.replace(target)
+        _flush(target.parent)
+    except OSError as error:
+        raise write_error(error, target) from error
+    finally:
+        # The file may be impossible to remove (the folder vanished); the error above says why.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of killed processes of this machine; those alive keep theirs.
+
+    Args:
+        folder: where ``atomic_path`` may have been at work; need not exist.
+    """
+    for leftover in folder.glob(f"{_our_prefix()}*.tmp"):
+        owner = leftover.name.removeprefix(_our_prefix()).partition("-")[0]
+        if owner.isdecimal() and not _is_alive(int(owner)):
+            with suppress(OSError):
+                leftover.unlink()
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        DataError: it is missing, a folder, or not readable.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise read_error(error, path) from error
+
+
+def sha256_file(path: str | Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hex.
+
+    Raises:
+        DataError: it is missing, a folder, or not readable.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise read_error(error, path) from error
+
+
+def read_error(error: OSError, path: str | Path) -> DataError:
+    """Say why a file could not be read, and what to do."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return DataError(f"{path}: no such file", "check the path; the file may have been moved")
+    if isinstance(error, IsADirectoryError):
+        return DataError(f"{path}: is a folder, not a file", "name the file inside it")
+    if error.errno in _ACCESS_ERRORS:
+        return DataError(
+            f"{path}: permission denied", f"make it readable, for example: chmod u+r {path}"
+        )
+    return DataError(f"{path}: cannot be read: {_reason(error)}", "check the disk and try again")
+
+
+def write_error(error: OSError, path: str | Path) -> DataError:
+    """Say why a file could not be written, and what to do."""
+    if error.errno in _SPACE_ERRORS:
+        return DataError(
+            f"{path}: cannot be written: the disk is full, or a quota is reached",
+            "free some space or choose another place with -o, then run the same command again",
+        )
+    if error.errno in _ACCESS_ERRORS:
+        return DataError(
+            f"{path}: cannot be written: the folder is read-only for this user",
+            "choose another place with -o, or change the folder's permissions",
+        )
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return DataError(
+            f"{path}: cannot be written: the folder {Path(path).parent} does not exist",
+            f"make it first: mkdir -p {Path(path).parent}",
+        )
+    return DataError(f"{path}: cannot be written: {_reason(error)}", "choose another place with -o")
+
+
+def _check_target(target: Path) -> None:
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        if not target.parent.is_dir():
+            raise write_error(FileNotFoundError(), target) from None
+        return
+    except OSError as error:
+        raise write_error(error, target) from error
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "not a plain file"
+        raise DataError(f"{target}: cannot be written: it is {kind}", "choose another file name")
+    if not os.access(target, os.W_OK):
+        raise write_error(PermissionError(errno.EACCES, "read-only file"), target)
+
+
+def _our_prefix() -> str:
+    # A shared folder may be written by other machines, whose process numbers mean nothing here.
+    return f".noisefix-{zlib.crc32(platform.node().encode()):08x}-"
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":
+        return True  # asking by signal 0 would end the process there
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return True
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some file systems cannot flush a folder; the rename is still atomic there.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP} or not path.is_dir():
+            raise
+    finally:
+        os.close(handle)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__

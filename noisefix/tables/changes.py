@@ -1,0 +1,74 @@
+"""What shall change in a source, checked against it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from noisefix.errors import DataError
+from noisefix.tables.source import Source
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Edits, dropped rows and added columns that fit a source of N rows.
+
+    Attributes:
+        edits: new values by row number (1 = first data row), then by column name.
+        dropped: row numbers to leave out.
+        added: (N,) values of each new column.
+    """
+
+    edits: dict[int, dict[str, str | None]]
+    dropped: frozenset[int]
+    added: dict[str, Sequence[str | None]]
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing changes."""
+        return not (self.edits or self.dropped or self.added)
+
+    @classmethod
+    def checked(
+        cls,
+        source: Source,
+        edits: Mapping[tuple[int, str], str | None],
+        dropped: Collection[int],
+        added: Mapping[str, Sequence[str | None]],
+    ) -> Changes:
+        """Check the changes against the source; edits of dropped rows fall away.
+
+        Raises:
+            DataError: a row or column that is not there, a new column that is, or one with another
+                number of values than there are rows.
+        """
+        gone = frozenset(int(row) for row in dropped)
+        by_row: dict[int, dict[str, str | None]] = {}
+        for (row, column), value in edits.items():
+            if column not in source.columns:
+                raise DataError(f"{source.name}: there is no column {column!r} to edit")
+            if row not in gone:
+                by_row.setdefault(int(row), {})[column] = value
+        for row in (*gone, *by_row):
+            if not 1 <= row <= len(source):
+                raise DataError(f"{source.name}: there is no row {row}; it has {len(source)} rows")
+        for column, values in added.items():
+            if column in source.columns:
+                raise DataError(
+                    f"{source.name}: there is a column {column!r} already",
+                    "choose another name for the new column",
+                )
+            if len(values) != len(source):
+                raise DataError(
+                    f"{source.name}: {len(values)} values for the new column {column!r}, but "
+                    f"{len(source)} rows"
+                )
+        return cls(by_row, gone, dict(added))
+
+
+def cannot_hold(source: Source, row: int, column: str, value: str, why: str) -> DataError:
+    """Word the error for a value that does not fit into its cell."""
+    return DataError(
+        f"{source.name}: row {row}, column {column!r}: {value!r} cannot be written: {why}",
+        "map it to a value that fits, or convert the file to a format that holds any text (CSV)",
+    )

@@ -1,0 +1,243 @@
+"""A source with its text, label and id columns found: what the stages start from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from noisefix.errors import DataError, UsageError
+from noisefix.tables.columns import (
+    Choice,
+    guess_id,
+    guess_label,
+    guess_text,
+    list_columns,
+    resolve_column,
+)
+from noisefix.tables.label_values import read_ids, read_labels, read_texts
+from noisefix.tables.source import Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_MIN_ROWS_TO_DOUBT = 20
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The rows of a source as texts, labels and ids.
+
+    Attributes:
+        source: the file read.
+        ids: (N,) unique ids: the id column as text, else the row number.
+        row_numbers: (N,) int64, 1 = first data row.
+        texts: (N,) texts; a missing text is "".
+        given_labels: (N,) labels; None for an unlabelled row.
+        text_column: name of the text column.
+        label_column: name of the label column; None where there is none.
+        id_column: name of the id column; None where row numbers serve.
+        notes: what was guessed, in words.
+        warnings: what a person should know, the source's warnings included.
+    """
+
+    source: Source
+    ids: list[str]
+    row_numbers: np.ndarray
+    texts: list[str]
+    given_labels: list[str | None]
+    text_column: str
+    label_column: str | None
+    id_column: str | None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def load_dataset(
+    source: Source,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    id_column: str | None = None,
+    needs_labels: bool = True,
+) -> Dataset:
+    """Find the columns and bring texts, labels and ids into one form.
+
+    Args:
+        source: the file read.
+        text_column: its name; guessed when None.
+        label_column: its name; guessed when None.
+        id_column: its name; guessed when None, and row numbers where nothing fits.
+        needs_labels: fail without a usable label column (two classes or more).
+
+    Raises:
+        DataError: a named column is not there; nothing or more than one column fits; a named id
+            column has blanks or duplicates; labels are needed and there are none, one class only,
+            or nearly one for each row.
+        UsageError: one column named for two purposes.
+    """
+    notes: list[str] = []
+    warnings = list(source.warnings)
+    named = _named_columns(source, text_column, label_column, id_column)
+    taken = set(named.values())
+
+    def find(kind: str, guess: Callable[[Source, Collection[str]], Choice]) -> Choice:
+        if kind in named:
+            return Choice(named[kind], "")
+        choice = guess(source, taken)
+        if choice.column is not None:
+            taken.add(choice.column)
+        return choice
+
+    id_choice = find("id", guess_id)
+    text_choice = find("text", guess_text)
+    # Where labels are not needed, a column of few values may be anything.
+    label_choice = find("label", partial(guess_label, by_name_only=not needs_labels))
+    text = _require(text_choice, "text", source)
+    label = _require(label_choice, "label", source) if needs_labels else label_choice.column
+    for kind, choice in (("text", text_choice), ("label", label_choice), ("id", id_choice)):
+        if choice.column is not None and choice.how:
+            notes.append(f"{kind} column: {choice.column} ({choice.how})")
+
+    ids, used_id = _ids(source, id_choice, warnings)
+    if used_id is None:
+        notes = [note for note in notes if not note.startswith("id column")]
+        notes.append("id column: none, row numbers are used")
+    texts = read_texts(source.table.column(text), _field(source, text), _where(source, text))
+    _warn_empty_texts(texts, source, text, warnings)
+    labels: list[str | None] = [None] * len(source)
+    if label is not None:
+        values = read_labels(
+            source.table.column(label), _field(source, label), _where(source, label)
+        )
+        labels = values.labels
+        warnings += values.warnings
+        if needs_labels:
+            _check_labels(labels, _where(source, label))
+    return Dataset(
+        source=source,
+        ids=ids,
+        row_numbers=np.arange(1, len(source) + 1, dtype=np.int64),
+        texts=texts,
+        given_labels=labels,
+        text_column=text,
+        label_column=label,
+        id_column=used_id,
+        notes=tuple(notes),
+        warnings=tuple(warnings),
+    )
+
+
+def _named_columns(
+    source: Source, text: str | None, label: str | None, id_: str | None
+) -> dict[str, str]:
+    wanted = {"text": text, "label": label, "id": id_}
+    named = {
+        kind: resolve_column(source, name, f"--{kind}-column")
+        for kind, name in wanted.items()
+        if name is not None
+    }
+    if len(set(named.values())) < len(named):
+        options = ", ".join(f"--{kind}-column {name}" for kind, name in named.items())
+        raise UsageError(f"one column cannot serve two purposes: {options}", "name different ones")
+    return named
+
+
+def _require(choice: Choice, kind: str, source: Source) -> str:
+    if choice.column is not None:
+        return choice.column
+    if choice.rivals:
+        found = f"several columns could be the {kind}: {', '.join(choice.rivals)}"
+    else:
+        found = f"no column is clearly the {kind}"
+    raise DataError(
+        f"{source.name}: {found}",
+        f"name it with --{kind}-column NAME; the columns are: {list_columns(source)}",
+    )
+
+
+def _ids(source: Source, choice: Choice, warnings: list[str]) -> tuple[list[str], str | None]:
+    row_numbers = [str(row) for row in range(1, len(source) + 1)]
+    if choice.column is None:
+        return row_numbers, None
+    where = _where(source, choice.column)
+    is_guess = bool(choice.how)
+    try:
+        ids = read_ids(source.table.column(choice.column), _field(source, choice.column), where)
+    except DataError:
+        if is_guess:
+            return row_numbers, None
+        raise
+    problem = _id_problem(ids)
+    if problem is None:
+        return [str(value) for value in ids], choice.column
+    if is_guess:
+        warnings.append(f"{where}: not used as ids, row numbers are: {problem}")
+        return row_numbers, None
+    raise DataError(
+        f"{where}: {problem}",
+        "mend the column, or leave --id-column out: row numbers then serve as ids",
+    )
+
+
+def _id_problem(ids: list[str | None]) -> str | None:
+    blank = [str(row) for row, value in enumerate(ids, 1) if value is None]
+    if blank:
+        more = ", ..." if len(blank) > _SHOWN else ""
+        return f"{len(blank)} ids are missing (rows {', '.join(blank[:_SHOWN])}{more})"
+    if len(set(ids)) == len(ids):
+        return None
+    rows: dict[str | None, list[int]] = {}
+    for row, value in enumerate(ids, 1):
+        rows.setdefault(value, []).append(row)
+    doubled = [(value, at) for value, at in rows.items() if len(at) > 1]
+    value, at = doubled[0]
+    more = ", ..." if len(at) > _SHOWN else ""
+    return (
+        f"{len(doubled)} ids appear more than once, the first is {value!r} in rows "
+        f"{', '.join(map(str, at[:_SHOWN]))}{more}"
+    )
+
+
+def _check_labels(labels: list[str | None], where: str) -> None:
+    given = [label for label in labels if label is not None]
+    distinct = set(given)
+    hint = "is this the label column? name another with --label-column NAME"
+    if not given:
+        raise DataError(f"{where}: no row has a label", hint)
+    if len(distinct) == 1:
+        raise DataError(
+            f"{where}: all {len(given)} labelled rows have the label {given[0]!r}; "
+            "two classes or more are needed",
+            hint,
+        )
+    if len(given) >= _MIN_ROWS_TO_DOUBT and len(distinct) > len(given) / 2:
+        raise DataError(
+            f"{where}: {len(distinct)} different labels in {len(given)} labelled rows", hint
+        )
+
+
+def _warn_empty_texts(texts: list[str], source: Source, column: str, warnings: list[str]) -> None:
+    empty = [str(row) for row, text in enumerate(texts, 1) if not text.strip()]
+    if empty:
+        more = ", ..." if len(empty) > _SHOWN else ""
+        noun = "row has" if len(empty) == 1 else "rows have"
+        warnings.append(
+            f"{_where(source, column)}: {len(empty)} {noun} no text "
+            f"({', '.join(empty[:_SHOWN])}{more}); kept as they are"
+        )
+
+
+def _where(source: Source, column: str) -> str:
+    return f"{source.name}, column {column!r}"
+
+
+def _field(source: Source, column: str) -> pa.Field:
+    return source.table.schema.field(column)

@@ -1,0 +1,137 @@
+"""How a CSV file is written down: encoding, delimiter, quotes, line ends."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from noisefix.tables.csv_errors import MalformedQuoteError
+from noisefix.tables.csv_records import split_fields
+
+DELIMITERS = (",", "\t", ";", "|")
+_FIRST_SAMPLE = 1 << 18
+_ENOUGH_RECORDS = 300
+
+
+@dataclass(frozen=True)
+class CsvDialect:
+    """All that is needed to write a CSV file the way it was.
+
+    Attributes:
+        encoding: Python codec without a byte order mark, e.g. "utf-8", "utf-16-le", "cp1252".
+        bom: the file starts with a byte order mark.
+        delimiter: one character.
+        quote: the quote character; empty where quotes are ordinary text.
+        terminator: line end used for new lines: LF, CR LF or CR.
+        quote_all: every field is quoted, and new ones will be.
+    """
+
+    encoding: str = "utf-8"
+    bom: bool = False
+    delimiter: str = ","
+    quote: str = '"'
+    terminator: str = "\n"
+    quote_all: bool = False
+
+    def format_field(self, value: str, *, quoted: bool = False) -> str | None:
+        """Write a value as a field.
+
+        Args:
+            value: what the field shall read as.
+            quoted: quote it even where that is not needed.
+
+        Returns:
+            The field; None when the dialect has no quotes and the value would need them.
+        """
+        needs = any(mark in value for mark in (self.delimiter, "\n", "\r", self.quote or "\n"))
+        if not self.quote:
+            return None if needs else value
+        if not (needs or quoted or self.quote_all):
+            return value
+        return self.quote + value.replace(self.quote, self.quote * 2) + self.quote
+
+
+@dataclass(frozen=True, order=True)
+class _Fit:
+    """How well a delimiter and a quote explain a sample; the greatest wins, the first of equals.
+
+    More records beat fewer at the end: quotes that swallow line ends between even rows are text.
+    """
+
+    is_plausible: bool  # two columns or more, and some of the rows are as long as the header
+    share: float  # rows as long as the header
+    is_sound: bool  # every quote closes
+    width: int  # columns of the header
+    records: int
+
+
+def detect_dialect(data: bytes, *, prefer_tab: bool = False) -> CsvDialect:
+    r"""Find delimiter, quote and line end by how evenly they cut the first few hundred records.
+
+    Quotes that are plain text (common in tab-separated files) are found where the quoted reading
+    fails and the plain one does not; single quotes where double quotes give uneven rows. An
+    unclosed quote in a comma-separated file is left for ``scan_records`` to report.
+
+    Args:
+        data: the file as UTF-8, without a byte order mark.
+        prefer_tab: the name says that it is tab-separated.
+
+    Returns:
+        The dialect; its encoding, ``bom`` and ``quote_all`` are for the caller to set.
+    """
+    size = _FIRST_SAMPLE
+    while True:
+        is_whole = size >= len(data)
+        # Never cut between CR and LF: half a line end looks like text after a closing quote.
+        sample = data if is_whole else data[: data.rfind(b"\n", 0, size) + 1] or data[:size]
+        dialect, fit = _best(sample, is_whole, "\n", prefer_tab)
+        if _first_line_end(sample) == b"\r":
+            other, other_fit = _best(sample, is_whole, "\r", prefer_tab)
+            if other_fit.is_plausible or other_fit > fit:
+                dialect, fit = other, other_fit
+        if is_whole or fit.records >= _ENOUGH_RECORDS:
+            return dialect
+        size *= 8
+
+
+def _first_line_end(sample: bytes) -> bytes:
+    found = re.search(rb"\r\n|\r|\n", sample)
+    return found[0] if found else b""
+
+
+def _best(
+    sample: bytes, is_whole: bool, terminator: str, prefer_tab: bool
+) -> tuple[CsvDialect, _Fit]:
+    order = sorted(DELIMITERS, key=lambda mark: mark != "\t") if prefer_tab else DELIMITERS
+    fits: dict[tuple[str, str], _Fit] = {}
+    for delimiter in order:
+        double = _fit(sample, is_whole, delimiter, '"', terminator)
+        fits[delimiter, '"'] = double
+        if delimiter == "\t" and b'"' in sample:
+            fits[delimiter, ""] = _fit(sample, is_whole, delimiter, "", terminator)
+        if double.is_sound and double.share < 1 and b"'" in sample:
+            single = _fit(sample, is_whole, delimiter, "'", terminator)
+            if single.is_sound:
+                fits[delimiter, "'"] = single
+    (delimiter, quote), fit = max(fits.items(), key=lambda item: item[1])
+    ending = "\r\n" if terminator == "\n" and _first_line_end(sample) == b"\r\n" else terminator
+    return CsvDialect(delimiter=delimiter, quote=quote, terminator=ending), fit
+
+
+def _fit(sample: bytes, is_whole: bool, delimiter: str, quote: str, terminator: str) -> _Fit:
+    is_sound = True
+    try:
+        fields = split_fields(sample, delimiter, quote, terminator)
+    except MalformedQuoteError as error:
+        is_sound = error.closed is None and not is_whole
+        is_whole = False
+        fields = split_fields(sample[: error.opened] + b"x", delimiter, quote, terminator)
+    counts = fields.counts if is_whole else fields.counts[:-1]
+    if not len(counts):
+        # Not even the header is whole: judge by what there is of it.
+        return _Fit(False, 0.0, is_sound, int(fields.counts[0]) if len(fields.counts) else 0, 0)
+    width, rows = int(counts[0]), counts[1:]
+    share = float((rows == width).mean()) if len(rows) else 1.0
+    # A quote that goes wrong in the very first row hides how long the rows are.
+    is_plausible = width > 1 and (share >= 0.1 if len(rows) else not is_sound)
+    return _Fit(is_plausible, share, is_sound, width, len(counts))

@@ -1,0 +1,137 @@
+"""Change values in JSON Lines: only the bytes of these values change."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from noisefix.tables.changes import Changes, cannot_hold
+from noisefix.tables.encoding import decode_text, encode_text
+from noisefix.tables.jsonl import line_spans, value_spans
+from noisefix.tables.source import Source
+
+
+@dataclass(frozen=True)
+class _Style:
+    """How the file writes JSON: ASCII escapes, and blanks after "," and ":"."""
+
+    ascii_only: bool
+    comma: str
+    colon: str
+
+
+def rewrite_jsonl(raw: bytes, source: Source, changes: Changes) -> bytes:
+    """Return the file with the changes made.
+
+    A changed value keeps its JSON type: a number stays a number, ``true`` a boolean. A null or
+    missing one takes the type of its column.
+
+    Args:
+        raw: the input's bytes, not compressed.
+        source: what was read from them.
+        changes: what to change.
+
+    Raises:
+        DataError: a value that the cell's type cannot hold.
+    """
+    decoded = decode_text(raw, source.name)
+    data = decoded.data
+    pieces: list[bytes] = []
+    copied = 0
+    for row, (start, end) in enumerate(line_spans(data), 1):
+        if row in changes.dropped:
+            after = data.find(b"\n", end)
+            pieces.append(data[copied:start])
+            copied = len(data) if after < 0 else after + 1
+        elif row in changes.edits or changes.added:
+            line = data[start:end].decode()
+            new = _edit_line(line, row, source, changes, data.isascii())
+            pieces += [data[copied:start], new.encode()]
+            copied = end
+    pieces.append(data[copied:])
+    result = b"".join(pieces)
+    if not data.endswith(b"\n") and len(source) in changes.dropped:
+        result = result.removesuffix(b"\n").removesuffix(b"\r")
+    return encode_text(result, decoded.encoding, decoded.bom, source.name)
+
+
+def _edit_line(line: str, row: int, source: Source, changes: Changes, ascii_only: bool) -> str:
+    spans = value_spans(line)
+    style = _style(line, spans, ascii_only)
+    replacements: list[tuple[int, int, str]] = []
+    appended: list[tuple[str, str]] = []
+    for column, value in changes.edits.get(row, {}).items():
+        if column in spans:
+            start, end = spans[column]
+            old = json.loads(line[start:end])
+            new = _typed(value, old, row, column, source)
+            if not _same(new, old):
+                replacements.append((start, end, _dump(new, style)))
+        elif value is not None:
+            appended.append((column, _dump(_typed(value, None, row, column, source), style)))
+    for name, values in changes.added.items():
+        appended.append((name, _dump(values[row - 1], style)))
+    for start, end, text in sorted(replacements, reverse=True):
+        line = line[:start] + text + line[end:]
+    if appended:
+        brace = line.rindex("}")
+        members = style.comma.join(
+            f"{_dump(key, style)}{style.colon}{text}" for key, text in appended
+        )
+        head = line[:brace].rstrip()
+        line = head + (style.comma if spans else "") + members + line[len(head) :]
+    return line
+
+
+def _typed(value: str | None, old: Any, row: int, column: str, source: Source) -> Any:
+    """Give a value the type of the cell, or of the column where the cell is empty."""
+    if value is None or isinstance(old, str):
+        return value
+    kind = type(old) if old is not None else _column_kind(source, column)
+    if isinstance(old, float) and math.isnan(old):
+        kind = float
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[value.lower()]
+        if kind is int:
+            return int(value)
+        if kind is float:
+            return float(value)
+    except (ValueError, KeyError):
+        name = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
+        raise cannot_hold(source, row, column, value, f"the cell holds {name}") from None
+    return value
+
+
+def _column_kind(source: Source, column: str) -> type:
+    from pyarrow import types
+
+    kind = source.table.schema.field(column).type
+    if types.is_boolean(kind):
+        return bool
+    if types.is_integer(kind):
+        return int
+    return float if types.is_floating(kind) else str
+
+
+def _same(new: Any, old: Any) -> bool:
+    return type(new) is type(old) and bool(new == old)
+
+
+def _style(line: str, spans: dict[str, tuple[int, int]], ascii_only: bool) -> _Style:
+    comma, colon = ", ", ": "
+    ordered = sorted(spans.values())
+    if ordered:
+        colon = ": " if line[ordered[0][0] - 1].isspace() else ":"
+    if len(ordered) > 1:
+        end = ordered[0][1]
+        comma = ", " if line[line.index(",", end) + 1].isspace() else ","
+    elif ordered:
+        comma = "," if colon == ":" else ", "
+    return _Style(ascii_only, comma, colon)
+
+
+def _dump(value: Any, style: _Style) -> str:
+    return json.dumps(value, ensure_ascii=style.ascii_only, separators=(style.comma, style.colon))

@@ -1,0 +1,163 @@
+"""Read a data file as it is: every column, every row, and how it was written down."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from noisefix.errors import DataError
+from noisefix.tables.atomic import read_bytes, read_error
+from noisefix.tables.compression import GZIP_MAGIC, decompress, is_gzip
+from noisefix.tables.csv_source import read_csv
+from noisefix.tables.dialect import CsvDialect
+from noisefix.tables.jsonl import read_jsonl
+from noisefix.tables.parquet import PARQUET_MAGIC, read_any_parquet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STDIN_NAME = "<stdin>"
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+}
+_TITLES = {"csv": "CSV", "jsonl": "JSON Lines", "parquet": "Parquet"}
+_SNIFFED = 4096
+_FOREIGN = (
+    (PARQUET_MAGIC, "a Parquet file", "rename it to end in .parquet"),
+    (GZIP_MAGIC, "a gzip file", "rename it to end in .gz, or unpack it: gunzip FILE"),
+    (
+        b"PK\x03\x04",
+        "a zip file or an Excel workbook",
+        "unpack it, or save the sheet as CSV UTF-8 in the spreadsheet program",
+    ),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV UTF-8"),
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data file as read.
+
+    Attributes:
+        name: for messages: the file's name, or ``<stdin>``.
+        path: where the file is; None for standard input.
+        format: "csv", "jsonl" or "parquet".
+        columns: column names in file order.
+        table: (N rows) CSV: every column large_string, exactly as in the file; JSONL and Parquet:
+            strings or native types.
+        sha256: digest of the bytes as given (compressed, if they were).
+        dialect: how the CSV is written; None for the other formats.
+        warnings: what a person should know about the reading.
+        content: the bytes as given, for standard input only: they cannot be read again.
+    """
+
+    name: str
+    path: Path | None
+    format: str
+    columns: tuple[str, ...]
+    table: pa.Table
+    sha256: str
+    dialect: CsvDialect | None
+    warnings: tuple[str, ...] = ()
+    content: bytes | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+
+def read_source(path: str | Path, stdin: BinaryIO | None = None) -> Source:
+    """Read a CSV, TSV, JSONL or Parquet file, or CSV on standard input.
+
+    The name's ending decides: ``.csv``, ``.tsv``, ``.txt``, ``.jsonl``, ``.ndjson``, ``.json``
+    (JSON Lines), each with ``.gz`` after it or not, and ``.parquet``. With any other ending the
+    content decides, and a warning says so.
+
+    Args:
+        path: the file; "-" for standard input.
+        stdin: where "-" reads from; the process's standard input by default.
+
+    Raises:
+        DataError: the file is missing, unreadable, empty, malformed, or of another format than its
+            name says; the message says where, and what to do.
+    """
+    if str(path) == "-":
+        raw, name, location = _read_stdin(stdin), STDIN_NAME, None
+    else:
+        location = Path(path)
+        raw, name = read_bytes(location), location.name
+    sha256 = hashlib.sha256(raw).hexdigest()
+    kind, is_packed, warnings = _format(raw, name, location)
+    data = decompress(raw, name) if is_packed else raw
+    _check_format(data, kind, name)
+    dialect: CsvDialect | None = None
+    if kind == "parquet":
+        table = read_any_parquet(data, name)
+    elif kind == "jsonl":
+        table, more = read_jsonl(data, name)
+        warnings += more
+    else:
+        content = read_csv(data, name, prefer_tab=_stem(name).endswith(".tsv"))
+        table, dialect = content.table, content.dialect
+        warnings += content.warnings
+    return Source(
+        name=name,
+        path=location,
+        format=kind,
+        columns=tuple(table.column_names),
+        table=table,
+        sha256=sha256,
+        dialect=dialect,
+        warnings=tuple(warnings),
+        content=raw if location is None else None,
+    )
+
+
+def _read_stdin(stdin: BinaryIO | None) -> bytes:
+    stream = sys.stdin.buffer if stdin is None else stdin
+    try:
+        return stream.read()
+    except OSError as error:
+        raise read_error(error, STDIN_NAME) from error
+
+
+def _stem(name: str) -> str:
+    return name.lower().removesuffix(".gz")
+
+
+def _format(raw: bytes, name: str, path: Path | None) -> tuple[str, bool, list[str]]:
+    """Return the format, whether it is packed with gzip, and warnings."""
+    if path is None:
+        return "csv", is_gzip(raw), []
+    is_packed = name.lower().endswith(".gz")
+    stem = _stem(name)
+    kind = next((kind for ending, kind in FORMATS.items() if stem.endswith(ending)), None)
+    if kind is not None and not (is_packed and kind == "parquet"):
+        return kind, is_packed, []
+    is_packed = is_gzip(raw)
+    start = (decompress(raw, name) if is_packed else raw)[:_SNIFFED].lstrip(b"\xef\xbb\xbf \t\r\n")
+    kind = "csv"
+    if start.startswith(PARQUET_MAGIC):
+        kind = "parquet"
+    elif start.startswith(b"{"):
+        kind = "jsonl"
+    return kind, is_packed, [f"{name}: the name does not say the format; read as {_TITLES[kind]}"]
+
+
+def _check_format(data: bytes, kind: str, name: str) -> None:
+    """Meet the usual mix-ups with a better message than the parser's."""
+    if kind == "parquet":
+        return
+    for magic, what, remedy in _FOREIGN:
+        if data.startswith(magic):
+            raise DataError(f"{name}: this is {what}, not {_TITLES[kind]}", remedy)
+    if not data:
+        raise DataError(f"{name}: the file is empty", "give a file with a header and some rows")

@@ -1,0 +1,190 @@
+"""Files are written whole or not at all, and every failure says what to do."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import noisefix
+from noisefix.errors import DataError
+from noisefix.tables.atomic import (
+    atomic_path,
+    read_bytes,
+    remove_leftovers,
+    sha256_file,
+    write_bytes,
+)
+
+
+def leftovers(folder: Path) -> list[str]:
+    return sorted(item.name for item in folder.iterdir() if item.name.endswith(".tmp"))
+
+
+def test_success_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with atomic_path(target) as temporary:
+        assert temporary.parent == tmp_path
+        temporary.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert [item.name for item in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt()])
+def test_failure_keeps_the_old_file(tmp_path: Path, error: BaseException) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def fail_halfway() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)):
+        fail_halfway()
+    assert target.read_text() == "old"
+    assert leftovers(tmp_path) == []
+
+
+def test_the_mode_of_a_replaced_file_stays(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    target.chmod(0o640)
+    write_bytes(target, b"new")
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_new_file_follows_the_umask(tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.write_bytes(b"")
+    write_bytes(tmp_path / "ours", b"")
+    assert (tmp_path / "ours").stat().st_mode == plain.stat().st_mode
+
+
+def test_a_symlink_stays_a_symlink(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "real")
+    write_bytes(link, b"new")
+    assert link.is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    ("number", "message", "hint"),
+    [
+        (errno.ENOSPC, "disk is full", "free some space"),
+        (errno.EDQUOT, "quota", "free some space"),
+        (errno.EROFS, "read-only", "choose another place"),
+        (errno.EACCES, "read-only", "permissions"),
+        (errno.EIO, "Input/output error", "another place"),
+    ],
+)
+def test_a_failing_disk_is_told_and_the_old_file_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, message: str, hint: str
+) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def fail(handle: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(DataError) as caught:
+        write_bytes(target, b"new")
+    assert message in caught.value.message
+    assert str(target) in caught.value.message
+    assert hint in caught.value.hint
+    assert target.read_text() == "old"
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_disk_that_is_really_full_is_told(tmp_path: Path) -> None:
+    def fill() -> None:
+        with atomic_path(tmp_path / "a") as temporary:
+            temporary.symlink_to("/dev/full")
+            temporary.write_bytes(b"x" * 100_000)
+
+    with pytest.raises(DataError, match="disk is full"):
+        fill()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_told_with_the_command_that_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="does not exist") as caught:
+        write_bytes(tmp_path / "no" / "such" / "a.txt", b"")
+    assert caught.value.hint == f"make it first: mkdir -p {tmp_path / 'no' / 'such'}"
+
+
+def test_a_folder_below_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        write_bytes(tmp_path / "file" / "a.txt", b"")
+
+
+def test_only_plain_files_are_replaced(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="it is a folder"):
+        write_bytes(tmp_path, b"x")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="it is not a plain file"):
+        write_bytes(tmp_path / "pipe", b"x")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind root")
+def test_a_read_only_file_is_not_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    target.chmod(0o444)
+    with pytest.raises(DataError, match="read-only"):
+        write_bytes(target, b"new")
+
+
+def test_reading_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        read_bytes(tmp_path / "none")
+    with pytest.raises(DataError, match="is a folder"):
+        read_bytes(tmp_path)
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DataError, match="permission denied") as caught:
+        read_bytes(tmp_path / "secret")
+    assert "chmod u+r" in caught.value.hint
+
+
+def test_leftovers_of_killed_processes_go_and_others_stay(tmp_path: Path) -> None:
+    killed = "import os, sys; sys.path[:0] = [{0!r}]\n" + (
+        "from noisefix.tables.atomic import atomic_path\n"
+        "with atomic_path({1!r}) as temporary:\n"
+        "    temporary.write_text('half')\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    root = str(Path(noisefix.__file__).parents[1])
+    code = killed.format(root, str(tmp_path / "a.txt"))
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert len(leftovers(tmp_path)) == 1
+    (tmp_path / ".noisefix-00000000-1-ab.tmp").write_text("of another machine")
+    with atomic_path(tmp_path / "b.txt") as ours:
+        ours.write_text("alive")
+        remove_leftovers(tmp_path)
+        assert leftovers(tmp_path) == sorted([".noisefix-00000000-1-ab.tmp", ours.name])
+    assert not (tmp_path / "a.txt").exists()
+    remove_leftovers(tmp_path / "none")
+
+
+def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc" * 100_000)
+    assert sha256_file(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+    with pytest.raises(DataError, match="no such file"):
+        sha256_file(tmp_path / "b")
