@@ -154,3 +154,14 @@ class Scripted:
 @pytest.fixture
 def scripted() -> type[Scripted]:
     return Scripted
+
+
+@pytest.fixture
+def one_torch_thread() -> Iterator[None]:
+    """Compute in one thread: for tiny models a second one only costs, on a busy machine dearly."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
