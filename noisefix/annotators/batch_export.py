@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from noisefix.annotators.keys import key_maker
 from noisefix.annotators.openai_client import OpenAIAnnotator
 from noisefix.annotators.protocol import Question
-from noisefix.annotators.store import AnswerStore, key_maker
+from noisefix.annotators.store import AnswerStore
 from noisefix.errors import DataError
 
 ENDPOINT = "/v1/chat/completions"

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from noisefix.annotators.budget import Prices
+from noisefix.annotators.keys import key_maker
 from noisefix.annotators.openai_client import OpenAIAnnotator
 from noisefix.annotators.openai_features import complaint_of
 from noisefix.annotators.openai_reply import read_completion, reply_of
 from noisefix.annotators.protocol import Answer, Question
-from noisefix.annotators.store import AnswerStore, key_maker
+from noisefix.annotators.store import AnswerStore
 from noisefix.errors import DataError
 
 _STORE_AT_ONCE = 500

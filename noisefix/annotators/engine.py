@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from noisefix.annotators.budget import Account, Budget, Estimate, Usage
 from noisefix.annotators.exchange import ConcurrentAnnotator
+from noisefix.annotators.keys import key_maker
 from noisefix.annotators.lanes import Lanes
 from noisefix.annotators.progress import AskProgress, Meter
 from noisefix.annotators.protocol import (
@@ -19,7 +20,7 @@ from noisefix.annotators.protocol import (
     Question,
     identity_of,
 )
-from noisefix.annotators.store import AnswerStore, key_maker, restore
+from noisefix.annotators.store import AnswerStore, restore
 from noisefix.annotators.streaks import Streaks
 from noisefix.errors import DataError, NoisefixError, ServiceError
 

@@ -8,11 +8,11 @@ engine asks for about once a second, for the case that the machine itself goes d
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -21,7 +21,6 @@ from noisefix.annotators.protocol import Answer, Identity, Question
 from noisefix.errors import DataError, ServiceError
 
 STORE_NAME = "annotations.sqlite"
-KEY_FORMAT = 1
 LONGEST_RAW_ANSWER = 20_000
 
 _STORE_VERSION = 1
@@ -62,34 +61,6 @@ class StoreTotals:
     input_tokens: int
     output_tokens: int
     cost_usd: float
-
-
-def key_maker(identity: Identity) -> Callable[[Question], bytes]:
-    """Return the function from a question to its store key, for one annotator.
-
-    The key is a SHA-256 over the annotator, its model and sampling parameters, the rendered
-    prompt, and what may be answered; also over the number of the vote, since two votes on one
-    prompt are two answers. Row ids, data set and program version are not part of it.
-    """
-    prefix = hashlib.sha256(
-        json.dumps(
-            [KEY_FORMAT, identity.annotator, identity.model, identity.sampling], sort_keys=True
-        ).encode()
-    )
-
-    def key(question: Question) -> bytes:
-        parts = [str(question.vote)]
-        for message in question.prompt:
-            parts += (message.role, message.content)
-        parts += question.allowed
-        # Every part goes with its length, so that no two questions read alike.
-        lengths = ",".join([str(len(part)) for part in parts])
-        text = f"{len(question.prompt)};{lengths};{''.join(parts)}"
-        digest = prefix.copy()
-        digest.update(text.encode("utf-8", "surrogatepass"))
-        return digest.digest()
-
-    return key
 
 
 class AnswerStore:
@@ -151,31 +122,33 @@ class AnswerStore:
         """Store an answer for good; False when the key had one already, which stays.
 
         Args:
-            key: from the function that ``key_maker`` returns.
+            key: from ``keys.key_maker``.
             answer: one with an answer; failures are not stored, they are to be asked again.
 
         Raises:
             DataError: the file cannot be written, for example because the disk is full.
         """
-        return self._insert([_row(key, answer)]) == 1
+        row = _row(key, answer)
+        with self._writing():
+            return self._writer.execute(_INSERT, row).rowcount == 1
 
     def put_many(self, answers: Iterable[tuple[bytes, Answer]]) -> int:
         """Store several answers in one go, all or none; return how many were new."""
         rows = [_row(key, answer) for key, answer in answers]
-        self._writer.execute("BEGIN IMMEDIATE")
-        try:
-            stored = self._insert(rows)
-            self._writer.execute("COMMIT")
-        except BaseException:
-            self._writer.execute("ROLLBACK")
-            raise
-        return stored
+        with self._writing():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                stored = self._writer.executemany(_INSERT, rows).rowcount
+                self._writer.execute("COMMIT")
+            finally:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+        return max(stored, 0)
 
-    def _insert(self, rows: list[tuple[Any, ...]]) -> int:
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         try:
-            if len(rows) == 1:
-                return self._writer.execute(_INSERT, rows[0]).rowcount
-            return self._writer.executemany(_INSERT, rows).rowcount
+            yield
         except sqlite3.Error as error:
             raise DataError(
                 f"{self.path}: an answer cannot be stored: {error}",
@@ -184,7 +157,8 @@ class AnswerStore:
 
     def sync(self) -> None:
         """Put what is committed on the disk, against a loss of power; safe from any thread."""
-        self._syncer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        with self._writing():
+            self._syncer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def totals(self) -> StoreTotals:
         """Return what the store holds."""

@@ -52,15 +52,14 @@ def test_what_is_no_completion(broken):
     assert read_completion(broken) is None
 
 
+WORDS = """choices message content logprobs token logprob top_logprobs usage prompt_tokens refusal
+finish_reason text"""
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                "choices message content logprobs token logprob top_logprobs usage prompt_tokens"
-                " refusal finish_reason text".split()
-            ),
+            st.sampled_from(WORDS.split()),
             inner,
             max_size=4,
         )
