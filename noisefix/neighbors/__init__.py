@@ -1,0 +1,1 @@
+"""Nearest neighbours, near-duplicates, and the labels that neighbours make plausible."""
