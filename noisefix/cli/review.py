@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from noisefix.annotators.human import COMMANDS, END, Card
+from noisefix.annotators.human import AMBIGUOUS_KEY, COMMANDS, END, Card
 from noisefix.cli.terminal import sanitize
 from noisefix.errors import UsageError
 
@@ -116,6 +116,9 @@ def _choice_lines(card: Card) -> Iterator[Text]:
             bar = "█" * round(_BAR_WIDTH * min(max(probability, 0.0), 1.0))
             line.append(f"  {probability:4.0%}  ")
             line.append(bar, style="blue")
+        elif word not in card.question.label_pool:
+            fits = "several fit equally well" if key == AMBIGUOUS_KEY else "none of these fits"
+            line.append(f"  {fits}", style="dim")
         if not card.typed or key.startswith(card.typed):
             yield line
 

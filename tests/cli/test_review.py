@@ -47,8 +47,8 @@ def test_a_card_shows_text_neighbors_probabilities_and_keys() -> None:
     assert "  0.50  ham   lunch?" in lines
     assert "  2  spam        75%  ███████████████" in lines
     assert "  1  ham         20%  ████" in lines
-    assert "  0  none" in lines
-    assert "  ?  ambiguous" in lines
+    assert "  0  none       none of these fits" in lines
+    assert "  ?  ambiguous  several fit equally well" in lines
     assert lines[-1].split() == ["s", "skip", "v", "whole", "text", "q", "quit"]
     assert "Given label" not in shown
 

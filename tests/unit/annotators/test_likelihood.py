@@ -41,6 +41,22 @@ def test_the_size_of_batches_changes_nothing(model: Any) -> None:
             assert sums == pytest.approx(reference[place], abs=1e-4)
 
 
+def test_a_prompt_is_computed_once_for_all_its_continuations(model: Any) -> None:
+    forward, seen = model.forward, []
+
+    def counting(*, input_ids: Any, **options: Any) -> Any:
+        seen.append(tuple(input_ids.shape))
+        return forward(input_ids=input_ids, **options)
+
+    scorer = Scorer(model, 0, 1_000)
+    model.forward = counting
+    try:
+        list(scorer.score([ScoringTask(list(range(10, 60)), [[5], [6, 7], [8, 9, 10]])]))
+    finally:
+        model.forward = forward
+    assert seen == [(1, 50), (2, 2)]  # the prompt; then all but the last token of the longer ones
+
+
 @pytest.mark.parametrize("error", ["cuda", "cpu"])
 def test_running_out_of_memory_halves_the_batch(model: Any, error: str) -> None:
     expected = scores(Scorer(model, 0, 1_000))

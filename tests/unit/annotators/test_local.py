@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from noisefix.annotators.engine import ask
 from noisefix.annotators.local import LocalAnnotator
 from noisefix.annotators.local_model import LocalModel, load_local_model
 from noisefix.annotators.prompts import PromptStyle, answer_lead, answer_rest, render_question
 from noisefix.annotators.protocol import Answer, Question
+from noisefix.annotators.store import AnswerStore
 
 torch = pytest.importorskip("torch")
 
@@ -187,6 +189,21 @@ def test_identity_follows_the_files_and_not_the_place(save_tiny_model: Save) -> 
     assert identity().sampling == identity().sampling
     assert identity().sampling != identity(kind="gpt2").sampling
     assert identity().sampling != identity(chat_template=None).sampling
+
+
+def test_answers_are_stored_and_found_again(save_tiny_model: Save, store: AnswerStore) -> None:
+    def run() -> dict[str, Answer]:
+        model = load_local_model(save_tiny_model(), device="cpu", precision="fp32")
+        return {
+            answer.id: answer for answer in ask(LocalAnnotator(model), questions(), store=store)
+        }
+
+    first, second = run(), run()
+    assert not any(answer.reused for answer in first.values())
+    assert all(answer.reused for answer in second.values())
+    for row, answer in first.items():
+        assert second[row].answer == answer.answer
+        assert second[row].probabilities == answer.probabilities
 
 
 def test_bf16_is_close_to_fp32(save_tiny_model: Save) -> None:
