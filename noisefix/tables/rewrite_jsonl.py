@@ -38,6 +38,7 @@ def rewrite_jsonl(raw: bytes, source: Source, changes: Changes) -> bytes:
     """
     decoded = decode_text(raw, source.name)
     data = decoded.data
+    ascii_only = data.isascii()
     pieces: list[bytes] = []
     copied = 0
     for row, (start, end) in enumerate(line_spans(data), 1):
@@ -47,7 +48,7 @@ def rewrite_jsonl(raw: bytes, source: Source, changes: Changes) -> bytes:
             copied = len(data) if after < 0 else after + 1
         elif row in changes.edits or changes.added:
             line = data[start:end].decode()
-            new = _edit_line(line, row, source, changes, data.isascii())
+            new = _edit_line(line, row, source, changes, ascii_only)
             pieces += [data[copied:start], new.encode()]
             copied = end
     pieces.append(data[copied:])
