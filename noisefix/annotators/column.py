@@ -27,6 +27,10 @@ class ColumnAnnotator:
     called so. An empty cell is no answer; anything else is ``invalid``. Case, quotes and ``_`` for
     a blank do not matter where only one class fits.
 
+    Take its answers from ``annotate`` itself: ``engine.ask`` holds answers to the pool, asks
+    identical prompts once, and gives up after a run of empty cells, all of which is right for a
+    service and wrong for a column. The prompt is not looked at and may be empty.
+
     Args:
         name: the column.
         values: row id to cell; None or blank: empty.
