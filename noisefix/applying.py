@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from noisefix.errors import DataError, UsageError
 from noisefix.schemas import ISSUES
-from noisefix.stages.apply import ApplyParams, Decision, decide, verdict_columns
+from noisefix.stages.apply import DECISION_COLUMNS, ApplyParams, Decision, decide, verdict_columns
 from noisefix.stages.ledger import Change, write_logged
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def apply(
     if output is None and not dry_run:
         raise UsageError("no output file", "name one with -o, or look first with --dry-run")
     folder = RunFolder.open(run)
-    issues, provenance = read_table(folder.issues, ISSUES)
+    issues, provenance = read_table(folder.issues, ISSUES, DECISION_COLUMNS)
     source = read_source(folder.input_path())
     label_column = folder.read()["input"]["columns"]["label"]
     issues = _in_input_order(issues, source, folder)

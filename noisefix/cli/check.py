@@ -78,7 +78,7 @@ def check(
     temporary folder unless -o names one; a run folder is taken as it is.
     """
     from noisefix.checking import check as run_check
-    from noisefix.cli.messages import tell
+    from noisefix.cli.messages import standard_input, tell
     from noisefix.cli.terminal import write_json
     from noisefix.errors import EXIT_GATE_FAILED, UsageError
 
@@ -102,7 +102,7 @@ def check(
             labels=labels,
             trusted_column=trusted_column,
             progress=progress,
-            stdin=sys.stdin.buffer if data == "-" else None,
+            stdin=standard_input(data),
         )
     tell(result.notes, result.warnings, quiet=quiet)
     if junit is not None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from noisefix.cli import options
-from noisefix.cli.messages import tell
+from noisefix.cli.messages import standard_input, tell
 from noisefix.cli.progress import show_progress
 
 
@@ -76,7 +75,7 @@ def detect(
             n_neighbors=n_neighbors,
             force=force,
             progress=progress,
-            stdin=sys.stdin.buffer if data == "-" else None,
+            stdin=standard_input(data),
         )
     tell(result.notes, result.warnings, quiet=quiet)
     if as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +32,7 @@ def embed(
 
     A killed run goes on where it stopped.
     """
-    from noisefix.cli.messages import tell
+    from noisefix.cli.messages import standard_input, tell
     from noisefix.cli.stage_report import show_stage
     from noisefix.pipeline import embed as run_embed
 
@@ -50,7 +49,7 @@ def embed(
             seed=seed,
             force=force,
             progress=progress,
-            stdin=sys.stdin.buffer if data == "-" else None,
+            stdin=standard_input(data),
         )
     tell(result.notes, result.warnings, quiet=quiet)
     show_stage(result, as_json=as_json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from typing import BinaryIO
 
 from noisefix.cli.terminal import sanitize
 
@@ -15,3 +16,12 @@ def tell(notes: Iterable[str] = (), warnings: Iterable[str] = (), *, quiet: bool
     for kind, lines in (("note", notes), ("warning", warnings)):
         for line in lines:
             sys.stderr.write(f"{kind}: {sanitize(line)}\n")
+
+
+def standard_input(data: str) -> BinaryIO | None:
+    """Return the stream that "-" stands for, None for a file; a waiting person is told so."""
+    if data != "-":
+        return None
+    if sys.stdin.isatty():
+        sys.stderr.write("reading CSV from this terminal; Ctrl-D ends it\n")
+    return sys.stdin.buffer
