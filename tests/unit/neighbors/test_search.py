@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from noisefix.errors import DataError
+from noisefix.errors import DataError, ModelError
 from noisefix.neighbors import scan as scan_module
 from noisefix.neighbors import search
 from noisefix.neighbors.search import nearest
@@ -126,6 +126,18 @@ def test_gpu_gives_the_same_bytes():
     on_gpu, on_cpu = (nearest(base, base, 10, device=d) for d in ("cuda", "cpu"))
     assert on_gpu.indices.tobytes() == on_cpu.indices.tobytes()
     assert on_gpu.similarities.tobytes() == on_cpu.similarities.tobytes()
+
+
+def test_large_work_goes_to_a_gpu_where_there_is_one(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert search._choose_device("auto", 1e6) == "cpu"
+    assert search._choose_device("auto", 1e15) == "cuda"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert search._choose_device("auto", 1e15) == "cpu"
+    with pytest.raises(ModelError, match="cuda"):
+        nearest(unit(3), unit(3), 1, device="cuda")
 
 
 def test_search_does_not_import_torch_or_scikit_learn():
