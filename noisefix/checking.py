@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -13,6 +13,7 @@ import numpy as np
 
 from noisefix.errors import UsageError
 from noisefix.gates import GateResult, Gates, judge, new_issues
+from noisefix.pipeline import DEFAULT_ENCODER, detect
 from noisefix.schemas import ISSUES
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def check(
     text_column: str | None = None,
     label_column: str | None = None,
     id_column: str | None = None,
-    encoder: str | None = None,
+    encoder: str = DEFAULT_ENCODER,
     precision: str = "auto",
     device: str = "auto",
     seed: int = 0,
@@ -128,7 +129,7 @@ def check(
         text_column: as for ``detect``, like all that follow.
         label_column: as for ``detect``.
         id_column: as for ``detect``.
-        encoder: as for ``detect``; None: its default.
+        encoder: as for ``detect``.
         precision: as for ``detect``.
         device: as for ``detect``.
         seed: as for ``detect``.
@@ -154,44 +155,41 @@ def check(
         judge(gates, noise_rate=0.0, issues=0, new_issues=None)  # says what is missing, at once
     known = read_table(Path(baseline), ISSUES, _COLUMNS)[0] if baseline is not None else None
 
+    if Path(data).is_dir():
+        return _result(RunFolder.open(data), known, gates)
     with ExitStack() as stack:
-        is_run = Path(data).is_dir()
-        is_temporary = not is_run and output is None
-        if is_run:
-            run = Path(data)
-        else:
-            from noisefix.pipeline import detect
-
-            folder = stack.enter_context(TemporaryDirectory()) if output is None else output
-            chosen = {} if encoder is None else {"encoder": encoder}
-            run = detect(
-                data,
-                Path(folder) / "run" if output is None else folder,
-                text_column=text_column,
-                label_column=label_column,
-                id_column=id_column,
-                precision=precision,
-                device=device,
-                seed=seed,
-                labels=labels,
-                trusted_column=trusted_column,
-                progress=progress,
-                stdin=stdin,
-                **chosen,
-            ).run
-        opened = RunFolder.open(run)
-        table, provenance = read_table(opened.issues, ISSUES, _COLUMNS)
-        return _result(opened, table, known, gates, provenance.results, is_temporary)
+        folder = output
+        if folder is None:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="noisefix-"))) / "run"
+        found = detect(
+            data,
+            folder,
+            text_column=text_column,
+            label_column=label_column,
+            id_column=id_column,
+            encoder=encoder,
+            precision=precision,
+            device=device,
+            labels=labels,
+            trusted_column=trusted_column,
+            seed=seed,
+            progress=progress,
+            stdin=stdin,
+        )
+        result = _result(RunFolder.open(found.run), known, gates)
+        return replace(
+            result,
+            run=result.run if output is not None else None,
+            notes=found.notes,
+            warnings=found.warnings,
+        )
 
 
-def _result(
-    folder: RunFolder,
-    issues: pa.Table,
-    baseline: pa.Table | None,
-    gates: Gates,
-    results: dict[str, float],
-    is_temporary: bool,
-) -> CheckResult:
+def _result(folder: RunFolder, baseline: pa.Table | None, gates: Gates) -> CheckResult:
+    from noisefix.tables.parquet import read_table
+
+    issues, provenance = read_table(folder.issues, ISSUES, _COLUMNS)
+    results = provenance.results
     fresh = None if baseline is None else new_issues(issues, baseline)
     n_issues = int(issues["is_issue"].to_numpy().sum())
     n_new = None if fresh is None else len(fresh)
@@ -204,7 +202,7 @@ def _result(
         gates=verdicts,
         input_name=about["name"],
         input_path=path,
-        run=None if is_temporary else folder.path,
+        run=folder.path,
         rows=issues.num_rows,
         issues=n_issues,
         new_issues=n_new,

@@ -14,9 +14,12 @@ class Progress:
         done: how much of it is done, 0 .. total.
         total: how much there is.
         unit: what is counted, e.g. "texts".
+        seconds_left: estimated by who does the work; None where nobody knows better than the pace
+            so far.
     """
 
     stage: str
     done: int
     total: int
     unit: str = "rows"
+    seconds_left: float | None = None

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "noisefix"
 LAYERS = (
     {"__main__"},
     {"cli"},
-    {"pipeline", "applying", "reverting", "checking", "evaluating"},
+    {"pipeline", "detection", "applying", "reverting", "checking", "evaluating"},
     {"stages"},
     {"probing", "training"},
     {"encoders", "confident", "neighbors", "annotators", "evaluation", "gates"},

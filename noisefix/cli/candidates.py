@@ -20,6 +20,7 @@ def candidates(
         Path, typer.Option("--output", "-o", metavar="FILE", help="candidates.parquet to write.")
     ],
     n_neighbors: options.Neighbors = 10,
+    device: options.Device = "auto",
     seed: options.Seed = 0,
     force: options.Force = False,
     quiet: options.Quiet = False,
@@ -39,6 +40,7 @@ def candidates(
             issues,
             output,
             n_neighbors=n_neighbors,
+            device=device,
             seed=seed,
             force=force,
             progress=progress,

@@ -27,7 +27,8 @@ def detect(
     label_column: options.LabelColumn = None,
     id_column: options.IdColumn = None,
     top: Annotated[
-        int, typer.Option("--top", min=0, metavar="N", help="Suspicious rows to show.")
+        int,
+        typer.Option("--top", min=0, max=100, metavar="N", help="Suspicious rows to show."),
     ] = 10,
     encoder: options.Encoder = options.DEFAULT_ENCODER,
     precision: options.Precision = "auto",

@@ -22,12 +22,12 @@ def joint(
             help="Folder for issues.parquet, joint.parquet and more.",
         ),
     ],
-    labels: options.Labels = None,
     pred_probs: options.PredProbs = None,
     class_shares: options.ClassShares = None,
     filter_by: options.FilterBy = None,
     n_folds: options.Folds = 5,
     n_neighbors: options.Neighbors = 10,
+    device: options.Device = "auto",
     seed: options.Seed = 0,
     force: options.Force = False,
     quiet: options.Quiet = False,
@@ -37,7 +37,8 @@ def joint(
     """Judge every label, from out-of-sample probabilities.
 
     Writes issues.parquet (a score, a verdict and reasons for each row), joint.parquet (how given
-    and true labels go together), classes.parquet, pairs.parquet and duplicates.parquet.
+    and true labels go together), classes.parquet, pairs.parquet and duplicates.parquet. What embed
+    has found out about the label names is used if it lies beside EMBEDDINGS.
     """
     from noisefix.cli.stage_report import show_stage
     from noisefix.pipeline import joint as run_joint
@@ -46,12 +47,12 @@ def joint(
         result = run_joint(
             embeddings,
             output,
-            labels=labels,
             pred_probs=pred_probs,
             class_shares=class_shares,
             filter_by=filter_by,
             n_folds=n_folds,
             n_neighbors=n_neighbors,
+            device=device,
             seed=seed,
             force=force,
             progress=progress,

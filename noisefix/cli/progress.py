@@ -39,23 +39,23 @@ def show_progress(*, quiet: bool, stream: IO[str] | None = None) -> Iterator[Cal
 class BarDisplay:
     """One bar for each stage, with its speed and the time left; finished bars stay."""
 
-    def __init__(self, bars: Bars) -> None:
+    def __init__(self, bars: Bars, clock: Callable[[], float] = time.monotonic) -> None:
         self._bars = bars
+        self._clock = clock
         self._tasks: dict[str, TaskID] = {}
+        self._started: dict[str, tuple[float, int]] = {}
 
     def __call__(self, step: Progress) -> None:
         """Draw a step."""
+        now = self._clock()
+        start, first = self._started.setdefault(step.stage, (now, step.done))
         if step.stage not in self._tasks:
-            self._tasks[step.stage] = self._bars.add_task(
-                sanitize(step.stage), total=step.total, unit=step.unit, speed=""
-            )
-        task = self._bars.tasks[self._bars.task_ids.index(self._tasks[step.stage])]
-        speed = task.finished_speed or task.speed
+            self._tasks[step.stage] = self._bars.add_task(sanitize(step.stage), pace="")
         self._bars.update(
             self._tasks[step.stage],
             completed=step.done,
             total=step.total,
-            speed=_speed(speed, step.unit) if speed else "",
+            pace=_pace(step, now - start, step.done - first),
         )
 
 
@@ -78,18 +78,28 @@ class LineDisplay:
         if now - last < _LINE_EVERY_S and not (is_done and has_spoken):
             return
         self._said[step.stage] = now
-        self._stream.write(f"{_line(step, now - start, step.done - first)}\n")
+        pace = _pace(step, now - start, step.done - first)
+        self._stream.write(
+            f"{sanitize(step.stage)}: {step.done:,} of {step.total:,} {step.unit}"
+            f"{f' ({pace})' if pace else ''}\n"
+        )
         self._stream.flush()
 
 
-def _line(step: Progress, seconds: float, advanced: int) -> str:
-    text = f"{sanitize(step.stage)}: {step.done:,} of {step.total:,} {step.unit}"
+def _pace(step: Progress, seconds: float, advanced: int) -> str:
+    """Say how fast it goes and how long it will take, as far as that is known."""
     if seconds <= 0 or advanced <= 0:
-        return text
+        return ""
     rate = advanced / seconds
-    left = (step.total - step.done) / rate
-    ending = f", {format_seconds(left)} left" if step.done < step.total else ", done"
-    return f"{text} ({_speed(rate, step.unit)}{ending})"
+    parts = [] if step.unit == "steps" else [_speed(rate, step.unit)]
+    if step.done >= step.total:
+        parts.append(f"done in {format_seconds(seconds)}")
+    else:
+        left = step.seconds_left
+        parts.append(
+            f"{format_seconds((step.total - step.done) / rate if left is None else left)} left"
+        )
+    return ", ".join(parts)
 
 
 def _speed(rate: float, unit: str) -> str:
@@ -98,19 +108,12 @@ def _speed(rate: float, unit: str) -> str:
 
 def _bars(stream: IO[str]) -> Bars:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}", markup=False, style="dim"),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        TextColumn("{task.fields[pace]}", markup=False, style="dim"),
         console=Console(file=stream, markup=False, emoji=False, highlight=False),
     )

@@ -32,7 +32,7 @@ def test_long_work_gets_a_plain_line_now_and_then():
     assert stream.getvalue().splitlines() == [
         "embed: 800 of 2,000 texts (50 texts/s, 24 s left)",
         "embed: 1,600 of 2,000 texts (50 texts/s, 8.0 s left)",
-        "embed: 2,000 of 2,000 texts (50 texts/s, done)",
+        "embed: 2,000 of 2,000 texts (50 texts/s, done in 40 s)",
     ]
 
 
@@ -43,6 +43,18 @@ def test_resumed_work_counts_its_speed_from_where_it_began():
     clock.now += 20
     display(Progress("embed", 1100, 2000, "texts"))
     assert stream.getvalue() == "embed: 1,100 of 2,000 texts (5.0 texts/s, 3 min 0 s left)\n"
+
+
+def test_estimate_of_the_worker_is_believed_and_steps_have_no_speed():
+    stream, clock = io.StringIO(), Clock()
+    display = LineDisplay(stream, clock)
+    for step in (0, 1):
+        display(Progress("embed", 100 * step, 200, "texts", seconds_left=3.0))
+        display(Progress("joint", step, 3, "steps"))
+        clock.now += 20
+    assert stream.getvalue() == (
+        "embed: 100 of 200 texts (5.0 texts/s, 3.0 s left)\njoint: 1 of 3 steps (40 s left)\n"
+    )
 
 
 def test_quiet_draws_nothing():
