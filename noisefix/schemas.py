@@ -97,6 +97,18 @@ EMBEDDINGS = TableSchema(
     ),
 )
 
+LABEL_NAMES = TableSchema(
+    "label_names",
+    1,
+    "What each class name (or its description) means to the encoder.",
+    (
+        Column("label", "string", "class name"),
+        Column("text", "string", "the words that were embedded for it"),
+        Column("embedding", "fixed_size_list<float>[D]", "unit-length sentence embedding"),
+    ),
+    key=("label",),
+)
+
 ISSUES = TableSchema(
     "issues",
     1,
@@ -120,12 +132,17 @@ ISSUES = TableSchema(
             True,
         ),
         Column(
-            "p_error", "double", "estimated probability that the given label is wrong, in [0, 1]", True
+            "p_error",
+            "double",
+            "estimated probability that the given label is wrong, in [0, 1]",
+            True,
         ),
         Column("is_issue", "bool", "True: flagged as probably wrong"),
         Column("rank", "int64", "1 = most suspicious; null for unlabelled rows", True),
         Column("reasons", "list<string>", "why, in words a person can check"),
-        Column("pred_probs", "fixed_size_list<float>[K]", "out-of-sample probabilities, class order"),
+        Column(
+            "pred_probs", "fixed_size_list<float>[K]", "out-of-sample probabilities, class order"
+        ),
         Column(
             "true_label_probs",
             "fixed_size_list<float>[K]",
@@ -177,7 +194,9 @@ PAIRS = TableSchema(
         Column("suggested_label", "string", "class that seems right instead"),
         Column("expected_rows", "double", "expected number of rows with this confusion"),
         Column("issues", "int64", "flagged rows with this confusion"),
-        Column("example_id", "string", "a row given the first class that looks like the second", True),
+        Column(
+            "example_id", "string", "a row given the first class that looks like the second", True
+        ),
         Column("example_text", "large_string", "its text", True),
         Column("nearest_id", "string", "the most similar row given the second class", True),
         Column("nearest_text", "large_string", "its text", True),
@@ -196,7 +215,9 @@ DUPLICATES = TableSchema(
         _TEXT,
         _GIVEN,
         Column("duplicate_group", "int64", "rows of one group have (nearly) the same text"),
-        Column("group_labels", "list<string>", "the labels given within the group, most frequent first"),
+        Column(
+            "group_labels", "list<string>", "the labels given within the group, most frequent first"
+        ),
     ),
 )
 
@@ -265,6 +286,7 @@ LEDGER = TableSchema(
 
 ALL_SCHEMAS = (
     EMBEDDINGS,
+    LABEL_NAMES,
     ISSUES,
     JOINT,
     CLASSES_TABLE,

@@ -1,0 +1,1 @@
+"""Stages: tables in, tables out; one file each, run by ``base.run_stage``."""

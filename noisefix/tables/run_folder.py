@@ -63,13 +63,15 @@ class RunFolder:
         path: the folder.
         run_json: what was done, out of what, with which options.
         stdin_copy: the input, where it came on standard input.
-        embeddings, issues, joint, classes, pairs, duplicates, candidates, relabels: the tables.
+        embeddings, label_names, issues, joint, classes, pairs, duplicates, candidates, relabels:
+            the tables.
         ledger: every change that ``apply`` made.
     """
 
     run_json = _File("run.json")
     stdin_copy = _File("stdin.csv")
     embeddings = _File("embeddings.parquet")
+    label_names = _File("label_names.parquet")
     issues = _File("issues.parquet")
     joint = _File("joint.parquet")
     classes = _File("classes.parquet")

@@ -1,0 +1,294 @@
+"""The joint stage: every label judged, from embeddings or from the user's own probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from noisefix.errors import DataError, UsageError
+from noisefix.labels import UNLABELLED, class_names, encode_labels
+from noisefix.progress import Progress
+from noisefix.schemas import (
+    CLASSES_TABLE,
+    DUPLICATES,
+    EMBEDDINGS,
+    ISSUES,
+    JOINT,
+    LABEL_NAMES,
+    PAIRS,
+)
+from noisefix.stages.base import Stage, StageOutput
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from noisefix.probing.error_model import ErrorEstimate
+    from noisefix.probing.label_names import NameView
+    from noisefix.probing.views import Views
+    from noisefix.tables.provenance import Provenance
+
+DEFAULT_VERDICT = "p_error"
+"""Flag where the label is more likely wrong than right."""
+
+
+@dataclass(frozen=True)
+class JointParams:
+    """Options of the joint stage.
+
+    Attributes:
+        n_folds: folds of the out-of-fold probabilities, at least 2.
+        n_neighbors: neighbours quoted in the reasons.
+        filter_by: what flags a row: "p_error" (at least 0.5), or a confident-learning filter.
+        class_shares: true shares that the user knows, as (class name, share) pairs.
+        device: "auto", "cpu", "cuda" or "mps", for the neighbour search.
+    """
+
+    n_folds: int = 5
+    n_neighbors: int = 10
+    filter_by: str = DEFAULT_VERDICT
+    class_shares: tuple[tuple[str, float], ...] = ()
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        from noisefix.confident.filters import FILTERS
+
+        if self.n_folds < 2:
+            raise UsageError(f"--folds is {self.n_folds}", "at least 2 folds are needed")
+        if self.n_neighbors < 1:
+            raise UsageError(f"--n-neighbors is {self.n_neighbors}", "it must be at least 1")
+        if self.filter_by != DEFAULT_VERDICT and self.filter_by not in FILTERS:
+            known = ", ".join([DEFAULT_VERDICT, *FILTERS])
+            raise UsageError(f"--filter-by {self.filter_by!r} is unknown", f"choose one of {known}")
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """All that the tables are made of; N rows, K classes."""
+
+    class_names: tuple[str, ...]
+    given_labels: np.ndarray  # (N,) ids, -1 = unlabelled
+    verified_labels: np.ndarray  # (N,) ids, -1 = not verified
+    is_trusted: np.ndarray  # (N,) bool
+    pred_probs: np.ndarray  # (N, K)
+    views: Views | None
+    names: NameView | None
+    estimate: ErrorEstimate
+    embeddings: np.ndarray  # (N, D)
+    is_issue: np.ndarray  # (N,) bool
+
+
+def run(
+    tables: dict[str, pa.Table],
+    params: JointParams,
+    *,
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+    provenances: Mapping[str, Provenance] | None = None,
+) -> StageOutput:
+    """Judge the labels of an embeddings table.
+
+    Args:
+        tables: "embeddings"; optionally "label_names", "pred_probs" (id and one column a class)
+            and "trusted" (id, and the label that a person has verified).
+        params: options.
+        seed: seed of folds and bootstrap.
+        progress: called as the parts are done.
+        provenances: not needed.
+    """
+    from noisefix.stages import joint_tables
+
+    judged = judge_labels(tables, params, seed=seed, progress=progress)
+    built = joint_tables.build(tables["embeddings"], judged, params.n_neighbors)
+    return StageOutput(built, judged.class_names, joint_tables.results(judged))
+
+
+def judge_labels(
+    tables: dict[str, pa.Table],
+    params: JointParams,
+    *,
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+) -> Judged:
+    """Compute probabilities, error estimates and verdicts; see ``run``."""
+    from noisefix.probing.error_model import ERROR_MODEL, estimate_errors
+    from noisefix.probing.hypotheses import Evidence, judge
+    from noisefix.probing.label_names import name_view
+    from noisefix.probing.latent_classes import fit_latent_classes
+    from noisefix.probing.views import look
+
+    def step(done: int) -> None:
+        if progress is not None:
+            progress(Progress("joint", done, 3, "steps"))
+
+    table = tables["embeddings"]
+    names, given, embeddings = _labels_and_embeddings(table)
+    n_classes = len(names)
+    step(0)
+    if "pred_probs" in tables:
+        views, pooled = None, _own_probs(tables["pred_probs"], table["id"], names)
+    else:
+        texts = [text or "" for text in table["text"].to_pylist()]
+        views = look(
+            embeddings,
+            texts,
+            given,
+            n_classes,
+            n_folds=params.n_folds,
+            device=params.device,
+            seed=seed,
+        )
+        pooled = views.pooled
+    step(1)
+    label_names = _name_embeddings(tables.get("label_names"), names, embeddings.shape[1])
+    view = None if label_names is None else name_view(embeddings, label_names, given)
+    latent = fit_latent_classes(embeddings, given, n_classes)
+    shares = _class_shares(params.class_shares, names)
+    hypotheses = judge(Evidence(pooled, given, latent, view, shares), np.array(ERROR_MODEL.weights))
+    trusted, verified, fair = _trusted(tables.get("trusted"), table["id"], names, given)
+    estimate = estimate_errors(
+        hypotheses,
+        given,
+        name_gain=0.0 if view is None else view.gain,
+        verified_labels=verified,
+        learn_from=fair,
+        seed=seed,
+    )
+    step(2)
+    flags = _verdicts(given, pooled, estimate.p_error, params.filter_by) & ~trusted
+    judged = Judged(
+        names, given, verified, trusted, pooled, views, view, estimate, embeddings, flags
+    )
+    step(3)
+    return judged
+
+
+def _labels_and_embeddings(table: pa.Table) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    labels = table["given_label"].to_pylist()
+    names = class_names(labels)
+    if len(names) < 2:
+        found = f"one class ({names[0]!r})" if names else "no labels"
+        raise DataError(
+            f"the embeddings table has {found}; wrong labels are found by comparing classes",
+            "give at least two classes, or choose another --label-column",
+        )
+    return names, encode_labels(labels, names), embedding_matrix(table)
+
+
+def embedding_matrix(table: pa.Table) -> np.ndarray:
+    """Return the embedding column as (N, D) float32.
+
+    Raises:
+        DataError: it holds NaN or infinity.
+    """
+    column = table["embedding"].combine_chunks()
+    flat = column.flatten().to_numpy(zero_copy_only=False)
+    embeddings = np.ascontiguousarray(flat.reshape(table.num_rows, -1), dtype=np.float32)
+    bad = ~np.isfinite(embeddings).all(axis=1)
+    if bad.any():
+        raise DataError(
+            f"embeddings table: row {int(np.flatnonzero(bad)[0]) + 1} holds NaN or infinity "
+            f"({int(bad.sum())} such rows)",
+            "embed the data again with `noisefix embed --force`",
+        )
+    return embeddings
+
+
+def _own_probs(table: pa.Table, ids: pa.ChunkedArray, names: tuple[str, ...]) -> np.ndarray:
+    from noisefix.confident.validation import check_pred_probs
+    from noisefix.stages.own_probs import align_probs
+
+    probs = align_probs(table, ids.to_pylist(), names)
+    check_pred_probs(probs)
+    return probs
+
+
+def _name_embeddings(
+    table: pa.Table | None, names: tuple[str, ...], dimension: int
+) -> np.ndarray | None:
+    """Return (K, D) in class order, or None where a class is missing or the sizes differ."""
+    if table is None:
+        return None
+    found = dict(zip(table["label"].to_pylist(), table["embedding"].to_pylist(), strict=True))
+    if any(name not in found for name in names):
+        return None
+    matrix = np.array([found[name] for name in names], dtype=np.float32)
+    return matrix if matrix.shape[1] == dimension else None
+
+
+def _class_shares(
+    given: tuple[tuple[str, float], ...], names: tuple[str, ...]
+) -> np.ndarray | None:
+    """Return (K,) shares that sum to 1; classes not named share what is left equally."""
+    if not given:
+        return None
+    known = dict(given)
+    unknown = [name for name in known if name not in names]
+    if unknown:
+        raise DataError(
+            f"--class-shares names {unknown[0]!r}, which is not a class of the data",
+            f"the classes are {', '.join(names[:10])}",
+        )
+    total = sum(known.values())
+    left = [name for name in names if name not in known]
+    if any(not 0 <= share <= 1 for share in known.values()) or total > 1 + 1e-6:
+        raise UsageError(f"--class-shares sum to {total:g}", "shares lie in 0 to 1, their sum too")
+    rest = max(1 - total, 0.0) / max(len(left), 1)
+    shares = np.array([known.get(name, rest) for name in names])
+    normalised: np.ndarray = shares / shares.sum()
+    return normalised
+
+
+def _trusted(
+    table: pa.Table | None, ids: pa.ChunkedArray, names: tuple[str, ...], given: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return is_trusted (N,), verified labels (N,) and which of them are a fair sample (N,)."""
+    none = np.zeros(len(given), dtype=bool)
+    verified = np.full(len(given), UNLABELLED)
+    if table is None:
+        return none, verified, none
+    labels: dict[str, str | None] = dict(
+        zip(table["id"].to_pylist(), table["verified_label"].to_pylist(), strict=True)
+    )
+    index = {name: k for k, name in enumerate(names)}
+    trusted, fair = none.copy(), none.copy()
+    for row, key in enumerate(ids.to_pylist()):
+        if key not in labels:
+            continue
+        trusted[row] = True
+        label = labels[key]
+        if label is None:  # marked as right, and chosen for it: tells nothing of the others
+            verified[row] = given[row]
+        elif label in index:
+            verified[row], fair[row] = index[label], True
+        # a verified label that no row was given: trusted, but nothing to compare with
+    return trusted, verified, fair
+
+
+def _verdicts(
+    given: np.ndarray, probs: np.ndarray, p_error: np.ndarray, filter_by: str
+) -> np.ndarray:
+    from noisefix.confident.filters import find_issues
+
+    if filter_by == DEFAULT_VERDICT:
+        flags: np.ndarray = np.nan_to_num(p_error, nan=0.0) >= 0.5
+        return flags
+    return find_issues(given, probs, filter_by)
+
+
+STAGE = Stage(
+    "joint",
+    1,
+    reads={"embeddings": EMBEDDINGS, "label_names": LABEL_NAMES},
+    writes={
+        "issues": ISSUES,
+        "joint": JOINT,
+        "classes": CLASSES_TABLE,
+        "pairs": PAIRS,
+        "duplicates": DUPLICATES,
+    },
+    params=JointParams,
+    run=run,
+)

@@ -1,0 +1,274 @@
+"""The tables that the joint stage writes, made of what it has judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from noisefix.confident.joint import confident_joint
+from noisefix.confident.matrices import inverse_noise_matrix, noise_matrix
+from noisefix.confident.scores import normalized_margin, self_confidence
+from noisefix.labels import UNLABELLED, decode_labels
+from noisefix.neighbors.duplicates import conflicts
+from noisefix.neighbors.search import nearest
+from noisefix.stages.reasons import ReasonInputs, explain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from noisefix.stages.joint import Judged
+
+_MOST_PAIRS = 20
+_LEAST_ROWS_OF_A_PAIR = 0.5
+_DECIMALS = 6
+"""Estimates are rounded to this, so that ranks do not hang on a machine's last bit."""
+
+
+def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, pa.Table]:
+    """Return issues, joint, classes, pairs and duplicates.
+
+    Args:
+        embeddings: the embeddings table, for id, row_number, text and given_label.
+        judged: N rows in the order of that table.
+        n_neighbors: neighbours quoted in the reasons.
+    """
+    groups = None if judged.views is None else judged.views.duplicate_groups
+    suggested = judged.estimate.true_label_probs.argmax(axis=1)
+    return {
+        "issues": _issues(embeddings, judged, suggested, groups, n_neighbors),
+        "joint": _joint(judged),
+        "classes": _classes(judged),
+        "pairs": _pairs(embeddings, judged, suggested, groups),
+        "duplicates": _duplicates(embeddings, judged, groups),
+    }
+
+
+def results(judged: Judged) -> dict[str, Any]:
+    """Return the facts about the data set as a whole."""
+    rate = judged.estimate.noise_rate
+    conflicting = 0
+    if judged.views is not None:
+        groups = judged.views.duplicate_groups
+        conflicting = int(np.isin(groups, conflicts(groups, judged.given_labels)).sum())
+    return {
+        "rows": len(judged.given_labels),
+        "labelled": int((judged.given_labels != UNLABELLED).sum()),
+        "issues": int(judged.is_issue.sum()),
+        "noise_rate": rate.value,
+        "noise_rate_low": rate.low,
+        "noise_rate_high": rate.high,
+        "trusted": int(judged.is_trusted.sum()),
+        "learned_from": judged.estimate.n_verified,
+        "duplicate_conflicts": conflicting,
+        "name_gain": None if judged.names is None else judged.names.gain,
+    }
+
+
+def _issues(
+    embeddings: pa.Table,
+    judged: Judged,
+    suggested: np.ndarray,
+    groups: np.ndarray | None,
+    n_neighbors: int,
+) -> pa.Table:
+    import pyarrow as pa
+
+    given, probs = judged.given_labels, judged.pred_probs
+    names = judged.class_names
+    p_error = np.round(judged.estimate.p_error, _DECIMALS)
+    scores = self_confidence(given, probs)
+    reasons = explain(
+        ReasonInputs(
+            names,
+            given,
+            _best_other(judged.estimate.true_label_probs, given),
+            judged.verified_labels,
+            probs,
+            judged.views,
+            judged.names,
+            n_neighbors,
+        )
+    )
+    return pa.table(
+        {
+            **{name: embeddings[name] for name in ("id", "row_number", "text", "given_label")},
+            "predicted_label": pa.array(decode_labels(probs.argmax(axis=1), names)),
+            "suggested_label": pa.array(decode_labels(suggested, names)),
+            "self_confidence": pa.array(scores, from_pandas=True),
+            "normalized_margin": pa.array(normalized_margin(given, probs), from_pandas=True),
+            "p_error": pa.array(p_error, from_pandas=True),
+            "is_issue": pa.array(judged.is_issue),
+            "rank": _ranks(p_error, scores, judged.is_trusted),
+            "reasons": pa.array(reasons, pa.list_(pa.string())),
+            "pred_probs": _rows(probs),
+            "true_label_probs": _rows(judged.estimate.true_label_probs),
+            "duplicate_group": pa.array(
+                [None] * len(given) if groups is None else groups, pa.int64()
+            ),
+            "is_trusted": pa.array(judged.is_trusted),
+        }
+    )
+
+
+def _ranks(p_error: np.ndarray, scores: np.ndarray, trusted: np.ndarray) -> pa.Array:
+    """Rank by p_error, then self-confidence, then row order; trusted rows last."""
+    import pyarrow as pa
+
+    labelled = np.flatnonzero(~np.isnan(p_error))
+    order = np.lexsort(
+        (labelled, np.round(scores[labelled], _DECIMALS), -p_error[labelled], trusted[labelled])
+    )
+    ranks = np.zeros(len(p_error), dtype=np.int64)
+    ranks[labelled[order]] = np.arange(1, len(labelled) + 1)
+    return pa.array(ranks, mask=np.isnan(p_error))
+
+
+def _best_other(probs: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Return (N,) the most probable label that is not the given one."""
+    others = probs.copy()
+    labelled = np.flatnonzero(given != UNLABELLED)
+    others[labelled, given[labelled]] = -1
+    best: np.ndarray = others.argmax(axis=1)
+    return best
+
+
+def _rows(matrix: np.ndarray) -> pa.Array:
+    import pyarrow as pa
+
+    flat = np.ascontiguousarray(matrix, dtype=np.float32).reshape(-1)
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat), matrix.shape[1])
+
+
+def _joint(judged: Judged) -> pa.Table:
+    import pyarrow as pa
+
+    found = confident_joint(judged.given_labels, judged.pred_probs)
+    joint, k = found.joint, len(judged.class_names)
+    given, true = np.divmod(np.arange(k * k), k)
+    # Both matrices come as [.., ..] with columns that sum to 1: noise is [given, true].
+    return pa.table(
+        {
+            "given_label": pa.array(decode_labels(given, judged.class_names)),
+            "true_label": pa.array(decode_labels(true, judged.class_names)),
+            "count": pa.array(found.counts.reshape(-1)),
+            "joint": pa.array(joint.reshape(-1)),
+            "noise_rate": pa.array(noise_matrix(joint).reshape(-1)),
+            "inverse": pa.array(np.transpose(inverse_noise_matrix(joint)).reshape(-1)),
+        }
+    )
+
+
+def _classes(judged: Judged) -> pa.Table:
+    import pyarrow as pa
+
+    given = judged.given_labels
+    counts = np.bincount(given[given != UNLABELLED], minlength=len(judged.class_names))
+    flagged = np.bincount(given[judged.is_issue], minlength=len(judged.class_names))
+    rates = judged.estimate.class_noise_rates
+    return pa.table(
+        {
+            "label": pa.array(list(judged.class_names)),
+            "rows": pa.array(counts),
+            "given_share": pa.array(counts / counts.sum()),
+            "true_share": pa.array(judged.estimate.true_shares),
+            "issues": pa.array(flagged),
+            "noise_rate": pa.array([rate.value for rate in rates]),
+            "noise_rate_low": pa.array([rate.low for rate in rates]),
+            "noise_rate_high": pa.array([rate.high for rate in rates]),
+        }
+    )
+
+
+def _pairs(
+    embeddings: pa.Table, judged: Judged, suggested: np.ndarray, groups: np.ndarray | None
+) -> pa.Table:
+    import pyarrow as pa
+
+    given, k = judged.given_labels, len(judged.class_names)
+    expected = np.zeros((k, k))
+    for label in range(k):
+        members = given == label
+        expected[label] = judged.estimate.true_label_probs[members].sum(axis=0, dtype=np.float64)
+    np.fill_diagonal(expected, 0)
+    flagged = np.zeros((k, k), dtype=np.int64)
+    np.add.at(flagged, (given[judged.is_issue], suggested[judged.is_issue]), 1)
+    order = np.argsort(-np.round(expected, _DECIMALS), axis=None, kind="stable")[:_MOST_PAIRS]
+    rows: list[dict[str, Any]] = []
+    for cell in order.tolist():
+        first, second = divmod(cell, k)
+        if expected[first, second] < _LEAST_ROWS_OF_A_PAIR:
+            break
+        rows.append(
+            {
+                "given_label": judged.class_names[first],
+                "suggested_label": judged.class_names[second],
+                "expected_rows": float(expected[first, second]),
+                "issues": int(flagged[first, second]),
+                **_example(embeddings, judged, groups, first, second),
+            }
+        )
+    from noisefix.schemas import PAIRS
+
+    return pa.Table.from_pylist(rows, schema=PAIRS.arrow())
+
+
+def _example(
+    embeddings: pa.Table, judged: Judged, groups: np.ndarray | None, first: int, second: int
+) -> dict[str, Any]:
+    """Take the row given ``first`` that most looks like ``second``, and its nearest of those."""
+    mine = np.flatnonzero((judged.given_labels == first) & ~judged.is_trusted)
+    theirs = np.flatnonzero(judged.given_labels == second)
+    empty = dict.fromkeys(
+        ("example_id", "example_text", "nearest_id", "nearest_text", "similarity")
+    )
+    if not len(mine) or not len(theirs):
+        return empty
+    likeness = np.round(judged.estimate.true_label_probs[mine, second], _DECIMALS)
+    row = mine[likeness.argmax()]
+    query = slice(row, row + 1)
+    found = nearest(
+        judged.embeddings[query],
+        judged.embeddings[theirs],
+        1,
+        query_groups=None if groups is None else groups[query],
+        base_groups=None if groups is None else groups[theirs],
+        device="cpu",
+    )
+    example = {"example_id": embeddings["id"][row].as_py(), "example_text": _text(embeddings, row)}
+    if found.indices[0, 0] < 0:
+        return empty | example
+    near = theirs[found.indices[0, 0]]
+    return example | {
+        "nearest_id": embeddings["id"][near].as_py(),
+        "nearest_text": _text(embeddings, near),
+        "similarity": float(found.similarities[0, 0]),
+    }
+
+
+def _text(embeddings: pa.Table, row: int) -> str | None:
+    text: str | None = embeddings["text"][row].as_py()
+    return text
+
+
+def _duplicates(embeddings: pa.Table, judged: Judged, groups: np.ndarray | None) -> pa.Table:
+    import pyarrow as pa
+
+    columns = ("id", "row_number", "text", "given_label")
+    if groups is None:
+        chosen = np.zeros(0, dtype=np.int64)
+    else:
+        disputed = np.isin(groups, conflicts(groups, judged.given_labels))
+        chosen = np.flatnonzero(disputed)
+        chosen = chosen[np.argsort(groups[chosen], kind="stable")]
+    labels = decode_labels(judged.given_labels[chosen], judged.class_names)
+    keys = [] if groups is None else groups[chosen].tolist()
+    said: dict[int, Counter[str]] = {}
+    for key, label in zip(keys, labels, strict=True):
+        if label is not None:
+            said.setdefault(key, Counter())[label] += 1
+    table = embeddings.select(columns).take(pa.array(chosen))
+    table = table.append_column("duplicate_group", pa.array(keys, pa.int64()))
+    ordered = [[label for label, _ in said[key].most_common()] for key in keys]
+    return table.append_column("group_labels", pa.array(ordered, pa.list_(pa.string())))
