@@ -12,8 +12,9 @@ from typing import Self
 
 import numpy as np
 
+from noisefix.annotators.attempts import Attempts
 from noisefix.annotators.budget import Account, Estimate
-from noisefix.annotators.exchange import ConcurrentAnnotator, Exchange, Reply, Session
+from noisefix.annotators.exchange import ConcurrentAnnotator, Exchange, Session
 from noisefix.annotators.protocol import Answer, Question
 from noisefix.annotators.retry import RejectedError, RetryableError
 from noisefix.annotators.store import AnswerStore
@@ -146,22 +147,23 @@ class Lanes:
     async def _answer(
         self, session: Session, lane: int, key: bytes, question: Question
     ) -> Answer | None:
-        estimate = await self._permit(question)
-        if estimate is None:
+        started = await self._start(question)
+        if started is None:
             return None
+        estimate, entered_at = started
         exchange = session.exchange(question, lane)
-        outcome = _Attempts()
-        outcome.replies_before = self._n_replies
+        outcome = Attempts(self._n_replies)
         try:
-            await self._exchange(exchange, outcome)
+            await self._exchange(exchange, outcome, entered_at)
             outcome.reply = outcome.reply or exchange.fallback()
         finally:
             is_paid = outcome.reply is not None or exchange.usage.input_tokens is not None
             self._account.settle(question, estimate, exchange.usage, paid=is_paid)
             self._tell_those_short_of_budget()
-        if outcome.reply is None and outcome.error is None:
+        if not outcome.is_over:
             return None  # the run ended meanwhile
-        answer = self._made_up(key, question, exchange, outcome)
+        prices, identity = self._account.budget.prices, self._annotator.identity
+        answer = outcome.answer(key, question, identity, exchange.usage, prices)
         if self._store is not None and answer.answer is not None:
             self._store.put(key, answer)
         hopeless = self._streaks.judge(answer, outcome.hint)
@@ -169,15 +171,37 @@ class Lanes:
             self._fail(hopeless)
         return answer
 
-    async def _exchange(self, exchange: Exchange, outcome: _Attempts) -> None:
-        """Send requests until there is a reply, an error, or nothing more is to be sent."""
-        while outcome.reply is None and outcome.error is None:
+    async def _start(self, question: Question) -> tuple[Estimate, float] | None:
+        """Wait for a place and for the budget; None when the run ends before.
+
+        The place comes first: the first request goes alone, and what it takes tells the budget
+        what to expect of the next ones.
+        """
+        while self.failure is None:
             entered_at = await self._throttle.enter()
+            estimate = None if self.failure else self._account.try_start(question)
+            if estimate is not None:
+                return estimate, entered_at
+            self._throttle.leave()
+            if self._account.running:
+                waiter = self._loop.create_future()
+                self._short_of_budget.append(waiter)
+                await waiter
+            elif self.failure is None:
+                self._fail(self._account.reached())
+        return None
+
+    async def _exchange(self, exchange: Exchange, outcome: Attempts, entered_at: float) -> None:
+        """Send requests until there is a reply, an error, or nothing more is to be sent.
+
+        Takes over the place that was entered, and leaves it.
+        """
+        while True:
             problem: RetryableError | None = None
             try:
                 if self.failure is not None:
                     return
-                outcome.attempts += 1
+                outcome.requests += 1
                 started_at = self._loop.time()
                 async with asyncio.timeout(self._policy.timeout_s):
                     outcome.reply = await exchange.send()
@@ -197,9 +221,12 @@ class Lanes:
                 self._throttle.leave(succeeded=outcome.reply is not None)
             if problem is not None:
                 await self._wait_for(problem, outcome, entered_at)
+            if outcome.is_over:
+                return
+            entered_at = await self._throttle.enter()
 
     async def _wait_for(
-        self, problem: RetryableError, outcome: _Attempts, entered_at: float
+        self, problem: RetryableError, outcome: Attempts, entered_at: float
     ) -> None:
         wait_s, longest = problem.retry_after, self._policy.longest_retry_after_s
         if problem.slow_down:
@@ -213,65 +240,18 @@ class Lanes:
                 )
             )
             return
-        others_get_through = self._n_replies > outcome.replies_before
-        outcome.replies_before = self._n_replies
-        outcome.failures += 1
-        if not (problem.slow_down and others_get_through):
-            outcome.hard_failures += 1
-        policy = self._policy
-        if outcome.hard_failures >= policy.max_attempts or outcome.failures >= policy.most_attempts:
-            outcome.error = f"{problem.message} ({outcome.failures} attempts)"
-            outcome.hint = problem.hint
-        elif wait_s is not None:
+        if outcome.is_hopeless(problem, self._n_replies, self._policy):
+            return
+        if wait_s is not None:
             self._throttle.pause(wait_s)
         else:
             await self._throttle.nap(self._policy.wait_s(outcome.failures, self._random))
-
-    async def _permit(self, question: Question) -> Estimate | None:
-        """Wait until the budget allows the question; None when it never will."""
-        while self.failure is None:
-            estimate = self._account.try_start(question)
-            if estimate is not None:
-                return estimate
-            if not self._account.running:
-                self._fail(self._account.reached())
-                break
-            waiter = self._loop.create_future()
-            self._short_of_budget.append(waiter)
-            await waiter
-        return None
 
     def _tell_those_short_of_budget(self) -> None:
         while self._short_of_budget:
             waiter = self._short_of_budget.pop()
             if not waiter.done():
                 waiter.set_result(None)
-
-    def _made_up(
-        self, key: bytes, question: Question, exchange: Exchange, outcome: _Attempts
-    ) -> Answer:
-        usage, prices, cost = exchange.usage, self._account.budget.prices, None
-        if prices is not None and usage.input_tokens is not None:
-            cost = prices.cost_usd(usage.input_tokens, usage.output_tokens or 0)
-        reply, identity = outcome.reply, self._annotator.identity
-        return Answer(
-            id=question.id,
-            answer=None if reply is None else reply.answer,
-            is_label=reply is not None and reply.is_label,
-            confidence=None if reply is None else reply.confidence,
-            probabilities=None if reply is None else reply.probabilities,
-            annotator=identity.annotator,
-            model=identity.model,
-            prompt_sha256=key.hex(),
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cost_usd=cost,
-            latency_s=outcome.latency_s,
-            attempts=outcome.attempts,
-            error=outcome.error if reply is None else None,
-            raw_answer=None if reply is None else reply.raw_answer,
-            vote=question.vote,
-        )
 
     def _fail(self, error: BaseException) -> None:
         """Send nothing more; requests in flight are still waited for."""
@@ -296,17 +276,3 @@ class Lanes:
                 await asyncio.to_thread(self._store.sync)
             except Exception as error:
                 self._fail(error)
-
-
-class _Attempts:
-    """What has come of an exchange so far."""
-
-    def __init__(self) -> None:
-        self.reply: Reply | None = None
-        self.error: str | None = None
-        self.hint = ""
-        self.attempts = 0
-        self.failures = 0
-        self.hard_failures = 0
-        self.replies_before = 0
-        self.latency_s: float | None = None

@@ -110,7 +110,7 @@ class OpenAIAnnotator:
     async def session(self) -> AsyncIterator[OpenAISession]:
         """Open the connections."""
         redactor = Redactor(self._key, *passwords_in(self._base_url))
-        async with Connection(self._base_url, self._key, redactor) as connection:
+        async with Connection(self._base_url, self._key, redactor, self.concurrency) as connection:
             yield OpenAISession(self, connection, redactor)
 
     def features(self) -> Features:

@@ -1,24 +1,29 @@
-"""HTTP to an OpenAI-compatible server: one connection for each lane, and no secret in any message.
+"""HTTP to an OpenAI-compatible server: quick, and with no secret in any message.
 
-The ``openai`` client gives the address, the authentication and the configured HTTP clients; the
-requests go straight through those HTTP clients. That leaves out its retries (the engine has its
-own) and the building of response objects, which costs more time than everything else together.
-Each lane has an HTTP client of its own, because the time that a shared pool takes for a request
-grows with the number of its connections.
+The ``openai`` client gives the address, the authentication and the configured HTTP client; the
+requests go straight through that HTTP client. That leaves out its retries (the engine has its own)
+and the building of request and response objects, which takes more time than everything else.
+
+Where aiohttp is installed, ``openai`` can send through it: a request then takes a third of the
+processor time, the difference between 80 and 95 % of what 64 requests in flight allow. Without it
+each lane has an HTTP client of its own, because the time that the shared pool of httpx takes for a
+request grows with the number of its connections.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self
 
 from noisefix.annotators.openai_features import complaint_of
 from noisefix.annotators.retry import RejectedError, RetryableError
-from noisefix.annotators.secrets import Redactor, Secret, display_url
+from noisefix.annotators.secrets import Redactor, Secret, display_url, without_credentials
 
 LARGEST_BODY = 16 * 2**20
 """Bytes; no answer to a question about labels is longer."""
@@ -50,9 +55,13 @@ class Connection:
         base_url: where the API is, usually ending in ``/v1``.
         api_key: sent as a bearer token.
         redactor: knows the secrets.
+        concurrency: number of lanes.
     """
 
-    def __init__(self, base_url: str, api_key: Secret, redactor: Redactor) -> None:
+    def __init__(
+        self, base_url: str, api_key: Secret, redactor: Redactor, concurrency: int
+    ) -> None:
+        self._concurrency = concurrency
         self._base_url = base_url
         self._api_key = api_key
         self._redactor = redactor
@@ -63,19 +72,31 @@ class Connection:
 
         self._httpx = _httpx_of_openai()
         self._verify = self._httpx.create_ssl_context()  # once: it reads all root certificates
+        self._shares_client = find_spec("aiohttp") is not None
+        self._broken: tuple[type[Exception], ...] = (self._httpx.RequestError, OSError)
         self._make_client = openai.DefaultAsyncHttpxClient
+        if self._shares_client:
+            self._make_client = openai.DefaultAioHttpClient
+            self._broken += (importlib.import_module("aiohttp").ClientError,)
+        bare_url, basic = without_credentials(self._base_url)
         client = openai.AsyncOpenAI(
             api_key=self._api_key.reveal(),
-            base_url=self._base_url,
+            base_url=bare_url,
             max_retries=0,
             http_client=self._client(0),
         )
-        self._api = str(client.base_url).rstrip("/")
-        self._headers = {
-            name: value
-            for name, value in {**client.default_headers, **client.auth_headers}.items()
-            if isinstance(value, str) and not name.lower().startswith(_TELEMETRY)
-        }
+        api = str(client.base_url).rstrip("/")
+        self._completions = self._httpx.URL(f"{api}/chat/completions")
+        self._models = self._httpx.URL(f"{api}/models")
+        self._headers = self._httpx.Headers(
+            {
+                name: value
+                for name, value in {**client.default_headers, **client.auth_headers}.items()
+                if isinstance(value, str) and not name.lower().startswith(_TELEMETRY)
+            }
+        )
+        if basic:  # a password in the address goes before a key
+            self._headers["Authorization"] = basic.reveal()
         return self
 
     async def __aexit__(
@@ -95,31 +116,29 @@ class Connection:
             RetryableError: no connection, or it broke.
             RejectedError: the response is too large to be an answer.
         """
-        return await self._request(lane, "POST", "/chat/completions", body)
+        return await self._request(lane, "POST", self._completions, body)
 
     async def models(self) -> list[str]:
         """Return the names of the models there; empty when the server does not tell."""
         try:
             async with asyncio.timeout(5.0):
-                reply = await self._request(0, "GET", "/models", None)
+                reply = await self._request(0, "GET", self._models, None)
         except (RetryableError, RejectedError, TimeoutError):
             return []
         data = reply.body.get("data") if isinstance(reply.body, Mapping) else None
         items = data if isinstance(data, list) else []
         return [str(item["id"]) for item in items if isinstance(item, Mapping) and "id" in item]
 
-    async def _request(self, lane: int, method: str, path: str, body: bytes | None) -> HttpReply:
+    async def _request(self, lane: int, method: str, url: Any, body: bytes | None) -> HttpReply:
         client = self._client(lane)
         try:
-            request = client.build_request(
-                method, self._api + path, content=body, headers=self._headers
-            )
+            request = self._httpx.Request(method, url, headers=self._headers, content=body)
             response = await client.send(request, stream=True)
             try:
                 content = await self._read(response)
             finally:
                 await response.aclose()
-        except self._httpx.RequestError as error:
+        except self._broken as error:
             reason = self._redactor.clean(str(error)) or type(error).__name__
             raise RetryableError(
                 f"no connection to {display_url(self._base_url)}, or it broke: {reason}",
@@ -142,10 +161,11 @@ class Connection:
         return b"".join(parts)
 
     def _client(self, lane: int) -> Any:
-        client = self._clients.get(lane)
+        place, most = (0, self._concurrency) if self._shares_client else (lane, 1)
+        client = self._clients.get(place)
         if client is None:
-            limits = self._httpx.Limits(max_connections=1, max_keepalive_connections=1)
-            client = self._clients[lane] = self._make_client(
+            limits = self._httpx.Limits(max_connections=most, max_keepalive_connections=most)
+            client = self._clients[place] = self._make_client(
                 timeout=None, limits=limits, verify=self._verify
             )
         return client
@@ -156,8 +176,6 @@ def _httpx_of_openai() -> Any:
     try:
         import httpx2
     except ImportError:  # openai before version 3
-        import importlib
-
         return importlib.import_module("httpx")
     return httpx2
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlsplit
+from base64 import b64encode
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 _LONGEST_MESSAGE = 300
 
@@ -68,7 +69,25 @@ def display_url(url: str) -> str:
     return f"{parts.scheme}://{host}{parts.path}".rstrip("/")
 
 
+def without_credentials(url: str) -> tuple[str, Secret]:
+    """Return the address without user name and password, and the header that they stand for.
+
+    The second is the value of an ``Authorization`` header; empty when the address has none.
+    """
+    parts = urlsplit(url)
+    credentials, at, host = parts.netloc.rpartition("@")
+    bare = urlunsplit(parts._replace(netloc=host))
+    if not at:
+        return bare, Secret("")
+    user, _, password = credentials.partition(":")
+    plain = f"{unquote(user)}:{unquote(password)}".encode()
+    return bare, Secret(f"Basic {b64encode(plain).decode()}")
+
+
 def passwords_in(url: str) -> list[Secret]:
-    """Return the password in an address as it stands there and decoded; empty without one."""
+    """Return the password in an address, in all forms in which it may be seen."""
     password = urlsplit(url).password
-    return [Secret(password), Secret(unquote(password))] if password else []
+    if not password:
+        return []
+    header = without_credentials(url)[1].reveal()
+    return [Secret(text) for text in (password, unquote(password), header.removeprefix("Basic "))]

@@ -254,6 +254,13 @@ def test_passwords_in_the_address_are_not_shown(make_questions, quick_policy):
     assert "http://127.0.0.1:9/v1" in caught.value.message
 
 
+def test_a_password_in_the_address_goes_before_the_key(faults, make_questions, quick_policy):
+    with faults.FaultServer(lambda request: faults.says("pos")) as server:
+        url = server.url.replace("http://", "http://me:hunter22@")
+        list(OpenAIAnnotator("m", base_url=url, policy=quick_policy).annotate(make_questions(1)))
+    assert server.requests[0].headers["authorization"] == "Basic bWU6aHVudGVyMjI="
+
+
 def test_no_key_for_openai_is_wrong_usage(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY")
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)

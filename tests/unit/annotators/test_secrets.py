@@ -2,7 +2,13 @@
 
 import pytest
 
-from noisefix.annotators.secrets import Redactor, Secret, display_url, passwords_in
+from noisefix.annotators.secrets import (
+    Redactor,
+    Secret,
+    display_url,
+    passwords_in,
+    without_credentials,
+)
 
 
 def test_a_secret_shows_nothing():
@@ -38,5 +44,13 @@ def test_a_secret_down_the_chain_is_found():
 
 def test_addresses_are_shown_without_what_is_private():
     assert display_url("https://u:p@h.org:8/v1/?k=secret#f") == "https://h.org:8/v1"
-    assert [s.reveal() for s in passwords_in("http://u:p%40ss@h/v1")] == ["p%40ss", "p@ss"]
     assert passwords_in("http://h/v1") == []
+    forms = [secret.reveal() for secret in passwords_in("http://u:p%40ss@h/v1")]
+    assert forms == ["p%40ss", "p@ss", "dTpwQHNz"]
+
+
+def test_credentials_in_an_address_become_a_header():
+    bare, header = without_credentials("http://u:p%40ss@h.org:8/v1?a=b")
+    assert (bare, header.reveal()) == ("http://h.org:8/v1?a=b", "Basic dTpwQHNz")
+    bare, header = without_credentials("http://h.org/v1")
+    assert (bare, bool(header)) == ("http://h.org/v1", False)

@@ -1,0 +1,164 @@
+"""How near asking comes to what its concurrency allows, and what memory and resuming take.
+
+``python tests/benchmarks/relabel_throughput.py [--rows N] [--stored N]`` prints one JSON object.
+The server is a process of its own, on the loopback, and answers each request after 50 ms; nothing
+can be faster than ``concurrency / 0.05`` requests a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+DELAY_S = 0.05
+WORDS = "some words of a usual text "
+
+
+class Answering(asyncio.Protocol):
+    """Reads requests with a Content-Length and answers each one after the delay."""
+
+    tokens = ('{"', "answer", '":"', "pos", '"}')
+    body = json.dumps(
+        {
+            "object": "chat.completion",
+            "choices": [
+                {
+                    "message": {"role": "assistant", "content": '{"answer":"pos"}'},
+                    "finish_reason": "stop",
+                    "logprobs": {
+                        "content": [
+                            {"token": t, "logprob": -0.1, "top_logprobs": []} for t in tokens
+                        ]
+                    },
+                }
+            ],
+            "usage": {"prompt_tokens": 300, "completion_tokens": 6},
+        }
+    ).encode()
+    response = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+    response += f"{len(body)}\r\n\r\n".encode() + body
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport, self.data = transport, b""
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+        while (end := self.data.find(b"\r\n\r\n")) >= 0:
+            head = self.data[:end].lower()
+            length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+            if len(self.data) < end + 4 + length:
+                return
+            self.data = self.data[end + 4 + length :]
+            asyncio.get_running_loop().call_later(DELAY_S, self.transport.write, self.response)
+
+
+async def serve() -> None:
+    """Serve until the process is ended; print the port."""
+    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Run the server in a process; give its address."""
+    process = subprocess.Popen([sys.executable, __file__, "--serve"], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def ask_rows(url: str, rows: int, stored: int, concurrency: int) -> dict[str, float]:
+    """Ask for rows, after some that are in the store already; return what it took."""
+    import openai  # noqa: F401  loaded before the clock starts: it takes as long for one row
+
+    from noisefix.annotators.engine import ask
+    from noisefix.annotators.keys import key_maker
+    from noisefix.annotators.openai_client import OpenAIAnnotator
+    from noisefix.annotators.protocol import Answer, Message, Question
+    from noisefix.annotators.store import STORE_NAME, AnswerStore
+
+    def questions(n: int) -> Iterator[Question]:
+        system = Message("system", WORDS * 15)
+        for row in range(n):
+            yield Question(
+                f"{row}", ("pos", "neg"), (system, Message("user", f"{WORDS * 25} {row}"))
+            )
+
+    os.environ.setdefault("OPENAI_API_KEY", "not-needed")
+    annotator = OpenAIAnnotator("m", base_url=url, concurrency=concurrency)
+    make_key = key_maker(annotator.identity)
+    answer = Answer("", "pos", True, 0.9, {"pos": 0.9, "neg": 0.1}, "openai", "m")
+    with tempfile.TemporaryDirectory() as folder, AnswerStore(Path(folder, STORE_NAME)) as store:
+        store.put_many((make_key(question), answer) for question in questions(stored))
+        began, cpu_began, first_s, n = time.perf_counter(), time.process_time(), 0.0, 0
+        for got in ask(annotator, questions(stored + rows), store=store):
+            n += 1
+            if not got.reused and not first_s:
+                first_s = time.perf_counter() - began
+        total_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu_began
+        assert n == stored + rows
+    return {
+        "requests_per_s": rows / total_s,
+        "first_answer_s": first_s,
+        "cpu_ms_per_request": 1000 * cpu_s / rows,
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
+    }
+
+
+def in_subprocess(url: str, rows: int, stored: int, concurrency: int) -> dict[str, float]:
+    """Run ``ask_rows`` in a process of its own, for a peak of memory of its own."""
+    arguments = [str(number) for number in (rows, stored, concurrency)]
+    command = [sys.executable, __file__, "--ask", url, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    outcome: dict[str, float] = json.loads(done.stdout)
+    return outcome
+
+
+def run(rows: int = 5_000, concurrency: int = 64, stored: int = 100_000) -> dict[str, object]:
+    """Measure throughput, memory for ten times the rows, and the start of a resumed run."""
+    allowed = concurrency / DELAY_S
+    with server() as url:
+        plain = in_subprocess(url, rows, 0, concurrency)
+        longer = in_subprocess(url, 4 * rows, 0, concurrency)
+        resumed = in_subprocess(url, 64, stored, concurrency)
+    return {
+        "rows": rows,
+        "concurrency": concurrency,
+        "requests_per_s": plain["requests_per_s"],
+        "share_of_allowed": plain["requests_per_s"] / allowed,
+        "cpu_ms_per_request": plain["cpu_ms_per_request"],
+        "peak_memory_mb": plain["peak_memory_mb"],
+        "peak_memory_mb_four_times_the_rows": longer["peak_memory_mb"],
+        "stored_answers": stored,
+        "first_new_answer_after_resuming_s": resumed["first_answer_s"],
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=5_000)
+    parser.add_argument("--concurrency", type=int, default=64)
+    parser.add_argument("--stored", type=int, default=100_000)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--ask", nargs=4, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        asyncio.run(serve())
+    elif options.ask:
+        print(json.dumps(ask_rows(options.ask[0], *map(int, options.ask[1:]))))
+    else:
+        print(json.dumps(run(options.rows, options.concurrency, options.stored), indent=2))
