@@ -149,11 +149,11 @@ class _Front:
 
     def take_out(self, key: bytes, answer: Answer | None) -> list[Answer]:
         """Return the answer, once for each question that waits for it; none if there is none."""
-        first, *others = self.waiting.pop(key)
+        _, *others = self.waiting.pop(key)
         if answer is None:
             return []
         shared = [replace(answer, id=q.id, vote=q.vote, reused=True) for q in others]
-        return [replace(answer, id=first.id, vote=first.vote), *shared]
+        return [answer, *shared]
 
 
 def _ask_concurrently(

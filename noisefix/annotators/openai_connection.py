@@ -24,6 +24,7 @@ from typing import Any, Self
 from noisefix.annotators.openai_features import complaint_of
 from noisefix.annotators.retry import RejectedError, RetryableError
 from noisefix.annotators.secrets import Redactor, Secret, display_url, without_credentials
+from noisefix.annotators.turnstile import Turnstile
 
 LARGEST_BODY = 16 * 2**20
 """Bytes; no answer to a question about labels is longer."""
@@ -66,6 +67,7 @@ class Connection:
         self._api_key = api_key
         self._redactor = redactor
         self._clients: dict[int, Any] = {}
+        self._turnstile = Turnstile()
 
     async def __aenter__(self) -> Self:
         import openai
@@ -138,6 +140,7 @@ class Connection:
                 content = await self._read(response)
             finally:
                 await response.aclose()
+            await self._turnstile.pass_through()
         except self._broken as error:
             reason = self._redactor.clean(str(error)) or type(error).__name__
             raise RetryableError(

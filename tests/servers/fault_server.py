@@ -103,6 +103,7 @@ class FaultServer:
     def __init__(self, respond: Callable[[Request], Sequence[Step]]) -> None:
         self.respond = respond
         self.requests: list[Request] = []
+        self.connections = 0
         self.most_at_once = 0
         self._at_once = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -142,6 +143,7 @@ class FaultServer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self.connections += 1
         try:
             while await self._one(reader, writer):
                 pass
