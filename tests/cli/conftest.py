@@ -110,10 +110,16 @@ def tickets(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def detected(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder that ``detect`` has made of ``tickets``; do not change it."""
+    """A run folder that ``detect`` has made of ``tickets``, with truth.csv beside it.
+
+    Shared by all tests: do not change it.
+    """
     folder = tmp_path_factory.mktemp("detected")
     data = folder / "tickets.csv"
     data.write_text(tickets_csv())
+    classes = sorted(WORDS)
+    truth = [f"{row_id},{classes[i % 3]}" for i, (row_id, _, _) in enumerate(ticket_rows())]
+    (folder / "truth.csv").write_text("\n".join(["id,label_was", *truth]) + "\n")
     code = main(["detect", str(data), "--encoder", "tfidf", "--quiet", "--json"])
     assert code == 0
     return folder / "tickets.noisefix"

@@ -18,8 +18,12 @@ BAD_FILES = {
     "one class": ("x.csv", (HEAD + "1,one,a\n2,two,a\n3,three,a\n").encode(), ["'label'", "'a'"]),
     "no label at all": ("x.csv", (HEAD + "1,one,\n2,two,\n").encode(), ["'label'", "no row"]),
     "doubled column": ("x.csv", b"text,text,label\na,b,c\nd,e,f\n", ["x.csv", "'text'"]),
-    "no column to guess": ("x.csv", b"p,q\n1,2\n3,4\n", ["x.csv", "--label-column", "p, q"]),
-    "broken encoding": ("x.csv", GOOD.encode() + b"31,bad \xc3\x28 \xff\xfe bytes,a\n", ["x.csv"]),
+    "no column to guess": ("x.csv", b"p,q\n1,2\n3,4\n", ["x.csv", "--text-column", "p, q"]),
+    "broken encoding": (
+        "x.csv",
+        (GOOD + "31,größe für dich,a\n").encode() + b"32,broken \xff here,a\n",
+        ["x.csv", "0xFF", "row 32", "'text'", "iconv"],
+    ),
     "unclosed quote": ("x.csv", (GOOD + '31,"open,a\n32,x,b\n').encode(), ["x.csv", "row 31"]),
     "ragged row": ("x.csv", (GOOD + "31,too,many,cells\n").encode(), ["x.csv", "row 31", "4"]),
     "truncated parquet": ("x.parquet", b"PAR1\x15\x04\x15", ["x.parquet"]),
@@ -53,7 +57,7 @@ def test_bad_file(cli, tmp_path, name, content, parts):
     ("arguments", "parts"),
     [
         (["--text-column", "body"], ["'body'", "id, text, label"]),
-        (["--label-column", "Label"], ["'Label'", "label"]),
+        (["--label-column", "topic"], ["'topic'", "label"]),
         (["--id-column", "key"], ["'key'"]),
         (["--trusted-column", "checked"], ["'checked'"]),
     ],
@@ -122,7 +126,7 @@ def test_folder_with_other_things_in_it_is_no_run_folder(cli, tmp_path):
 def test_parquet_of_the_wrong_kind(cli, tmp_path):
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"text": [["a"], ["b"]], "label": ["x", "y"]}), path)
-    refusal(cli("detect", path, "--encoder", "tfidf"), "x.parquet", "'text'")
+    refusal(cli("detect", path, "--encoder", "tfidf", "--text-column", "text"), "'text'", "lists")
     refusal(cli("joint", path, "-o", tmp_path / "out"), path)
     refusal(cli("candidates", path, path, "-o", tmp_path / "c.parquet"), path)
 
@@ -143,6 +147,14 @@ def test_labels_that_are_mixed_or_nan_are_read_with_a_warning(cli, tmp_path):
     result = json.loads(outcome.out)
     assert result["classes"] == ["1", "a"]
     assert result["unlabelled"] == 2
+
+
+def test_latin_1_is_read_with_a_warning(cli, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_bytes((GOOD + "31,größe,a\n").encode("latin-1"))
+    outcome = cli("detect", path, "--encoder", "tfidf")
+    assert outcome.code == 0
+    assert "warning: x.csv: not UTF-8 (byte 0xF6 at row 31 (line 32), column 'text')" in outcome.err
 
 
 def test_class_with_one_row(cli, tmp_path):

@@ -1,0 +1,172 @@
+"""``detect`` end to end: what it writes, what it says, that it repeats and resumes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import noisefix
+
+TABLES = ("embeddings", "issues", "joint", "classes", "pairs", "duplicates", "candidates")
+
+
+@pytest.fixture
+def detect(cli, tickets):
+    def run(*arguments, data=tickets, code=0):
+        outcome = cli("detect", data, "--encoder", "tfidf", *arguments)
+        assert outcome.code == code, outcome.err
+        return outcome
+
+    return run
+
+
+def tables(folder: Path) -> dict[str, object]:
+    return {name: pq.read_table(folder / f"{name}.parquet") for name in TABLES}
+
+
+def test_run_folder_lies_beside_the_input_and_is_complete(detect, tickets):
+    outcome = detect()
+    run = tickets.with_name("tickets.noisefix")
+    assert {f"{name}.parquet" for name in TABLES} | {"run.json"} <= {p.name for p in run.iterdir()}
+    assert json.loads((run / "run.json").read_text())["input"]["rows"] == 60
+    assert "tickets.csv: 60 rows, 3 classes, tfidf" in outcome.out
+    assert f"noisefix apply {run}" in outcome.out
+    assert "note: text column: text" in outcome.err
+
+
+def test_wrong_labels_of_easy_classes_are_found(detected):
+    result = noisefix.evaluate(detected, "label_was", detected.parent / "truth.csv")
+    assert result.errors == 6
+    assert result.average_precision > 0.9
+
+
+def test_json_is_all_of_stdout(detect):
+    result = json.loads(detect("--json").out)
+    assert (result["rows"], result["classes"]) == (60, ["account", "refund", "shipping"])
+    assert result["noise_rate_low"] <= result["noise_rate"] <= result["noise_rate_high"]
+    assert result["top"][0]["p_error"] >= result["top"][-1]["p_error"]
+    assert set(result["seconds"]) >= {"embed", "joint", "candidates"}
+
+
+def test_quiet_leaves_stderr_empty(detect):
+    assert detect("--quiet").err == ""
+
+
+def test_second_run_does_nothing_again(detect, tickets):
+    detect()
+    run = tickets.with_name("tickets.noisefix")
+    before = {p.name: p.read_bytes() for p in run.glob("*.parquet")}
+    assert set(json.loads(detect("--json").out)["skipped"]) >= {"embed", "joint", "candidates"}
+    assert json.loads(detect("--json", "--force").out)["skipped"] == []
+    assert {p.name: p.read_bytes() for p in run.glob("*.parquet")} == before
+
+
+def test_another_option_runs_only_what_depends_on_it(detect):
+    detect()
+    assert json.loads(detect("--json", "--n-folds", 4).out)["skipped"] == ["embed"]
+
+
+def test_changed_input_is_judged_anew(detect, tickets):
+    detect()
+    tickets.write_text(tickets.read_text() + "t61,my parcel is late,shipping\n")
+    outcome = detect("--json")
+    assert json.loads(outcome.out)["rows"] == 61
+    assert "has changed" in outcome.err
+
+
+def test_stages_one_by_one_give_the_same_tables(cli, detect, tickets, tmp_path):
+    detect()
+    out = tmp_path / "stages"
+    out.mkdir()
+    steps = (
+        ("embed", tickets, "-o", out / "embeddings.parquet", "--encoder", "tfidf"),
+        ("joint", out / "embeddings.parquet", "-o", out),
+        (
+            "candidates",
+            out / "embeddings.parquet",
+            out / "issues.parquet",
+            "-o",
+            out / "candidates.parquet",
+        ),
+    )
+    for step in steps:
+        outcome = cli(*step)
+        assert outcome.code == 0, outcome.err
+        assert str(out) in outcome.out
+    assert tables(out) == tables(tickets.with_name("tickets.noisefix"))
+    assert "nothing has changed" in cli(*steps[1]).out
+    assert json.loads(cli(*steps[1], "--json").out)["skipped"] is True
+
+
+def test_python_twin_gives_what_the_command_gives(detect, tickets, tmp_path):
+    detect()
+    result = noisefix.detect(tickets, tmp_path / "twin", encoder="tfidf")
+    assert tables(tmp_path / "twin") == tables(tickets.with_name("tickets.noisefix"))
+    assert result.run == tmp_path / "twin"
+
+
+def test_standard_input(cli, tickets, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = tickets.read_bytes()
+    outcome = cli("detect", "-", "--encoder", "tfidf", "--json", stdin=content)
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["rows"] == 60
+    run = Path("stdin.noisefix")
+    clean = tmp_path / "clean.csv"
+    assert cli("apply", run, "-o", clean, "--strategy", "drop").code == 0
+    assert len(clean.read_bytes()) < len(content)
+    assert cli("apply", run, "-o", clean, "--revert").code == 0
+    assert clean.read_bytes() == content
+
+
+def test_check_of_a_table_leaves_nothing_behind(cli, tickets, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    arguments = ("check", tickets, "--encoder", "tfidf", "--max-issues")
+    assert cli(*arguments, 60).code == 0
+    outcome = cli(*arguments, 0, "--json")
+    assert outcome.code == 1
+    result = json.loads(outcome.out)
+    assert result["run"] is None
+    # The line of a row: one for the header, one for each row above.
+    assert all(row["line"] == row["row_number"] + 1 for row in result["flagged"])
+    assert sorted(tmp_path.rglob("*")) == before
+
+    assert cli(*arguments, 60, "-o", tmp_path / "kept").code == 0
+    assert (tmp_path / "kept" / "issues.parquet").exists()
+
+
+def test_check_against_a_baseline_sees_only_what_is_new(cli, tickets, tmp_path):
+    cli("detect", tickets, "--encoder", "tfidf", "-o", tmp_path / "old")
+    baseline = shutil.copy(tmp_path / "old" / "issues.parquet", tmp_path / "baseline.parquet")
+    arguments = ("check", tickets, "--encoder", "tfidf", "--baseline", baseline)
+    assert cli(*arguments, "--max-new-issues", 0).code == 0
+    tickets.write_text(tickets.read_text() + "n1,the courier lost my parcel and tracking,account\n")
+    outcome = cli(*arguments, "--max-new-issues", 0, "--json")
+    fresh = [row["id"] for row in json.loads(outcome.out)["flagged"] if row["is_new"]]
+    assert "n1" in fresh
+    assert outcome.code == 1
+
+
+def test_killed_run_goes_on_where_it_was(tickets, cli):
+    run = tickets.with_name("tickets.noisefix")
+    command = [sys.executable, "-m", "noisefix", "detect", str(tickets), "--encoder", "tfidf"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (run / "embeddings.parquet").exists() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    for table in run.glob("*.parquet"):
+        pq.read_metadata(table)  # whole, or not there
+
+    outcome = cli("detect", tickets, "--encoder", "tfidf", "--json")
+    assert outcome.code == 0, outcome.err
+    assert "embed" in json.loads(outcome.out)["skipped"]
