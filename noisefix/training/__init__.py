@@ -1,0 +1,1 @@
+"""Classifiers that the remaining label noise does not mislead: arrays in, a classifier out."""
