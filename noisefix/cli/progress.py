@@ -50,7 +50,9 @@ class BarDisplay:
         now = self._clock()
         start, first = self._started.setdefault(step.stage, (now, step.done))
         if step.stage not in self._tasks:
-            self._tasks[step.stage] = self._bars.add_task(sanitize(step.stage), pace="")
+            self._tasks[step.stage] = self._bars.add_task(
+                sanitize(step.stage), total=step.total, pace=""
+            )
         self._bars.update(
             self._tasks[step.stage],
             completed=step.done,
