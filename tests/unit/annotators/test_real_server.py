@@ -50,7 +50,7 @@ def server_url(tmp_path_factory):
 
 
 def wait_for(url, process, log):
-    until = time.monotonic() + 90
+    until = time.monotonic() + 240
     while time.monotonic() < until:
         assert process.poll() is None, log.read_text()
         try:
