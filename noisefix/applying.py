@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.errors import DataError, UsageError
-from noisefix.schemas import ISSUES
-from noisefix.stages.apply import DECISION_COLUMNS, ApplyParams, Decision, decide, verdict_columns
+from noisefix.stages.answers import read_verdicts
+from noisefix.stages.apply import (
+    DECISION_COLUMNS,
+    ApplyParams,
+    Decision,
+    decide,
+    verdict_columns,
+    weight_column,
+)
 from noisefix.stages.ledger import Change, write_logged
 
 if TYPE_CHECKING:
@@ -28,7 +35,7 @@ class ApplyResult:
     Attributes:
         run: the run folder.
         output: file written; None after a dry run.
-        strategy: flag, drop or relabel.
+        strategy: flag, drop, relabel or weight.
         rows: rows in the input.
         flagged: rows flagged as probably wrong.
         relabelled: rows with a new label.
@@ -37,6 +44,7 @@ class ApplyResult:
         changes: what was changed, in row order.
         added_columns: columns added.
         label_column: column with the labels; None where the input has none.
+        has_witness: labels may be changed without asking anybody; see ``stages.apply.decide``.
         ledger: ledger that holds the changes; None after a dry run.
     """
 
@@ -51,6 +59,7 @@ class ApplyResult:
     changes: tuple[Change, ...]
     added_columns: tuple[str, ...]
     label_column: str | None
+    has_witness: bool
     ledger: Path | None
 
 
@@ -59,7 +68,7 @@ def apply(
     output: str | Path | None = None,
     *,
     strategy: str = "flag",
-    min_probability: float = ApplyParams.min_probability,
+    min_probability: float | None = None,
     min_margin: float = ApplyParams.min_margin,
     fill_unlabelled: bool = False,
     column_prefix: str = DEFAULT_PREFIX,
@@ -70,9 +79,11 @@ def apply(
     Args:
         run: run folder that ``detect`` has written.
         output: file to write, in the input's own format; may be None with ``dry_run``.
-        strategy: flag (add columns with the verdicts), drop (flagged rows leave) or relabel
-            (flagged rows whose suggested label is clearly better get it).
-        min_probability: least probability of a new label, in [0, 1].
+        strategy: flag (add columns with the verdicts), drop (flagged rows leave), relabel (rows
+            get the label that an annotator's answer led to, or one that is clearly better) or
+            weight (add a column: how probably the label is right).
+        min_probability: least probability of a new label where nobody was asked, in [0, 1]; None:
+            0.7, and only in runs with a witness (``stages.apply.decide``).
         min_margin: least lead over the given label's probability, in [0, 1].
         fill_unlabelled: give unlabelled rows their suggested label, by the same two thresholds.
         column_prefix: what the names of added columns begin with.
@@ -82,7 +93,6 @@ def apply(
         DataError: no run folder; the input changed or vanished; the output cannot be written.
         UsageError: the output is the input; a column to be added is there already.
     """
-    from noisefix.tables.parquet import read_table
     from noisefix.tables.run_folder import RunFolder
     from noisefix.tables.source import read_source
 
@@ -90,15 +100,15 @@ def apply(
     if output is None and not dry_run:
         raise UsageError("no output file", "name one with -o, or look first with --dry-run")
     folder = RunFolder.open(run)
-    issues, provenance = read_table(folder.issues, ISSUES, DECISION_COLUMNS)
+    issues, provenance = read_verdicts(folder, DECISION_COLUMNS)
+    has_witness = bool(provenance.results.get("can_relabel", False))
     source = read_source(folder.input_path())
     label_column = folder.read()["input"]["columns"]["label"]
     issues = _in_input_order(issues, source, folder)
-    decisions = decide(issues, provenance.class_names, params)
-    added: dict[str, list[str]] = {}
-    if strategy == "flag":
-        added = verdict_columns(issues, column_prefix)
-        _check_new_columns(source, added)
+    decisions = decide(issues, provenance.class_names, params, has_witness=has_witness)
+    columns = {"flag": verdict_columns, "weight": weight_column}.get(strategy)
+    added = {} if columns is None else columns(issues, column_prefix)
+    _check_new_columns(source, added)
     changes = _changes(decisions, label_column, flag_column=f"{column_prefix}is_issue")
     result = ApplyResult(
         run=folder.path,
@@ -112,6 +122,7 @@ def apply(
         changes=changes,
         added_columns=tuple(added),
         label_column=label_column,
+        has_witness=has_witness,
         ledger=None,
     )
     if output is None or dry_run:

@@ -27,6 +27,7 @@ from noisefix.evaluation import (
 from noisefix.labels import UNLABELLED, encode_labels
 from noisefix.labels import class_names as order_classes
 from noisefix.schemas import ISSUES
+from noisefix.stages.answers import read_verdicts
 from noisefix.stages.apply import DECISION_COLUMNS, ApplyParams, decide
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def evaluate(
     data: str | Path | None = None,
     *,
     id_column: str | None = None,
-    min_probability: float = ApplyParams.min_probability,
+    min_probability: float | None = None,
     min_margin: float = ApplyParams.min_margin,
 ) -> EvaluateResult:
     """Score a run's ranking, flags, probabilities and repairs against a truth column.
@@ -138,23 +139,26 @@ def evaluate(
     true_labels = _true_labels(folder, issues, truth, data, id_column)
     params = ApplyParams("relabel", min_probability, min_margin)
     names = provenance.class_names
-    return _score(folder.path, issues, true_labels, names, params, provenance.results)
+    verdicts, _ = read_verdicts(folder, columns=_COLUMNS)
+    return _score(folder.path, issues, verdicts, true_labels, names, params, provenance.results)
 
 
 def _score(
     run: Path,
     issues: pa.Table,
+    verdicts: pa.Table,
     true_labels: Sequence[str | None],
     names: tuple[str, ...],
     params: ApplyParams,
-    results: dict[str, float],
+    results: dict[str, Any],
 ) -> EvaluateResult:
     every_name = (*names, *(n for n in order_classes(true_labels) if n not in names))
     true = encode_labels(true_labels, every_name)
     given = encode_labels(issues["given_label"].to_pylist(), every_name)
     suggested = encode_labels(issues["suggested_label"].to_pylist(), every_name)
     after = given.copy()
-    for decision in decide(issues, names, params):
+    has_witness = bool(results.get("can_relabel", False))
+    for decision in decide(verdicts, names, params, has_witness=has_witness):
         after[decision.index] = every_name.index(decision.new_label or "")
 
     known = true != UNLABELLED

@@ -144,6 +144,8 @@ def write_issues(
     classes: Sequence[str],
     sha256: str,
     noise_rate: tuple[float, float, float],
+    *,
+    can_relabel: bool = True,
 ) -> None:
     names = ("noise_rate", "noise_rate_low", "noise_rate_high")
     write_table(
@@ -156,7 +158,7 @@ def write_issues(
             noisefix_version=noisefix.__version__,
             class_names=tuple(classes),
             inputs={"data": sha256},
-            results=dict(zip(names, noise_rate, strict=True)),
+            results=dict(zip(names, noise_rate, strict=True)) | {"can_relabel": can_relabel},
         ),
     )
 

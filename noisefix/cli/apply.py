@@ -22,10 +22,11 @@ def apply(
         str,
         typer.Option(
             "--strategy",
-            metavar="flag|drop|relabel",
-            callback=options.one_of("flag", "drop", "relabel"),
-            help="flag: add columns with the verdicts. drop: leave flagged rows out. relabel: "
-            "change only labels for which another is clearly better.",
+            metavar="flag|drop|relabel|weight",
+            callback=options.one_of("flag", "drop", "relabel", "weight"),
+            help="flag: add columns with the verdicts. drop: leave flagged rows out. relabel: what "
+            "an annotator's answers led to, else only labels for which another is clearly better. "
+            "weight: add a column, how probably each label is right.",
         ),
     ] = "flag",
     min_probability: Annotated[
@@ -35,7 +36,8 @@ def apply(
             metavar="P",
             min=0,
             max=1,
-            help="Least probability of a new label. Default: 0.9.",
+            help="Least probability of a new label where nobody was asked. Default: 0.7, and only "
+            "where label names or verified rows vouch for it.",
         ),
     ] = None,
     min_margin: Annotated[
@@ -45,7 +47,7 @@ def apply(
             metavar="P",
             min=0,
             max=1,
-            help="Its least lead over the given one. Default: 0.5.",
+            help="Its least lead over the given one. Default: 0.3.",
         ),
     ] = None,
     fill_unlabelled: Annotated[
@@ -97,8 +99,8 @@ def apply(
         run,
         output,
         strategy=strategy,
-        min_probability=_or_default(min_probability, ApplyParams.min_probability),
-        min_margin=_or_default(min_margin, ApplyParams.min_margin),
+        min_probability=min_probability,
+        min_margin=ApplyParams.min_margin if min_margin is None else min_margin,
         fill_unlabelled=fill_unlabelled,
         column_prefix=column_prefix,
         dry_run=dry_run,
@@ -110,7 +112,3 @@ def apply(
         show_changes(Screen(), result.changes)
     if not quiet or dry_run:
         show_applied(Screen(), result)
-
-
-def _or_default(value: float | None, default: float) -> float:
-    return default if value is None else value

@@ -42,6 +42,8 @@ def show_applied(screen: Screen, result: ApplyResult) -> None:
         what += f", in new columns {', '.join(result.added_columns)}"
     elif result.strategy == "drop":
         what = f"{result.dropped:,} of {plural(result.rows, 'row')} {would}left out"
+    elif result.strategy == "weight":
+        what = f"{plural(result.rows, 'row')} {would}weighted, in column {result.added_columns[0]}"
     else:
         left = result.flagged - result.relabelled
         what = f"{result.relabelled:,} of {plural(result.flagged, 'flagged row')} {would}relabelled"
@@ -52,7 +54,11 @@ def show_applied(screen: Screen, result: ApplyResult) -> None:
     if result.strategy == "relabel" and result.relabelled < result.flagged:
         screen.line(
             "Only labels that are clearly worse than another were changed: the rest needs somebody "
-            "who reads the texts, a person or an LLM.",
+            "who reads the texts, a person or an LLM (noisefix relabel)."
+            if result.has_witness
+            else "Nothing vouches for a change that nobody was asked about: the label names tell "
+            "too little, or the data may be clean. Ask a person or an LLM (noisefix relabel), or "
+            "name a threshold with --min-probability.",
             style="dim",
         )
     if result.output is None:

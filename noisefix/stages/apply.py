@@ -17,7 +17,14 @@ from noisefix.labels import encode_labels
 if TYPE_CHECKING:
     import pyarrow as pa
 
-STRATEGIES = ("flag", "drop", "relabel")
+STRATEGIES = ("flag", "drop", "relabel", "weight")
+MIN_PROBABILITY = 0.7
+"""Least probability of a label that is changed without asking anybody.
+
+A wrong change costs as much as a right one gains, so anything above 0.5 gains on average if the
+probabilities are right; the rest leaves room for them not to be (docs/benchmarks.md).
+"""
+
 MODEL_ANNOTATOR = "noisefix"
 """Who decided, where no annotator was asked."""
 
@@ -40,18 +47,19 @@ class ApplyParams:
     """Options of ``apply``.
 
     Attributes:
-        strategy: flag (verdicts become columns), drop (flagged rows leave) or relabel (flagged
-            rows whose suggested label is clearly better get it).
-        min_probability: relabel and fill only where the suggested label is at least this probable,
-            in [0, 1]. A wrong change costs as much as a right one gains, so that anything above
-            0.5 gains on average if the probabilities are right; 0.9 leaves room for them not to be.
+        strategy: flag (verdicts become columns), drop (flagged rows leave), relabel (rows get
+            the label that an annotator's answer led to, or one that is clearly better) or weight
+            (how probably each label is right becomes a column, to train with).
+        min_probability: where no annotator was asked, relabel and fill only where the suggested
+            label is at least this probable, in [0, 1]. None: ``MIN_PROBABILITY``, and relabel only
+            where the run has a witness (``decide``).
         min_margin: and only where it is more probable than the given label by at least this.
         fill_unlabelled: give unlabelled rows their suggested label.
     """
 
     strategy: str = "flag"
-    min_probability: float = 0.9
-    min_margin: float = 0.5
+    min_probability: float | None = None
+    min_margin: float = 0.3
     fill_unlabelled: bool = False
 
     def __post_init__(self) -> None:
@@ -60,8 +68,9 @@ class ApplyParams:
                 f"strategy {self.strategy!r} is unknown", f"choose one of {', '.join(STRATEGIES)}"
             )
         for name in ("min_probability", "min_margin"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"{name} is {getattr(self, name)}", "it must lie in 0 to 1")
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise UsageError(f"{name} is {value}", "it must lie in 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -96,25 +105,42 @@ class Decision:
 
 
 def decide(
-    issues: pa.Table, class_names: tuple[str, ...], params: ApplyParams = ApplyParams()
+    issues: pa.Table,
+    class_names: tuple[str, ...],
+    params: ApplyParams = ApplyParams(),
+    *,
+    has_witness: bool = True,
 ) -> list[Decision]:
     """Decide what becomes of the rows, in the order of the table.
 
+    Rows that an annotator was asked about follow its weighed answer. Of the others, a label is
+    changed only where another is clearly better, and only in a run with a witness that the noisy
+    labels had no part in: without one, the models can agree on what they all learned wrong.
+
     Args:
-        issues: an issues table with at least ``DECISION_COLUMNS``.
+        issues: an issues table with at least ``DECISION_COLUMNS``, ``with_answers`` or without.
         class_names: (K,) names in the order of ``true_label_probs``.
         params: strategy and thresholds.
+        has_witness: the run's label names vouch for the labels, or a person has verified a sample
+            ("can_relabel" in the results of the joint stage).
     """
     flagged = _bools(issues, "is_issue") & ~_bools(issues, "is_trusted")
     actions = np.full(issues.num_rows, "", dtype=object)
+    answered = _answered(issues)
+    better = _is_clearly_better(issues, class_names, params)
     if params.strategy in ("flag", "drop"):
         actions[flagged] = params.strategy
-    else:
-        actions[flagged & _is_clearly_better(issues, class_names, params)] = "relabel"
+    elif params.strategy == "relabel":
+        if has_witness or params.min_probability is not None:
+            actions[flagged & better & (answered == "")] = "relabel"
+        actions[answered == "relabel"] = "relabel"
     if params.fill_unlabelled:
         unlabelled = issues["given_label"].is_null().to_numpy()
-        actions[unlabelled & _is_clearly_better(issues, class_names, params)] = "fill"
+        actions[unlabelled & better & (answered == "")] = "fill"
+        actions[unlabelled & (answered == "relabel")] = "fill"
     rows = np.flatnonzero(actions != "")
+    known = (*DECISION_COLUMNS[:7], "annotator", "cost_usd")
+    columns = [name for name in known if name in issues.column_names]
     return [
         Decision(
             index=int(index),
@@ -126,11 +152,18 @@ def decide(
             suggested_label=row["suggested_label"],
             reasons=tuple(row["reasons"]),
             p_error=row["p_error"],
+            annotator=row.get("annotator") or MODEL_ANNOTATOR,
+            cost_usd=row.get("cost_usd") or 0.0,
         )
-        for index, row in zip(
-            rows, issues.select(DECISION_COLUMNS[:7]).take(rows).to_pylist(), strict=True
-        )
+        for index, row in zip(rows, issues.select(columns).take(rows).to_pylist(), strict=True)
     ]
+
+
+def _answered(issues: pa.Table) -> np.ndarray:
+    """Return (N,) the action that an annotator's answer led to, "" where nobody was asked."""
+    if "action" not in issues.column_names:
+        return np.full(issues.num_rows, "", dtype=object)
+    return np.array([action or "" for action in issues["action"].to_pylist()], dtype=object)
 
 
 def _is_clearly_better(
@@ -145,7 +178,8 @@ def _is_clearly_better(
     p_suggested = probs[rows, suggested]
     # -1 (no given label) picks the last class; the value is masked out.
     p_given = np.where(given >= 0, probs[rows, given], 0.0)
-    is_probable = p_suggested >= params.min_probability
+    least = MIN_PROBABILITY if params.min_probability is None else params.min_probability
+    is_probable = p_suggested >= least
     is_better = p_suggested - p_given >= params.min_margin
     return np.asarray((suggested != given) & is_probable & is_better)
 
@@ -160,6 +194,15 @@ def verdict_columns(issues: pa.Table, prefix: str) -> dict[str, list[str]]:
         ],
         f"{prefix}reasons": ["; ".join(reasons) for reasons in issues["reasons"].to_pylist()],
     }
+
+
+def weight_column(issues: pa.Table, prefix: str) -> dict[str, list[str]]:
+    """Return the column that ``--strategy weight`` adds: how probably each label is right.
+
+    Rows without a label weigh nothing; labels that a person has verified weigh 1 or 0.
+    """
+    weights = [0.0 if p is None else 1 - p for p in issues["p_error"].to_pylist()]
+    return {f"{prefix}weight": [f"{weight:.4f}" for weight in weights]}
 
 
 def _bools(table: pa.Table, column: str) -> np.ndarray:

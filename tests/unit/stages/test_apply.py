@@ -1,7 +1,7 @@
 import pytest
 
 from noisefix.errors import UsageError
-from noisefix.stages.apply import ApplyParams, decide, verdict_columns
+from noisefix.stages.apply import ApplyParams, decide, verdict_columns, weight_column
 
 CLASSES = ("a", "b", "c")
 
@@ -67,3 +67,17 @@ def test_verdict_columns_are_texts_for_every_row(make_issues, verdict):
         "x_p_error": ["0.9000", ""],
         "x_reasons": ["9 of 10 nearest rows say b", "9 of 10 nearest rows say c"],
     }
+
+
+def test_without_a_witness_nobody_changes_a_label_unasked(make_issues, verdict):
+    issues = make_issues([verdict("a", "b", 0.95, is_issue=True)], CLASSES)
+    assert decide(issues, CLASSES, ApplyParams("relabel"), has_witness=False) == []
+    asked = ApplyParams("relabel", min_probability=0.9)
+    assert decide(issues, CLASSES, asked, has_witness=False)[0].new_label == "b"
+    assert decide(issues, CLASSES, ApplyParams("flag"), has_witness=False)[0].action == "flag"
+
+
+def test_weights_are_how_probably_the_label_is_right(make_issues, verdict):
+    issues = make_issues([verdict("a", "b", 0.8, is_issue=True), verdict(None, "c", 0.5)], CLASSES)
+    assert weight_column(issues, "x_") == {"x_weight": ["0.1000", "0.0000"]}
+    assert decide(issues, CLASSES, ApplyParams("weight")) == []
