@@ -117,6 +117,7 @@ def make_run(tmp_path: Path, make_issues: MakeIssues) -> MakeRun:
         folder: str = "run",
         noise_rate: tuple[float, float, float] = (0.25, 0.1, 0.4),
         id_column: str | None = None,
+        can_relabel: bool = True,
     ) -> RunFolder:
         path = tmp_path / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -132,7 +133,7 @@ def make_run(tmp_path: Path, make_issues: MakeIssues) -> MakeRun:
         run.set_input(source, text_column="text", label_column="label", id_column=data.id_column)
         classes = sorted({v.suggested for v in verdicts} | {v.given for v in verdicts} - {None})
         table = make_issues(verdicts, classes, ids=data.ids, texts=data.texts)
-        write_issues(table, run.issues, classes, source.sha256, noise_rate)
+        write_issues(table, run.issues, classes, source.sha256, noise_rate, can_relabel=can_relabel)
         return run
 
     return make

@@ -39,6 +39,27 @@ def test_dry_run_shows_the_diff(cli, run, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_without_a_witness_nothing_is_relabelled_unasked(cli, make_run, verdict, tmp_path):
+    rows = [verdict("ship", "ship", 0.99), verdict("bill", "ship", 0.97, is_issue=True)]
+    run = make_run("text,label\na,ship\nb,bill\n", rows, can_relabel=False)
+    outcome = cli("apply", run.path, "--strategy", "relabel", "--dry-run")
+    assert outcome.out.startswith("0 of 1 flagged row would be relabelled")
+    assert "--min-probability" in outcome.out
+    outcome = cli("apply", run.path, "--strategy", "relabel", "--dry-run", "--min-probability", 0.9)
+    assert "1 of 1 flagged row would be relabelled" in outcome.out
+
+
+def test_weights_become_a_column(cli, run, tmp_path):
+    output = tmp_path / "clean.csv"
+    outcome = cli("apply", run.path, "-o", output, "--strategy", "weight")
+    assert outcome.code == 0
+    assert "3 rows weighted, in column noisefix_weight" in outcome.out
+    cells = [line.rsplit(",", 1)[1] for line in output.read_text().splitlines()]
+    assert cells == ["noisefix_weight", "0.9900", "0.0300", "0.4000"]
+    assert cli("apply", run.path, "-o", output, "--revert").code == 0
+    assert output.read_text() == CSV
+
+
 def test_writes_and_says_how_to_take_it_back(cli, run, tmp_path):
     output = tmp_path / "clean file.csv"
     outcome = cli("apply", run.path, "-o", output, "--strategy", "drop")
