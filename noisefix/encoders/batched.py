@@ -1,0 +1,165 @@
+"""The encoder around a text model: each distinct text once, batches by tokens, progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from noisefix.encoders.batching import (
+    Batch,
+    BatchTooLargeError,
+    distinct_texts,
+    shrinking_batches,
+    token_batches,
+)
+from noisefix.encoders.hardware import free_memory, is_out_of_memory
+from noisefix.encoders.protocol import Embedded, EncodeCallback, EncodeProgress
+from noisefix.encoders.threaded import torch_thread_map
+from noisefix.errors import ModelError
+
+GPU_BATCH_TOKENS = 1 << 16
+
+
+class TextModel(Protocol):
+    """What turns a batch of texts into vectors.
+
+    Attributes:
+        dimension: D.
+        max_tokens: tokens read of a text; None: all.
+        device: e.g. "cpu" or "cuda:0".
+        is_padded: texts take as much room as the longest of their batch.
+        is_thread_safe: ``embed`` may run in several threads at the same time.
+        cpu_batch_tokens: tokens in a batch on a CPU.
+    """
+
+    dimension: int
+    max_tokens: int | None
+    device: str
+    is_padded: bool
+    is_thread_safe: bool
+    cpu_batch_tokens: int
+
+    def prepare(self, texts: Sequence[str]) -> tuple[Sequence[Any], np.ndarray]:
+        """Return what ``embed`` takes for each text, and (N,) tokens before truncation."""
+        ...
+
+    def embed(self, items: Sequence[Any]) -> np.ndarray:
+        """Return (B, D) float32 unit vectors."""
+        ...
+
+
+class BatchedEncoder:
+    """An ``Encoder`` around a text model."""
+
+    is_fitted = False
+
+    def __init__(self, model: TextModel, *, name: str, precision: str, fingerprint: str) -> None:
+        self.name = name
+        self.precision = precision
+        self.fingerprint = fingerprint
+        self.dimension = model.dimension
+        self.max_tokens = model.max_tokens
+        self.device = model.device
+        self._model = model
+
+    def token_counts(self, texts: Sequence[str]) -> np.ndarray:
+        """Return (N,) int64, tokens in each text before truncation."""
+        return self._model.prepare(texts)[1] if texts else np.empty(0, dtype=np.int64)
+
+    def encode(self, texts: Sequence[str], progress: EncodeCallback | None = None) -> np.ndarray:
+        """Return (N, D) float32 unit vectors."""
+        return self.embed(texts, progress).vectors
+
+    def embed(self, texts: Sequence[str], progress: EncodeCallback | None = None) -> Embedded:
+        """Embed texts; equal texts are worked on once.
+
+        Raises:
+            ModelError: a single text does not fit into the GPU's memory.
+        """
+        distinct, inverse = distinct_texts(texts)
+        vectors = np.empty((len(distinct), self.dimension), dtype=np.float32)
+        counts = np.zeros(len(distinct), dtype=np.int64)
+        if distinct:
+            items, counts = self._model.prepare(distinct)
+            limit = counts.max() if self.max_tokens is None else self.max_tokens
+            work = np.minimum(counts, limit)
+            meter = Meter(np.bincount(inverse), work)
+            for batch, found in self._batches(items, work):
+                vectors[batch] = found
+                if progress is not None:
+                    progress(meter.advance(batch))
+        too_long = counts > (self.max_tokens or np.iinfo(np.int64).max)
+        return Embedded(vectors[inverse], too_long[inverse])
+
+    def _batches(
+        self, items: Sequence[Any], work: np.ndarray
+    ) -> Iterator[tuple[Batch, np.ndarray]]:
+        model = self._model
+
+        def run(batch: Batch) -> np.ndarray:
+            return model.embed([items[i] for i in batch])
+
+        if self.device == "cpu":
+            batches = token_batches(work, model.cpu_batch_tokens, is_padded=model.is_padded)
+            if model.is_thread_safe:
+                shared = list(batches)
+                yield from zip(shared, torch_thread_map(run, shared), strict=True)
+            else:
+                yield from ((batch, run(batch)) for batch in batches)
+            return
+
+        def run_or_shrink(batch: Batch) -> np.ndarray:
+            try:
+                return run(batch)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Out of the handler, so that the error no longer holds the tensors of its frames.
+            free_memory(self.device)
+            raise BatchTooLargeError
+
+        try:
+            yield from shrinking_batches(
+                work, GPU_BATCH_TOKENS, run_or_shrink, is_padded=model.is_padded
+            )
+        except BatchTooLargeError:
+            raise ModelError(
+                f"device {self.device}: out of memory with a single text of {work.max()} tokens",
+                "free memory on the device, or use --device cpu",
+            ) from None
+
+
+class Meter:
+    """Counts what is done, and from it how long the rest will take."""
+
+    def __init__(self, rows: np.ndarray, tokens: np.ndarray) -> None:
+        """Start the clock.
+
+        Args:
+            rows: (M,) rows that have each distinct text.
+            tokens: (M,) tokens of each distinct text.
+        """
+        self._rows, self._tokens = rows, tokens
+        self._total_rows, self._total_tokens = int(rows.sum()), int(tokens.sum())
+        self._done_rows = self._done_tokens = 0
+        self._start = time.perf_counter()
+
+    def advance(self, batch: Batch) -> EncodeProgress:
+        """Count a batch of distinct texts as done."""
+        self._done_rows += int(self._rows[batch].sum())
+        self._done_tokens += int(self._tokens[batch].sum())
+        seconds = time.perf_counter() - self._start
+        left = self._total_tokens - self._done_tokens
+        return EncodeProgress(
+            stage="embed",
+            done=self._done_rows,
+            total=self._total_rows,
+            unit="texts",
+            done_tokens=self._done_tokens,
+            total_tokens=self._total_tokens,
+            texts_per_s=self._done_rows / max(seconds, 1e-9),
+            seconds_left=seconds * left / max(self._done_tokens, 1),
+        )

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from noisefix.encoders.bert import PackedBert
+from noisefix.encoders.bert_files import read_bert_files
+from noisefix.errors import ModelError
+
+TEXTS = ["a late parcel", "two words", "the same length here", "", "a late parcel again", "no"]
+
+
+ROUNDING = {"fp32": 1e-6, "bf16": 3e-3}
+
+
+@pytest.fixture(scope="module", params=["fp32", "bf16"])
+def precision(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def model(precision, minilm_folder):
+    return PackedBert(read_bert_files(minilm_folder), device="cpu", precision=precision)
+
+
+def test_a_vector_does_not_depend_on_the_texts_beside_it(model, precision):
+    ids, counts = model.prepare(TEXTS * 3)
+    together = model.embed([ids[i] for i in np.argsort(-counts, kind="stable")])
+    in_row_order = np.empty_like(together)
+    in_row_order[np.argsort(-counts, kind="stable")] = together
+    alone = np.concatenate([model.embed([each]) for each in ids])
+    assert np.abs(in_row_order - alone).max() < ROUNDING[precision]
+    assert (in_row_order * alone).sum(axis=1).min() > 0.9999
+
+
+def test_the_order_within_a_batch_does_not_matter(model, precision):
+    ids, _ = model.prepare(TEXTS)
+    forward = model.embed(ids)
+    backward = model.embed(ids[::-1])[::-1]
+    assert np.abs(forward - backward).max() < ROUNDING[precision]
+    assert np.abs(np.linalg.norm(forward, axis=1) - 1).max() < 1e-6
+
+
+def test_damaged_weights_are_a_model_error(minilm_copy):
+    files = read_bert_files(minilm_copy)
+    path = minilm_copy / "model.safetensors"
+    data = path.read_bytes()[:1_000_000]
+    path.unlink()
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match=r"model\.safetensors: the weights cannot be read"):
+        PackedBert(files, device="cpu", precision="fp32")
+
+
+def test_a_missing_tensor_is_named(minilm_copy):
+    from safetensors.torch import load_file, save_file
+
+    files = read_bert_files(minilm_copy)
+    path = minilm_copy / "model.safetensors"
+    tensors = load_file(path)
+    del tensors["encoder.layer.5.output.dense.bias"]
+    path.unlink()
+    save_file(tensors, path)
+    with pytest.raises(ModelError, match=r"no tensor 'encoder\.layer\.5\.output\.dense\.bias'"):
+        PackedBert(files, device="cpu", precision="fp32")
