@@ -1,0 +1,269 @@
+"""Weigh an annotator's answers against everything else: the final label and what to do.
+
+The annotator is not the truth. Where it contradicts the given label, one of the two is mostly
+right, and a logistic model says which. It hears the estimated confusions (``reliability``), how
+suspicious the row was before, and how suspicious the contradicted rows were on the whole: a good
+annotator contradicts the labels that were suspicious anyway, a bad one contradicts any. Its few
+coefficients were fitted once over many pairs of labels and annotators with known truth, each source
+counting the same (``tests/benchmarks/relabel_quality.py`` refits them, and tests them on sets that
+were left out).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from noisefix.annotators.reliability import Reliability, estimate_reliability
+from noisefix.labels import UNLABELLED
+
+NO_ANSWER = -1
+"""In ``answers``: not asked, no answer, ambiguous, refused or invalid. It tells nothing."""
+
+NONE_FITS = -2
+"""In ``answers``: none of the labels offered fits."""
+
+KEEP, RELABEL, REVIEW = "keep", "relabel", "review"
+
+_MAX_LOG_RATIO = 4.0
+_FLOOR = 1e-3
+_MIN_ANSWERS = 20  # fewer cannot show that an annotator is useless
+_COLLAPSED_SHARE = 0.9
+_COLLAPSED_EXCESS = 0.25
+_CHANCE_Z = 2.0
+_NONE_LIKELIHOOD_RATIO = 3.0  # how much oftener "none" is said where the given label is wrong
+
+
+@dataclass(frozen=True)
+class WeighingModel:
+    """Coefficients of the log-odds that a contradicting annotator, not the given label, is right.
+
+    Attributes:
+        intercept: log-odds where everything else is 0.
+        log_ratio: per unit of log P(answer) - log P(given) by the estimated confusions, in [-4, 4].
+        suspicion: per unit of the row's own log-odds of a wrong given label.
+        plausibility: per unit of log(K - 1) times the answer's share of the other labels' odds.
+        mean_suspicion: per unit of the mean suspicion of all contradicted rows.
+        margin: log-odds past which a label is changed; within the margin on either side of 0 a
+            person should look.
+    """
+
+    intercept: float = -0.073
+    log_ratio: float = 0.312
+    suspicion: float = 0.577
+    plausibility: float = 0.527
+    mean_suspicion: float = 0.150
+    margin: float = 0.4
+
+    @property
+    def weights(self) -> np.ndarray:
+        """The coefficients in the order of the columns of ``features``."""
+        return np.array(
+            [
+                self.intercept,
+                self.log_ratio,
+                self.suspicion,
+                self.plausibility,
+                self.mean_suspicion,
+            ]
+        )
+
+
+WEIGHING_MODEL = WeighingModel()
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What follows from the answers.
+
+    Attributes:
+        final_labels: (N,) class ids; the given label where nothing changes.
+        actions: (N,) "keep", "relabel" or "review".
+        p_error: (N,) P(given label wrong), the answers weighed in; NaN where unlabelled.
+        true_label_probs: (N, K) P(true label), the answers weighed in; rows sum to 1.
+        log_odds: (N,) log-odds that the answer, not the given label, is right; NaN where the
+            answer does not contradict.
+        reliability: the annotator's estimated confusions.
+        alarm: why nothing was changed; empty when there is no reason for it.
+    """
+
+    final_labels: np.ndarray
+    actions: np.ndarray
+    p_error: np.ndarray
+    true_label_probs: np.ndarray
+    log_odds: np.ndarray
+    reliability: Reliability
+    alarm: str
+
+
+def weigh(
+    answers: np.ndarray,
+    given_labels: np.ndarray,
+    true_label_probs: np.ndarray,
+    p_error: np.ndarray,
+    *,
+    confidence: np.ndarray | None = None,
+    learn_from: np.ndarray | None = None,
+    trusted: np.ndarray | None = None,
+    model: WeighingModel = WEIGHING_MODEL,
+) -> Verdicts:
+    """Weigh all answers so far; rows without one keep their label.
+
+    Args:
+        answers: (N,) class ids, ``NO_ANSWER`` or ``NONE_FITS``.
+        given_labels: (N,) class ids, -1 = unlabelled.
+        true_label_probs: (N, K) P(true | text, given label) before anybody was asked.
+        p_error: (N,) P(given label wrong) before anybody was asked; NaN where unlabelled.
+        confidence: (N,) the annotator's own probability of its answer in [0, 1]; NaN = unknown.
+            Answers less sure than its average count for less.
+        learn_from: (N,) bool: answers that were asked for; False for copies from near-duplicates.
+        trusted: (N,) bool: a person vouches for these rows: they are never changed.
+        model: coefficients.
+    """
+    labelled = given_labels != UNLABELLED
+    weights = None if confidence is None else _weights(answers, confidence)
+    found = estimate_reliability(
+        answers, given_labels, true_label_probs, p_error, learn_from=learn_from, weights=weights
+    )
+    rows = np.flatnonzero(labelled & (answers >= 0) & (answers != given_labels))
+    table = features(rows, answers, given_labels, true_label_probs, p_error, found)
+    odds = np.full(len(answers), np.nan)
+    odds[rows] = table @ model.weights
+    alarm = alarm_of(answers, given_labels, found, learn_from)
+
+    probs = _true_label_probs(rows, odds[rows], answers, given_labels, true_label_probs, found)
+    wrong = np.full(len(answers), np.nan)
+    wrong[labelled] = 1 - probs[labelled, given_labels[labelled]]
+    none = labelled & (answers == NONE_FITS)
+    wrong[none] = _sigmoid(_logit(wrong[none]) + np.log(_NONE_LIKELIHOOD_RATIO))
+    _rescale(probs, none, given_labels, wrong)
+
+    final = given_labels.copy()
+    actions = np.full(len(answers), KEEP, dtype=object)
+    changed = odds > model.margin
+    actions[np.abs(odds) <= model.margin] = REVIEW
+    actions[none] = REVIEW
+    filled = ~labelled & (answers >= 0) & (probs.max(axis=1) > float(_sigmoid(model.margin)))
+    changed |= filled & (probs.argmax(axis=1) == answers)
+    final[changed] = answers[changed]
+    actions[changed] = RELABEL
+    held = np.zeros(len(answers), dtype=bool) if trusted is None else trusted
+    held = held | bool(alarm)
+    final[held], actions[held] = given_labels[held], KEEP
+    if alarm:
+        probs, wrong = true_label_probs.astype(np.float64), p_error.astype(np.float64)
+    elif trusted is not None:
+        probs[trusted], wrong[trusted] = true_label_probs[trusted], p_error[trusted]
+    return Verdicts(final, actions, wrong, probs, odds, found, alarm)
+
+
+def features(
+    rows: np.ndarray,
+    answers: np.ndarray,
+    given_labels: np.ndarray,
+    true_label_probs: np.ndarray,
+    p_error: np.ndarray,
+    found: Reliability,
+) -> np.ndarray:
+    """Return what the weighing model hears about rows whose answer contradicts, (R, 5)."""
+    answer, given = answers[rows], given_labels[rows]
+    ratio = np.log(np.maximum(found.posterior[rows, answer], 1e-4))
+    ratio -= np.log(np.maximum(found.posterior[rows, given], 1e-4))
+    suspicion = _logit(p_error[rows])
+    others = np.maximum(1 - true_label_probs[rows, given].astype(np.float64), 1e-9)
+    share = np.clip(true_label_probs[rows, answer] / others, _FLOOR, 1.0)
+    n_others = max(true_label_probs.shape[1] - 1, 1)
+    mean = suspicion.mean() if len(rows) else 0.0
+    return np.column_stack(
+        [
+            np.ones(len(rows)),
+            np.clip(ratio, -_MAX_LOG_RATIO, _MAX_LOG_RATIO),
+            suspicion,
+            np.log(share * n_others),
+            np.full(len(rows), mean),
+        ]
+    )
+
+
+def alarm_of(
+    answers: np.ndarray,
+    given_labels: np.ndarray,
+    found: Reliability,
+    learn_from: np.ndarray | None = None,
+) -> str:
+    """Say why the annotator must not be heeded at all; empty when it may.
+
+    It collapsed when one class is nine answers in ten and a quarter of all answers too many. It
+    guesses when it agrees with neither the given labels nor the labels expected before its answer
+    more often than by chance (Cohen's kappa, two standard errors).
+    """
+    asked = (answers >= 0) & (given_labels != UNLABELLED)
+    if learn_from is not None:
+        asked &= learn_from
+    n_asked = int(asked.sum())
+    if n_asked < _MIN_ANSWERS:
+        return ""
+    n_classes = found.prior.shape[1]
+    shares = np.bincount(answers[asked], minlength=n_classes) / n_asked
+    top = int(shares.argmax())
+    expected = float(found.prior[asked, top].mean())
+    if shares[top] >= _COLLAPSED_SHARE and shares[top] - expected >= _COLLAPSED_EXCESS:
+        return f"one class is {shares[top]:.0%} of its answers where {expected:.0%} were expected"
+    likely = found.prior[asked].argmax(axis=1)
+    if not any(_agrees(answers[asked], other) for other in (given_labels[asked], likely)):
+        return "it agrees with the given labels and with the text no better than chance"
+    return ""
+
+
+def _agrees(one: np.ndarray, other: np.ndarray) -> bool:
+    size = int(max(one.max(), other.max())) + 1
+    shares = np.bincount(one, minlength=size), np.bincount(other, minlength=size)
+    chance = float(shares[0] @ shares[1]) / len(one) ** 2
+    error = np.sqrt(max(chance * (1 - chance), 1e-12) / len(one))
+    return bool((one == other).mean() - chance > _CHANCE_Z * error) or chance > 1 - 1e-9
+
+
+def _true_label_probs(
+    rows: np.ndarray,
+    odds: np.ndarray,
+    answers: np.ndarray,
+    given: np.ndarray,
+    before: np.ndarray,
+    found: Reliability,
+) -> np.ndarray:
+    probs = before.astype(np.float64)
+    answered = answers >= 0
+    probs[answered] = found.posterior[answered]
+    either = probs[rows, answers[rows]] + probs[rows, given[rows]]
+    probs[rows, answers[rows]] = either * _sigmoid(odds)
+    probs[rows, given[rows]] = either * _sigmoid(-odds)
+    return probs
+
+
+def _rescale(probs: np.ndarray, rows: np.ndarray, given: np.ndarray, wrong: np.ndarray) -> None:
+    """Give the given label of some rows 1 - wrong and the others the rest, in place."""
+    for row in np.flatnonzero(rows):
+        others = 1 - probs[row, given[row]]
+        probs[row] *= wrong[row] / others if others > 0 else 0.0
+        probs[row, given[row]] = 1 - wrong[row]
+
+
+def _weights(answers: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+    known = (answers >= 0) & np.isfinite(confidence)
+    weights = np.ones(len(answers))
+    if known.any():
+        typical = max(float(confidence[known].mean()), _FLOOR)
+        weights[known] = np.clip(confidence[known] / typical, 0.0, 1.0)
+    return weights
+
+
+def _logit(p: np.ndarray) -> np.ndarray:
+    p = np.clip(np.asarray(p, dtype=np.float64), _FLOOR, 1 - _FLOOR)
+    odds: np.ndarray = np.log(p) - np.log1p(-p)
+    return odds
+
+
+def _sigmoid(x: np.ndarray | float) -> np.ndarray:
+    p: np.ndarray = 1 / (1 + np.exp(-np.asarray(x, dtype=np.float64)))
+    return p
