@@ -1,0 +1,141 @@
+"""Set up whoever is to be asked, from what was typed; draw how the asking goes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from noisefix.errors import UsageError
+
+if TYPE_CHECKING:
+    from noisefix.annotators.progress import AskProgress
+    from noisefix.annotators.protocol import Annotator
+    from noisefix.relabeling import RelabelPlan
+
+
+def connect(
+    stack: ExitStack,
+    who: str,
+    plan: RelabelPlan,
+    *,
+    model: str | None,
+    base_url: str | None,
+    api_key_env: str,
+    concurrency: int,
+    timeout_s: float,
+    reviewer: str,
+    device: str,
+    seed: int,
+) -> Annotator:
+    """Return the annotator that ``--annotator`` names.
+
+    Args:
+        stack: closes what is opened.
+        who: "openai", "local:PATH", "column:NAME" or "human".
+        plan: what is to be asked.
+        model: model name, for openai.
+        base_url: server address, for openai.
+        api_key_env: environment variable with the key, for openai.
+        concurrency: most requests at a time, for openai.
+        timeout_s: most seconds for a request, for openai.
+        reviewer: who reviews, for human.
+        device: for local.
+        seed: sampling seed, for openai.
+
+    Raises:
+        UsageError: nobody is called that, or something needed is missing.
+        DataError: the column is not there.
+        ModelError: the local model cannot be loaded.
+    """
+    from noisefix.relabeling import column_annotator
+
+    kind, _, name = who.partition(":")
+    if kind == "column" and name:
+        return column_annotator(plan, name)
+    if kind == "local" and name:
+        from noisefix.annotators.local import LocalAnnotator
+        from noisefix.annotators.local_model import load_local_model
+
+        return LocalAnnotator(load_local_model(name, device))
+    if who == "human":
+        from noisefix.annotators.human import HumanAnnotator
+        from noisefix.cli.review import open_desk
+        from noisefix.relabeling import facts_of
+
+        desk = stack.enter_context(open_desk(len(plan.asked)))
+        return HumanAnnotator(desk, facts_of(plan), plan.rows.class_names, reviewer)
+    if who == "openai":
+        from noisefix.annotators.openai_client import OpenAIAnnotator
+        from noisefix.annotators.retry import RetryPolicy
+
+        if model is None:
+            raise UsageError(
+                "no model is named",
+                "name one with --model, or choose another --annotator: local:PATH, column:NAME, "
+                "human",
+            )
+        return OpenAIAnnotator(
+            model,
+            base_url=base_url,
+            api_key_env=api_key_env,
+            concurrency=concurrency,
+            seed=seed,
+            policy=RetryPolicy(timeout_s=timeout_s),
+        )
+    raise UsageError(
+        f"--annotator {who!r} is unknown", "choose openai, local:PATH, column:NAME or human"
+    )
+
+
+@contextmanager
+def show_asking(*, quiet: bool) -> Iterator[Callable[[AskProgress], None] | None]:
+    """Yield a callback that draws rows, speed, tokens, cost and time left on stderr."""
+    if quiet:
+        yield None
+        return
+    from noisefix.cli.wording import format_seconds
+
+    def line(step: AskProgress) -> str:
+        parts = [f"{step.done:,}" + ("" if step.total is None else f" of {step.total:,}") + " rows"]
+        if step.reused:
+            parts.append(f"{step.reused:,} stored")
+        if step.failed:
+            parts.append(f"{step.failed:,} without an answer")
+        if step.requests_per_s:
+            parts.append(f"{step.requests_per_s:.1f}/s")
+        tokens = step.input_tokens + step.output_tokens
+        if tokens:
+            parts.append(f"{tokens:,} tokens")
+        if step.cost_usd is not None:
+            cost = f"${step.cost_usd:.4f}"
+            if step.projected_cost_usd is not None:
+                cost += f" of about ${step.projected_cost_usd:.4f}"
+            parts.append(cost)
+        if step.remaining_s is not None:
+            parts.append(f"{format_seconds(step.remaining_s)} left")
+        return "relabel: " + ", ".join(parts)
+
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        console = Console(file=sys.stderr, markup=False, emoji=False, highlight=False)
+        with Live(console=console, refresh_per_second=4) as live:
+            yield lambda step: live.update(Text(line(step)))
+        return
+    last: list[AskProgress] = []
+    try:
+        yield _keep_last(last)
+    finally:
+        if last:
+            sys.stderr.write(line(last[-1]) + "\n")
+
+
+def _keep_last(last: list[AskProgress]) -> Callable[[AskProgress], None]:
+    def keep(step: AskProgress) -> None:
+        last[:] = [step]
+
+    return keep

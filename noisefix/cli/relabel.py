@@ -1,0 +1,205 @@
+"""``noisefix relabel``: an annotator looks at the suspicious rows, and only at those."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from noisefix.cli import options
+
+if TYPE_CHECKING:
+    from noisefix.relabeling import RelabelPlan
+
+_WHO = "openai | local:PATH | column:NAME | human"
+
+
+def relabel(
+    run: options.RunArgument,
+    annotator: Annotated[
+        str,
+        typer.Option(
+            "--annotator",
+            metavar="WHO",
+            help=f"Who is asked: {_WHO}. openai: any server that speaks OpenAI's language.",
+        ),
+    ] = "openai",
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="Model to ask for.")
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            "--base-url", metavar="URL", help="The server, for instance http://localhost:8000/v1."
+        ),
+    ] = None,
+    api_key_env: Annotated[
+        str,
+        typer.Option("--api-key-env", metavar="NAME", help="Environment variable with the key."),
+    ] = "OPENAI_API_KEY",
+    max_rows: Annotated[
+        int | None,
+        typer.Option("--max-rows", min=0, metavar="N", help="Ask about at most N rows."),
+    ] = None,
+    share: Annotated[
+        float | None,
+        typer.Option(
+            "--share", min=0, max=1, metavar="P", help="Ask about at most this share of all rows."
+        ),
+    ] = None,
+    max_cost_usd: Annotated[
+        float | None,
+        typer.Option("--max-cost-usd", min=0, metavar="USD", help="Stop when this is spent."),
+    ] = None,
+    price_in: Annotated[
+        float | None,
+        typer.Option("--price-in", min=0, metavar="USD", help="Price of a million tokens in."),
+    ] = None,
+    price_out: Annotated[
+        float | None,
+        typer.Option("--price-out", min=0, metavar="USD", help="Price of a million tokens out."),
+    ] = None,
+    max_tokens_total: Annotated[
+        int | None,
+        typer.Option("--max-tokens-total", min=0, metavar="N", help="Stop after so many tokens."),
+    ] = None,
+    probe: Annotated[
+        int,
+        typer.Option(
+            "--probe", min=0, metavar="N", help="Unflagged rows to ask about too, drawn at random."
+        ),
+    ] = 50,
+    votes: Annotated[
+        int,
+        typer.Option("--votes", min=1, metavar="N", help="Ask N times; the majority counts."),
+    ] = 1,
+    pool: Annotated[
+        str,
+        typer.Option(
+            "--pool",
+            metavar="candidates|all",
+            callback=options.one_of("candidates", "all"),
+            help="Labels to choose from: those that the neighbours make plausible, or all.",
+        ),
+    ] = "candidates",
+    labels: options.Labels = None,
+    template: Annotated[
+        Path | None,
+        typer.Option("--template", metavar="FILE", help="Wording to use instead."),
+    ] = None,
+    demonstrations: Annotated[
+        bool,
+        typer.Option(
+            "--demonstrations/--no-demonstrations",
+            help="Show the nearest surely clean rows as examples.",
+        ),
+    ] = True,
+    concurrency: Annotated[
+        int,
+        typer.Option("--concurrency", min=1, metavar="N", help="Most requests at a time."),
+    ] = 16,
+    timeout: Annotated[
+        float,
+        typer.Option("--timeout", min=0.1, metavar="SECONDS", help="Most seconds for a request."),
+    ] = 60.0,
+    export_batch: Annotated[
+        Path | None,
+        typer.Option(
+            "--export-batch", metavar="FILE", help="Write OpenAI Batch requests; ask nobody."
+        ),
+    ] = None,
+    import_batch: Annotated[
+        list[Path] | None,
+        typer.Option("--import-batch", metavar="FILE", help="Read a batch's responses first."),
+    ] = None,
+    reviewer: Annotated[
+        str,
+        typer.Option("--reviewer", metavar="NAME", help="Who reviews, with --annotator human."),
+    ] = "",
+    device: options.Device = "auto",
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Show three prompts, requests, tokens and cost; ask nobody."
+        ),
+    ] = False,
+    seed: options.Seed = 0,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+    config: options.Config = None,
+) -> None:
+    """Ask an annotator about the suspicious rows, and weigh its answers.
+
+    Rows are asked in the order of what an answer is expected to be worth. Each answer is weighed
+    against everything else that is known of the row; what follows is in relabels.parquet, and apply
+    writes it. Every answer is stored as it arrives and never paid for twice.
+    """
+    from noisefix.cli.asking import connect, show_asking
+    from noisefix.cli.messages import tell
+    from noisefix.cli.relabel_summary import show_plan, show_relabels
+    from noisefix.cli.terminal import Screen, write_json
+    from noisefix.relabeling import RelabelOptions, export_requests, finish, plan_relabel
+    from noisefix.relabeling import import_responses as read_responses
+
+    chosen = RelabelOptions(
+        max_rows=max_rows,
+        share=share,
+        max_cost_usd=max_cost_usd,
+        price_in=price_in,
+        price_out=price_out,
+        max_tokens_total=max_tokens_total,
+        n_probe=probe,
+        votes=votes,
+        pool=pool,
+        labels=labels,
+        template=template,
+        with_demonstrations=demonstrations,
+        seed=seed,
+    )
+    with ExitStack() as stack:
+        plan: RelabelPlan = plan_relabel(run, chosen)
+        if dry_run:
+            show_plan(Screen(), plan, as_json=as_json)
+            return
+        who = connect(
+            stack,
+            annotator,
+            plan,
+            model=model,
+            base_url=base_url,
+            api_key_env=api_key_env,
+            concurrency=concurrency,
+            timeout_s=timeout,
+            reviewer=reviewer,
+            device=device,
+            seed=seed,
+        )
+        if export_batch is not None:
+            written = export_requests(plan, who, export_batch)
+            if as_json:
+                write_json(written)
+            else:
+                Screen().line(
+                    f"{written.requests:,} requests written to "
+                    f"{', '.join(map(str, written.paths))}; {written.reused:,} have an answer."
+                )
+            return
+        if import_batch:
+            read = read_responses(plan, who, import_batch)
+            tell(
+                (
+                    f"{read.stored:,} new answers, {read.known:,} known, {read.failed:,} failed, "
+                    f"{read.unknown:,} to other questions, {read.unreadable:,} unreadable lines",
+                ),
+                quiet=quiet,
+            )
+        with show_asking(quiet=quiet or annotator == "human") as progress:
+            result = finish(plan, who, progress=progress, ask_nobody=bool(import_batch))
+    if as_json:
+        write_json(result)
+    else:
+        show_relabels(Screen(), result)
+    if result.failure is not None:
+        raise result.failure

@@ -1,0 +1,94 @@
+"""What ``relabel`` ends with: what was said, how far it is believed, and what follows."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from noisefix.cli.terminal import Column, Screen, write_json
+from noisefix.cli.wording import percent, plural
+
+if TYPE_CHECKING:
+    from noisefix.relabeling import RelabelPlan, RelabelResult
+
+
+def show_plan(screen: Screen, plan: RelabelPlan, *, as_json: bool) -> None:
+    """Show three whole prompts, and what asking all of them would cost."""
+    from noisefix.relabeling import estimate_plan
+
+    estimate = estimate_plan(plan)
+    if as_json:
+        write_json(estimate)
+        return
+    for number, prompt in enumerate(estimate.prompts, start=1):
+        screen.heading(f"Prompt {number} of {estimate.requests:,}")
+        for line in prompt.splitlines():
+            screen.line(line, indent=2)
+    screen.heading("What it would take")
+    screen.line(
+        f"{plural(estimate.rows, 'row')}, {plural(estimate.requests, 'request')} (fewer where an "
+        "answer is stored already)",
+        indent=2,
+    )
+    screen.line(
+        f"about {estimate.tokens_in:,} tokens in and {estimate.tokens_out:,} out, at four "
+        "characters a token",
+        indent=2,
+    )
+    if estimate.cost_usd is None:
+        screen.line("cost: give --price-in and --price-out to know", indent=2)
+    else:
+        screen.line(f"cost: about ${estimate.cost_usd:.2f}", indent=2)
+    screen.line("Nobody was asked (--dry-run).", style="dim")
+
+
+def show_relabels(screen: Screen, result: RelabelResult) -> None:
+    """Show what came of a run in a few lines."""
+    report = result.report
+    said = f"{report.answered:,} of {plural(report.asked, 'row')} asked got a label"
+    others = ", ".join(f"{count:,} {kind}" for kind, count in report.other_answers.items())
+    screen.line(said + (f"; {others}" if others else "") + ".")
+    if report.alarm:
+        screen.line(f"ALARM: {report.alarm}. Nothing is changed.", style="bold red")
+    else:
+        screen.line(
+            f"{report.relabelled:,} to relabel, {report.review:,} for a person to review, "
+            f"{report.kept:,} to keep"
+            + (f" ({report.copied:,} by the answer to a near-duplicate)" if report.copied else "")
+            + ".",
+            style="bold",
+        )
+        screen.line(
+            f"The annotator seems right about {percent(report.accuracy)} of the time (estimate, no "
+            "truth known)."
+        )
+        screen.line(
+            f"Labels wrong: about {percent(report.noise_rate_before)} before, "
+            f"{percent(report.noise_rate)} with the answers weighed in, "
+            f"{percent(report.noise_rate_after)} after relabelling (estimates)."
+        )
+    for entry in report.overused:
+        screen.line(
+            f"It says {entry.label} {entry.answers:,} times where about {entry.expected:.0f} were "
+            "expected.",
+            style="yellow",
+        )
+    if report.agreement:
+        screen.heading("Who agrees with whom, on the rows answered")
+        screen.table(
+            (Column(""), *(Column(name, "right") for name in report.witnesses)),
+            [
+                (name, *(percent(share) for share in line))
+                for name, line in zip(report.witnesses, report.agreement, strict=True)
+            ],
+        )
+    if report.input_tokens or report.cost_usd:
+        screen.line(
+            f"{report.input_tokens:,} tokens in, {report.output_tokens:,} out"
+            + (f", ${report.cost_usd:.4f}" if report.cost_usd else "")
+            + "; every answer is stored and will not be paid for again."
+        )
+    run = shlex.quote(str(result.run))
+    screen.heading(f"Every answer is in {result.run}/relabels.parquet. Next:")
+    screen.command(f"noisefix apply {run} --strategy relabel --dry-run", "see the changes")
+    screen.command(f"noisefix apply {run} --strategy relabel -o CLEANED", "write them")

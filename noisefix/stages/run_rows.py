@@ -1,0 +1,139 @@
+"""The rows of a run folder as arrays: what the relabel stage asks from and weighs with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from noisefix.errors import DataError
+from noisefix.labels import UNLABELLED, encode_labels
+from noisefix.schemas import CANDIDATES, EMBEDDINGS, ISSUES
+from noisefix.tables.atomic import sha256_file
+from noisefix.tables.parquet import read_table
+
+if TYPE_CHECKING:
+    from noisefix.tables.run_folder import RunFolder
+
+_ISSUE_COLUMNS = (
+    "id",
+    "text",
+    "given_label",
+    "p_error",
+    "is_issue",
+    "is_trusted",
+    "pred_probs",
+    "true_label_probs",
+    "duplicate_group",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class RunRows:
+    """N rows, K classes, in the order of issues.parquet.
+
+    Attributes:
+        ids: (N,) row ids.
+        texts: (N,) texts.
+        class_names: (K,) in canonical order.
+        given_labels: (N,) class ids, -1 = unlabelled.
+        p_error: (N,) in [0, 1]; NaN for unlabelled rows.
+        is_issue: (N,) bool: flagged.
+        is_trusted: (N,) bool: a person vouched for the label.
+        pred_probs: (N, K) out-of-sample probabilities of the pooled views.
+        true_label_probs: (N, K) P(true label | text, given label).
+        groups: (N,) duplicate groups.
+        candidates: (N,) class ids that clean neighbours make plausible, heaviest first.
+        embeddings: (N, D) unit-length rows.
+        results: facts about the data set, from the joint stage.
+        digests: SHA-256 of the tables read, by name.
+    """
+
+    ids: list[str]
+    texts: list[str]
+    class_names: tuple[str, ...]
+    given_labels: np.ndarray
+    p_error: np.ndarray
+    is_issue: np.ndarray
+    is_trusted: np.ndarray
+    pred_probs: np.ndarray
+    true_label_probs: np.ndarray
+    groups: np.ndarray
+    candidates: list[list[int]]
+    embeddings: np.ndarray
+    results: dict[str, Any] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def label_pool(self, row: int, *, everything: bool = False) -> list[int]:
+        """Return the class ids to offer for a row, the most plausible first.
+
+        The neighbours' candidates, the given label, and the most probable other label; or all
+        classes.
+
+        Args:
+            row: index of the row.
+            everything: offer every class.
+        """
+        by_probability = np.argsort(-self.true_label_probs[row], kind="stable").tolist()
+        if everything:
+            return [int(k) for k in by_probability]
+        offered = set(self.candidates[row]) | set(by_probability[:2])
+        if self.given_labels[row] != UNLABELLED:
+            offered.add(int(self.given_labels[row]))
+        return [int(k) for k in by_probability if k in offered]
+
+
+def read_run_rows(folder: RunFolder) -> RunRows:
+    """Read issues, candidates and embeddings of a run folder.
+
+    Raises:
+        DataError: a table is missing or broken, or they are not of the same rows.
+    """
+    from noisefix.stages.joint import embedding_matrix
+
+    issues, provenance = read_table(folder.issues, ISSUES, _ISSUE_COLUMNS)
+    embeddings, _ = read_table(folder.embeddings, EMBEDDINGS, ("id", "embedding"))
+    candidates, _ = read_table(folder.candidates, CANDIDATES, ("id", "candidate_labels"))
+    ids = issues["id"].to_pylist()
+    for name, table in (("embeddings", embeddings), ("candidates", candidates)):
+        if table["id"].to_pylist() != ids:
+            raise DataError(
+                f"{folder.path}: {name}.parquet and issues.parquet are not of the same rows",
+                "run noisefix detect again",
+            )
+    names = provenance.class_names
+    index = {name: k for k, name in enumerate(names)}
+    n_rows = len(ids)
+    groups = issues["duplicate_group"].to_numpy().astype(np.float64)
+    own = np.arange(n_rows) + (np.nanmax(groups, initial=-1) + 1)
+    return RunRows(
+        ids=ids,
+        texts=[text or "" for text in issues["text"].to_pylist()],
+        class_names=names,
+        given_labels=encode_labels(issues["given_label"].to_pylist(), names),
+        p_error=issues["p_error"].to_numpy(),
+        is_issue=issues["is_issue"].to_numpy().astype(bool),
+        is_trusted=issues["is_trusted"].to_numpy().astype(bool),
+        pred_probs=_matrix(issues, "pred_probs", n_rows),
+        true_label_probs=_matrix(issues, "true_label_probs", n_rows),
+        groups=np.where(np.isnan(groups), own, groups).astype(np.int64),
+        candidates=[
+            [index[label] for label in labels]
+            for labels in candidates["candidate_labels"].to_pylist()
+        ],
+        embeddings=embedding_matrix(embeddings),
+        results=provenance.results,
+        digests={
+            name: sha256_file(getattr(folder, name))
+            for name in ("issues", "candidates", "embeddings")
+        },
+    )
+
+
+def _matrix(table: Any, column: str, n_rows: int) -> np.ndarray:
+    flat: np.ndarray = table[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(n_rows, -1)
