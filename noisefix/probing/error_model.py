@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from noisefix.confident.validation import row_blocks
 from noisefix.labels import UNLABELLED
 from noisefix.probing.hypotheses import HYPOTHESES, Hypotheses
 from noisefix.probing.pooling import softmax
+from noisefix.probing.sampling import some_rows
+from noisefix.threads import one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,9 @@ ERROR_MODEL = ErrorModel()
 
 _N_DRAWS = 400
 _MAX_DRAW_ROWS = 4_000
-_NEWTON_STEPS = 30
+_LEAST_CLASS_ROWS = 50
+_NEWTON_STEPS = 50
+_TINY_STEP = 1e-8
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ class ErrorEstimate:
     n_verified: int = 0
 
 
+@one_blas_thread()
 def estimate_errors(
     hypotheses: Hypotheses,
     given_labels: np.ndarray,
@@ -105,7 +111,8 @@ def estimate_errors(
         hypotheses: the judgements of ``hypotheses.judge``.
         given_labels: (N,) class ids, -1 = unlabelled.
         name_gain: ``NameView.gain``; 0 without label names.
-        verified_labels: (N,) class ids that a person has verified, -1 = not verified.
+        verified_labels: (N,) class ids that a person has verified, -1 = not verified; K or above
+            stands for a class that no row was given.
         learn_from: (N,) bool: the verified rows that are a fair sample, whose errors tell of the
             other rows' errors; None: all of them. Rows that were picked *because* they are right
             tell nothing of the others.
@@ -126,7 +133,7 @@ def estimate_errors(
     p_error[known] = (verified != given_labels)[known]
     p_error[~labelled] = np.nan
     probs = _true_label_probs(hypotheses.label_logits, given_labels, p_error)
-    settled = verified != UNLABELLED
+    settled = (verified != UNLABELLED) & (verified < probs.shape[1])
     probs[settled] = 0
     probs[settled, verified[settled]] = 1
     overall, classes = _intervals(
@@ -183,21 +190,31 @@ class _Design:
     def posterior(self, rows: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mode (P,) and covariance (P, P) of the shifts after seeing some rows' errors.
 
-        Newton steps to the mode; the covariance is Laplace's. Without rows: the prior.
+        Newton steps to the mode, halved where a whole one would go too far (it can, and then ever
+        further); the covariance is Laplace's. Without rows: the prior.
         """
         precision = np.diag(1 / self.prior_variance)
         shift = np.zeros(len(self.prior_variance))
-        hessian = precision
-        if len(rows):
-            matrix, base = self.matrix(rows), self.base[rows]
-            for _ in range(_NEWTON_STEPS):
-                p = _sigmoid(base + matrix @ shift)
-                gradient = matrix.T @ (p - wrong) + precision @ shift
-                hessian = (matrix.T * (p * (1 - p))) @ matrix + precision
-                step = np.linalg.solve(hessian, gradient)
-                shift -= step
-                if np.abs(step).max() < 1e-8:
-                    break
+        if not len(rows):
+            return shift, np.diag(self.prior_variance)
+        matrix, base = self.matrix(rows), self.base[rows]
+
+        def loss_at(point: np.ndarray) -> float:
+            z = base + matrix @ point
+            likelihood = (np.logaddexp(0, z) - wrong * z).sum()
+            return float(likelihood + 0.5 * (point**2 / self.prior_variance).sum())
+
+        loss = loss_at(shift)
+        for _ in range(_NEWTON_STEPS):
+            p = _sigmoid(base + matrix @ shift)
+            gradient = matrix.T @ (p - wrong) + precision @ shift
+            hessian = (matrix.T * (p * (1 - p))) @ matrix + precision
+            step = np.linalg.solve(hessian, gradient)
+            while (new_loss := loss_at(shift - step)) > loss and np.abs(step).max() > _TINY_STEP:
+                step /= 2
+            if np.abs(step).max() <= _TINY_STEP:
+                break
+            shift, loss = shift - step, new_loss
         return shift, np.linalg.inv(hessian)
 
 
@@ -213,14 +230,14 @@ def _intervals(
 ) -> tuple[Interval, tuple[Interval, ...]]:
     """Return the noise rate's interval over all labelled rows and in each given class."""
     rng = np.random.default_rng(seed)
-    rows = np.flatnonzero(given_labels != UNLABELLED)
-    rows = rows[:: -(-len(rows) // _MAX_DRAW_ROWS) or 1]
+    labelled = np.flatnonzero(given_labels != UNLABELLED)
+    sample = some_rows(labelled, _MAX_DRAW_ROWS)
+    rows = np.concatenate([sample, *_rows_of_rare_classes(given_labels, sample, n_classes)])
     root = np.linalg.cholesky(covariance)
     shifts = shift[:, None] + root @ rng.standard_normal((len(shift), _N_DRAWS))  # (P, S)
     p = _sigmoid(design.base[rows, None] + design.effect(rows, shifts))  # (R, S)
     p[known[rows]] = p_error[rows[known[rows]], None]
     resampled = rng.poisson(1.0, size=p.shape)  # the bootstrap: how often each row is drawn
-    labelled = given_labels != UNLABELLED
 
     def interval(value: float, chosen: np.ndarray) -> Interval:
         weight = resampled[chosen].sum(axis=0)
@@ -228,7 +245,7 @@ def _intervals(
         low, high = np.quantile(rates[weight > 0], [0.05, 0.95])
         return Interval(value, float(min(low, value)), float(max(high, value)))
 
-    overall = interval(float(p_error[labelled].mean()), np.ones(len(rows), dtype=bool))
+    overall = interval(float(p_error[labelled].mean()), np.arange(len(rows)) < len(sample))
     classes = []
     for label in range(n_classes):
         chosen = given_labels[rows] == label
@@ -239,14 +256,32 @@ def _intervals(
     return overall, tuple(classes)
 
 
+def _rows_of_rare_classes(
+    given_labels: np.ndarray, sample: np.ndarray, n_classes: int
+) -> list[np.ndarray]:
+    """Return further rows of the classes of which the sample holds too few to judge them by."""
+    sampled = np.bincount(given_labels[sample], minlength=n_classes)
+    more = []
+    for label in np.flatnonzero(sampled < _LEAST_CLASS_ROWS):
+        left = np.setdiff1d(np.flatnonzero(given_labels == label), sample, assume_unique=True)
+        if len(left):
+            more.append(some_rows(left, _LEAST_CLASS_ROWS - int(sampled[label])))
+    return more
+
+
 def _true_label_probs(logits: np.ndarray, given: np.ndarray, p_error: np.ndarray) -> np.ndarray:
     """Give the given label 1 - p_error, and share p_error out among the others."""
-    rows = np.flatnonzero(given != UNLABELLED)
-    others = logits.copy()
-    others[rows, given[rows]] = -np.inf
-    probs = softmax(others)
-    probs[rows] *= p_error[rows, None].astype(probs.dtype)
-    probs[rows, given[rows]] = 1 - p_error[rows]
+    n_rows, n_classes = logits.shape
+    probs = np.empty_like(logits)
+    for block in row_blocks(n_rows, n_classes):
+        others = logits[block].copy()
+        rows = np.flatnonzero(given[block] != UNLABELLED)
+        labels, p_wrong = given[block][rows], p_error[block][rows]
+        others[rows, labels] = -np.inf
+        part = softmax(others)
+        part[rows] *= p_wrong[:, None].astype(part.dtype)
+        part[rows, labels] = 1 - p_wrong
+        probs[block] = part
     return probs
 
 

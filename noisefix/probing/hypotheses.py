@@ -7,10 +7,11 @@ labels alone do not tell. Each hypothesis answers differently; ``error_model`` w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from noisefix.confident.validation import row_blocks
 from noisefix.labels import UNLABELLED
 from noisefix.probing.label_names import NameView
 from noisefix.probing.latent_classes import LatentClasses
@@ -31,8 +32,8 @@ class Hypotheses:
         log_odds: (N, 4) log-odds of the best other label against the given one, in [-3, 3]; 0 for
             unlabelled rows. Against the best other, not all others, so that they mean the same for
             2 and for 200 classes.
-        label_logits: (N, K) log-probabilities of the true label under the weighted hypotheses, the
-            given label not yet counted, up to a constant a row.
+        label_logits: (N, K) log-probabilities of the true label under the weighted hypotheses, up
+            to a constant a row; of those, ``latent_noise`` alone has counted the given label.
     """
 
     log_odds: np.ndarray
@@ -49,6 +50,8 @@ class Evidence:
         latent: the fitted clusters; None: there are no embeddings.
         names: the label-name view; None: there is none.
         class_shares: (K,) true shares of the classes where the user knows them.
+        mean_probs: (K,) mean of the probabilities, where ``pooled`` holds a part of the rows only;
+            None: that of ``pooled``.
     """
 
     pooled: np.ndarray
@@ -56,6 +59,16 @@ class Evidence:
     latent: LatentClasses | None = None
     names: NameView | None = None
     class_shares: np.ndarray | None = None
+    mean_probs: np.ndarray | None = None
+
+    def part(self, rows: slice) -> Evidence:
+        """Return the evidence on some rows, the means and the clusters being those of all."""
+        return replace(
+            self,
+            pooled=self.pooled[rows],
+            given_labels=self.given_labels[rows],
+            names=self.names and replace(self.names, probs=self.names.probs[rows]),
+        )
 
 
 def judge(evidence: Evidence, weights: np.ndarray) -> Hypotheses:
@@ -78,30 +91,35 @@ def judge(evidence: Evidence, weights: np.ndarray) -> Hypotheses:
     log_odds = np.zeros((n_rows, len(HYPOTHESES)))
     logits = np.zeros((n_rows, n_classes), dtype=np.float32)
     total = float(weights.sum())
-    for column, name in enumerate(HYPOTHESES):
-        probs = _JUDGES[name](evidence)
-        if probs is None:
-            continue
-        log_odds[:, column] = _log_odds_wrong(probs, evidence.given_labels)
-        logits += np.float32(weights[column] / total) * np.log(np.maximum(probs, 1e-4))
+    if evidence.mean_probs is None:
+        mean_probs = evidence.pooled.mean(axis=0, dtype=np.float64)
+        evidence = replace(evidence, mean_probs=mean_probs)
+    for rows in row_blocks(n_rows, n_classes):  # block by block: four (N, K) copies less
+        part = evidence.part(rows)
+        for column, name in enumerate(HYPOTHESES):
+            probs = _JUDGES[name](part)
+            if probs is None:
+                continue
+            log_odds[rows, column] = _log_odds_wrong(probs, part.given_labels)
+            logits[rows] += np.float32(weights[column] / total) * np.log(np.maximum(probs, 1e-4))
     return Hypotheses(log_odds, logits)
 
 
 def _equal_shares(evidence: Evidence) -> np.ndarray | None:
-    return divide_by_shares(evidence.pooled, prior=evidence.class_shares)
+    return _with_shares(evidence, evidence.class_shares)
 
 
 def _latent_shares(evidence: Evidence) -> np.ndarray | None:
     if evidence.latent is None or evidence.class_shares is not None:
         return _equal_shares(evidence)
-    return divide_by_shares(evidence.pooled, prior=np.sqrt(evidence.latent.shares))
+    return _with_shares(evidence, np.sqrt(evidence.latent.shares))
 
 
 def _latent_noise(evidence: Evidence) -> np.ndarray | None:
     if evidence.latent is None:
         return _equal_shares(evidence)
     shares = evidence.latent.shares if evidence.class_shares is None else evidence.class_shares
-    from_text = divide_by_shares(evidence.pooled, prior=shares)
+    from_text = _with_shares(evidence, shares)
     likelihood = np.log(evidence.latent.transition_matrix.T).astype(np.float32)  # [given, true]
     likelihood = np.vstack([likelihood, np.zeros(len(likelihood), np.float32)])  # -1: no label
     return softmax(np.log(np.maximum(from_text, 1e-6)) + likelihood[evidence.given_labels])
@@ -109,6 +127,10 @@ def _latent_noise(evidence: Evidence) -> np.ndarray | None:
 
 def _label_names(evidence: Evidence) -> np.ndarray | None:
     return None if evidence.names is None else evidence.names.probs
+
+
+def _with_shares(evidence: Evidence, prior: np.ndarray | None) -> np.ndarray:
+    return divide_by_shares(evidence.pooled, prior=prior, shares=evidence.mean_probs)
 
 
 _JUDGES: dict[str, Callable[[Evidence], np.ndarray | None]] = {

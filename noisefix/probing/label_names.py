@@ -14,6 +14,8 @@ import numpy as np
 
 from noisefix.labels import UNLABELLED
 from noisefix.probing.pooling import softmax
+from noisefix.probing.sampling import some_rows
+from noisefix.threads import one_blas_thread
 
 _MAX_SLOPE = 5.0
 _MAX_BIAS = 6.0
@@ -42,6 +44,7 @@ def readable_name(label: str) -> str:
     return re.sub(r"[\W_]+", " ", spaced).strip().lower() or label
 
 
+@one_blas_thread()
 def name_view(
     embeddings: np.ndarray, name_embeddings: np.ndarray, given_labels: np.ndarray
 ) -> NameView:
@@ -56,10 +59,11 @@ def name_view(
         given_labels: (N,) class ids in 0..K-1; -1 = unlabelled, left out of the fit.
     """
     similarity = embeddings @ name_embeddings.T  # (N, K)
-    scaled = similarity - similarity.mean(axis=0)
-    scaled /= np.maximum(similarity.std(axis=0), np.float32(1e-6))
-    labelled = np.flatnonzero(given_labels != UNLABELLED)
-    labelled = labelled[:: -(-len(labelled) // _MAX_FIT_ROWS) or 1]
+    # Summed in float64: in float32 a million rows lose three digits, and others in another order.
+    scaled = similarity - similarity.mean(axis=0, dtype=np.float64).astype(np.float32)
+    spread = np.sqrt(np.einsum("nk,nk->k", scaled, scaled, dtype=np.float64) / len(scaled))
+    scaled /= np.maximum(spread, 1e-6).astype(np.float32)
+    labelled = some_rows(np.flatnonzero(given_labels != UNLABELLED), _MAX_FIT_ROWS)
     given = given_labels[labelled]
     slope, loss = _fit_slope(scaled[labelled].astype(np.float64), given)
     shares = np.bincount(given, minlength=len(name_embeddings)) / max(len(given), 1)

@@ -13,10 +13,13 @@ import numpy as np
 
 from noisefix.labels import UNLABELLED
 from noisefix.probing.pooling import softmax
+from noisefix.probing.sampling import some_rows
+from noisefix.threads import one_blas_thread
 
 _TRUST_AT_START = 0.8
 _PSEUDO_ROWS = 5.0
 _RIDGE = 0.01
+_LEAST_VARIANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class LatentClasses:
     n_steps: int
 
 
+@one_blas_thread()
 def fit_latent_classes(
     embeddings: np.ndarray,
     given_labels: np.ndarray,
@@ -51,19 +55,18 @@ def fit_latent_classes(
 
     Args:
         embeddings: (N, D) sentence embeddings.
-        given_labels: (N,) class ids in 0..K-1; -1 = unlabelled, left out.
+        given_labels: (N,) class ids in 0..K-1, one at least; -1 = unlabelled, left out.
         n_classes: K.
         n_components: principal components kept.
         max_steps: most EM steps.
         tol: stop when no row's class probability moves by more.
-        max_rows: fit on this many evenly spaced rows at most.
+        max_rows: fit on this many rows at most, drawn at random.
 
     Source: expectation-maximisation for Gaussians under class-conditional label noise, as in
     Lawrence and Schoelkopf, "Estimating a kernel Fisher discriminant in the presence of label
     noise", ICML 2001.
     """
-    labelled = np.flatnonzero(given_labels != UNLABELLED)
-    labelled = labelled[:: -(-len(labelled) // max_rows) or 1]
+    labelled = some_rows(np.flatnonzero(given_labels != UNLABELLED), max_rows)
     given = given_labels[labelled]
     points = _principal_components(embeddings[labelled], n_components)
     n_rows = len(given)
@@ -72,27 +75,26 @@ def fit_latent_classes(
     resp[np.arange(n_rows), given] = _TRUST_AT_START
     start = np.eye(n_classes) * _TRUST_AT_START + (1 - _TRUST_AT_START) / n_classes
     second_moment = points.T @ points
+    # Where all texts are the same there is no variance, but still something to divide by.
+    variance = max(np.trace(second_moment) / n_rows, _LEAST_VARIANCE)
     n_steps = 0
     while n_steps < max_steps:
         n_steps += 1
         sizes = resp.sum(axis=0) + 1e-9  # (K,)
         means = (resp.T @ points) / sizes[:, None]  # (K, d)
         covariance = (second_moment - (means.T * sizes) @ means) / n_rows
-        covariance += (
-            np.eye(len(covariance)) * _RIDGE * np.trace(second_moment) / n_rows / len(covariance)
-        )
+        covariance += np.eye(len(covariance)) * _RIDGE * variance / len(covariance)
         precision_means = np.linalg.solve(covariance, means.T)  # (d, K)
         log_density = points @ precision_means - 0.5 * (means.T * precision_means).sum(axis=0)
-        counts = np.zeros((n_classes, n_classes))
-        np.add.at(counts, given, resp)  # [given, true]
-        transition = counts.T + _PSEUDO_ROWS * start  # [true, given]
+        counts = [np.bincount(given, weights=of_class, minlength=n_classes) for of_class in resp.T]
+        transition = np.stack(counts) + _PSEUDO_ROWS * start  # [true, given]
         transition /= transition.sum(axis=1, keepdims=True)
-        updated = softmax(log_density + np.log(sizes / n_rows) + np.log(transition[:, given]).T)
+        updated = softmax(log_density + np.log(sizes / n_rows) + np.log(transition.T)[given])
         moved = float(np.abs(updated - resp).max(initial=0.0))
         resp = updated
         if moved < tol:
             break
-    shares = resp.sum(axis=0) / max(n_rows, 1)
+    shares = resp.sum(axis=0) / n_rows
     return LatentClasses(shares, transition, n_steps)
 
 

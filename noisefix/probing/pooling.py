@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from noisefix.confident.validation import row_blocks
+
 _FLOOR = 1e-4
 """No single view may veto a class: a probability below this counts as this."""
 
@@ -19,14 +21,22 @@ def pool_views(views: Sequence[np.ndarray]) -> np.ndarray:
     Returns:
         (N, K) float32 probabilities, rows sum to 1.
     """
-    logs = np.zeros(views[0].shape, dtype=np.float32)
-    for view in views:
-        logs += np.log(np.maximum(view, _FLOOR, dtype=np.float32))
-    return softmax(logs / np.float32(len(views)))
+    n_rows, n_classes = views[0].shape
+    pooled = np.zeros((n_rows, n_classes), dtype=np.float32)
+    for block in row_blocks(n_rows, n_classes):
+        logs = pooled[block]
+        for view in views:
+            logs += np.log(np.maximum(view[block], _FLOOR, dtype=np.float32))
+        pooled[block] = softmax(logs / np.float32(len(views)))
+    return pooled
 
 
 def divide_by_shares(
-    probs: np.ndarray, *, strength: float = 1.0, prior: np.ndarray | None = None
+    probs: np.ndarray,
+    *,
+    strength: float = 1.0,
+    prior: np.ndarray | None = None,
+    shares: np.ndarray | None = None,
 ) -> np.ndarray:
     """Replace the class shares that the probabilities imply by others.
 
@@ -38,6 +48,7 @@ def divide_by_shares(
         probs: (N, K) probabilities, rows sum to 1.
         strength: 0 leaves them as they are, 1 divides fully.
         prior: (K,) positive weights that the classes get instead; None: all the same.
+        shares: (K,) the shares to divide by; None: the mean of ``probs``.
 
     Returns:
         (N, K) probabilities, rows sum to 1.
@@ -45,8 +56,9 @@ def divide_by_shares(
     Source: the prior correction of Saerens, Latinne, Decaestecker 2002, "Adjusting the outputs of
     a classifier to new a priori probabilities", Neural Computation 14(1).
     """
-    shares = np.maximum(probs.mean(axis=0, dtype=np.float64), 1e-6)
-    offsets = -strength * np.log(shares)
+    if shares is None:
+        shares = probs.mean(axis=0, dtype=np.float64)
+    offsets = -strength * np.log(np.maximum(shares, 1e-6))
     if prior is not None:
         offsets = offsets + np.log(np.maximum(prior, 1e-6))
     return softmax(np.log(np.maximum(probs, 1e-6)) + offsets.astype(np.float32))

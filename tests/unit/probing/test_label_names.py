@@ -1,0 +1,134 @@
+"""What the names tell: much where they are near their class, nothing where they are not."""
+
+import numpy as np
+import pytest
+
+from noisefix.probing.label_names import name_view, readable_name
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("card_arrival", "card arrival"),
+        ("cardArrival", "card arrival"),
+        ("Cause-Effect(e1,e2)", "cause effect e1 e2"),
+        ("  HAM ", "ham"),
+        ("2", "2"),
+        ("Größe/Maß", "größe maß"),
+        ("__", "__"),
+        ("???", "???"),
+    ],
+)
+def test_readable_names(label, words):
+    assert readable_name(label) == words
+
+
+@pytest.fixture
+def rows():
+    """Centres of three classes, 600 rows around them, and the class of each row."""
+    rng = np.random.default_rng(0)
+    centres = unit(rng.normal(size=(3, 24)))
+    true = np.repeat([0, 1, 2], [360, 180, 60])
+    return centres, unit(centres[true] + 0.25 * rng.normal(size=(600, 24))), true
+
+
+def unit(rows):
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def noisy(true, share, seed=1):
+    rng = np.random.default_rng(seed)
+    wrong = rng.random(len(true)) < share
+    return np.where(wrong, rng.integers(0, true.max() + 1, len(true)), true)
+
+
+def test_names_near_their_classes_see_through_the_noise(rows):
+    centres, embeddings, true = rows
+    given = noisy(true, 0.4)
+    view = name_view(embeddings, centres, given)
+    assert view.slope > 0.5
+    assert 0.1 < view.gain < 0.5
+    assert (view.probs.argmax(axis=1) == true).mean() > 0.93 > (given == true).mean() + 0.1
+    np.testing.assert_allclose(view.probs.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_the_gain_falls_as_the_names_explain_less(rows):
+    centres, embeddings, true = rows
+    gains = [
+        name_view(embeddings, centres, noisy(true, share)).gain for share in (0, 0.3, 0.6, 0.9)
+    ]
+    assert gains == sorted(gains, reverse=True)
+    assert gains[0] > 0.8
+    assert gains[-1] < 0.05
+
+
+def test_names_that_tell_nothing_say_nothing(rows):
+    centres, embeddings, true = rows
+    strange = unit(np.random.default_rng(5).normal(size=(3, 24)))
+    shuffled = np.random.default_rng(6).permutation(true)
+    assert name_view(embeddings, strange, shuffled).gain < 0.02
+    opposite = name_view(embeddings, -centres, true)  # never believed the wrong way round
+    assert opposite.slope == 0
+    assert opposite.gain < 0.01
+    np.testing.assert_allclose(opposite.probs, 1 / 3, rtol=1e-6)
+
+
+def test_a_name_near_every_text_does_not_take_them_all(rows):
+    centres, embeddings, true = rows
+    common = np.zeros((1, 24), np.float32)
+    common[0, 0] = 2
+    moved = unit(embeddings + common)  # all texts share a direction
+    names = unit(centres + np.array([[3], [0], [0]]) * common)  # and one name has it too
+    assert ((moved @ names.T).argmax(axis=1) == 0).mean() > 0.9
+    probs = name_view(moved, names, true).probs
+    assert (probs.argmax(axis=1) == true).mean() > 0.85
+
+
+def test_shares_do_not_bend_the_view(rows):
+    centres, embeddings, true = rows
+    given = true.copy()
+    given[true == 2] = 0  # a class that is never given
+    given[0] = 2
+    view = name_view(embeddings, centres, given)
+    assert (view.probs.argmax(axis=1) == true)[true == 2].mean() > 0.9
+
+
+def test_unlabelled_rows_are_judged_but_not_learned_from(rows):
+    centres, embeddings, true = rows
+    given = noisy(true, 0.2)
+    masked = given.copy()
+    masked[::3] = -1
+    view = name_view(embeddings, centres, masked)
+    assert view.probs.shape == (600, 3)
+    assert (view.probs.argmax(axis=1) == true)[::3].mean() > 0.93
+    complete = name_view(embeddings, centres, given)
+    assert view.slope == pytest.approx(complete.slope, rel=0.25)
+    assert view.gain == pytest.approx(complete.gain, abs=0.05)
+
+
+@pytest.mark.parametrize("n_classes", [2, 100])
+def test_few_rows_and_many_classes(n_classes):
+    rng = np.random.default_rng(2)
+    given = np.arange(max(10, n_classes + 5)) % n_classes
+    names = unit(rng.normal(size=(n_classes, 64)))
+    view = name_view(unit(names[given] + 0.1 * rng.normal(size=(len(given), 64))), names, given)
+    assert np.isfinite(view.probs).all()
+    assert 0 <= view.gain <= 1
+    assert 0 <= view.slope <= 5
+    assert (view.probs.argmax(axis=1) == given).mean() > 0.9
+
+
+def test_one_class_only_has_nothing_to_explain():
+    rng = np.random.default_rng(3)
+    view = name_view(
+        unit(rng.normal(size=(10, 8))), unit(rng.normal(size=(2, 8))), np.zeros(10, np.int64)
+    )
+    assert view.gain == 0
+
+
+def test_equal_texts_tell_nothing():
+    same = np.tile(unit(np.ones((1, 8))), (12, 1))
+    names = unit(np.random.default_rng(4).normal(size=(2, 8)))
+    view = name_view(same, names, np.arange(12) % 2)
+    np.testing.assert_allclose(view.probs, 0.5, atol=1e-3)
+    assert view.gain < 1e-3
