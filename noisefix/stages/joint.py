@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noisefix.errors import DataError, UsageError
-from noisefix.labels import UNLABELLED, class_names, encode_labels
+from noisefix.labels import class_names, encode_labels
 from noisefix.progress import Progress
 from noisefix.schemas import (
     CLASSES_TABLE,
@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 DEFAULT_VERDICT = "p_error"
 """Flag where the label is more likely wrong than right."""
+
+DECIMALS = 6
+"""Estimates are rounded to this, so that verdicts and ranks do not hang on a machine's last bit."""
+
+_SHARES_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,9 @@ class Judged:
     """All that the tables are made of; N rows, K classes."""
 
     class_names: tuple[str, ...]
+    verified_names: tuple[str, ...]  # the class names, then verified labels that no row was given
     given_labels: np.ndarray  # (N,) ids, -1 = unlabelled
-    verified_labels: np.ndarray  # (N,) ids, -1 = not verified
+    verified_labels: np.ndarray  # (N,) ids into verified_names, -1 = not verified
     is_trusted: np.ndarray  # (N,) bool
     pred_probs: np.ndarray  # (N, K)
     views: Views | None
@@ -118,6 +124,7 @@ def judge_labels(
     from noisefix.probing.label_names import name_view
     from noisefix.probing.latent_classes import fit_latent_classes
     from noisefix.probing.views import look
+    from noisefix.stages.trusted import align_trusted
 
     def step(done: int) -> None:
         if progress is not None:
@@ -147,22 +154,31 @@ def judge_labels(
     latent = fit_latent_classes(embeddings, given, n_classes)
     shares = _class_shares(params.class_shares, names)
     hypotheses = judge(Evidence(pooled, given, latent, view, shares), np.array(ERROR_MODEL.weights))
-    trusted, verified, fair = _trusted(tables.get("trusted"), table["id"], names, given)
+    vouched = align_trusted(tables.get("trusted"), table["id"].to_pylist(), names, given)
     estimate = estimate_errors(
         hypotheses,
         given,
         name_gain=0.0 if view is None else view.gain,
-        verified_labels=verified,
-        learn_from=fair,
+        verified_labels=vouched.labels,
+        learn_from=vouched.is_fair,
         seed=seed,
     )
     step(2)
-    flags = _verdicts(given, pooled, estimate.p_error, params.filter_by) & ~trusted
-    judged = Judged(
-        names, given, verified, trusted, pooled, views, view, estimate, embeddings, flags
-    )
+    flags = _verdicts(given, pooled, estimate.p_error, params.filter_by) & ~vouched.is_trusted
     step(3)
-    return judged
+    return Judged(
+        class_names=names,
+        verified_names=vouched.names,
+        given_labels=given,
+        verified_labels=vouched.labels,
+        is_trusted=vouched.is_trusted,
+        pred_probs=pooled,
+        views=views,
+        names=view,
+        estimate=estimate,
+        embeddings=embeddings,
+        is_issue=flags,
+    )
 
 
 def _labels_and_embeddings(table: pa.Table) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
@@ -200,9 +216,7 @@ def _own_probs(table: pa.Table, ids: pa.ChunkedArray, names: tuple[str, ...]) ->
     from noisefix.confident.validation import check_pred_probs
     from noisefix.stages.own_probs import align_probs
 
-    probs = align_probs(table, ids.to_pylist(), names)
-    check_pred_probs(probs)
-    return probs
+    return check_pred_probs(align_probs(table, ids.to_pylist(), names))
 
 
 def _name_embeddings(
@@ -233,38 +247,17 @@ def _class_shares(
         )
     total = sum(known.values())
     left = [name for name in names if name not in known]
-    if any(not 0 <= share <= 1 for share in known.values()) or total > 1 + 1e-6:
-        raise UsageError(f"--class-shares sum to {total:g}", "shares lie in 0 to 1, their sum too")
+    if any(not 0 <= share <= 1 for share in known.values()):
+        raise UsageError("--class-shares: a share is outside of 0 to 1", "give 0.25 for 25 %")
+    if total > 1 + _SHARES_TOLERANCE or (not left and total < 1 - _SHARES_TOLERANCE):
+        raise UsageError(
+            f"--class-shares sum to {total:g}",
+            "shares of all classes sum to 1; classes left out share what is left",
+        )
     rest = max(1 - total, 0.0) / max(len(left), 1)
     shares = np.array([known.get(name, rest) for name in names])
     normalised: np.ndarray = shares / shares.sum()
     return normalised
-
-
-def _trusted(
-    table: pa.Table | None, ids: pa.ChunkedArray, names: tuple[str, ...], given: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return is_trusted (N,), verified labels (N,) and which of them are a fair sample (N,)."""
-    none = np.zeros(len(given), dtype=bool)
-    verified = np.full(len(given), UNLABELLED)
-    if table is None:
-        return none, verified, none
-    labels: dict[str, str | None] = dict(
-        zip(table["id"].to_pylist(), table["verified_label"].to_pylist(), strict=True)
-    )
-    index = {name: k for k, name in enumerate(names)}
-    trusted, fair = none.copy(), none.copy()
-    for row, key in enumerate(ids.to_pylist()):
-        if key not in labels:
-            continue
-        trusted[row] = True
-        label = labels[key]
-        if label is None:  # marked as right, and chosen for it: tells nothing of the others
-            verified[row] = given[row]
-        elif label in index:
-            verified[row], fair[row] = index[label], True
-        # a verified label that no row was given: trusted, but nothing to compare with
-    return trusted, verified, fair
 
 
 def _verdicts(
@@ -273,7 +266,7 @@ def _verdicts(
     from noisefix.confident.filters import find_issues
 
     if filter_by == DEFAULT_VERDICT:
-        flags: np.ndarray = np.nan_to_num(p_error, nan=0.0) >= 0.5
+        flags: np.ndarray = np.round(np.nan_to_num(p_error, nan=0.0), DECIMALS) >= 0.5
         return flags
     return find_issues(given, probs, filter_by)
 

@@ -13,7 +13,9 @@ from noisefix.confident.scores import normalized_margin, self_confidence
 from noisefix.labels import UNLABELLED, decode_labels
 from noisefix.neighbors.duplicates import conflicts
 from noisefix.neighbors.search import nearest
+from noisefix.stages.joint import DECIMALS
 from noisefix.stages.reasons import ReasonInputs, explain
+from noisefix.stages.witness import find_witness
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
 _MOST_PAIRS = 20
 _LEAST_ROWS_OF_A_PAIR = 0.5
-_DECIMALS = 6
-"""Estimates are rounded to this, so that ranks do not hang on a machine's last bit."""
 
 
 def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, pa.Table]:
@@ -51,7 +51,10 @@ def results(judged: Judged) -> dict[str, Any]:
     conflicting = 0
     if judged.views is not None:
         groups = judged.views.duplicate_groups
-        conflicting = int(np.isin(groups, conflicts(groups, judged.given_labels)).sum())
+        disputed = np.isin(groups, conflicts(groups, judged.given_labels))
+        conflicting = int((disputed & (judged.given_labels != UNLABELLED)).sum())
+    gain = None if judged.names is None else judged.names.gain
+    witness = find_witness(gain, rate.low, judged.estimate.n_verified)
     return {
         "rows": len(judged.given_labels),
         "labelled": int((judged.given_labels != UNLABELLED).sum()),
@@ -62,7 +65,9 @@ def results(judged: Judged) -> dict[str, Any]:
         "trusted": int(judged.is_trusted.sum()),
         "learned_from": judged.estimate.n_verified,
         "duplicate_conflicts": conflicting,
-        "name_gain": None if judged.names is None else judged.names.gain,
+        "name_gain": gain,
+        "can_relabel": witness.can_relabel,
+        "relabel_reason": witness.reason,
     }
 
 
@@ -77,18 +82,21 @@ def _issues(
 
     given, probs = judged.given_labels, judged.pred_probs
     names = judged.class_names
-    p_error = np.round(judged.estimate.p_error, _DECIMALS)
+    p_error = np.round(judged.estimate.p_error, DECIMALS)
     scores = self_confidence(given, probs)
     reasons = explain(
         ReasonInputs(
-            names,
-            given,
-            _best_other(judged.estimate.true_label_probs, given),
-            judged.verified_labels,
-            probs,
-            judged.views,
-            judged.names,
-            n_neighbors,
+            class_names=names,
+            verified_names=judged.verified_names,
+            given_labels=given,
+            other_label=_best_other(judged.estimate.true_label_probs, given),
+            verified_labels=judged.verified_labels,
+            is_issue=judged.is_issue,
+            true_label_probs=judged.estimate.true_label_probs,
+            pooled=probs,
+            views=judged.views,
+            names=judged.names,
+            n_neighbors=n_neighbors,
         )
     )
     return pa.table(
@@ -118,7 +126,7 @@ def _ranks(p_error: np.ndarray, scores: np.ndarray, trusted: np.ndarray) -> pa.A
 
     labelled = np.flatnonzero(~np.isnan(p_error))
     order = np.lexsort(
-        (labelled, np.round(scores[labelled], _DECIMALS), -p_error[labelled], trusted[labelled])
+        (labelled, np.round(scores[labelled], DECIMALS), -p_error[labelled], trusted[labelled])
     )
     ranks = np.zeros(len(p_error), dtype=np.int64)
     ranks[labelled[order]] = np.arange(1, len(labelled) + 1)
@@ -194,7 +202,7 @@ def _pairs(
     np.fill_diagonal(expected, 0)
     flagged = np.zeros((k, k), dtype=np.int64)
     np.add.at(flagged, (given[judged.is_issue], suggested[judged.is_issue]), 1)
-    order = np.argsort(-np.round(expected, _DECIMALS), axis=None, kind="stable")[:_MOST_PAIRS]
+    order = np.argsort(-np.round(expected, DECIMALS), axis=None, kind="stable")[:_MOST_PAIRS]
     rows: list[dict[str, Any]] = []
     for cell in order.tolist():
         first, second = divmod(cell, k)
@@ -225,7 +233,7 @@ def _example(
     )
     if not len(mine) or not len(theirs):
         return empty
-    likeness = np.round(judged.estimate.true_label_probs[mine, second], _DECIMALS)
+    likeness = np.round(judged.estimate.true_label_probs[mine, second], DECIMALS)
     row = mine[likeness.argmax()]
     query = slice(row, row + 1)
     found = nearest(
@@ -270,5 +278,5 @@ def _duplicates(embeddings: pa.Table, judged: Judged, groups: np.ndarray | None)
             said.setdefault(key, Counter())[label] += 1
     table = embeddings.select(columns).take(pa.array(chosen))
     table = table.append_column("duplicate_group", pa.array(keys, pa.int64()))
-    ordered = [[label for label, _ in said[key].most_common()] for key in keys]
+    ordered = [sorted(said[key], key=lambda label: (-said[key][label], label)) for key in keys]
     return table.append_column("group_labels", pa.array(ordered, pa.list_(pa.string())))

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noisefix.errors import DataError
+from noisefix.tables.label_values import read_ids
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _SHOWN = 5
+_ID = "id"
 
 
 def align_probs(table: pa.Table, ids: Sequence[str], names: Sequence[str]) -> np.ndarray:
@@ -20,17 +22,19 @@ def align_probs(table: pa.Table, ids: Sequence[str], names: Sequence[str]) -> np
 
     Args:
         table: one column for each class, named like it; a column ``id`` joins the rows, and
-            without one they are taken in order.
+            without one (or with a class of that name) they are taken in order.
         ids: (N,) row ids of the data.
         names: (K,) class names.
 
     Returns:
-        (N, K) float64.
+        (N, K) float32 where all columns are, else float64.
 
     Raises:
-        DataError: a class has no column, a row has no probabilities, an id is doubled, or a cell
-            is not a number.
+        DataError: a class has no column, a row has no probabilities, an id is doubled or missing,
+            or a cell is not a number.
     """
+    import pyarrow as pa
+
     missing = [name for name in names if name not in table.column_names]
     if missing:
         raise DataError(
@@ -38,30 +42,41 @@ def align_probs(table: pa.Table, ids: Sequence[str], names: Sequence[str]) -> np
             f"{', '.join(missing[:_SHOWN])}",
             f"its columns are {', '.join(table.column_names[:10])}; name one after each class",
         )
-    columns = []
-    for name in names:
+    order = _order(table, ids, names)
+    is_single = all(table.schema.field(name).type == pa.float32() for name in names)
+    probs = np.empty((len(ids), len(names)), dtype=np.float32 if is_single else np.float64)
+    for k, name in enumerate(names):
         try:
-            columns.append(table[name].to_numpy().astype(np.float64))
+            column = table[name].to_numpy().astype(probs.dtype)
         except (TypeError, ValueError) as error:
             raise DataError(
                 f"the probabilities' column {name!r} holds something that is not a number"
             ) from error
-    probs = np.stack(columns, axis=1)
-    if "id" not in table.column_names:
-        if len(probs) != len(ids):
+        probs[:, k] = column if order is None else column[order]
+    return probs
+
+
+def _order(table: pa.Table, ids: Sequence[str], names: Sequence[str]) -> np.ndarray | None:
+    """Return the table's row for each id; None where they are in order already."""
+    if _ID not in table.column_names or _ID in names:
+        if table.num_rows != len(ids):
             raise DataError(
-                f"{len(probs)} rows of probabilities for {len(ids)} rows of data",
+                f"{table.num_rows} rows of probabilities for {len(ids)} rows of data",
                 "give them a column `id`, or one row for each row of the data",
             )
-        return probs
-    place = {str(key): row for row, key in enumerate(table["id"].to_pylist())}
-    if len(place) != table.num_rows:
+        return None
+    known = read_ids(table[_ID], table.schema.field(_ID), "the probabilities, column 'id'")
+    place = {key: row for row, key in enumerate(known)}
+    if None in place:
+        raise DataError(f"the probabilities, column 'id': row {known.index(None) + 1} has no id")
+    if len(place) != len(known):
         raise DataError("the probabilities' column `id` has doubled values")
     absent = [key for key in ids if key not in place]
     if absent:
         raise DataError(
             f"{len(absent)} of {len(ids)} rows have no probabilities: ids "
             f"{', '.join(absent[:_SHOWN])}",
-            "every row of the data needs probabilities, the unlabelled ones too",
+            "every row of the data needs probabilities, the unlabelled ones too; without "
+            "--id-column, ids are row numbers",
         )
-    return probs[[place[key] for key in ids]]
+    return np.array([place[key] for key in ids], dtype=np.int64)

@@ -18,14 +18,17 @@ _TELLING_GAIN = 0.05
 _SHOWN_DUPLICATES = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReasonInputs:
     """What reasons are made of; see ``explain``."""
 
     class_names: Sequence[str]
+    verified_names: Sequence[str]  # the class names, then verified labels that no row was given
     given_labels: np.ndarray  # (N,) ids, -1 = unlabelled
     other_label: np.ndarray  # (N,) the most probable label but the given one
-    verified_labels: np.ndarray  # (N,) ids, -1 = not verified
+    verified_labels: np.ndarray  # (N,) ids into verified_names, -1 = not verified
+    is_issue: np.ndarray  # (N,) bool
+    true_label_probs: np.ndarray  # (N, K)
     pooled: np.ndarray  # (N, K)
     views: Views | None
     names: NameView | None
@@ -35,31 +38,52 @@ class ReasonInputs:
 def explain(inputs: ReasonInputs) -> list[list[str]]:
     """Give every row its reasons, the plainest first; (N,) lists.
 
-    Unlabelled rows are told what speaks for the suggested label.
+    They compare the given label with the most probable other one. Unlabelled rows are told what
+    speaks for the suggested label.
     """
     reasons: list[list[str]] = [[] for _ in range(len(inputs.given_labels))]
     _verified(inputs, reasons)
+    _no_other_label(inputs, reasons)
     if inputs.views is not None:
         _duplicates(inputs, inputs.views, reasons)
         _neighbors(inputs, inputs.views, reasons)
-        _model("linear probe", inputs.views.probe, inputs, reasons)
-        _model("words", inputs.views.words, inputs, reasons)
+        _model("a classifier trained on other rows gives", inputs.views.probe, inputs, reasons)
+        _model("the words alone give", inputs.views.words, inputs, reasons)
     else:
-        _model("your probabilities", inputs.pooled, inputs, reasons)
+        _model("your probabilities give", inputs.pooled, inputs, reasons)
     if inputs.names is not None and inputs.names.gain >= _TELLING_GAIN:
         _names(inputs, inputs.names, reasons)
-    _collapse(inputs, reasons)
+    _commoner(inputs, reasons)
     return reasons
 
 
 def _verified(inputs: ReasonInputs, reasons: list[list[str]]) -> None:
     for row in np.flatnonzero(inputs.verified_labels != UNLABELLED).tolist():
-        label = inputs.class_names[inputs.verified_labels[row]]
-        reasons[row].append(f"verified as {label} by the trusted column")
+        label = inputs.verified_names[inputs.verified_labels[row]]
+        reasons[row].append(f"a person verified that this is {label}")
+
+
+def _no_other_label(inputs: ReasonInputs, reasons: list[list[str]]) -> None:
+    """Say why a row is flagged although no other label is more probable than the given one."""
+    probs, rows = inputs.true_label_probs, np.flatnonzero(inputs.is_issue)
+    stays = probs[rows].argmax(axis=1) == inputs.given_labels[rows]
+    for row in rows[stays].tolist():
+        given, other = inputs.given_labels[row], inputs.other_label[row]
+        name, rival = inputs.class_names[given], inputs.class_names[other]
+        if probs[row, given] <= 0.5:
+            reasons[row].append(
+                f"does not look like {name}, but no other label stands out: {rival} comes nearest "
+                f"with {probs[row, other]:.2f}"
+            )
+        else:
+            reasons[row].append(
+                f"the chosen filter flags it; all in all {name} remains the likeliest label with "
+                f"{probs[row, given]:.2f}"
+            )
 
 
 def _duplicates(inputs: ReasonInputs, views: Views, reasons: list[list[str]]) -> None:
-    """Quote the other labels that (nearly) the same text has."""
+    """Quote the labels that (nearly) the same text has elsewhere, where one differs."""
     given = inputs.given_labels
     members: dict[int, list[int]] = {}
     groups, counts = np.unique(views.duplicate_groups, return_counts=True)
@@ -72,40 +96,57 @@ def _duplicates(inputs: ReasonInputs, views: Views, reasons: list[list[str]]) ->
             others = labels - Counter([int(given[row])])
             if not any(label != given[row] for label in others):
                 continue
+            # Equally many: in class order, so that the order of the rows does not show.
+            ranked = sorted(others.items(), key=lambda item: (-item[1], item[0]))
             said = ", ".join(
-                f"{count} x {inputs.class_names[label]}"
-                for label, count in others.most_common(_SHOWN_DUPLICATES)
+                f"{inputs.class_names[label]} ({count} x)"
+                for label, count in ranked[:_SHOWN_DUPLICATES]
             )
-            reasons[row].append(f"nearly the same text has other labels: {said}")
+            reasons[row].append(f"(nearly) the same text is elsewhere labelled {said}")
 
 
 def _neighbors(inputs: ReasonInputs, views: Views, reasons: list[list[str]]) -> None:
+    """Count the neighbours of the other label, the given one, and a third that leads them all."""
     indices = views.nearest.indices[:, : inputs.n_neighbors]
     found = indices >= 0
     labels = np.where(found, inputs.given_labels[indices], UNLABELLED)
     n_found = found.sum(axis=1).tolist()
     n_other = (labels == inputs.other_label[:, None]).sum(axis=1).tolist()
-    n_given = (labels == inputs.given_labels[:, None]).sum(axis=1).tolist()
+    n_given = ((labels == inputs.given_labels[:, None]) & found).sum(axis=1).tolist()
     for row, total in enumerate(n_found):
         if not total:
             continue
-        other = inputs.class_names[inputs.other_label[row]]
-        text = f"{n_other[row]} of {total} nearest rows say {other}"
-        given = inputs.given_labels[row]
+        given, other = int(inputs.given_labels[row]), int(inputs.other_label[row])
+        counts = [(n_other[row], other)]
+        if total - n_other[row] - n_given[row] > max(n_other[row], n_given[row]):
+            label, count = _leader(labels[row])
+            if count > max(n_other[row], n_given[row]):
+                counts.insert(0, (count, label))
         if given != UNLABELLED:
-            text += f", {n_given[row]} say {inputs.class_names[given]}"
-        reasons[row].append(text)
+            counts.append((n_given[row], given))
+        said = ", ".join(
+            f"{count or 'none'}{'' if place else f' of {total} nearest rows'} "
+            f"{'says' if count <= 1 else 'say'} {inputs.class_names[label]}"
+            for place, (count, label) in enumerate(counts)
+        )
+        reasons[row].append(said)
 
 
-def _model(name: str, probs: np.ndarray, inputs: ReasonInputs, reasons: list[list[str]]) -> None:
+def _leader(labels: np.ndarray) -> tuple[int, int]:
+    """Return the most frequent label, of equals the first in class order, and its count."""
+    counts = np.bincount(labels[labels != UNLABELLED])
+    return int(counts.argmax()), int(counts.max())
+
+
+def _model(opening: str, probs: np.ndarray, inputs: ReasonInputs, reasons: list[list[str]]) -> None:
     rows = np.arange(len(probs))
     other = probs[rows, inputs.other_label].tolist()
+    other_labels = inputs.other_label.tolist()
     given_labels = inputs.given_labels.tolist()
     given = probs[rows, inputs.given_labels].tolist()  # -1 picks the last; not used
     names = inputs.class_names
-    verb = "give" if name.endswith("s") else "gives"
     for row, label in enumerate(given_labels):
-        text = f"{name} {verb} {names[inputs.other_label[row]]} {other[row]:.2f}"
+        text = f"{opening} {names[other_labels[row]]} {other[row]:.2f}"
         if label != UNLABELLED:
             text += f", {names[label]} {given[row]:.2f}"
         reasons[row].append(text)
@@ -119,22 +160,21 @@ def _names(inputs: ReasonInputs, names: NameView, reasons: list[list[str]]) -> N
     for row in np.flatnonzero(labelled & nearer).tolist():
         other = inputs.class_names[inputs.other_label[row]]
         given = inputs.class_names[inputs.given_labels[row]]
-        reasons[row].append(f'means rather "{other}" than "{given}", by the label names')
+        reasons[row].append(f"closer in meaning to the name {other} than to {given}")
 
 
-def _collapse(inputs: ReasonInputs, reasons: list[list[str]]) -> None:
-    """Say where only the excess of the given class explains that its label is favoured."""
-    given = inputs.given_labels
-    labelled = given != UNLABELLED
-    shares = inputs.pooled.mean(axis=0)
+def _commoner(inputs: ReasonInputs, reasons: list[list[str]]) -> None:
+    """Say where only its being common explains that the given label is favoured."""
+    given, other = inputs.given_labels, inputs.other_label
+    shares = inputs.pooled.mean(axis=0, dtype=np.float64)
     rows = np.arange(len(given))
-    usual = shares[given] > 1.5 * shares[inputs.other_label]
-    favoured = inputs.pooled[rows, given] > inputs.pooled[rows, inputs.other_label]
-    lifted = inputs.pooled[rows, inputs.other_label] > 1.5 * shares[inputs.other_label]
-    for row in np.flatnonzero(labelled & usual & favoured & lifted).tolist():
-        ratio = inputs.pooled[row, inputs.other_label[row]] / shares[inputs.other_label[row]]
-        other = inputs.class_names[inputs.other_label[row]]
-        name = inputs.class_names[given[row]]
+    usual = shares[given] > 1.5 * shares[other]
+    favoured = inputs.pooled[rows, given] > inputs.pooled[rows, other]
+    lifted = inputs.pooled[rows, other] > 1.5 * shares[other]
+    for row in np.flatnonzero((given != UNLABELLED) & usual & favoured & lifted).tolist():
+        ratio = inputs.pooled[row, other[row]] / shares[other[row]]
         reasons[row].append(
-            f"{other} is {ratio:.1f} x as likely as for other rows; {name} is given most often"
+            f"{inputs.class_names[other[row]]} is {ratio:.1f} x as likely here as in the average "
+            f"row; {inputs.class_names[given[row]]} may be favoured only because it is given more "
+            "often"
         )

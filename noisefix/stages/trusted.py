@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from noisefix.errors import DataError
+from noisefix.labels import UNLABELLED, class_names
 from noisefix.tables.columns import resolve_column
 from noisefix.tables.label_values import read_labels
 
@@ -17,19 +22,37 @@ _YES = frozenset({"true", "1", "yes", "y", "t", "x", "verified", "trusted", "gol
 _NO = frozenset({"false", "0", "no", "n", "f"})
 
 
+@dataclass(frozen=True, eq=False)
+class Trusted:
+    """Which of N rows a person vouches for, and what they said.
+
+    Attributes:
+        is_trusted: (N,) bool.
+        labels: (N,) int64 indices into ``names``, -1 = not verified.
+        is_fair: (N,) bool: rows that were not picked for being right, whose errors tell of others.
+        names: the class names, then verified labels that no row was given.
+    """
+
+    is_trusted: np.ndarray
+    labels: np.ndarray
+    is_fair: np.ndarray
+    names: tuple[str, ...]
+
+
 def trusted_rows(dataset: Dataset, column: str) -> pa.Table:
     """Return id and verified_label of the rows that a person has verified.
 
     The column holds either yes and no (any of true/false, 1/0, yes/no, x), and then the given
     label is the verified one and ``verified_label`` is null; or the verified label itself, empty
-    where a row was not looked at.
+    where a row was not looked at. A verified label may be one that no row was given. Where classes
+    are called like marks (0 and 1), a column with both and with empty cells holds labels.
 
     Args:
         dataset: the input, with its ids.
         column: name of the column.
 
     Raises:
-        DataError: there is no such column, or nothing in it.
+        DataError: there is no such column, or nothing in it; or its values can be read both ways.
     """
     import pyarrow as pa
 
@@ -44,7 +67,15 @@ def trusted_rows(dataset: Dataset, column: str) -> pa.Table:
             "fill in the verified label, or yes, where a person has looked at a row",
         )
     labels = {label for label in dataset.given_labels if label is not None}
-    is_marks = all(value.lower() in _YES | _NO for value in present) and not present <= labels
+    is_marks = all(value.lower() in _YES | _NO for value in present)
+    if is_marks and present <= labels:
+        if None not in values or len({value.lower() in _YES for value in present}) < 2:
+            raise DataError(
+                f"{where}: {' and '.join(map(repr, sorted(present)))} may be marks of verified "
+                "rows, or verified labels: there are classes of that name",
+                "mark the verified rows with x and leave the others empty",
+            )
+        is_marks = False
     ids, verified = [], []
     for key, value in zip(dataset.ids, values, strict=True):
         if value is None or (is_marks and value.lower() in _NO):
@@ -54,3 +85,36 @@ def trusted_rows(dataset: Dataset, column: str) -> pa.Table:
     return pa.table(
         {"id": pa.array(ids, pa.string()), "verified_label": pa.array(verified, pa.string())}
     )
+
+
+def align_trusted(
+    table: pa.Table | None, ids: Sequence[str], names: tuple[str, ...], given_labels: np.ndarray
+) -> Trusted:
+    """Bring what ``trusted_rows`` returned into the order of the rows and classes.
+
+    Args:
+        table: id and verified_label; None: nothing is verified.
+        ids: (N,) row ids.
+        names: (K,) class names.
+        given_labels: (N,) class ids, -1 = unlabelled.
+    """
+    nobody = np.zeros(len(ids), dtype=bool)
+    labels = np.full(len(ids), UNLABELLED, dtype=np.int64)
+    if table is None:
+        return Trusted(nobody, labels, nobody, names)
+    said: dict[str, str | None] = dict(
+        zip(table["id"].to_pylist(), table["verified_label"].to_pylist(), strict=True)
+    )
+    all_names = names + class_names(label for label in said.values() if label not in names)
+    index = {name: k for k, name in enumerate(all_names)}
+    is_trusted, is_fair = nobody.copy(), nobody.copy()
+    for row, key in enumerate(ids):
+        if key not in said:
+            continue
+        is_trusted[row] = True
+        label = said[key]
+        if label is None:  # marked as right, and perhaps chosen for it
+            labels[row] = given_labels[row]
+        else:
+            labels[row], is_fair[row] = index[label], True
+    return Trusted(is_trusted, labels, is_fair, all_names)

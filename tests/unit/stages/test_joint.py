@@ -1,0 +1,372 @@
+"""The joint stage on sets with planted errors: it finds them, and is honest at the edges."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from threadpoolctl import threadpool_limits
+
+from noisefix.confident.filters import FILTERS, find_issues
+from noisefix.errors import DataError, UsageError
+from noisefix.labels import class_names, encode_labels
+from noisefix.schemas import ISSUES
+from noisefix.stages.joint import STAGE, JointParams, embedding_matrix, judge_labels, run
+from noisefix.tables.table_checks import conform
+
+NAMES = ("billing", "delivery", "refund", "technical")
+
+
+def judged(tables, **options):
+    return judge_labels(tables, JointParams(**options))
+
+
+def average_precision(p_error: np.ndarray, wrong: np.ndarray) -> float:
+    found = wrong[np.argsort(-p_error, kind="stable")]
+    return float((np.cumsum(found) / np.arange(1, len(found) + 1))[found].mean())
+
+
+def symmetric(make_set, n_wrong=30):
+    data = make_set([90, 90, 60, 60])
+    for row in range(n_wrong):
+        data = data.given_to([row], NAMES[(data.true[row] + 1 + row % 3) % 4])
+    return data
+
+
+def test_symmetric_errors_rank_first(make_set):
+    data = symmetric(make_set)
+    found = judged(data.tables())
+    assert average_precision(found.estimate.p_error, data.wrong) > 0.95
+    assert (found.is_issue == data.wrong).mean() > 0.97
+    flagged = found.is_issue & data.wrong
+    suggested = found.estimate.true_label_probs.argmax(axis=1)
+    assert (suggested[flagged] == data.true[flagged]).mean() > 0.95
+    rate = found.estimate.noise_rate
+    assert rate.low < 0.12  # a set of 300 rows: small sets are taken for noisier than they are
+    assert 0.1 < rate.high < 0.6
+
+
+def test_labels_that_collapse_into_one_class_rank_first(make_set):
+    """40 % of all other classes are given "billing": a classifier of the labels learns that."""
+    data = make_set([80, 80, 80, 80], spread=0.9)
+    for k in (1, 2, 3):
+        rows = np.flatnonzero(data.true == k)
+        data = data.given_to(rows[: int(0.4 * len(rows))], "billing")
+    found = judged(data.tables())
+    p = found.estimate.p_error
+    assert average_precision(p, data.wrong) > 0.9
+    pooled = found.pred_probs
+    given = found.given_labels
+    plain = 1 - pooled[np.arange(len(given)), given]
+    assert average_precision(p, data.wrong) > average_precision(plain, data.wrong)
+    shares = found.estimate.true_shares
+    assert shares[0] < 0.45 < np.mean(given == 0)
+    rates = [rate.value for rate in found.estimate.class_noise_rates]
+    assert int(np.argmax(rates)) == 0
+
+
+def test_a_rare_class_that_is_given_too_often_ranks_first(make_set):
+    """An over-flagging annotator: two thirds of the rows given "refund" are something else."""
+    data = make_set([150, 150, 20, 0], spread=0.6)
+    wrong = np.r_[np.flatnonzero(data.true == 0)[:20], np.flatnonzero(data.true == 1)[:20]]
+    data = data.given_to(wrong, "refund")
+    found = judged(data.named_tables())
+    p = found.estimate.p_error
+    assert average_precision(p, data.wrong) > 0.8
+    given_refund = np.array([label == "refund" for label in data.given])
+    assert p[given_refund & data.wrong].mean() > p[given_refund & ~data.wrong].mean() + 0.25
+    assert int(np.argmax([r.value for r in found.estimate.class_noise_rates])) == 2
+
+
+def test_clean_labels_are_left_alone(make_set):
+    data = make_set([80, 80, 60, 40])
+    found = judged(data.named_tables())
+    assert found.is_issue.sum() <= 2
+    assert found.estimate.noise_rate.low < 0.01
+    assert found.estimate.noise_rate.value < 0.05
+
+
+def test_names_that_explain_the_labels_are_weighed_in(make_set):
+    data = symmetric(make_set)
+    plain, named = judged(data.tables()), judged(data.named_tables())
+    assert plain.names is None
+    assert named.names is not None
+    assert named.names.gain > 0.3
+    assert named.estimate.noise_rate.value < plain.estimate.noise_rate.value
+    assert average_precision(named.estimate.p_error, data.wrong) > 0.97
+
+
+@pytest.mark.parametrize("broken", ["class", "dimension"])
+def test_names_that_do_not_fit_are_left_out(make_set, broken):
+    tables = symmetric(make_set).named_tables()
+    names = tables["label_names"]
+    if broken == "class":
+        names = names.slice(1)
+    else:
+        short = np.array(names["embedding"].to_pylist())[:, :5].astype(np.float32)
+        column = pa.FixedSizeListArray.from_arrays(pa.array(short.reshape(-1)), 5)
+        names = names.set_column(2, "embedding", column)
+    assert judged(tables | {"label_names": names}).names is None
+
+
+def test_unlabelled_rows_are_suggested_a_label_and_never_flagged(make_set):
+    data = symmetric(make_set)
+    rows = np.arange(100, 140)
+    data = data.given_to(rows, None)
+    found = judged(data.tables())
+    assert np.isnan(found.estimate.p_error[rows]).all()
+    assert not found.is_issue[rows].any()
+    suggested = found.estimate.true_label_probs[rows].argmax(axis=1)
+    assert (suggested == data.true[rows]).mean() > 0.9
+
+
+def trusted(rows, labels) -> pa.Table:
+    return pa.table(
+        {"id": [f"r{i}" for i in rows], "verified_label": pa.array(labels, pa.string())}
+    )
+
+
+def test_verified_rows_are_never_flagged_and_teach(make_set):
+    data = symmetric(make_set)
+    rows = np.arange(60)  # the first 30 are wrong
+    tables = data.tables() | {"trusted": trusted(rows, [NAMES[k] for k in data.true[rows]])}
+    found = judged(tables)
+    assert found.is_trusted.sum() == 60
+    assert not found.is_issue[rows].any()
+    assert found.estimate.p_error[rows].tolist() == data.wrong[rows].astype(float).tolist()
+    assert found.estimate.n_verified == 60
+
+
+def test_marked_rows_are_right_and_teach_nothing(make_set):
+    data = symmetric(make_set)
+    rows = np.arange(30, 60)
+    found = judged(data.tables() | {"trusted": trusted(rows, [None] * 30)})
+    assert not found.estimate.p_error[rows].any()
+    assert found.estimate.n_verified == 0
+    plain = judged(data.tables())
+    np.testing.assert_array_equal(found.estimate.p_error[60:], plain.estimate.p_error[60:])
+
+
+def test_a_verified_label_that_no_row_was_given(make_set):
+    data = symmetric(make_set)
+    found = judged(data.tables() | {"trusted": trusted([40], ["complaint"])})
+    assert found.verified_names == (*NAMES, "complaint")
+    assert found.estimate.p_error[40] == 1
+    assert found.is_trusted[40]
+    assert not found.is_issue[40]
+    assert found.estimate.n_verified == 1
+
+
+def test_all_rows_trusted(make_set):
+    data = make_set([20, 20, 0, 0])
+    rows = np.arange(40)
+    found = judged(data.tables() | {"trusted": trusted(rows, [None] * 40)})
+    assert not found.is_issue.any()
+    assert found.estimate.noise_rate.value == found.estimate.noise_rate.high == 0
+
+
+def own_probs(data, seed=0) -> pa.Table:
+    probs = np.random.default_rng(seed).dirichlet(np.ones(4), len(data.texts))
+    probs[np.arange(len(probs)), data.true] += 2
+    probs /= probs.sum(axis=1, keepdims=True)
+    ids = [f"r{i}" for i in range(len(probs))]
+    return pa.table({"id": ids} | {name: probs[:, k] for k, name in enumerate(NAMES)})
+
+
+def test_own_probabilities_take_the_place_of_the_views(make_set):
+    data = symmetric(make_set)
+    table = own_probs(data)
+    order = np.random.default_rng(1).permutation(len(data.texts))
+    found = judged(data.tables() | {"pred_probs": table.take(pa.array(order))})
+    assert found.views is None
+    expected = np.stack([table[name].to_numpy() for name in NAMES], axis=1)
+    np.testing.assert_array_equal(found.pred_probs, expected)
+    assert average_precision(found.estimate.p_error, data.wrong) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(1.7, "sum to"), (-0.2, "negative"), (float("nan"), "not a probability")],
+)
+def test_own_probabilities_are_checked(make_set, value, message):
+    data = symmetric(make_set)
+    table = own_probs(data)
+    column = table["billing"].to_numpy().copy()
+    column[7] = value
+    table = table.set_column(1, "billing", pa.array(column))
+    with pytest.raises(DataError, match=f"row 8.*{message}"):
+        judged(data.tables() | {"pred_probs": table})
+
+
+@pytest.mark.parametrize("filter_by", FILTERS)
+def test_a_filter_takes_the_place_of_the_verdict(make_set, filter_by):
+    data = symmetric(make_set).given_to(range(100, 110), None)
+    rows = range(20)
+    tables = data.tables() | {
+        "pred_probs": own_probs(data),
+        "trusted": trusted(rows, [None] * 20),
+    }
+    found = judged(tables, filter_by=filter_by)
+    expected = find_issues(found.given_labels, found.pred_probs, filter_by)
+    assert expected[:20].any()
+    expected[:20] = False  # trusted
+    np.testing.assert_array_equal(found.is_issue, expected)
+    assert not found.is_issue[100:110].any()
+
+
+def test_known_shares_change_the_verdict(make_set):
+    data = make_set([120, 60, 60, 60], spread=0.9)
+    plain = judged(data.tables())
+    right = judged(
+        data.tables(),
+        class_shares=(("billing", 0.4), ("delivery", 0.2), ("refund", 0.2), ("technical", 0.2)),
+    )
+    opposite = judged(data.tables(), class_shares=(("billing", 0.01),))
+    of_billing = [
+        found.estimate.p_error[found.given_labels == 0].mean() for found in (right, plain, opposite)
+    ]
+    assert of_billing == sorted(of_billing)
+    assert of_billing[2] > of_billing[0] + 0.1
+
+
+@pytest.mark.parametrize(
+    ("shares", "error", "message"),
+    [
+        ((("zebra", 0.5),), DataError, "'zebra', which is not a class"),
+        ((("billing", 1.5),), UsageError, "outside of 0 to 1"),
+        ((("billing", float("nan")),), UsageError, "outside of 0 to 1"),
+        ((("billing", 0.7), ("refund", 0.7)), UsageError, "sum to 1.4"),
+        (tuple((name, 0.1) for name in NAMES), UsageError, "sum to 0.4"),
+        (tuple((name, 0.0) for name in NAMES), UsageError, "sum to 0"),
+    ],
+)
+def test_shares_that_cannot_be(make_set, shares, error, message):
+    with pytest.raises(error, match=message):
+        judged(make_set([10, 10, 10, 10]).tables(), class_shares=shares)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_folds": 1}, "--folds is 1"),
+        ({"n_neighbors": 0}, "--n-neighbors is 0"),
+        ({"filter_by": "magic"}, "'magic' is unknown"),
+    ],
+)
+def test_options_out_of_range(options, message):
+    with pytest.raises(UsageError, match=message):
+        JointParams(**options)
+
+
+@pytest.mark.parametrize("labels", [[None] * 6, ["a"] * 6, ["a", None] * 3])
+def test_one_class_or_none_cannot_be_judged(make_set, labels):
+    data = make_set([3, 3])
+    for row, label in enumerate(labels):
+        data = data.given_to([row], label)
+    with pytest.raises(DataError, match=r"one class \('a'\)|no labels"):
+        judged(data.tables())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_embeddings_that_are_no_numbers(make_set, bad):
+    data = make_set([10, 10])
+    data.embeddings[4, 2] = bad
+    with pytest.raises(DataError, match=r"row 5 holds NaN or infinity \(1 such rows\)"):
+        judged(data.tables())
+
+
+def test_embeddings_of_a_sliced_and_chunked_table(make_set):
+    data = make_set([10, 10])
+    table = data.tables()["embeddings"]
+    pieces = pa.concat_tables([table.slice(3, 4), table.slice(10, 5)])
+    np.testing.assert_array_equal(embedding_matrix(pieces), data.embeddings[np.r_[3:7, 10:15]])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["a", "b", "c", "d", "e"] * 2,
+        ["a"] * 9 + ["b"],
+        ["a", "b"] + [None] * 8,
+        [str(i) for i in range(10)],
+    ],
+)
+def test_ten_rows(make_set, given):
+    data = make_set([4, 3, 3])
+    for row, label in enumerate(given):
+        data = data.given_to([row], label)
+    output = run(data.tables(), JointParams())
+    issues = conform(output.tables["issues"], ISSUES, "test")
+    labelled = [label is not None for label in given]
+    assert [p is not None for p in issues["p_error"].to_pylist()] == labelled
+    assert sorted(r for r in issues["rank"].to_pylist() if r) == list(range(1, sum(labelled) + 1))
+
+
+def test_a_class_of_one_row_is_judged_out_of_sample(make_set):
+    data = make_set([60, 60]).given_to([0], "zz_single")
+    found = judged(data.tables())
+    assert found.pred_probs[0, 2] < 0.1  # no model has seen the class but through this row
+    assert found.estimate.p_error[0] > 0.3
+    assert np.isfinite(found.estimate.class_noise_rates[2].value)
+
+
+def test_a_hundred_classes():
+    rng = np.random.default_rng(0)
+    true = np.repeat(np.arange(100), 4)
+    centres = rng.normal(size=(100, 32))
+    rows = centres[true] + 0.5 * rng.normal(size=(400, 32))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    given = [str(k) for k in true]
+    given[0] = "99"
+    flat = pa.array(rows.reshape(-1))
+    table = pa.table(
+        {
+            "id": [str(i) for i in range(400)],
+            "row_number": range(1, 401),
+            "text": [f"topic {k} row {i}" for i, k in enumerate(true)],
+            "given_label": given,
+            "embedding": pa.FixedSizeListArray.from_arrays(flat, 32),
+        }
+    )
+    found = judged({"embeddings": table})
+    assert found.class_names == tuple(str(k) for k in range(100))  # 2 before 10
+    assert found.estimate.p_error.argmax() == 0
+    assert found.estimate.true_label_probs[0].argmax() == 0
+
+
+def test_verdicts_and_written_estimates_agree(make_set):
+    """What is written is rounded; a last bit must not make flags that the table belies."""
+    data = symmetric(make_set)
+    found = judged(data.tables())
+    np.testing.assert_array_equal(found.is_issue, np.round(found.estimate.p_error, 6) >= 0.5)
+    from noisefix.stages import joint
+
+    just_below = np.array([0.4999999, 0.499999, 0.5, np.nan])
+    flags = joint._verdicts(np.zeros(4, int), np.ones((4, 2)) / 2, just_below, "p_error")
+    assert flags.tolist() == [True, False, True, False]
+
+
+def test_same_seed_same_bytes_whatever_the_threads(make_set):
+    tables = symmetric(make_set).named_tables()
+    found = []
+    for n_threads in (1, 3):
+        with threadpool_limits(n_threads):
+            found.append(run(tables, JointParams(), seed=5))
+    assert found[0].results == found[1].results
+    for name, table in found[0].tables.items():
+        assert table.equals(found[1].tables[name]), name
+
+
+def test_the_labels_order_is_the_canonical_one(make_set):
+    found = judged(make_set([10, 10, 10, 10]).tables())
+    assert found.class_names == class_names(NAMES)
+    np.testing.assert_array_equal(
+        found.given_labels, encode_labels([NAMES[k] for k in make_set([10] * 4).true], NAMES)
+    )
+
+
+def test_progress_and_stage(make_set):
+    steps = []
+    run(make_set([10, 10]).tables(), JointParams(), progress=steps.append)
+    assert [(s.stage, s.done, s.total) for s in steps] == [("joint", i, 3) for i in range(4)]
+    assert set(STAGE.writes) == {"issues", "joint", "classes", "pairs", "duplicates"}
