@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from noisefix.cli.terminal import Column, Screen, write_json
-from noisefix.cli.wording import percent, plural
+from noisefix.cli.wording import interval, percent, plural
 
 if TYPE_CHECKING:
     from noisefix.relabeling import RelabelPlan, RelabelResult
@@ -66,6 +66,13 @@ def show_relabels(screen: Screen, result: RelabelResult) -> None:
             f"Labels wrong: about {percent(report.noise_rate_before)} before, "
             f"{percent(report.noise_rate)} with the answers weighed in, "
             f"{percent(report.noise_rate_after)} after relabelling (estimates)."
+        )
+    rate = report.probe_noise_rate
+    if rate is not None:
+        screen.line(
+            f"By a random probe of {rate.n_probed} unflagged rows, {percent(rate.value)} of all "
+            f"labels were wrong (90 % interval {interval(rate.low, rate.high)}); the annotator "
+            f"agreed with {percent(report.probe_agreement or 0.0)} of them."
         )
     for entry in report.overused:
         screen.line(

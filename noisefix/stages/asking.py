@@ -77,11 +77,11 @@ def rounds(
         yield now
         if asked.sum() >= n_most:
             return
-        order = _next_order(rows, asked, probe, answers)
+        order = _next_order(rows, asked, probe, answers, n_most - int(asked.sum()))
 
 
 def _next_order(
-    rows: RunRows, asked: np.ndarray, probe: np.ndarray, answers: Sequence[Answer]
+    rows: RunRows, asked: np.ndarray, probe: np.ndarray, answers: Sequence[Answer], n_left: int
 ) -> np.ndarray:
     labels, confidence = answer_arrays(rows, {answer.id: answer for answer in answers})
     verdicts = weigh(
@@ -99,8 +99,9 @@ def _next_order(
         confusion=verdicts.reliability.confusion,
         exclude=asked | rows.is_trusted,
     )
-    left = probe[~asked[probe]]
-    return _spread(ranked[~np.isin(ranked, left)], left)
+    left = probe[~asked[probe]]  # in row order: a fair sample again, for all of it is asked
+    ranked = ranked[~np.isin(ranked, left)][: n_left - len(left)]
+    return _spread(ranked, left)
 
 
 def _spread(ranked: np.ndarray, probe: np.ndarray) -> np.ndarray:

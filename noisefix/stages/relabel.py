@@ -11,6 +11,12 @@ import numpy as np
 
 import noisefix
 from noisefix.annotators.protocol import AMBIGUOUS, INVALID, NONE, REFUSED, Answer
+from noisefix.annotators.selection import (
+    RateEstimate,
+    combined_rate,
+    corrected_disagreement,
+    prediction_powered_rate,
+)
 from noisefix.annotators.weighing import NO_ANSWER, NONE_FITS, Verdicts, weigh
 from noisefix.labels import UNLABELLED
 from noisefix.schemas import RELABELS
@@ -65,6 +71,10 @@ class RelabelReport:
         noise_rate_before: estimated share of wrong labels, as detect saw it.
         noise_rate: the same with the answers weighed in.
         noise_rate_after: the same once ``apply --strategy relabel`` has written them.
+        probe_noise_rate: the noise rate of all labelled rows by the random probe, combined with
+            p_error by prediction-powered inference; None without a probe.
+        probe_agreement: share of the probed rows on which the annotator agrees with the given
+            label; None without a probe.
     """
 
     asked: int
@@ -84,6 +94,8 @@ class RelabelReport:
     noise_rate_before: float
     noise_rate: float
     noise_rate_after: float
+    probe_noise_rate: RateEstimate | None
+    probe_agreement: float | None
     witnesses: tuple[str, ...] = _WITNESSES
 
 
@@ -115,7 +127,7 @@ def weigh_and_write(
         trusted=rows.is_trusted,
     )
     table = _table(rows, everything, own, verdicts, probe)
-    report = _report(rows, own, everything, labels, verdicts)
+    report = _report(rows, own, everything, labels, verdicts, probe)
     write_table(table, folder.relabels, RELABELS, _provenance(rows, report, seed))
     return report
 
@@ -231,7 +243,9 @@ def _report(
     everything: dict[int, Answer],
     labels: np.ndarray,
     verdicts: Verdicts,
+    probe: np.ndarray,
 ) -> RelabelReport:
+    probe_rate, probe_agreement = _probe_estimate(rows, labels, verdicts, probe)
     said = Counter(_kind(answer) for answer in own.values())
     touched = np.array(sorted(everything), dtype=np.int64)
     actions = Counter(verdicts.actions[touched].tolist())
@@ -258,7 +272,43 @@ def _report(
         noise_rate_before=float(rows.results.get("noise_rate", rows.p_error[labelled].mean())),
         noise_rate=float(verdicts.p_error[labelled].mean()),
         noise_rate_after=float(wrong_after[labelled].mean()),
+        probe_noise_rate=probe_rate,
+        probe_agreement=probe_agreement,
     )
+
+
+def _probe_estimate(
+    rows: RunRows, labels: np.ndarray, verdicts: Verdicts, probe: np.ndarray
+) -> tuple[RateEstimate | None, float | None]:
+    """Estimate the noise rate from the random probe of unflagged rows, and p_error elsewhere.
+
+    Each stratum is estimated on its own. On the unflagged rows the annotator's contradictions on
+    the probe correct the mean of p_error, less what its estimated confusions say are its own
+    errors. The flagged rows were asked because they are suspicious: theirs is the mean of p_error
+    with the answers weighed in, with the binomial spread of that.
+    """
+    answered = probe[labels[probe] >= 0]
+    labelled = (rows.given_labels != UNLABELLED) & ~rows.is_trusted
+    unflagged = np.flatnonzero(labelled & ~rows.is_issue)
+    flagged = np.flatnonzero(labelled & rows.is_issue)
+    if not len(answered) or verdicts.alarm:
+        return None, None
+    disagrees = labels[answered] != rows.given_labels[answered]
+    confusion = verdicts.reliability.confusion  # [true, answer]
+    given = rows.given_labels[answered]
+    false_alarm = float(1 - confusion[given, given].mean())
+    others = confusion[:, given].sum(axis=0) - confusion[given, given]
+    missed = float(others.mean() / max(len(confusion) - 1, 1))
+    observed, _ = corrected_disagreement(disagrees, false_alarm, missed)
+    quiet = prediction_powered_rate(
+        rows.p_error[unflagged], np.searchsorted(unflagged, answered), observed
+    )
+    after = verdicts.p_error[flagged]
+    mean = float(after.mean()) if len(after) else 0.0
+    half = 1.645 * float(np.sqrt((after * (1 - after)).sum())) / max(len(after), 1)
+    loud = RateEstimate(mean, max(mean - half, 0.0), min(mean + half, 1.0), 0)
+    total = combined_rate(np.array([len(unflagged), len(flagged)]), [quiet, loud])
+    return total, float(1 - disagrees.mean())
 
 
 def _kind(answer: Answer) -> str:
