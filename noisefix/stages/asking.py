@@ -77,7 +77,8 @@ def rounds(
         yield now
         if asked.sum() >= n_most:
             return
-        order = _next_order(rows, asked, probe, answers, n_most - int(asked.sum()))
+        in_random_order = first[np.isin(first, probe)]
+        order = _next_order(rows, asked, in_random_order, answers, n_most - int(asked.sum()))
 
 
 def _next_order(
@@ -99,7 +100,7 @@ def _next_order(
         confusion=verdicts.reliability.confusion,
         exclude=asked | rows.is_trusted,
     )
-    left = probe[~asked[probe]]  # in row order: a fair sample again, for all of it is asked
+    left = probe[~asked[probe]]
     ranked = ranked[~np.isin(ranked, left)][: n_left - len(left)]
     return _spread(ranked, left)
 
