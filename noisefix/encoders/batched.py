@@ -67,7 +67,9 @@ class BatchedEncoder:
 
     def token_counts(self, texts: Sequence[str]) -> np.ndarray:
         """Return (N,) int64, tokens in each text before truncation."""
-        return self._model.prepare(texts)[1] if texts else np.empty(0, dtype=np.int64)
+        if not texts:
+            return np.empty(0, dtype=np.int64)
+        return self._model.prepare([_as_utf8(text) for text in texts])[1]
 
     def encode(self, texts: Sequence[str], progress: EncodeCallback | None = None) -> np.ndarray:
         """Return (N, D) float32 unit vectors."""
@@ -83,7 +85,7 @@ class BatchedEncoder:
         vectors = np.empty((len(distinct), self.dimension), dtype=np.float32)
         counts = np.zeros(len(distinct), dtype=np.int64)
         if distinct:
-            items, counts = self._model.prepare(distinct)
+            items, counts = self._model.prepare([_as_utf8(text) for text in distinct])
             limit = counts.max() if self.max_tokens is None else self.max_tokens
             work = np.minimum(counts, limit)
             meter = Meter(np.bincount(inverse), work)
@@ -130,6 +132,11 @@ class BatchedEncoder:
                 f"device {self.device}: out of memory with a single text of {work.max()} tokens",
                 "free memory on the device, or use --device cpu",
             ) from None
+
+
+def _as_utf8(text: str) -> str:
+    """Replace lone surrogates by question marks: tokenizers take only what UTF-8 can hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 class Meter:

@@ -1,8 +1,8 @@
 """Which model folders are plain BERT sentence encoders, and what their files say.
 
 Plain: a ``BertModel`` with its weights in one safetensors file, a WordPiece ``tokenizer.json``,
-mean or first-token pooling, nothing after it but normalisation. MiniLM, BGE, E5 and GTE (English,
-small to large) are such. Anything that is not quite so is left to sentence-transformers.
+mean or first-token pooling, nothing after it but normalisation. all-MiniLM is such, as are most
+small English encoders. Anything that is not quite so is left to sentence-transformers.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ _PLAIN_SETTINGS: dict[str, tuple[Any, ...]] = {
 """What config.json may say; all but the first may be absent."""
 
 _PLAIN_MODULE: dict[str, tuple[Any, ...]] = {
-    "do_lower_case": (False,),
     "transformer_task": ("feature-extraction",),
     "module_output_name": ("token_embeddings",),
     "modality_config": (
         {"text": {"method": "forward", "method_output_name": "last_hidden_state"}},
     ),
 }
-"""What sentence_bert_config.json may say beside ``max_seq_length``."""
+"""What sentence_bert_config.json may say beside ``max_seq_length`` and ``do_lower_case``."""
 
 _TENSORS = ("embeddings.LayerNorm.weight", "encoder.layer.0.output.dense.weight")
 """Tensors under the names of today; files of 2018 say "gamma" for some."""
@@ -82,17 +81,19 @@ def _read(folder: Path) -> BertFiles | None:
     module = _json(folder / "sentence_bert_config.json", {})
     pooling = _pooling(folder)
     tokenizer_config = _json(folder / "tokenizer_config.json")
+    lowercases = tokenizer_config.get("do_lower_case", True)
     weights, tokenizer = folder / "model.safetensors", folder / "tokenizer.json"
     is_plain = (
         "model_type" in config
         and _fits(config, _PLAIN_SETTINGS)
-        and set(module) <= {"max_seq_length", *_PLAIN_MODULE}
+        and set(module) <= {"max_seq_length", "do_lower_case", *_PLAIN_MODULE}
         and _fits(module, _PLAIN_MODULE)
         and whole.get("default_prompt_name") is None
         and whole.get("truncate_dim") is None
         and pooling in ("mean", "cls")
         and _has_tensors(weights)
         and _is_plain_tokenizer(_json(tokenizer), tokenizer_config)
+        and (lowercases or not module.get("do_lower_case"))
     )
     if not is_plain or pooling is None:
         return None

@@ -21,11 +21,16 @@ from noisefix.errors import ModelError
 MAX_CHARACTERS = 20_000
 """Only the beginning of a text is read: one of ten megabytes would be most of the vocabulary."""
 
-_MAX_FEATURES = 50_000
+_MAX_FEATURES = 20_000
 _VIEWS: tuple[dict[str, Any], ...] = (
     {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"},
-    {"analyzer": "char_wb", "ngram_range": (2, 5)},
+    {"analyzer": "char_wb", "ngram_range": (3, 5)},
 )
+_MANY_TEXTS = 200
+"""From so many on, features that a single text has are left out: half the work, no loss."""
+
+_MAX_FITTED = 20_000
+"""The decomposition is fitted on a sample of so many; all texts are then placed into its space."""
 
 
 class TfidfEncoder:
@@ -52,6 +57,7 @@ class TfidfEncoder:
         self.dimension = dimension
         self._seed = seed
         self._vectorizers: list[Any] | None = None
+        self._components = np.empty((0, 0), dtype=np.float32)  # (C, F)
         facts = f"tfidf 1 {dimension} {seed} {_MAX_FEATURES} {_VIEWS} {sha256}"
         self.fingerprint = hashlib.sha256(facts.encode()).hexdigest()
 
@@ -86,25 +92,24 @@ class TfidfEncoder:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.utils.extmath import randomized_svd
 
-        vectorizers = [
-            TfidfVectorizer(**view, sublinear_tf=True, max_features=_MAX_FEATURES, dtype=np.float32)
-            for view in _VIEWS
-        ]
+        options: dict[str, Any] = {"sublinear_tf": True, "max_features": _MAX_FEATURES}
+        options |= {"dtype": np.float32, "min_df": 1 if len(texts) < _MANY_TEXTS else 2}
+        vectorizers = [TfidfVectorizer(**view, **options) for view in _VIEWS]
         try:
             for vectorizer in vectorizers:
                 vectorizer.fit(texts)
         except ValueError as error:
             raise ModelError(
-                f"encoder tfidf: no words in {len(texts)} distinct texts",
+                f"encoder tfidf: {len(texts)} distinct texts have no words, or none in common",
                 "check that the right column was taken for the text",
             ) from error
         self._vectorizers = vectorizers
-        matrix = self._features(texts)
+        matrix = self._features(_sample(texts, self._seed))
         n_components = min(self.dimension, *matrix.shape)
         _, _, components = randomized_svd(
-            matrix, n_components, n_iter=4, random_state=self._seed, flip_sign=True
+            matrix, n_components, n_iter=2, random_state=self._seed, flip_sign=True
         )
-        self._components = components  # (C, F)
+        self._components = components
 
     def _features(self, texts: Sequence[str]) -> Any:
         """Return the (N, F) sparse features; both views weigh the same."""
@@ -118,9 +123,16 @@ class TfidfEncoder:
         found = np.asarray(self._features(texts) @ self._components.T, dtype=np.float32)
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         vectors[:, : found.shape[1]] = found
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        is_nothing = lengths[:, 0] < 1e-6
-        vectors = np.divide(vectors, lengths, out=vectors, where=lengths >= 1e-6)
-        vectors[is_nothing] = 0
-        vectors[is_nothing, -1] = 1
-        return vectors
+        lengths = np.linalg.norm(vectors, axis=1)
+        is_nothing = lengths < 1e-6
+        vectors[is_nothing] = np.eye(self.dimension, dtype=np.float32)[-1]
+        lengths[is_nothing] = 1
+        unit: np.ndarray = vectors / lengths[:, None]
+        return unit
+
+
+def _sample(texts: Sequence[str], seed: int) -> Sequence[str]:
+    if len(texts) <= _MAX_FITTED:
+        return texts
+    rows = np.random.default_rng(seed).choice(len(texts), _MAX_FITTED, replace=False)
+    return [texts[row] for row in np.sort(rows)]

@@ -29,7 +29,6 @@ def test_without_a_limit_of_its_own_the_tokenizer_s_and_the_positions_count(mini
         ("config.json", {"position_embedding_type": "relative_key"}),
         ("config.json", {"is_decoder": True}),
         ("config.json", {"quantization_config": {"load_in_4bit": True}}),
-        ("sentence_bert_config.json", {"do_lower_case": True}),
         ("sentence_bert_config.json", {"query_length": 12}),
         ("config_sentence_transformers.json", {"default_prompt_name": "query"}),
         ("config_sentence_transformers.json", {"truncate_dim": 64}),
@@ -45,6 +44,19 @@ def test_anything_that_is_not_plain_is_left_to_others(file, changes, minilm_copy
     assert read_bert_files(minilm_copy) is not None
     edit_json(minilm_copy / file, **changes)
     assert read_bert_files(minilm_copy) is None
+
+
+def test_lowercasing_may_be_asked_for_where_the_tokenizer_does_it(minilm_copy, edit_json):
+    edit_json(minilm_copy / "sentence_bert_config.json", do_lower_case=True)
+    assert read_bert_files(minilm_copy) is not None
+    tokenizer = json.loads((minilm_copy / "tokenizer.json").read_text())
+    edit_json(
+        minilm_copy / "tokenizer.json", normalizer=tokenizer["normalizer"] | {"lowercase": False}
+    )
+    edit_json(minilm_copy / "tokenizer_config.json", do_lower_case=False)
+    assert read_bert_files(minilm_copy) is None
+    edit_json(minilm_copy / "sentence_bert_config.json", do_lower_case=False)
+    assert read_bert_files(minilm_copy) is not None
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,12 @@ def test_rows_are_unit_vectors_empty_texts_too(minilm):
     assert np.abs(np.linalg.norm(vectors, axis=1) - 1).max() < 1e-6
 
 
+def test_lone_surrogates_do_no_harm(minilm):
+    found = minilm.encode(["a \ud800 b", "a ? b", "ü \udfff"])
+    assert np.abs(found[0] - found[1]).max() < 1e-6
+    assert minilm.token_counts(["\ud800"]).tolist() == [3]
+
+
 def test_row_order_changes_nothing_but_order(minilm):
     texts = [f"{text} {number}" for text in TEXTS for number in range(30)]
     shuffled = np.random.default_rng(0).permutation(len(texts))

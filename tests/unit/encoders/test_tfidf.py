@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from noisefix.encoders import tfidf
 from noisefix.encoders.load import load_encoder
 from noisefix.encoders.tfidf import MAX_CHARACTERS, TfidfEncoder
 from noisefix.errors import ModelError
@@ -43,6 +44,15 @@ def test_later_texts_go_into_the_space_of_the_first():
     assert encoder.encode(["zzz"]).shape == (1, 16)
 
 
+def test_many_texts_are_placed_into_the_space_of_a_sample(monkeypatch):
+    monkeypatch.setattr(tfidf, "_MAX_FITTED", 30)
+    first = TfidfEncoder(dimension=16).encode(TEXTS)
+    assert first.shape == (42, 16)
+    assert first.tobytes() == TfidfEncoder(dimension=16).encode(TEXTS).tobytes()
+    similarity = first @ first.T
+    assert similarity[:20, :20].mean() > similarity[:20, 20:40].mean() + 0.4
+
+
 def test_rows_with_the_same_text_get_the_same_vector():
     vectors = TfidfEncoder(dimension=8).encode(["a b c", "d e f", "a b c"])
     assert vectors[0].tolist() == vectors[2].tolist() != vectors[1].tolist()
@@ -56,7 +66,7 @@ def test_only_the_beginning_of_a_huge_text_is_read():
 
 
 def test_texts_without_a_word_are_a_model_error():
-    with pytest.raises(ModelError, match="no words in 2 distinct texts"):
+    with pytest.raises(ModelError, match="2 distinct texts have no words"):
         TfidfEncoder().encode(["", " "])
 
 

@@ -158,7 +158,7 @@ def test_shards_do_not_change_a_byte_of_the_vectors_and_are_tidied_up(
 
 def test_a_killed_embed_goes_on_where_it_stopped(tmp_path, encoder_name):
     path = tmp_path / "data.csv"
-    path.write_text("text\n" + "".join(f"some words about number {n}\n" for n in range(400)))
+    path.write_text("text\n" + "".join(f"some words about number {n}\n" for n in range(160)))
     output = tmp_path / "e.parquet"
     program = (
         "import sys\nfrom pathlib import Path\n"
@@ -166,7 +166,7 @@ def test_a_killed_embed_goes_on_where_it_stopped(tmp_path, encoder_name):
         "from noisefix.tables.dataset import load_dataset\n"
         "from noisefix.tables.source import read_source\n"
         f"data = load_dataset(read_source({str(path)!r}), text_column='text', needs_labels=False)\n"
-        f"params = EmbedParams({encoder_name!r}, 'fp32', 'cpu', shard_size=20)\n"
+        f"params = EmbedParams({encoder_name!r}, 'fp32', 'cpu', shard_size=8)\n"
         f"embed_dataset(data, Path({str(output)!r}), params)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", program])
@@ -182,10 +182,10 @@ def test_a_killed_embed_goes_on_where_it_stopped(tmp_path, encoder_name):
     assert 2 <= kept < 20
 
     dataset = load_dataset(read_source(path), text_column="text", needs_labels=False)
-    params = EmbedParams(encoder_name, "fp32", "cpu", shard_size=20)
+    params = EmbedParams(encoder_name, "fp32", "cpu", shard_size=8)
     steps = []
     embed_dataset(dataset, output, params, progress=steps.append)
-    assert kept * 20 < steps[0].done <= (kept + 1) * 20
+    assert kept * 8 < steps[0].done <= (kept + 1) * 8
     assert not parts.exists()
     resumed = output.read_bytes()
     embed_dataset(dataset, output, params, force=True)
