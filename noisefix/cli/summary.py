@@ -160,11 +160,18 @@ def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
     ]
     screen.heading(f"Every row is in {result.run}/issues.parquet. Next:")
     for name, command, purpose in steps:
+        if "--strategy relabel" in command and not result.can_relabel:
+            continue
         if name in COMMANDS:
             screen.command(command, purpose)
     screen.line()
+    witness = (
+        "Where nobody is asked, relabel changes only what is clearly better"
+        if result.can_relabel
+        else "Labels are not changed unasked here"
+    )
     screen.line(
-        "All this is estimated from the data themselves. Where no person or LLM is asked, relabel "
-        "changes only what is clearly better and leaves the rest to you.",
+        f"All this is estimated from the data themselves. {witness} ({result.relabel_reason}); the "
+        "rest is for a person or an LLM.",
         style="dim",
     )
