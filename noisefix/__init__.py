@@ -17,12 +17,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from noisefix.applying import apply as apply
     from noisefix.checking import check as check
+    from noisefix.comparing import compare as compare
     from noisefix.evaluating import evaluate as evaluate
+    from noisefix.injecting import noise as noise
     from noisefix.pipeline import candidates as candidates
     from noisefix.pipeline import detect as detect
     from noisefix.pipeline import embed as embed
     from noisefix.pipeline import joint as joint
     from noisefix.reverting import revert as revert
+    from noisefix.training.predictor import load_model as load_model
+    from noisefix.training_pipeline import predict as predict
+    from noisefix.training_pipeline import train as train
 
 __version__ = "0.1.0"
 
@@ -30,11 +35,16 @@ _HOMES = {
     "apply": "noisefix.applying",
     "candidates": "noisefix.pipeline",
     "check": "noisefix.checking",
+    "compare": "noisefix.comparing",
     "detect": "noisefix.pipeline",
     "embed": "noisefix.pipeline",
     "evaluate": "noisefix.evaluating",
     "joint": "noisefix.pipeline",
+    "load_model": "noisefix.training.predictor",
+    "noise": "noisefix.injecting",
+    "predict": "noisefix.training_pipeline",
     "revert": "noisefix.reverting",
+    "train": "noisefix.training_pipeline",
     "DataError": "noisefix.errors",
     "ModelError": "noisefix.errors",
     "NoisefixError": "noisefix.errors",

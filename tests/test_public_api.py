@@ -20,6 +20,10 @@ SHELL_ONLY = {
     "github",
     "junit",
     "revert",  # a function of its own
+    "compare",  # likewise, with the two after it
+    "seeds",
+    "test",
+    "set_",  # parameters, by name
 }
 """Options that say how to show a result, not what to do."""
 

@@ -20,7 +20,10 @@ from noisefix.cli.detect import detect
 from noisefix.cli.embed import embed
 from noisefix.cli.evaluate import evaluate
 from noisefix.cli.joint import joint
+from noisefix.cli.noise import noise
+from noisefix.cli.predict import predict
 from noisefix.cli.terminal import sanitize, sanitize_lines
+from noisefix.cli.train import train
 from noisefix.errors import (
     EXIT_BUG,
     EXIT_INTERRUPTED,
@@ -41,6 +44,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "apply": apply,
     "check": check,
     "evaluate": evaluate,
+    "train": train,
+    "predict": predict,
+    "noise": noise,
 }
 """Every command by its name; a new one is a file beside this one and a line here."""
 

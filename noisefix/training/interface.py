@@ -223,7 +223,22 @@ class MethodSpec:
         return getattr(module, self.fit), getattr(module, self.params)
 
 
-METHODS: dict[str, MethodSpec] = {}
+_HOME = "noisefix.training.methods"
+
+METHODS: dict[str, MethodSpec] = {
+    "ce": MethodSpec(f"{_HOME}.ce", "plain cross-entropy on the given labels"),
+    "prune": MethodSpec(f"{_HOME}.prune", "without the flagged rows", ("p_error",)),
+    "repair": MethodSpec(f"{_HOME}.repair", "on the repaired labels", ("true_label_probs",)),
+    "gce": MethodSpec(f"{_HOME}.gce", "generalised cross-entropy"),
+    "sce": MethodSpec(f"{_HOME}.sce", "symmetric cross-entropy"),
+    "elr": MethodSpec(f"{_HOME}.elr", "early-learning regularisation"),
+    "ldr": MethodSpec(f"{_HOME}.ldr", "ALDR-KL, a temperature for each row"),
+    "coteaching": MethodSpec(
+        f"{_HOME}.coteaching", "two heads that teach each other", ("noise_rate",)
+    ),
+    "cpc": MethodSpec(f"{_HOME}.cpc", "a mixture over the losses of each class"),
+    "ill": MethodSpec(f"{_HOME}.ill", "EM over candidate labels", ("candidate_weights",)),
+}
 """Every method by the name that ``train --method`` takes."""
 
 CLASSIFIERS: dict[str, str] = {

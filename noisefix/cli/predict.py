@@ -1,0 +1,63 @@
+"""``noisefix predict``: labels and probabilities for text never seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from noisefix.cli import options
+from noisefix.cli.progress import show_progress
+
+
+def predict(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Model folder that train has written.")
+    ],
+    data: options.Data,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Predictions: .parquet, .csv or .jsonl."
+        ),
+    ],
+    proba: Annotated[
+        bool, typer.Option("--proba", help="Also the probability of every class.")
+    ] = False,
+    text_column: options.TextColumn = None,
+    id_column: options.IdColumn = None,
+    device: options.Device = "auto",
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+    config: options.Config = None,
+) -> None:
+    """Predict a label for every row of a table.
+
+    The table needs a text column only.
+    """
+    from noisefix.cli.messages import standard_input, tell
+    from noisefix.cli.terminal import Screen, write_json
+    from noisefix.cli.wording import format_seconds, plural
+    from noisefix.training_pipeline import predict as run_predict
+
+    with show_progress(quiet=quiet) as progress:
+        result = run_predict(
+            model,
+            data,
+            output,
+            proba=proba,
+            text_column=text_column,
+            id_column=id_column,
+            device=device,
+            progress=progress,
+            stdin=standard_input(data),
+        )
+    tell(result.notes, result.warnings, quiet=quiet)
+    if as_json:
+        write_json(result)
+        return
+    Screen().line(
+        f"{result.output}: {plural(result.rows, 'row')} predicted "
+        f"({format_seconds(result.seconds)})"
+    )

@@ -1,0 +1,212 @@
+"""``noisefix train``: a classifier that the remaining noise does not mislead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from noisefix.cli import options
+from noisefix.cli.progress import show_progress
+
+if TYPE_CHECKING:
+    from noisefix.cli.terminal import Screen
+    from noisefix.comparing import CompareResult
+
+
+def train(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN_OR_TABLE",
+            help="Run folder that detect has written; or a table: detect is run on it first.",
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Model folder to write.")
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            metavar="NAME",
+            help="ce, prune, repair, gce, sce, elr, ldr, coteaching, cpc, ill.",
+        ),
+    ] = "repair",
+    features: Annotated[
+        str,
+        typer.Option(
+            "--features",
+            metavar="frozen",
+            callback=options.one_of("frozen"),
+            help="frozen: a small head on the run's embeddings.",
+        ),
+    ] = "frozen",
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, metavar="N", help="Passes over the rows.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A parameter of the method; may be repeated."
+        ),
+    ] = None,
+    valid: Annotated[
+        Path | None,
+        typer.Option(
+            "--valid", metavar="TABLE", help="Trusted labels to choose the epoch by. Not needed."
+        ),
+    ] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            "--compare",
+            metavar="A,B,C",
+            help="Compare methods on --test instead of writing a model.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, metavar="N", help="Seeds for each method compared.")
+    ] = 5,
+    test: Annotated[
+        Path | None,
+        typer.Option("--test", metavar="TABLE", help="Trusted labels to compare methods by."),
+    ] = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+    config: options.Config = None,
+) -> None:
+    """Train a classifier that the remaining noise does not mislead.
+
+    A killed training goes on where it was. With --compare: which method helps on this data, by a
+    table with trusted labels.
+    """
+    parameters = _parameters(set_ or [])
+    if compare is not None:
+        if output is not None or valid is not None:
+            raise typer.BadParameter("--compare writes no model: leave -o and --valid out")
+        _compare(
+            source,
+            [name.strip() for name in compare.split(",") if name.strip()],
+            parameters | ({} if epochs is None else {"epochs": epochs}),
+            {
+                "test": test,
+                "n_seeds": seeds,
+                "seed": seed,
+                "text_column": text_column,
+                "label_column": label_column,
+                "device": device,
+            },
+            quiet=quiet,
+            as_json=as_json,
+        )
+        return
+    if output is None:
+        raise typer.BadParameter("name the model folder with -o")
+    from noisefix.cli.messages import tell
+    from noisefix.cli.terminal import Screen, write_json
+    from noisefix.cli.wording import format_seconds, plural
+    from noisefix.training_pipeline import train as run_train
+
+    with show_progress(quiet=quiet) as progress:
+        result = run_train(
+            source,
+            output,
+            method=method,
+            features=features,
+            epochs=epochs,
+            parameters=parameters,
+            valid=valid,
+            text_column=text_column,
+            label_column=label_column,
+            device=device,
+            seed=seed,
+            progress=progress,
+        )
+    tell(result.notes, quiet=quiet)
+    if as_json:
+        write_json(result)
+        return
+    screen = Screen()
+    screen.line(
+        f"{result.model}: {result.method} on {plural(result.labelled, 'labelled row')}, "
+        f"{len(result.class_names)} classes, {plural(result.epochs, 'epoch')}, "
+        f"{format_seconds(result.seconds)}"
+    )
+    screen.line(f"next: noisefix predict {result.model} DATA -o predictions.parquet")
+
+
+def _compare(
+    source: str,
+    methods: list[str],
+    parameters: dict[str, Any],
+    chosen: dict[str, Any],
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    from noisefix.cli.messages import tell
+    from noisefix.cli.terminal import Screen, write_json
+    from noisefix.comparing import compare
+
+    with show_progress(quiet=quiet) as progress:
+        result = compare(source, methods, parameters=parameters, progress=progress, **chosen)
+    tell(result.notes, quiet=quiet)
+    if as_json:
+        write_json(result)
+    else:
+        _show_comparison(Screen(), result)
+
+
+def _show_comparison(screen: Screen, result: CompareResult) -> None:
+    from noisefix.cli.terminal import Column
+
+    screen.line(
+        f"{result.test_rows:,} test rows, {result.seeds} seeds; difference to ce with its 95 % "
+        "interval, over test rows and seeds"
+    )
+    screen.table(
+        (
+            Column("method"),
+            Column("accuracy", "right"),
+            Column("spread", "right"),
+            Column("difference", "right"),
+            Column("interval", "right"),
+            Column("seconds", "right"),
+            Column("MB", "right"),
+        ),
+        [
+            (
+                s.method,
+                f"{100 * s.accuracy:.1f}",
+                f"{100 * s.spread:.1f}",
+                "-" if s.method == "ce" else f"{100 * s.difference:+.1f}",
+                "-" if s.method == "ce" else f"{100 * s.low:+.1f} to {100 * s.high:+.1f}",
+                f"{s.seconds:.1f}",
+                f"{s.memory_mb:.0f}",
+            )
+            for s in result.scores
+        ],
+    )
+    screen.line(result.verdict)
+
+
+def _parameters(settings: list[str]) -> dict[str, Any]:
+    """Read NAME=VALUE pairs; a value is JSON where it can be read so, else a word."""
+    import json
+
+    found: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"--set {setting!r} is not NAME=VALUE")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found

@@ -1,0 +1,104 @@
+"""Write predictions block by block: the table is never whole in memory."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from noisefix.errors import UsageError
+from noisefix.tables.atomic import atomic_path
+
+FORMATS = (".parquet", ".csv", ".jsonl")
+
+
+class PredictionWriter:
+    """A context that writes id, label, confidence and, if wanted, one probability for each class.
+
+    The file takes its place when the context ends well; else nothing is left.
+    """
+
+    def __init__(self, output: Path, class_names: tuple[str, ...], *, with_probs: bool) -> None:
+        """Set up.
+
+        Raises:
+            UsageError: the output's ending is none of .parquet, .csv, .jsonl.
+        """
+        if output.suffix.lower() not in FORMATS:
+            raise UsageError(
+                f"-o {output.name}: the ending says nothing", f"end it in {', '.join(FORMATS)}"
+            )
+        self._format = output.suffix.lower()
+        self._output = output
+        self._names = class_names
+        self._with_probs = with_probs
+        self._stack = ExitStack()
+        self._sink: Any = None
+
+    def __enter__(self) -> PredictionWriter:
+        """Open the temporary file."""
+        path = self._stack.enter_context(atomic_path(self._output))
+        if self._format == ".jsonl":
+            self._sink = self._stack.enter_context(path.open("w", encoding="utf-8"))
+        elif self._format == ".csv":
+            import pyarrow.csv as pc
+
+            self._sink = self._stack.enter_context(pc.CSVWriter(str(path), self._schema()))
+        else:
+            import pyarrow.parquet as pq
+
+            self._sink = self._stack.enter_context(pq.ParquetWriter(path, self._schema()))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Put the file in its place, or remove it after an error."""
+        self._stack.__exit__(kind, error, trace)
+
+    def write(self, ids: list[str], probs: np.ndarray) -> None:
+        """Append rows.
+
+        Args:
+            ids: (B,) ids.
+            probs: (B, K), in the order of the class names.
+        """
+        best = probs.argmax(axis=1)
+        columns: dict[str, Any] = {
+            "id": ids,
+            "label": [self._names[k] for k in best.tolist()],
+            "confidence": probs[np.arange(len(probs)), best].astype(np.float64).round(6),
+        }
+        if self._with_probs:
+            columns |= {
+                f"p: {name}": probs[:, k].astype(np.float64).round(6)
+                for k, name in enumerate(self._names)
+            }
+        if self._format == ".jsonl":
+            plain = {
+                name: values if isinstance(values, list) else values.tolist()
+                for name, values in columns.items()
+            }
+            for row in zip(*plain.values(), strict=True):
+                line = json.dumps(dict(zip(plain, row, strict=True)), ensure_ascii=False)
+                self._sink.write(line + "\n")
+            return
+        import pyarrow as pa
+
+        self._sink.write_table(pa.table(columns, schema=self._schema()))
+
+    def _schema(self) -> Any:
+        import pyarrow as pa
+
+        numbers = ["confidence"]
+        if self._with_probs:
+            numbers += [f"p: {name}" for name in self._names]
+        fields = [pa.field("id", pa.string()), pa.field("label", pa.string())]
+        return pa.schema(fields + [pa.field(name, pa.float64()) for name in numbers])

@@ -1,0 +1,54 @@
+"""Generalised cross-entropy: a loss between cross-entropy and the mean absolute error.
+
+Source: Zhang & Sabuncu, Generalized Cross Entropy Loss for Training Deep Neural Networks with
+Noisy Labels, NeurIPS 2018, arXiv:1805.07836.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from noisefix.training.interface import Checkpoint, Training, TrainingData
+from noisefix.training.loop import Batch, HeadParams, Plain, train_heads
+from noisefix.training.losses import generalised_cross_entropy
+from noisefix.training.targets import given_weights, to_device
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Params(HeadParams):
+    """Options.
+
+    Attributes:
+        q: 0 = cross-entropy, 1 = mean absolute error; the paper's 0.7.
+        share_strength: how far class weights follow the estimated true class shares.
+    """
+
+    q: float = 0.7
+    share_strength: float = 0.0
+
+
+def fit(
+    data: TrainingData,
+    params: Params,
+    *,
+    seed: int,
+    device: str,
+    checkpoint: Checkpoint | None = None,
+) -> Training:
+    """Train with (1 - p^q) / q; see ``interface.Fit``.
+
+    Rows whose label the model finds improbable pull at it with weight p^q, next to nothing. The
+    paper's pruned variant is left out: ``prune`` knows better which rows to leave.
+    """
+    labels = to_device(data.given_labels.clip(min=0), device)
+    weights = given_weights(data, params.share_strength, device)
+
+    def loss(batch: Batch) -> Tensor:
+        rows = generalised_cross_entropy(batch.logits, labels[batch.rows], params.q)
+        return (rows * weights[batch.rows]).mean()
+
+    return train_heads(data, params, Plain(loss), seed=seed, device=device, checkpoint=checkpoint)

@@ -1,0 +1,102 @@
+"""Imprecise-label learning: EM over candidate sets with weights instead of one label a row.
+
+E step: what the true label may be, q(y) in proportion to p(y | x) w(y) P(given | y): the model,
+the row's candidate weights, and the noise matrix. M step: cross-entropy against q, and the noise
+matrix from the q of all rows.
+
+Source: Chen et al., Imprecise Label Learning: A Unified Framework for Learning with Various
+Imprecise Label Configurations, NeurIPS 2024, arXiv:2305.12715: equation 5 (EM over the true label),
+its partial-label case (candidate sets) and its noisy-label case (a learned noise model). Decision:
+a candidate's weight is evidence of its own (the neighbours' vote), so it multiplies; the given
+label keeps a place among the candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from noisefix.training.interface import Checkpoint, Training, TrainingData
+from noisefix.training.loop import Batch, HeadParams, Plain, train_heads
+from noisefix.training.losses import cross_entropy
+from noisefix.training.targets import given_targets, one_hot, to_device
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Params(HeadParams):
+    """Options.
+
+    Attributes:
+        warm_epochs: epochs before the model has a say in the E step.
+        given_weight: candidate weight that the given label has at least.
+        prior_rows: rows that each class of the noise matrix starts with, after the estimate of the
+            noise rate: without them EM may explain a class away.
+    """
+
+    warm_epochs: int = 3
+    given_weight: float = 0.2
+    prior_rows: float = 20.0
+
+
+def fit(
+    data: TrainingData,
+    params: Params,
+    *,
+    seed: int,
+    device: str,
+    checkpoint: Checkpoint | None = None,
+) -> Training:
+    """Train by EM over the candidates; see ``interface.Fit``."""
+    objective = Imprecise(data, params, device)
+    return train_heads(data, params, objective, seed=seed, device=device, checkpoint=checkpoint)
+
+
+class Imprecise(Plain):
+    """Cross-entropy against the E step's posterior."""
+
+    def __init__(self, data: TrainingData, params: Params, device: str) -> None:
+        super().__init__()
+        weights = data.need("candidate_weights", "ill")
+        given = one_hot(data.given_labels, data.n_classes)
+        candidates = np.maximum(weights, params.given_weight * given)
+        self.params = params
+        self.given, _ = given_targets(data, 0.0, device)
+        self.labelled = to_device(data.is_labelled.astype(np.float32), device)
+        self.candidates = to_device(candidates, device)
+        rate = 0.2 if data.noise_rate is None else float(data.noise_rate)
+        k = data.n_classes
+        start = np.full((k, k), rate / max(k - 1, 1))  # [true, given]
+        np.fill_diagonal(start, 1 - rate)
+        self.prior = to_device(start * params.prior_rows, device)
+        self.transition = self.prior / self.prior.sum(1, keepdim=True)
+        self.targets = self.posterior(self.candidates)
+
+    def posterior(self, evidence: Tensor) -> Tensor:
+        """Return (N, K): evidence times P(given | y), normalised."""
+        likelihood = self.given @ self.transition.T  # (N, K)
+        likelihood = likelihood + (1 - self.labelled).unsqueeze(1)
+        joint = evidence * likelihood
+        return joint / joint.sum(1, keepdim=True).clamp_min(1e-12)
+
+    def start_epoch(self, epoch: int, look: Callable[[], Tensor]) -> None:
+        """Take the E step, and update the noise matrix."""
+        if epoch < self.params.warm_epochs:
+            return
+        probs = look().softmax(-1).mean(0)
+        self.targets.copy_(self.posterior(self.candidates * probs))
+        counts = (self.targets * self.labelled.unsqueeze(1)).T @ self.given + self.prior
+        self.transition.copy_(counts / counts.sum(1, keepdim=True))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the expected cross-entropy under the posterior."""
+        return cross_entropy(batch.logits, self.targets[batch.rows]).mean()
+
+    def memory(self) -> dict[str, Tensor]:
+        """Return the posterior and the noise matrix."""
+        return {"targets": self.targets, "transition": self.transition}

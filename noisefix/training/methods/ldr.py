@@ -1,0 +1,55 @@
+"""ALDR-KL: a label-distributionally robust loss whose temperature adapts to each row.
+
+Source: Zhu, Ying, Yang, Label Distributionally Robust Losses for Multi-class Classification:
+Consistency, Robustness and Adaptivity, ICML 2023, PMLR 202:43289, arXiv:2112.14869.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from noisefix.training.interface import Checkpoint, Training, TrainingData
+from noisefix.training.loop import Batch, HeadParams, Plain, train_heads
+from noisefix.training.losses import adaptive_ldr
+from noisefix.training.targets import given_weights, to_device
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Params(HeadParams):
+    """Options.
+
+    Attributes:
+        alpha: how dear it is to leave the temperature, in units of log K (so that it means the same
+            for any number of classes); above 1 the rows' temperatures stay positive.
+        temperature: of a row about which nothing is known yet.
+        share_strength: how far class weights follow the estimated true class shares.
+    """
+
+    alpha: float = 2.0
+    temperature: float = 1.0
+    share_strength: float = 0.0
+
+
+def fit(
+    data: TrainingData,
+    params: Params,
+    *,
+    seed: int,
+    device: str,
+    checkpoint: Checkpoint | None = None,
+) -> Training:
+    """Train with the ALDR-KL loss; see ``interface.Fit``."""
+    labels = to_device(data.given_labels.clip(min=0), device)
+    weights = given_weights(data, params.share_strength, device)
+    alpha = params.alpha * math.log(data.n_classes) / params.temperature
+
+    def loss(batch: Batch) -> Tensor:
+        rows = adaptive_ldr(batch.logits, labels[batch.rows], alpha, params.temperature)
+        return (rows * weights[batch.rows]).mean()
+
+    return train_heads(data, params, Plain(loss), seed=seed, device=device, checkpoint=checkpoint)

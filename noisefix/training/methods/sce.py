@@ -1,0 +1,55 @@
+"""Symmetric cross-entropy: cross-entropy plus the same with the two sides exchanged.
+
+Source: Wang, Ma, Chen, Luo, Yi, Bailey, Symmetric Cross Entropy for Robust Learning with Noisy
+Labels, ICCV 2019, arXiv:1908.06112, equation 7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from noisefix.training.interface import Checkpoint, Training, TrainingData
+from noisefix.training.loop import Batch, HeadParams, Plain, train_heads
+from noisefix.training.losses import cross_entropy, reverse_cross_entropy
+from noisefix.training.targets import given_targets
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Params(HeadParams):
+    """Options; the paper's for ten classes.
+
+    Attributes:
+        alpha: weight of the cross-entropy.
+        beta: weight of the reversed cross-entropy.
+        log_zero: what log 0 counts as, the paper's A.
+        share_strength: how far class weights follow the estimated true class shares.
+    """
+
+    alpha: float = 0.1
+    beta: float = 1.0
+    log_zero: float = -4.0
+    share_strength: float = 0.0
+
+
+def fit(
+    data: TrainingData,
+    params: Params,
+    *,
+    seed: int,
+    device: str,
+    checkpoint: Checkpoint | None = None,
+) -> Training:
+    """Train with alpha * CE + beta * RCE; see ``interface.Fit``."""
+    targets, weights = given_targets(data, params.share_strength, device)
+
+    def loss(batch: Batch) -> Tensor:
+        wanted = targets[batch.rows]
+        forward = cross_entropy(batch.logits, wanted)
+        backward = reverse_cross_entropy(batch.logits, wanted, params.log_zero)
+        return ((params.alpha * forward + params.beta * backward) * weights[batch.rows]).mean()
+
+    return train_heads(data, params, Plain(loss), seed=seed, device=device, checkpoint=checkpoint)

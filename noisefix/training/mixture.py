@@ -1,0 +1,59 @@
+"""Two normal distributions fitted to losses: the lower one is of the clean rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_STEPS = 50
+_SHRINK_ROWS = 20.0
+"""A class of this many rows counts half, the mixture of all rows the other half."""
+
+
+def class_clean_probs(losses: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return (N,) probability that a row's loss belongs to the lower component of its class.
+
+    Args:
+        losses: (N,) losses at the given labels.
+        labels: (N,) class ids, -1 = unlabelled (these get 0).
+        n_classes: K.
+    """
+    clean = np.zeros(len(losses))
+    labelled = labels >= 0
+    if not labelled.any():
+        return clean
+    overall = np.zeros(len(losses))
+    overall[labelled] = clean_probs(losses[labelled])
+    for label in range(n_classes):
+        members = labels == label
+        if members.any():
+            trust = members.sum() / (members.sum() + _SHRINK_ROWS)
+            clean[members] = trust * clean_probs(losses[members]) + (1 - trust) * overall[members]
+    return clean
+
+
+def clean_probs(losses: np.ndarray) -> np.ndarray:
+    """Return (N,) P(lower component) under a mixture of two normals fitted by EM.
+
+    The start is the lower and upper half, so that nothing is random; probabilities never rise with
+    the loss (a wide lower component would claim the far tail). Losses that are all alike: all 1.
+    """
+    spread = float(losses.std())
+    if len(losses) < 2 or spread < 1e-6:
+        return np.ones(len(losses))
+    x = (losses - losses.mean()) / spread
+    middle = float(np.median(x))
+    mean = np.array([x[x <= middle].mean(), x[x > middle].mean() if (x > middle).any() else 1.0])
+    variance, share = np.ones(2), np.full(2, 0.5)
+    for _ in range(_STEPS):
+        density = share * np.exp(-0.5 * (x[:, None] - mean) ** 2 / variance) / np.sqrt(variance)
+        member = density / np.maximum(density.sum(axis=1, keepdims=True), 1e-300)
+        total = np.maximum(member.sum(axis=0), 1e-9)
+        mean = (member * x[:, None]).sum(axis=0) / total
+        variance = (member * (x[:, None] - mean) ** 2).sum(axis=0) / total + 1e-2
+        share = total / len(x)
+    probs = member[:, int(mean.argmin())]
+    order = np.argsort(x, kind="stable")
+    falling = np.minimum.accumulate(np.where(x[order] <= mean.min(), 1.0, probs[order]))
+    clean = np.empty(len(x))
+    clean[order] = falling
+    return clean

@@ -1,0 +1,231 @@
+"""The model folder: weights as safetensors, everything else as JSON, and a card to read.
+
+Nothing in it is ever executed or unpickled. It is written whole or not at all: a folder beside the
+target is filled and then takes its name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from noisefix.errors import DataError, ModelError
+from noisefix.tables.atomic import write_error
+from noisefix.training.interface import Classifier, State, load_classifier_class
+from noisefix.training.model_card import model_card
+
+FORMAT = 1
+_JSON = "model.json"
+_WEIGHTS = "model.safetensors"
+_ENCODER_WEIGHTS = "encoder.safetensors"
+_ENCODER_JSON = "encoder.json"
+_CARD = "README.md"
+_FILES = {_JSON, _WEIGHTS, _ENCODER_WEIGHTS, _ENCODER_JSON, _CARD}
+
+
+@dataclass(frozen=True)
+class EncoderReference:
+    """Which encoder makes the features.
+
+    Attributes:
+        name: sentence-transformers name, folder, or "tfidf".
+        sha256: digest of its files; another digest is another encoder.
+        dimension: D.
+    """
+
+    name: str
+    sha256: str
+    dimension: int
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """All that is known of a model beside its weights.
+
+    Attributes:
+        class_names: (K,) in canonical order.
+        encoder: where its features come from.
+        method: as in ``train --method``.
+        parameters: the method's, as JSON values.
+        seed: the seed.
+        kind: of classifier, as in ``interface.CLASSIFIERS``.
+        config: the classifier's own JSON.
+        inputs: SHA-256 of each table it was trained on, by name.
+        metrics: small facts, e.g. rows and the last loss.
+        noisefix_version: version that wrote it.
+    """
+
+    class_names: tuple[str, ...]
+    encoder: EncoderReference
+    method: str
+    parameters: dict[str, Any]
+    seed: int
+    kind: str
+    config: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    noisefix_version: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredModel:
+    """What a model folder holds."""
+
+    info: ModelInfo
+    classifier: Classifier
+    encoder_state: tuple[State, dict[str, Any]] | None
+
+
+def write_model(
+    folder: str | Path,
+    info: ModelInfo,
+    classifier: Classifier,
+    encoder_state: tuple[State, dict[str, Any]] | None = None,
+) -> None:
+    """Write a model folder; an older model of that name is replaced.
+
+    Args:
+        folder: the folder to make or replace.
+        info: what is known of it; ``kind`` and ``config`` are taken from the classifier.
+        classifier: the model.
+        encoder_state: arrays and JSON of an encoder that was fitted on the texts.
+
+    Raises:
+        DataError: something else is in the way, or it cannot be written.
+    """
+    from safetensors.numpy import save_file
+
+    target = Path(folder)
+    check_target(target)
+    tensors, config = classifier.state()
+    about = asdict(info) | {"kind": classifier.kind, "config": config, "format": FORMAT}
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir()
+        save_file(tensors, temporary / _WEIGHTS)
+        if encoder_state is not None:
+            save_file(encoder_state[0], temporary / _ENCODER_WEIGHTS)
+            _write_json(temporary / _ENCODER_JSON, encoder_state[1])
+        (temporary / _CARD).write_text(model_card(about), encoding="utf-8")
+        _write_json(temporary / _JSON, about)
+        for file in temporary.iterdir():
+            _flush(file)
+        _replace(temporary, target)
+    except OSError as error:
+        raise write_error(error, target) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_target(target: Path) -> None:
+    """Check that a model may be written there.
+
+    Raises:
+        DataError: a file, or a folder with something else in it, is in the way.
+    """
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise DataError(f"{target}: a file is in the way of the model folder", _OTHER_PLACE)
+    if target.is_dir() and any(file.name not in _FILES for file in target.iterdir()):
+        raise DataError(f"{target}: the folder holds something other than a model", _OTHER_PLACE)
+
+
+def read_model(folder: str | Path) -> StoredModel:
+    """Read a model folder; nothing heavier than NumPy is needed for a head.
+
+    Raises:
+        ModelError: no model folder, a file is missing or cut short, or written by a newer version.
+    """
+    path = Path(folder)
+    if not (path / _JSON).is_file():
+        raise ModelError(
+            f"{path}: not a model folder (there is no {_JSON} in it)",
+            "name the folder that noisefix train wrote",
+        )
+    about = _read_json(path / _JSON)
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        found = about.get("format") if isinstance(about, dict) else None
+        raise ModelError(
+            f"{path}: model format {found}; this noisefix knows format {FORMAT}",
+            "update noisefix (pip install -U noisefix), or train again",
+        )
+    try:
+        known = {name: about[name] for name in ModelInfo.__dataclass_fields__}
+        info = ModelInfo(
+            **known
+            | {
+                "class_names": tuple(str(name) for name in about["class_names"]),
+                "encoder": EncoderReference(**about["encoder"]),
+            }
+        )
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{path / _JSON}: incomplete: {error}", _TRAIN_AGAIN) from error
+    kind = load_classifier_class(info.kind)
+    if kind is None:
+        raise ModelError(f"{path}: a model of kind {info.kind!r}, unknown here", _TRAIN_AGAIN)
+    try:
+        classifier = kind.from_state(_read_tensors(path / _WEIGHTS), info.config)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error.message}", error.hint or _TRAIN_AGAIN) from error
+    encoder_state = None
+    if (path / _ENCODER_JSON).is_file():
+        encoder_state = (_read_tensors(path / _ENCODER_WEIGHTS), _read_json(path / _ENCODER_JSON))
+    return StoredModel(info, classifier, encoder_state)
+
+
+def _read_tensors(path: Path) -> State:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        tensors: State = load_file(path)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise ModelError(
+            f"{path.name} is missing, cut short or damaged", "copy the folder again, or train again"
+        ) from error
+    return tensors
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read as JSON: {error}", _TRAIN_AGAIN) from error
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    path.write_text(text, encoding="utf-8")
+
+
+def _replace(temporary: Path, target: Path) -> None:
+    old = temporary.with_suffix(".old")
+    if target.exists():
+        target.rename(old)
+    try:
+        temporary.rename(target)
+    except OSError:
+        with suppress(OSError):
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+    _flush(target.parent)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some file systems cannot flush a folder
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+_OTHER_PLACE = "choose another folder with -o"
+_TRAIN_AGAIN = "train again with noisefix train"

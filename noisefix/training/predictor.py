@@ -1,0 +1,115 @@
+"""A trained model with its encoder: texts in, labels and probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from noisefix.encoders.protocol import Encoder
+from noisefix.errors import ModelError
+from noisefix.training.interface import Classifier
+from noisefix.training.model_folder import EncoderReference, ModelInfo, StoredModel, read_model
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one text."""
+
+    label: str
+    confidence: float
+
+
+class Model:
+    """A trained classifier of texts.
+
+    The encoder is loaded with the first text, so that looking at a model costs nothing.
+
+    Attributes:
+        info: what is known of it.
+        classifier: its head, features to probabilities.
+    """
+
+    def __init__(self, stored: StoredModel, *, device: str = "auto") -> None:
+        self.info: ModelInfo = stored.info
+        self.classifier: Classifier = stored.classifier
+        self._encoder_state = stored.encoder_state
+        self._device = device
+        self._encoder: Encoder | None = None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """(K,) class names, in the order of the probabilities."""
+        return self.info.class_names
+
+    def predict(self, texts: Sequence[str]) -> list[str]:
+        """Return the most probable label of each text."""
+        return [self.class_names[k] for k in self.predict_probs(texts).argmax(axis=1)]
+
+    def predict_probs(
+        self, texts: Sequence[str], progress: Callable[[Any], None] | None = None
+    ) -> np.ndarray:
+        """Return (N, K) probabilities in the order of ``class_names``.
+
+        Raises:
+            ModelError: the encoder cannot be had, or is not the one that the model was trained on.
+        """
+        if not len(texts):
+            return np.empty((0, len(self.class_names)), np.float32)
+        return self.classifier.predict_probs(self.features(texts, progress))
+
+    def features(
+        self, texts: Sequence[str], progress: Callable[[Any], None] | None = None
+    ) -> np.ndarray:
+        """Return (N, D) float32 embeddings, as the classifier takes them."""
+        if self._encoder is None:
+            self._encoder = self._load_encoder()
+        return self._encoder.encode(list(texts), progress)
+
+    def _load_encoder(self) -> Encoder:
+        if self._encoder_state is not None:
+            from noisefix.training.fitted_encoder import tfidf_from_state
+
+            return tfidf_from_state(*self._encoder_state)
+        return load_reference(self.info.encoder, self._device)
+
+
+def load_reference(reference: EncoderReference, device: str) -> Encoder:
+    """Load the encoder that a model names.
+
+    Raises:
+        ModelError: it cannot be had, or what goes by this name now is another one.
+    """
+    from noisefix.encoders import find_encoder, open_encoder
+
+    files = find_encoder(reference.name)
+    if files.sha256 != reference.sha256:
+        raise ModelError(
+            f"encoder {reference.name}: not the one that the model was trained with (SHA-256 of "
+            f"its files {files.sha256[:12]}, then {reference.sha256[:12]})",
+            "put the old files back, or train again with these",
+        )
+    encoder = open_encoder(files, device=device)
+    if encoder.dimension != reference.dimension:
+        raise ModelError(
+            f"encoder {reference.name}: gives {encoder.dimension} numbers, the model was trained "
+            f"on {reference.dimension}",
+            "train again with this encoder",
+        )
+    return encoder
+
+
+def load_model(folder: str | Path, *, device: str = "auto") -> Model:
+    """Load a model that ``train`` has written; nothing in the folder is executed.
+
+    Args:
+        folder: the model folder.
+        device: "auto", "cpu", "cuda" or "mps", for the encoder.
+
+    Raises:
+        ModelError: no model folder, a damaged file, or one of a newer version.
+    """
+    return Model(read_model(folder), device=device)

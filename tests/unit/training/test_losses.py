@@ -1,0 +1,93 @@
+"""Every loss against its formula, worked out independently in NumPy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, rel_entr, softmax
+
+from noisefix.training import losses
+
+RNG = np.random.default_rng(3)
+LOGITS = RNG.normal(scale=2, size=(6, 4))
+LABELS = np.array([0, 1, 2, 3, 0, 2])
+TARGETS = RNG.dirichlet(np.ones(4), size=6)
+
+
+def tensor(values):
+    return torch.from_numpy(np.asarray(values))
+
+
+def test_cross_entropy_is_the_expected_negative_log_probability():
+    wanted = [-sum(t * lp) for t, lp in zip(TARGETS, log_softmax(LOGITS, axis=1), strict=True)]
+    np.testing.assert_allclose(losses.cross_entropy(tensor(LOGITS), tensor(TARGETS)), wanted)
+
+
+def test_losses_take_several_heads_at_once():
+    both = tensor(np.stack([LOGITS, -LOGITS]))
+    found = losses.generalised_cross_entropy(both, tensor(LABELS))
+    alone = losses.generalised_cross_entropy(both[1], tensor(LABELS))
+    assert found.shape == (2, 6)
+    torch.testing.assert_close(found[1], alone)
+
+
+@pytest.mark.parametrize("q", [0.1, 0.7, 1.0])
+def test_generalised_cross_entropy(q):
+    own = softmax(LOGITS, axis=1)[np.arange(6), LABELS]
+    found = losses.generalised_cross_entropy(tensor(LOGITS), tensor(LABELS), q)
+    np.testing.assert_allclose(found, (1 - own**q) / q)
+
+
+def test_generalised_cross_entropy_with_q_near_zero_is_cross_entropy():
+    own = softmax(LOGITS, axis=1)[np.arange(6), LABELS]
+    found = losses.generalised_cross_entropy(tensor(LOGITS), tensor(LABELS), 1e-7)
+    np.testing.assert_allclose(found, -np.log(own), rtol=1e-5)
+
+
+def test_reverse_cross_entropy_of_one_hot_labels_is_four_times_the_absolute_error():
+    one_hot = np.eye(4)[LABELS]
+    own = softmax(LOGITS, axis=1)[np.arange(6), LABELS]
+    found = losses.reverse_cross_entropy(tensor(LOGITS), tensor(one_hot))
+    np.testing.assert_allclose(found, 4 * (1 - own))
+
+
+def test_early_learning_and_its_gradient():
+    averages = TARGETS * 0.9
+    logits = tensor(LOGITS).requires_grad_()
+    found = losses.early_learning(logits, tensor(averages))
+    p = softmax(LOGITS, axis=1)
+    inner = (p * averages).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found.detach(), np.log(1 - inner[:, 0]))
+    found.sum().backward()
+    # d log(1 - <p, t>) / d f_k = p_k (<p, t> - t_k) / (1 - <p, t>): the paper's equation 8.
+    np.testing.assert_allclose(logits.grad, p * (inner - averages) / (1 - inner), atol=1e-12)
+
+
+def ldr_by_search(logits, label, alpha, temperature):
+    """The same maximum, found by search over the temperature with the best p for each."""
+
+    def negative(scale):
+        p = softmax(logits / scale)
+        divergence = rel_entr(p, np.full(len(p), 1 / len(p))).sum()
+        value = p @ (logits - logits[label]) - scale * divergence
+        return -(value - alpha / 2 * (scale - temperature) ** 2)
+
+    found = minimize_scalar(negative, bounds=(1e-3, 10), method="bounded", options={"xatol": 1e-9})
+    return -found.fun
+
+
+def test_adaptive_ldr_is_the_maximum_over_p_and_temperature():
+    alpha = 2 * math.log(4)
+    found = losses.adaptive_ldr(tensor(LOGITS / 4), tensor(LABELS), alpha, steps=200)
+    wanted = [ldr_by_search(f, y, alpha, 1.0) for f, y in zip(LOGITS / 4, LABELS, strict=True)]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_adaptive_ldr_with_a_fixed_temperature_is_cross_entropy_up_to_a_constant():
+    own = log_softmax(LOGITS, axis=1)[np.arange(6), LABELS]
+    found = losses.adaptive_ldr(tensor(LOGITS), tensor(LABELS), alpha=1e12)
+    np.testing.assert_allclose(found, -own - math.log(4), atol=1e-6)
