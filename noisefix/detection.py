@@ -77,6 +77,9 @@ class DetectResult:
         warnings: what a person should know.
         seconds: wall time of each stage.
         skipped: stages that had nothing to do.
+        can_relabel: something that the noisy labels had no part in vouches for changing labels
+            where no annotator is asked.
+        relabel_reason: what that is, or why there is nothing.
     """
 
     run: Path
@@ -98,6 +101,8 @@ class DetectResult:
     warnings: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+    can_relabel: bool = False
+    relabel_reason: str = ""
 
 
 def read_detection(
@@ -164,6 +169,8 @@ def read_detection(
         warnings=warnings,
         seconds=seconds or {},
         skipped=skipped,
+        can_relabel=facts["can_relabel"],
+        relabel_reason=facts["relabel_reason"],
     )
 
 

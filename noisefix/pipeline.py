@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from noisefix.detection import ClassSummary, DetectResult, IssueRow, PairSummary, read_detection
-from noisefix.errors import UsageError
+from noisefix.errors import DataError, UsageError
 from noisefix.stages.base import Stage, StageReport, run_stage
 from noisefix.tables.run_folder import RunFolder, default_run_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from noisefix.label_descriptions import LabelSheet
     from noisefix.stages.joint import JointParams
     from noisefix.tables.dataset import Dataset
 
@@ -84,15 +86,16 @@ def embed(
         DataError: the data cannot be read, or the output cannot be written.
         ModelError: the encoder cannot be had.
     """
+    sheet = _read_sheet(labels)
     dataset = _read(data, text_column, label_column, id_column, stdin, needs_labels=False)
     path = Path(output)
     report = _embed(dataset, path, encoder, precision, device, seed, force, progress)
-    named = _embed_names(path, path.parent / LABEL_NAMES_FILE, report, labels, device, seed, force)
+    named = _embed_names(path, path.parent / LABEL_NAMES_FILE, report, sheet, device, seed, force)
     outputs = report.outputs if named is None else report.outputs | named.outputs
     return EmbedResult(
         **vars(replace(report, outputs=outputs)),
         notes=dataset.notes,
-        warnings=dataset.warnings + _truncation_warning(report),
+        warnings=dataset.warnings + _sheet_warnings(sheet, report) + _truncation_warning(report),
     )
 
 
@@ -113,7 +116,8 @@ def joint(
     """Judge every label of an embeddings table.
 
     Args:
-        embeddings: embeddings.parquet; ``label_names.parquet`` beside it is used where it is.
+        embeddings: embeddings.parquet; ``label_names.parquet`` beside it is used where it is of
+            these embeddings.
         output: folder for issues, joint, classes, pairs and duplicates.
         pred_probs: table with the user's own out-of-sample probabilities, a column a class.
         class_shares: true shares the user knows, as "name=share,name=share".
@@ -134,10 +138,11 @@ def joint(
     params = _joint_params(n_folds, n_neighbors, filter_by, class_shares, device)
     source = Path(embeddings)
     names = source.parent / LABEL_NAMES_FILE
+    has_names = _is_made_from(names, source)
     folder = Path(output)
     return run_stage(
         STAGE,
-        {"embeddings": source} | ({"label_names": names} if names.is_file() else {}),
+        {"embeddings": source} | ({"label_names": names} if has_names else {}),
         _outputs(STAGE, folder),
         params,
         seed=seed,
@@ -236,17 +241,26 @@ def detect(
         ModelError: the encoder cannot be had.
         UsageError: an option is out of range.
     """
+    from noisefix.labels import class_names
     from noisefix.stages.joint import STAGE as JOINT_STAGE
+    from noisefix.stages.joint import known_shares
+    from noisefix.stages.own_probs import own_probs
     from noisefix.stages.trusted import trusted_rows
 
     params = _joint_params(n_folds, n_neighbors, filter_by, class_shares, device)
-    own_probs = _own_probs(pred_probs)
+    sheet = _read_sheet(labels)
+    more = _own_probs(pred_probs)
     dataset = _read(data, text_column, label_column, id_column, stdin, needs_labels=True)
-    trusted = {} if trusted_column is None else {"trusted": trusted_rows(dataset, trusted_column)}
+    names = class_names(dataset.given_labels)
+    known_shares(params.class_shares, names)  # what does not fit is said before the long work
+    if pred_probs is not None:
+        own_probs(more["pred_probs"], dataset.ids, names)
+    if trusted_column is not None:
+        more["trusted"] = trusted_rows(dataset, trusted_column)
     run, notes = _open_run(dataset, default_run_path(data) if output is None else output, force)
 
     embedded = _embed(dataset, run.embeddings, encoder, precision, device, seed, force, progress)
-    named = _embed_names(run.embeddings, run.label_names, embedded, labels, device, seed, force)
+    named = _embed_names(run.embeddings, run.label_names, embedded, sheet, device, seed, force)
     judged = run_stage(
         JOINT_STAGE,
         {"embeddings": run.embeddings}
@@ -256,7 +270,7 @@ def detect(
         seed=seed,
         force=force,
         progress=progress,
-        in_memory=own_probs | trusted,
+        in_memory=more,
     )
     retrieved = candidates(
         run.embeddings,
@@ -276,7 +290,9 @@ def detect(
         input_name=dataset.source.name,
         encoder=str(embedded.results.get("encoder", encoder)),
         notes=dataset.notes + notes,
-        warnings=dataset.warnings + _truncation_warning(embedded),
+        warnings=dataset.warnings
+        + _sheet_warnings(sheet, embedded)
+        + _truncation_warning(embedded),
         seconds={report.name: report.seconds for report in reports},
         skipped=tuple(report.name for report in reports if report.skipped),
     )
@@ -309,7 +325,8 @@ def _open_run(dataset: Dataset, path: str | Path, force: bool) -> tuple[RunFolde
     known: dict[str, Any] = {}
     folder = RunFolder(path)
     if folder.run_json.is_file():
-        known = folder.read()["input"]
+        with suppress(*[DataError] * force):  # a broken one is written anew
+            known = folder.read()["input"]
     same_file = source.path is not None and known.get("path") == str(source.path.absolute())
     has_changed = same_file and known.get("sha256") != source.sha256
     run = RunFolder.create(path, source, force=force or has_changed)
@@ -343,19 +360,17 @@ def _embed_names(
     embeddings: Path,
     output: Path,
     embedded: StageReport,
-    labels: str | Path | None,
+    sheet: LabelSheet | None,
     device: str,
     seed: int,
     force: bool,
 ) -> StageReport | None:
     """Embed the label names with the same encoder; None where that has no meaning."""
-    from noisefix.label_descriptions import load_label_sheet
     from noisefix.stages.label_names import STAGE, WORDLESS_ENCODERS, LabelNamesParams
 
     encoder = embedded.parameters["encoder"]
     if encoder in WORDLESS_ENCODERS or not embedded.results.get("class_names"):
         return None
-    sheet = None if labels is None else load_label_sheet(Path(labels))
     described = (
         ()
         if sheet is None
@@ -372,6 +387,34 @@ def _embed_names(
     return run_stage(
         STAGE, {"embeddings": embeddings}, {"label_names": output}, params, seed=seed, force=force
     )
+
+
+def _read_sheet(labels: str | Path | None) -> LabelSheet | None:
+    from noisefix.label_descriptions import load_label_sheet
+
+    return None if labels is None else load_label_sheet(Path(labels))
+
+
+def _sheet_warnings(sheet: LabelSheet | None, embedded: StageReport) -> tuple[str, ...]:
+    """Say what in the label sheet is of no use."""
+    from noisefix.label_descriptions import validate
+    from noisefix.stages.label_names import WORDLESS_ENCODERS
+
+    if sheet is None or not embedded.results["class_names"]:
+        return ()
+    if embedded.parameters["encoder"] in WORDLESS_ENCODERS:
+        return ("--labels has no effect here: tfidf does not know what words mean",)
+    return tuple(validate(sheet.labels, embedded.results["class_names"]))
+
+
+def _is_made_from(names: Path, embeddings: Path) -> bool:
+    """Say whether the label names are of these embeddings, not of an encoder used before."""
+    from noisefix.tables.atomic import sha256_file
+    from noisefix.tables.parquet import read_provenance
+
+    if not (names.is_file() and embeddings.is_file()):
+        return False
+    return read_provenance(names).inputs.get("embeddings") == sha256_file(embeddings)
 
 
 def _joint_params(
@@ -418,9 +461,10 @@ def _truncation_warning(report: StageReport) -> tuple[str, ...]:
     cut = report.results.get("n_truncated", 0)
     if not cut:
         return ()
+    longer = "1 text is" if cut == 1 else f"{cut:,} texts are"
     return (
-        f"{cut} texts are longer than the encoder's {report.results.get('max_tokens')} tokens: "
-        "only their beginning was read",
+        f"{longer} longer than the encoder's {report.results.get('max_tokens')} tokens: "
+        "only the beginning was read",
     )
 
 

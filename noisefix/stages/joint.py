@@ -124,6 +124,7 @@ def judge_labels(
     from noisefix.probing.label_names import name_view
     from noisefix.probing.latent_classes import fit_latent_classes
     from noisefix.probing.views import look
+    from noisefix.stages.own_probs import own_probs
     from noisefix.stages.trusted import align_trusted
 
     def step(done: int) -> None:
@@ -135,7 +136,7 @@ def judge_labels(
     n_classes = len(names)
     step(0)
     if "pred_probs" in tables:
-        views, pooled = None, _own_probs(tables["pred_probs"], table["id"], names)
+        views, pooled = None, own_probs(tables["pred_probs"], table["id"].to_pylist(), names)
     else:
         texts = [text or "" for text in table["text"].to_pylist()]
         views = look(
@@ -152,7 +153,7 @@ def judge_labels(
     label_names = _name_embeddings(tables.get("label_names"), names, embeddings.shape[1])
     view = None if label_names is None else name_view(embeddings, label_names, given)
     latent = fit_latent_classes(embeddings, given, n_classes)
-    shares = _class_shares(params.class_shares, names)
+    shares = known_shares(params.class_shares, names)
     hypotheses = judge(Evidence(pooled, given, latent, view, shares), np.array(ERROR_MODEL.weights))
     vouched = align_trusted(tables.get("trusted"), table["id"].to_pylist(), names, given)
     estimate = estimate_errors(
@@ -212,13 +213,6 @@ def embedding_matrix(table: pa.Table) -> np.ndarray:
     return embeddings
 
 
-def _own_probs(table: pa.Table, ids: pa.ChunkedArray, names: tuple[str, ...]) -> np.ndarray:
-    from noisefix.confident.validation import check_pred_probs
-    from noisefix.stages.own_probs import align_probs
-
-    return check_pred_probs(align_probs(table, ids.to_pylist(), names))
-
-
 def _name_embeddings(
     table: pa.Table | None, names: tuple[str, ...], dimension: int
 ) -> np.ndarray | None:
@@ -232,10 +226,13 @@ def _name_embeddings(
     return matrix if matrix.shape[1] == dimension else None
 
 
-def _class_shares(
-    given: tuple[tuple[str, float], ...], names: tuple[str, ...]
-) -> np.ndarray | None:
-    """Return (K,) shares that sum to 1; classes not named share what is left equally."""
+def known_shares(given: tuple[tuple[str, float], ...], names: tuple[str, ...]) -> np.ndarray | None:
+    """Return (K,) shares that sum to 1; classes not named share what is left equally.
+
+    Raises:
+        DataError: a name is not among the classes.
+        UsageError: the shares cannot be.
+    """
     if not given:
         return None
     known = dict(given)

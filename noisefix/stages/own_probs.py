@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from noisefix.confident.validation import check_pred_probs
 from noisefix.errors import DataError
 from noisefix.tables.label_values import read_ids
 
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 _ID = "id"
+
+
+def own_probs(table: pa.Table, ids: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    """Bring the probabilities into order and check them; see ``align_probs``.
+
+    Raises:
+        DataError: they do not fit the data (``align_probs``), or a row is no probability
+            distribution (``check_pred_probs``).
+    """
+    return check_pred_probs(align_probs(table, ids, names))
 
 
 def align_probs(table: pa.Table, ids: Sequence[str], names: Sequence[str]) -> np.ndarray:
