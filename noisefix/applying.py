@@ -18,8 +18,17 @@ from noisefix.stages.apply import (
     weight_column,
 )
 from noisefix.stages.ledger import Change, write_logged
+from noisefix.stages.review import (
+    has_decisions,
+    overruled,
+    read_review,
+    review_csv_bytes,
+    review_rows,
+    reviewed_issues,
+)
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from noisefix.tables.run_folder import RunFolder
@@ -46,6 +55,9 @@ class ApplyResult:
         label_column: column with the labels; None where the input has none.
         has_witness: labels may be changed without asking anybody; see ``stages.apply.decide``.
         ledger: ledger that holds the changes; None after a dry run.
+        reviewed: rows that a person has decided on, of ``review``.
+        to_review: rows that a person should see; 0 unless ``review_csv`` asks for them.
+        review_csv: file with these rows; None when it was not written.
     """
 
     run: Path
@@ -61,6 +73,9 @@ class ApplyResult:
     label_column: str | None
     has_witness: bool
     ledger: Path | None
+    reviewed: int = 0
+    to_review: int = 0
+    review_csv: Path | None = None
 
 
 def apply(
@@ -73,12 +88,15 @@ def apply(
     fill_unlabelled: bool = False,
     column_prefix: str = DEFAULT_PREFIX,
     dry_run: bool = False,
+    review_csv: str | Path | None = None,
+    review: str | Path | None = None,
 ) -> ApplyResult:
     """Write the input of a run again, with what was found; the input itself is never touched.
 
     Args:
         run: run folder that ``detect`` has written.
-        output: file to write, in the input's own format; may be None with ``dry_run``.
+        output: file to write, in the input's own format; may be None with ``dry_run`` or
+            ``review_csv``.
         strategy: flag (add columns with the verdicts), drop (flagged rows leave), relabel (rows
             get the label that an annotator's answer led to, or one that is clearly better) or
             weight (add a column: how probably the label is right).
@@ -88,24 +106,38 @@ def apply(
         fill_unlabelled: give unlabelled rows their suggested label, by the same two thresholds.
         column_prefix: what the names of added columns begin with.
         dry_run: decide, write nothing.
+        review_csv: CSV to write with the rows that a person should see, and an empty column
+            ``decision`` (``stages.review.review_rows``).
+        review: such a file with the person's decisions: above all others, whatever the strategy.
 
     Raises:
-        DataError: no run folder; the input changed or vanished; the output cannot be written.
+        DataError: no run folder; the input changed or vanished; a file cannot be written; the
+            person's decisions cannot be read; ``review_csv`` holds decisions already.
         UsageError: the output is the input; a column to be added is there already.
     """
     from noisefix.tables.run_folder import RunFolder
     from noisefix.tables.source import read_source
 
     params = ApplyParams(strategy, min_probability, min_margin, fill_unlabelled)
-    if output is None and not dry_run:
+    if output is None and not dry_run and review_csv is None:
         raise UsageError("no output file", "name one with -o, or look first with --dry-run")
     folder = RunFolder.open(run)
-    issues, provenance = read_verdicts(folder, DECISION_COLUMNS)
+    issues, provenance = read_verdicts(folder, (*DECISION_COLUMNS, "text"))
+    class_names = provenance.class_names
     has_witness = bool(provenance.results.get("can_relabel", False))
     source = read_source(folder.input_path())
     label_column = folder.read()["input"]["columns"]["label"]
     issues = _in_input_order(issues, source, folder)
-    decisions = decide(issues, provenance.class_names, params, has_witness=has_witness)
+    decided = None
+    if review is not None:
+        decided = read_review(Path(review), issues["id"].to_pylist(), class_names)
+    decisions = decide(issues, class_names, params, has_witness=has_witness)
+    if decided is not None:
+        decisions = overruled(decisions, issues, decided)
+        issues = reviewed_issues(issues, decided)
+    to_review = None
+    if review_csv is not None:
+        to_review = review_rows(issues, decisions, () if decided is None else decided.choices)
     columns = {"flag": verdict_columns, "weight": weight_column}.get(strategy)
     added = {} if columns is None else columns(issues, column_prefix)
     _check_new_columns(source, added)
@@ -124,14 +156,49 @@ def apply(
         label_column=label_column,
         has_witness=has_witness,
         ledger=None,
+        reviewed=0 if decided is None else len(decided.choices),
+        to_review=0 if to_review is None else len(to_review),
     )
-    if output is None or dry_run:
+    if dry_run:
+        return result
+    if output is not None:
+        _check_target(folder, source, Path(output))
+        if review_csv is not None and Path(review_csv).absolute() == Path(output).absolute():
+            raise UsageError(
+                f"{output}: is named for the output and for the review", "name two files"
+            )
+    if to_review is not None and review_csv is not None:
+        _write_review(folder, Path(review_csv), issues, to_review)
+        result = replace(result, review_csv=Path(review_csv))
+    if output is None:
         return result
     target = Path(output)
-    _check_target(folder, source, target)
     content = _rewritten(folder, source, target, decisions, label_column, added)
     write_logged(folder, target, content, changes, strategy)
     return replace(result, output=target, ledger=folder.ledger)
+
+
+def _write_review(
+    folder: RunFolder,
+    target: Path,
+    issues: pa.Table,
+    rows: np.ndarray,
+) -> None:
+    """Write the rows for a person, but never over the input or over what a person has decided."""
+    from noisefix.tables.atomic import write_bytes
+
+    if target.exists():
+        if target.samefile(folder.input_path()):
+            raise UsageError(
+                f"{target}: is the input itself, which is never overwritten",
+                "name another file with --review-csv",
+            )
+        if target.stat().st_size and has_decisions(target):
+            raise DataError(
+                f"{target}: is there already, and may hold decisions",
+                "apply them with --review, or name another file with --review-csv",
+            )
+    write_bytes(target, review_csv_bytes(issues, rows))
 
 
 def _in_input_order(issues: pa.Table, source: Source, folder: RunFolder) -> pa.Table:

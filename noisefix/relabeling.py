@@ -439,16 +439,20 @@ class _Asking:
 def _in_rounds(
     plan: RelabelPlan, ask: Callable[[np.ndarray], Iterator[Answer]]
 ) -> tuple[list[Answer], ServiceError | None]:
+    from noisefix.annotators.engine import UnansweredError
     from noisefix.stages.asking import rounds
 
+    failure: ServiceError | None = None
     collected: list[Answer] = []
     for rows in rounds(plan.rows, plan.asked, plan.probe, plan.n_most, collected):
         try:
             for answer in ask(rows):
                 collected.append(answer)  # one by one: those before an error are kept
+        except UnansweredError as error:
+            failure = error  # a few rows without an answer are no reason not to ask the others
         except ServiceError as error:
             return collected, error
-    return collected, None
+    return collected, failure
 
 
 def _bare_questions(plan: RelabelPlan, rows: np.ndarray) -> Iterator[Question]:

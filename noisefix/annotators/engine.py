@@ -215,7 +215,7 @@ def _ask_in_turn(
             close = getattr(answers, "close", None)
             if close is not None:
                 close()
-        if front.waiting and desk.failure is None:
+        if not desk.took_all and desk.failure is None:
             return  # the annotator stopped by itself: a person who quits, say
     if desk.failure is not None:
         raise desk.failure
@@ -226,6 +226,7 @@ class _Desk:
 
     def __init__(self, front: _Front, account: Account) -> None:
         self.failure: NoisefixError | None = None
+        self.took_all = True
         self._front = front
         self._account = account
         self._streaks = Streaks()
@@ -234,6 +235,7 @@ class _Desk:
 
     def permitted(self, questions: list[tuple[bytes, Question]]) -> Iterator[Question]:
         """Yield the questions, as long as the budget allows."""
+        self.took_all = False
         for key, question in questions:
             if self.failure is not None:
                 return
@@ -243,6 +245,7 @@ class _Desk:
                 return
             self._asked[question.id, question.vote] = key, question, estimate
             yield question
+        self.took_all = True
 
     def accept(self, answer: Answer) -> list[Answer]:
         """Book and store an answer; return it once for each question that waits for it."""

@@ -125,9 +125,16 @@ class HumanAnnotator:
         self._class_names = tuple(class_names)
         self._undo_depth = undo_depth
         self._clock = clock
+        self._n_before = 0
+        self._has_quit = False
 
     def annotate(self, questions: Iterable[Question]) -> Iterator[Answer]:
-        """Yield one answer for each question that the person has answered, in their order."""
+        """Yield one answer for each question that the person has answered, in their order.
+
+        Called again, it counts on; once the person has quit, it asks no more.
+        """
+        if self._has_quit:
+            return
         coming = iter(questions)
         turns: list[_Turn] = []  # held back, and perhaps some taken back
         place = handed_over = 0
@@ -140,6 +147,7 @@ class HumanAnnotator:
                     turns.append(_Turn(question))
                 choice = self._ask(turns, place, handed_over)
                 if choice == QUIT:
+                    self._has_quit = True
                     break
                 place += -1 if choice == BACK else 1
                 while place > self._undo_depth:
@@ -150,6 +158,7 @@ class HumanAnnotator:
         except KeyboardInterrupt:
             yield from _answers(turns)
             raise
+        self._n_before += handed_over + len(turns)
         yield from _answers(turns)
 
     def _ask(self, turns: list[_Turn], place: int, handed_over: int) -> str:
@@ -159,7 +168,7 @@ class HumanAnnotator:
             turn.question,
             self._facts(turn.question.id),
             keys_for(turn.question, self._class_names),
-            number=handed_over + place + 1,
+            number=self._n_before + handed_over + place + 1,
             can_go_back=place > 0,
             earlier=turn.answer.raw_answer if turn.answer is not None else None,
         )

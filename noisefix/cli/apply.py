@@ -65,6 +65,22 @@ def apply(
     revert: Annotated[
         bool, typer.Option("--revert", help="Take back what apply has written to the file of -o.")
     ] = False,
+    review_csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--review-csv",
+            metavar="FILE",
+            help="Write the rows that a person should see, with an empty column decision.",
+        ),
+    ] = None,
+    review: Annotated[
+        Path | None,
+        typer.Option(
+            "--review",
+            metavar="FILE",
+            help="Read it back, filled in: a class, keep, drop, or unsure. It wins over all else.",
+        ),
+    ] = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -104,6 +120,8 @@ def apply(
         fill_unlabelled=fill_unlabelled,
         column_prefix=column_prefix,
         dry_run=dry_run,
+        review_csv=review_csv,
+        review=review,
     )
     if as_json:
         write_json(result)

@@ -36,6 +36,9 @@ def show_changes(screen: Screen, changes: Sequence[Change]) -> None:
 
 def show_applied(screen: Screen, result: ApplyResult) -> None:
     """Say in a few lines what was written, and how to take it back."""
+    if result.output is None and result.review_csv is not None:
+        _show_review(screen, result)
+        return
     would = "would be " if result.output is None else ""
     if result.strategy == "flag":
         what = f"{result.flagged:,} of {plural(result.rows, 'row')} {would}flagged"
@@ -51,6 +54,8 @@ def show_applied(screen: Screen, result: ApplyResult) -> None:
     if result.filled:
         what += f"; {plural(result.filled, 'unlabelled row')} {would}filled"
     screen.line(what + ".")
+    if result.reviewed:
+        screen.line(f"A person has decided on {plural(result.reviewed, 'row')}; these count first.")
     if result.strategy == "relabel" and result.relabelled < result.flagged:
         screen.line(
             "Only labels that are clearly worse than another were changed: the rest needs somebody "
@@ -61,12 +66,29 @@ def show_applied(screen: Screen, result: ApplyResult) -> None:
             "name a threshold with --min-probability.",
             style="dim",
         )
+    if result.review_csv is not None or result.to_review:
+        _show_review(screen, result)
     if result.output is None:
         screen.line("Nothing was written (--dry-run).", style="dim")
         return
     undo = f"noisefix apply {_quote(result.run)} --revert -o {_quote(result.output)}"
     screen.line(f"Written to {result.output}; recorded in {result.ledger}.")
     screen.line(f"To take it back: {undo}", style="dim")
+
+
+def _show_review(screen: Screen, result: ApplyResult) -> None:
+    count = plural(result.to_review, "row")
+    if result.review_csv is None:
+        screen.line(f"{count} for a person to look at.")
+        return
+    screen.line(f"{count} for a person to look at, written to {result.review_csv}.")
+    if result.to_review:
+        again = f"noisefix apply {_quote(result.run)} --strategy {result.strategy}"
+        screen.line(
+            "Fill in its column decision (a class, keep, drop; unsure or nothing leaves the row as "
+            f"it is), then: {again} --review {_quote(result.review_csv)} -o CLEANED",
+            style="dim",
+        )
 
 
 def show_reverted(screen: Screen, result: RevertResult) -> None:

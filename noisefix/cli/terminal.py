@@ -16,6 +16,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+from noisefix.errors import NoisefixError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -233,6 +235,8 @@ def _console(stream: IO[str]) -> Console:
 def write_json(value: Any, stream: IO[str] | None = None) -> None:
     """Write one JSON object to stdout, made of dataclasses, dicts and lists.
 
+    An expected error becomes its message and its hint, as one text.
+
     What is not finite becomes null, as JSON knows no NaN; all beyond ASCII is escaped, so that no
     text of the data can touch the terminal.
     """
@@ -252,4 +256,6 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, PurePath):
         return str(value)
+    if isinstance(value, NoisefixError):
+        return f"{value.message}; {value.hint}" if value.hint else value.message
     return value

@@ -39,10 +39,11 @@ def first_rows(
     labelled = rows.given_labels != UNLABELLED
     unflagged = labelled & ~rows.is_issue & ~rows.is_trusted
     probe = draw_probe(unflagged, min(n_probe, n_most // 2), groups=rows.groups, seed=seed)
+    settled = rows.is_trusted.copy()
+    settled[probe] = True
     ranked = rank_rows(
-        rows.given_labels, rows.true_label_probs, groups=rows.groups, exclude=rows.is_trusted
-    )
-    ranked = ranked[~np.isin(ranked, probe)][: n_most - len(probe)]
+        rows.given_labels, rows.true_label_probs, groups=rows.groups, exclude=settled
+    )[: n_most - len(probe)]
     shuffled = np.random.default_rng(seed).permutation(probe)
     return _spread(ranked, shuffled), probe
 
@@ -93,16 +94,17 @@ def _next_order(
         confidence=confidence,
         trusted=rows.is_trusted,
     )
+    settled = asked | rows.is_trusted
+    settled[probe] = True
     ranked = rank_rows(
         rows.given_labels,
         verdicts.true_label_probs,
         groups=rows.groups,
         confusion=verdicts.reliability.confusion,
-        exclude=asked | rows.is_trusted,
+        exclude=settled,
     )
     left = probe[~asked[probe]]
-    ranked = ranked[~np.isin(ranked, left)][: n_left - len(left)]
-    return _spread(ranked, left)
+    return _spread(ranked[: n_left - len(left)], left)
 
 
 def _spread(ranked: np.ndarray, probe: np.ndarray) -> np.ndarray:

@@ -162,7 +162,8 @@ def _copies(rows: RunRows, own: dict[int, Answer]) -> dict[int, Answer]:
     """Hand each answer on to (nearly) the same texts with the same label that have none."""
     labels = rows.given_labels.tolist()
     keys = list(zip(rows.groups.tolist(), labels, strict=True))
-    of_group = {keys[row]: answer for row, answer in sorted(own.items(), reverse=True)}
+    answered = [(row, own[row]) for row in sorted(own, reverse=True) if own[row].answer is not None]
+    of_group = {keys[row]: answer for row, answer in answered}
     return {
         row: replace(
             of_group[key],
@@ -173,7 +174,7 @@ def _copies(rows: RunRows, own: dict[int, Answer]) -> dict[int, Answer]:
             output_tokens=0,
         )
         for row, key in enumerate(keys)
-        if row not in own and key in of_group and of_group[key].answer is not None
+        if row not in own and key in of_group
     }
 
 
