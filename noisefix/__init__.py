@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from noisefix.pipeline import detect as detect
     from noisefix.pipeline import embed as embed
     from noisefix.pipeline import joint as joint
+    from noisefix.relabeling import relabel as relabel
     from noisefix.reverting import revert as revert
     from noisefix.training.predictor import load_model as load_model
     from noisefix.training_pipeline import predict as predict
@@ -43,6 +44,7 @@ _HOMES = {
     "load_model": "noisefix.training.predictor",
     "noise": "noisefix.injecting",
     "predict": "noisefix.training_pipeline",
+    "relabel": "noisefix.relabeling",
     "revert": "noisefix.reverting",
     "train": "noisefix.training_pipeline",
     "DataError": "noisefix.errors",

@@ -22,6 +22,7 @@ from noisefix.cli.evaluate import evaluate
 from noisefix.cli.joint import joint
 from noisefix.cli.noise import noise
 from noisefix.cli.predict import predict
+from noisefix.cli.relabel import relabel
 from noisefix.cli.terminal import sanitize, sanitize_lines
 from noisefix.cli.train import train
 from noisefix.errors import (
@@ -41,6 +42,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "embed": embed,
     "joint": joint,
     "candidates": candidates,
+    "relabel": relabel,
     "apply": apply,
     "check": check,
     "evaluate": evaluate,
