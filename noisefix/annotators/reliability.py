@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisefix.labels import UNLABELLED
+from noisefix.threads import one_blas_thread
 
 _FLOOR = 1e-3  # p_error is held within [_FLOOR, 1 - _FLOOR]
 _LEAST = 1e-6
@@ -45,6 +46,7 @@ class Reliability:
     n_steps: int
 
 
+@one_blas_thread()
 def estimate_reliability(
     answers: np.ndarray,
     given_labels: np.ndarray,
@@ -76,20 +78,22 @@ def estimate_reliability(
     learned = answered & labelled if learn_from is None else answered & labelled & learn_from
     model = _Model(given_labels, true_label_probs, p_error, labelled)
     rows = np.flatnonzero(learned)
+    rows = rows[np.argsort(answers[rows], kind="stable")]
+    present, starts = np.unique(answers[rows], return_index=True)
     habits = np.bincount(answers[rows], minlength=n_classes) + 1.0
     habits /= habits.sum()
     weight = np.ones(n_rows) if weights is None else weights
     likelihood = _Likelihood(answers, given_labels, weight, habits)
-    accuracy, step = _RIGHT / (_RIGHT + _WRONG), 0
+    accuracy, n_steps = _RIGHT / (_RIGHT + _WRONG), 0
     confusion = _one_parameter(accuracy, habits)
-    for step in range(1, _MAX_STEPS + 1 if len(rows) else 1):
+    while len(rows) and n_steps < _MAX_STEPS:
+        n_steps += 1
         prior = model.prior(rows)
         joint, own = likelihood(rows, confusion)
         joint *= prior
         posterior = joint / joint.sum(axis=1, keepdims=True)
-        counts = np.zeros((n_classes, n_classes))
-        np.add.at(counts, answers[rows], posterior * own)  # [answer, true]
-        counts = counts.T
+        counts = np.zeros((n_classes, n_classes))  # [true, answer]
+        counts[:, present] = np.add.reduceat(posterior * own, starts, axis=0).T
         accuracy = float((np.trace(counts) + _RIGHT) / (counts.sum() + _RIGHT + _WRONG))
         updated = counts + _ROW_STRENGTH * _one_parameter(accuracy, habits)
         updated /= updated.sum(axis=1, keepdims=True)
@@ -102,7 +106,7 @@ def estimate_reliability(
     asked = np.flatnonzero(answered)
     posterior[asked] *= likelihood(asked, confusion)[0]
     posterior[asked] /= posterior[asked].sum(axis=1, keepdims=True)
-    return Reliability(accuracy, confusion, posterior, prior, step)
+    return Reliability(accuracy, confusion, posterior, prior, n_steps)
 
 
 def _one_parameter(accuracy: float, habits: np.ndarray) -> np.ndarray:
@@ -111,7 +115,8 @@ def _one_parameter(accuracy: float, habits: np.ndarray) -> np.ndarray:
     np.fill_diagonal(wrong, 0)
     wrong /= np.maximum(wrong.sum(axis=1, keepdims=True), _LEAST)
     confusion: np.ndarray = (1 - accuracy) * wrong + accuracy * np.eye(len(habits))
-    return confusion / confusion.sum(axis=1, keepdims=True)
+    confusion /= confusion.sum(axis=1, keepdims=True)
+    return confusion
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,7 @@ class _Model:
     def __init__(
         self, given: np.ndarray, probs: np.ndarray, p_error: np.ndarray, labelled: np.ndarray
     ) -> None:
-        n_rows, n_classes = probs.shape
+        n_classes = probs.shape[1]
         self._labelled = labelled
         self._given = np.where(labelled, given, 0)
         p = np.clip(np.where(labelled, p_error, 0.5), _FLOOR, 1 - _FLOOR)
@@ -176,10 +181,13 @@ class _Model:
         logits = self._others[rows] + self._factors
         top = logits.max(axis=1, keepdims=True, initial=-1e300)
         instead: np.ndarray = np.exp(logits - top)
-        return instead / instead.sum(axis=1, keepdims=True)
+        instead /= instead.sum(axis=1, keepdims=True)
+        return instead
 
     def prior(self, rows: np.ndarray) -> np.ndarray:
         """Return P(true label) of some rows, (R, K)."""
+        if len(self._factors) == 1:
+            return np.ones((len(rows), 1))
         prior = self._instead(rows)
         labelled = np.flatnonzero(self._labelled[rows])
         wrong = self._wrong(rows)[labelled]
@@ -193,6 +201,8 @@ class _Model:
         given = self._given[rows]
         n_classes = len(self._factors)
         design = np.zeros((len(rows), 2 + n_classes))
+        if n_classes == 1:
+            return 0.0
         design[:, 0], design[:, 1], design[here, 2 + given] = 1, self._centred[rows], 1
         was, wrong = self._wrong(rows), 1 - posterior[here, given]
         gradient = design.T @ (was - wrong) + self._precision @ self._shifts

@@ -1,12 +1,14 @@
-"""Questions and scripted annotators; a tiny causal model of random weights, saved to a folder."""
+"""Questions, scripted annotators, made-up witnesses; a tiny causal model of random weights."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from noisefix.annotators.protocol import Answer, Identity, Message, Question
@@ -165,3 +167,78 @@ def one_torch_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class Witnesses:
+    """N rows with three witnesses (given labels, views of the text, an annotator) and the truth."""
+
+    truth: np.ndarray
+    given: np.ndarray
+    answers: np.ndarray
+    p_error: np.ndarray
+    true_label_probs: np.ndarray
+
+    def with_answers(self, answers: np.ndarray) -> Witnesses:
+        return replace(self, answers=answers)
+
+    def with_p_error(self, p_error: np.ndarray) -> Witnesses:
+        rows = np.arange(len(self.given))
+        probs = self.true_label_probs.copy()
+        probs[rows, self.given] = 0
+        probs *= (p_error / probs.sum(axis=1))[:, None]
+        probs[rows, self.given] = 1 - p_error
+        return replace(self, p_error=p_error, true_label_probs=probs)
+
+
+def _made_up(
+    n_rows: int,
+    n_classes: int,
+    *,
+    noise: float = 0.2,
+    accuracy: float = 0.8,
+    confusion: np.ndarray | None = None,
+    shares: Sequence[float] | None = None,
+    seed: int = 0,
+) -> Witnesses:
+    """Draw truth, noisy labels, answers, and what calibrated views would say of the labels.
+
+    Args:
+        n_rows: N.
+        n_classes: K.
+        noise: share of wrong given labels, any other class equally likely.
+        accuracy: of the annotator, any other class equally likely.
+        confusion: (K, K) P(answer | true) instead.
+        shares: of the classes; None: equal.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    rows = np.arange(n_rows)
+    truth = rng.choice(n_classes, n_rows, p=shares)
+    given = _some_wrong(rng, truth, n_classes, noise)
+    if confusion is None:
+        answers = _some_wrong(rng, truth, n_classes, 1 - accuracy)
+    else:
+        answers = np.array([rng.choice(n_classes, p=confusion[label]) for label in truth])
+    evidence = rng.standard_normal((n_rows, n_classes))
+    evidence[rows, truth] += 2.0
+    logits = 2.0 * evidence  # N(2, 1) against N(0, 1): twice the value is the log-odds
+    logits += np.log(noise / max(n_classes - 1, 1))
+    logits[rows, given] += np.log(1 - noise) - np.log(noise / max(n_classes - 1, 1))
+    probs = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probs /= probs.sum(axis=1, keepdims=True)
+    return Witnesses(truth, given, answers, 1 - probs[rows, given], probs)
+
+
+def _some_wrong(
+    rng: np.random.Generator, truth: np.ndarray, n_classes: int, share: float
+) -> np.ndarray:
+    wrong = rng.random(len(truth)) < share
+    moved = (truth + rng.integers(1, n_classes, len(truth))) % n_classes
+    return np.where(wrong, moved, truth)
+
+
+@pytest.fixture
+def made_up() -> Callable[..., Witnesses]:
+    """Return the function that makes witnesses up."""
+    return _made_up
