@@ -167,15 +167,40 @@ def relabel(
     run: str | Path,
     *,
     annotator: Annotator,
-    options: RelabelOptions | None = None,
+    max_rows: int | None = None,
+    share: float | None = None,
+    max_cost_usd: float | None = None,
+    price_in: float | None = None,
+    price_out: float | None = None,
+    max_tokens_total: int | None = None,
+    probe: int = 50,
+    votes: int = 1,
+    pool: str = "candidates",
+    labels: str | Path | None = None,
+    template: str | Path | None = None,
+    demonstrations: bool = True,
+    seed: int = 0,
     progress: Callable[[AskProgress], None] | None = None,
 ) -> RelabelResult:
     """Ask an annotator about the suspicious rows of a run, and weigh its answers.
 
     Args:
         run: run folder that ``detect`` has written.
-        annotator: any object with ``annotate(questions) -> iterator of answers``.
-        options: what to ask, how, and how much may be spent.
+        annotator: any object with ``annotate(questions) -> iterator of answers``, for instance an
+            ``OpenAIAnnotator`` or a ``LocalAnnotator``.
+        max_rows: rows asked about at most, probe included; None: see ``share``.
+        share: the same as a share of all rows, in [0, 1]. With neither: the flagged rows.
+        max_cost_usd: stop when so much is spent; needs both prices.
+        price_in: US dollars for a million tokens sent.
+        price_out: US dollars for a million tokens received.
+        max_tokens_total: stop after so many tokens.
+        probe: unflagged rows to ask about too, drawn at random.
+        votes: how often each row is asked.
+        pool: "candidates" (what is plausible) or "all" (every class).
+        labels: labels.toml with what the classes mean.
+        template: wording to use instead.
+        demonstrations: show surely clean rows as examples.
+        seed: order of the labels shown, and the random probe.
         progress: called with how far it has come.
 
     Returns:
@@ -186,8 +211,22 @@ def relabel(
         DataError: the run folder cannot be used.
         UsageError: an option is out of range.
     """
-    plan = plan_relabel(run, options or RelabelOptions())
-    return finish(plan, annotator, progress=progress)
+    options = RelabelOptions(
+        max_rows=max_rows,
+        share=share,
+        max_cost_usd=max_cost_usd,
+        price_in=price_in,
+        price_out=price_out,
+        max_tokens_total=max_tokens_total,
+        n_probe=probe,
+        votes=votes,
+        pool=pool,
+        labels=labels,
+        template=template,
+        with_demonstrations=demonstrations,
+        seed=seed,
+    )
+    return finish(plan_relabel(run, options), annotator, progress=progress)
 
 
 def plan_relabel(run: str | Path, options: RelabelOptions) -> RelabelPlan:

@@ -29,4 +29,7 @@ def test_every_command_and_option_is_documented():
         assert command.help
         for parameter in command.params:
             assert parameter.help, f"{name}: {parameter.name} has no help"
-            assert max(getattr(parameter, "opts", [""]), key=len) in text
+            shown = max(getattr(parameter, "opts", [""]), key=len)
+            if parameter.param_type_name == "argument":
+                shown = parameter.metavar or shown.upper()
+            assert shown in text

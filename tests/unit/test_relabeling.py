@@ -58,13 +58,14 @@ class Knows:
                 yield Answer(question.id, true, is_label=True, vote=question.vote)
 
 
+CHOSEN = {"pool": "all", "share": 0.6, "probe": 10}
 OPTIONS = RelabelOptions(pool="all", share=0.6, n_probe=10)
 
 
 def test_one_method_makes_an_annotator(run):
     steps = []
     annotator = Knows()
-    result = relabel(run, annotator=annotator, options=OPTIONS, progress=steps.append)
+    result = relabel(run, annotator=annotator, **CHOSEN, progress=steps.append)
     assert result.failure is None
     assert result.run == run
     assert len(annotator.asked) == len(set(annotator.asked)) == result.report.asked <= 54
@@ -78,9 +79,9 @@ def test_one_method_makes_an_annotator(run):
 
 
 def test_a_second_run_asks_nothing_anew(run):
-    first = relabel(run, annotator=Knows(), options=OPTIONS)
+    first = relabel(run, annotator=Knows(), **CHOSEN)
     annotator = Knows()
-    second = relabel(run, annotator=annotator, options=OPTIONS)
+    second = relabel(run, annotator=annotator, **CHOSEN)
     assert annotator.asked == []
     assert second.report == first.report
 
@@ -96,7 +97,7 @@ def test_a_row_without_an_answer_does_not_end_the_rounds(run):
     assert result.report.asked == len(annotator.asked) > 40
 
     again = Knows()
-    assert relabel(run, annotator=again, options=OPTIONS).failure is None
+    assert relabel(run, annotator=again, **CHOSEN).failure is None
     assert silent in again.asked
 
 
@@ -107,7 +108,7 @@ class OffList:
 
 
 def test_a_label_that_was_not_offered_changes_nothing(run):
-    result = relabel(run, annotator=OffList(), options=RelabelOptions(max_rows=10))
+    result = relabel(run, annotator=OffList(), max_rows=10)
     assert result.report.answered == 0
     assert result.report.relabelled == 0
     for row in pq.read_table(run / "relabels.parquet").to_pylist():
@@ -122,7 +123,7 @@ class Confused:
 
 def test_an_answer_to_no_question_is_refused(run):
     with pytest.raises(DataError, match="not asked"):
-        relabel(run, annotator=Confused(), options=OPTIONS)
+        relabel(run, annotator=Confused(), **CHOSEN)
 
 
 class Desk:
@@ -168,7 +169,7 @@ def test_a_person_who_skips_sees_every_row_numbered_on(run):
 )
 def test_options_out_of_range(run, options):
     with pytest.raises(UsageError):
-        relabel(run, annotator=Knows(), options=RelabelOptions(**options))
+        relabel(run, annotator=Knows(), **options)
 
 
 def test_no_run_folder(tmp_path):
