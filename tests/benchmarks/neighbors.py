@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from typing import Any
 
 import numpy as np
+from report import Headline, Table, number, percent
 
 
 def make_data(n: int, d: int, seed: int = 0) -> np.ndarray:
@@ -74,6 +76,34 @@ def run(
         "times_less_cpu": cpu_seconds["sklearn"] / cpu_seconds["noisefix"],
         "same_neighbors": float(same.mean()),
     }
+
+
+def tables(result: dict[str, Any]) -> list[Table]:
+    """Return times and agreement."""
+    r = result
+    return [
+        Table(
+            f"{r['neighbors']} exact neighbours of each of {r['rows']:,} x {r['features']}",
+            ("", "noisefix", "scikit-learn, brute force", "times faster"),
+            (
+                (
+                    "wall time, s",
+                    number(r["noisefix_s"], 1),
+                    number(r["sklearn_s"], 1),
+                    number(r["times_faster"], 2),
+                ),
+                ("processor time", "", "", number(r["times_less_cpu"], 2)),
+            ),
+            f"{percent(r['same_neighbors'], 2)} of the neighbours are the same.",
+        )
+    ]
+
+
+def headlines(result: dict[str, Any]) -> list[Headline]:
+    """Return the speed."""
+    ratio = result["times_faster"]
+    what = f"exact neighbours, {result['rows']:,} rows, times faster than scikit-learn"
+    return [Headline(what, number(ratio, 2), "at least 2", ratio >= 2)]
 
 
 if __name__ == "__main__":

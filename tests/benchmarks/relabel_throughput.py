@@ -19,6 +19,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from report import Headline, Table, number, percent
 
 DELAY_S = 0.05
 WORDS = "some words of a usual text "
@@ -146,6 +149,50 @@ def run(rows: int = 5_000, concurrency: int = 64, stored: int = 100_000) -> dict
         "stored_answers": stored,
         "first_new_answer_after_resuming_s": resumed["first_answer_s"],
     }
+
+
+def tables(result: dict[str, Any]) -> list[Table]:
+    """Return throughput, memory and the start of a resumed run."""
+    r = result
+    return [
+        Table(
+            f"Asking a server that answers after 50 ms, {r['concurrency']} requests in flight",
+            ("", "measured"),
+            (
+                ("requests a second", f"{r['requests_per_s']:,.0f}"),
+                ("share of what the concurrency allows", percent(r["share_of_allowed"])),
+                ("processor time of a request, ms", number(r["cpu_ms_per_request"], 2)),
+                (f"peak memory, {r['rows']:,} rows, MB", f"{r['peak_memory_mb']:,.0f}"),
+                (
+                    f"peak memory, {4 * r['rows']:,} rows, MB",
+                    f"{r['peak_memory_mb_four_times_the_rows']:,.0f}",
+                ),
+                (
+                    f"first new answer after resuming with {r['stored_answers']:,} stored, s",
+                    number(r["first_new_answer_after_resuming_s"], 2),
+                ),
+            ),
+        )
+    ]
+
+
+def headlines(result: dict[str, Any]) -> list[Headline]:
+    """Return throughput and resuming."""
+    share, first = result["share_of_allowed"], result["first_new_answer_after_resuming_s"]
+    return [
+        Headline(
+            f"asking {result['rows']:,} rows, share of what the concurrency allows",
+            percent(share),
+            "at least 90 %",
+            share >= 0.9,
+        ),
+        Headline(
+            f"resuming with {result['stored_answers']:,} stored answers, s to the first new one",
+            number(first, 2),
+            "under 2",
+            first < 2,
+        ),
+    ]
 
 
 if __name__ == "__main__":

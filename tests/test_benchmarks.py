@@ -1,0 +1,178 @@
+"""The benchmarks run on tiny input, and their page is made of their figures; no timing here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parent / "benchmarks"
+DOCS = Path(__file__).parents[1] / "docs"
+MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__main__")
+N_FEATURES = 16
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """Return a function that imports a benchmark module, as the command does."""
+    monkeypatch.syspath_prepend(FOLDER)
+    before = set(sys.modules)
+    yield import_module
+    for name in set(sys.modules) - before:
+        if name in MODULES:
+            del sys.modules[name]
+
+
+@pytest.fixture
+def make_task(load):
+    """Return a function from a name to a task: three separable classes, 15 % wrong labels."""
+    sets = load("shared_sets")
+
+    def make(name: str, kind: str = "main", share: float = 0.15, seed: int = 0):
+        rng = np.random.default_rng(seed)
+        true = rng.integers(0, 3, 120)
+        given = np.where(rng.random(120) < share, rng.integers(0, 3, 120), true)
+        vectors = np.eye(3, N_FEATURES)[true] + 0.2 * rng.standard_normal((120, N_FEATURES))
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        names = np.array(["ask", "buy", "cry"])
+        words = [["why", "how"], ["pay", "card"], ["sad", "angry"]]
+        texts = tuple(f"{rng.choice(words[label])} text number {i}" for i, label in enumerate(true))
+        return sets.Task(
+            name,
+            kind,
+            f"source {seed}",
+            True,
+            texts,
+            tuple(names[given].tolist()),
+            tuple(names[true].tolist()),
+            vectors.astype(np.float32),
+        )
+
+    return make
+
+
+@pytest.fixture
+def without_encoder(load, monkeypatch):
+    """Let label names have made-up vectors, so that no encoder is loaded."""
+
+    def embed(texts, label):
+        return np.eye(len(texts), N_FEATURES, dtype=np.float32)
+
+    for name in ("shared_sets", "error_model"):
+        monkeypatch.setattr(load(name), "embed", embed)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_is_imported(load, name):
+    assert load(name).__doc__
+
+
+def test_detection_of_a_tiny_task(load, make_task, without_encoder):
+    detection, results = load("detection"), load("results")
+    tasks = [make_task("noisy"), make_task("clean", "clean", 0.0)]
+    result = results.plain(detection.run(1, tasks, lambda text: None))
+    noisy, clean = result["tasks"]
+    assert noisy["noisefix"]["average_precision"] > 0.8
+    assert noisy["noise_rate"] == pytest.approx(0.1, abs=0.05)
+    assert clean["noise_rate"] == 0
+    assert clean["noisefix"]["average_precision"] is None
+    shown = "\n".join(str(table) for table in detection.tables(result))
+    assert "| noisy " in shown
+    assert "mean of 1" in shown
+    assert {h.is_met for h in detection.headlines(result)} <= {True, False, None}
+
+
+def test_error_model_is_refitted_without_each_source(load, make_task, without_encoder):
+    error_model = load("error_model")
+    tasks = [make_task(f"task {seed}", seed=seed, share=0.1 * seed) for seed in (1, 2, 3)]
+    result = load("results").plain(error_model.run(tasks, lambda text: None))
+    assert set(result["scores"]["left_out"]) == {"task 1", "task 2", "task 3"}
+    assert all(weight >= 0 for weight in result["refitted"]["weights"])
+    assert result["scores"]["left_out"] != result["scores"]["refitted"]
+    assert "as shipped" in str(error_model.tables(result)[0])
+
+
+def test_fit_finds_the_hypothesis_that_tells_errors(load):
+    """Errors drawn from a known model: the fit gives it back."""
+    fits = load("error_model_fit")
+    hypotheses = import_module("noisefix.probing.hypotheses").Hypotheses
+    rng = np.random.default_rng(0)
+    data = []
+    for number in range(12):
+        odds = np.clip(rng.normal(-1, 1.5, (1500, 4)), -3, 3)
+        p = 1 / (1 + np.exp(-(1.2 * odds[:, 1] + 0.6 * odds[:, 3] - 0.4)))
+        data.append(
+            fits.Evidence(
+                f"{number}",
+                "main",
+                f"{number}",
+                True,
+                hypotheses(odds, np.zeros((1500, 1))),
+                np.zeros(1500, dtype=np.int64),
+                0.0,
+                np.ones(1500, dtype=bool),
+                rng.random(1500) < p,
+                p,
+            )
+        )
+    model = fits.fit(data)
+    assert model.weights == pytest.approx((0, 1.2, 0, 0.6), abs=0.12)
+    assert model.offset(1500, 0.0) == pytest.approx(-0.4, abs=0.15)
+
+
+def test_noise_that_is_put_in_is_a_transition(load):
+    for made in load("panel").MADE:
+        matrix = made.noise(made.n_classes or 9)
+        assert matrix.sum(axis=1) == pytest.approx(np.ones(len(matrix))), made.name
+
+
+def test_process_is_measured_and_its_failure_told(load):
+    processes = load("processes")
+    used = processes.run_process([sys.executable, "-c", "print('x' * 3)"])
+    assert used.stdout.strip() == "xxx"
+    assert used.wall_s > 0
+    assert 1 < used.peak_mb < 1000
+    with pytest.raises(RuntimeError, match="went wrong"):
+        processes.run_process([sys.executable, "-c", "raise SystemExit('went wrong')"])
+
+
+def test_made_texts_are_distinct_and_the_same_every_time(load, tmp_path):
+    write_texts = load("made_texts").write_texts
+    for name in ("a.csv", "b.csv"):
+        write_texts(tmp_path / name, 200)
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    assert (tmp_path / "b.csv").read_text().splitlines() == lines
+    assert len(set(lines)) == len(lines)
+
+
+def test_growth_exponent(load):
+    exponent = load("growth").exponent
+    small, large = ({"rows": n, "stages": {"joint": n**2 / 1e6}} for n in (100, 1000))
+    assert exponent(small, large, "joint") == pytest.approx(2)
+
+
+def test_names_and_groups(load):
+    main = load_main()
+    assert main.chosen(["growth", "quality"]) == ["detection", "error_model", "growth"]
+    assert main.chosen([]) == list(main.NAMES)
+    with pytest.raises(SystemExit, match="2"):
+        main.main(["nonsense"])
+
+
+def load_main():
+    spec = spec_from_file_location("noisefix_benchmarks_main", FOLDER / "__main__.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_page_is_made_of_its_figures(load):
+    results = load("results")
+    entries = json.loads((DOCS / results.JSON_FILE).read_text(encoding="utf-8"))
+    page = (DOCS / results.PAGE).read_text(encoding="utf-8")
+    assert results.fill_in(page, entries) == page, "run: python tests/benchmarks NAME --docs"
