@@ -75,7 +75,7 @@ def test_the_slope_of_the_names_is_that_of_logistic_regression() -> None:
     rng = np.random.default_rng(3)
     names = rng.normal(size=(2, 12))
     names /= np.linalg.norm(names, axis=1, keepdims=True)
-    true = rng.integers(0, 2, 2000)
+    true = (rng.random(2000) < 0.15).astype(int)
     rows = names[true] + 0.5 * rng.normal(size=(2000, 12))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     given = np.where(rng.random(2000) < 0.15, 1 - true, true)

@@ -178,14 +178,32 @@ def test_intervals_hold_their_value_and_absent_classes_have_none():
 
 
 def test_every_class_has_an_interval_however_the_file_is_sorted():
-    hypotheses, given = made_up(8_200, 3)
+    hypotheses, given = made_up(8_200, 7)
     given[:] = np.arange(8_200) % 2  # in turn: every second row would be of one class
-    given[777] = 2  # one row, which a sample of the rows would hardly hold
+    rare = [776, 777, 778, 779, 780]  # one row each, of which a sample holds about half
+    given[rare] = range(2, 7)
     found = estimate_errors(hypotheses, given)
     for rate in found.class_noise_rates:
         assert 0 <= rate.low <= rate.value <= rate.high <= 1
-    assert found.class_noise_rates[2].value == found.p_error[777]
-    assert found.class_noise_rates[2].high - found.class_noise_rates[2].low > 0.02
+    for label, row in enumerate(rare, 2):
+        rate = found.class_noise_rates[label]
+        assert rate.value == found.p_error[row]
+        assert rate.high - rate.low > 0.02
+
+
+def test_rows_added_for_rare_classes_do_not_count_twice_in_the_whole():
+    """Nine rows of ten are surely right; the rest, in sixty small classes, are surely wrong."""
+    n_rows = 40_000
+    given = np.where(np.arange(n_rows) % 10 == 0, 1 + (np.arange(n_rows) // 10) % 60, 0)
+    log_odds = np.repeat(np.where(given > 0, 3.0, -3.0)[:, None], 4, axis=1)
+    model = ErrorModel(
+        weights=(2, 0, 0, 0), log_rows=0, intercept_sd=0.01, weights_sd=(0.01,) * 4, class_sd=0.01
+    )
+    logits = np.zeros((n_rows, 61), np.float32)
+    found = estimate_errors(Hypotheses(log_odds, logits), given, model=model).noise_rate
+    assert found.value == pytest.approx(0.1, abs=0.005)
+    assert found.low == pytest.approx(0.1, abs=0.02)
+    assert found.high == pytest.approx(0.1, abs=0.02)
 
 
 def test_the_seed_decides_the_draws_and_nothing_else():

@@ -82,6 +82,8 @@ def test_a_name_near_every_text_does_not_take_them_all(rows):
     assert ((moved @ names.T).argmax(axis=1) == 0).mean() > 0.9
     probs = name_view(moved, names, true).probs
     assert (probs.argmax(axis=1) == true).mean() > 0.85
+    even = np.stack([probs[true == k].mean(axis=0) for k in range(3)]).mean(axis=0)
+    np.testing.assert_allclose(even, 1 / 3, atol=0.12)
 
 
 def test_shares_do_not_bend_the_view(rows):

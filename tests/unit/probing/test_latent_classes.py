@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from noisefix.probing.latent_classes import fit_latent_classes
 
@@ -34,6 +34,29 @@ def test_labels_that_collapse_into_a_class_are_told_from_a_common_class():
     assert fit.transition_matrix[0, 0] > 0.97
     assert fit.shares.sum() == pytest.approx(1)
     np.testing.assert_allclose(fit.transition_matrix.sum(axis=1), 1)
+
+
+def test_clusters_that_overlap_are_told_apart_by_labels_and_sizes():
+    rng = np.random.default_rng(1)
+    true = np.repeat([0, 1], [2550, 450])
+    rows = rng.normal(size=(3000, 3)).astype(np.float32)
+    rows[:, 0] += 1.2 * true
+    given = np.where((true == 1) & (rng.random(3000) < 0.3), 0, true)
+    fit = fit_latent_classes(rows, given, 2)
+    np.testing.assert_allclose(fit.shares, [0.85, 0.15], atol=0.05)
+    np.testing.assert_allclose(fit.transition_matrix[0], [1, 0], atol=0.03)
+    # Labels alone would have said .895, and clusters alone .5.
+    assert fit.shares[0] < 0.895
+
+
+def test_the_directions_of_the_largest_variance_are_kept():
+    rng = np.random.default_rng(2)
+    true = np.repeat([0, 1, 2], 200)
+    given = np.where(rng.random(600) < 0.4, 0, true)
+    rows = 0.05 * rng.normal(size=(600, 64))
+    rows[:, :2] += np.array([[0, 0], [1, 0], [0, 1]])[true]
+    fit = fit_latent_classes(rows.astype(np.float32), given, 3, n_components=2)
+    np.testing.assert_allclose(fit.shares, 1 / 3, atol=0.02)
 
 
 def test_unlabelled_rows_have_no_part():
@@ -83,12 +106,19 @@ def test_the_steps_end_when_nothing_moves():
     assert fit_latent_classes(rows, true, 2, max_steps=2, tol=0).n_steps == 2
 
 
-def test_the_number_of_threads_does_not_show():
+def test_the_number_of_threads_does_not_show(monkeypatch):
     true = np.repeat([0, 1, 2], 300)
     rows = clusters(true, n_features=128, spread=1.5)
-    found = []
+    found, seen, solve = [], set(), np.linalg.solve
+
+    def watched(*arguments):
+        seen.update(p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas")
+        return solve(*arguments)
+
+    monkeypatch.setattr(np.linalg, "solve", watched)
     for n_threads in (1, 4):
         with threadpool_limits(n_threads):
             found.append(fit_latent_classes(rows, true, 3))
     np.testing.assert_array_equal(found[0].shares, found[1].shares)
     np.testing.assert_array_equal(found[0].transition_matrix, found[1].transition_matrix)
+    assert seen == {1}

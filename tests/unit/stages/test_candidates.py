@@ -81,11 +81,13 @@ def test_own_probabilities_bring_no_groups(tables):
     assert candidates(tables | {"issues": without}).equals(candidates(tables))  # no copies here
 
 
-@pytest.mark.parametrize("change", ["fewer", "other"])
+@pytest.mark.parametrize("change", ["fewer", "more", "other"])
 def test_issues_of_other_rows_are_refused(tables, change):
     issues = tables["issues"]
     if change == "fewer":
         issues = issues.slice(3)
+    elif change == "more":
+        tables = tables | {"embeddings": tables["embeddings"].slice(3)}
     else:
         ids = [f"other {i}" for i in range(issues.num_rows)]
         issues = issues.set_column(0, "id", pa.array(ids))

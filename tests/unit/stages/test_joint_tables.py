@@ -147,6 +147,20 @@ def test_the_worst_pair_comes_first_with_an_example(output, data):
         assert pair.similarity == pytest.approx(similarities.max(), abs=1e-5)
 
 
+def test_a_copy_is_not_the_nearest_example(data):
+    """An example beside its own copy with the other label would show nothing."""
+    n_rows = len(data.texts)
+    wrong = [i for i, label in enumerate(data.given) if label == "refund" and data.wrong[i]]
+    copies = data.take(np.r_[np.arange(n_rows), wrong])
+    copies = copies.given_to(range(n_rows, n_rows + len(wrong)), "billing")
+    pairs = run(copies.tables(), JointParams()).tables["pairs"].to_pylist()
+    pair = next(
+        p for p in pairs if (p["given_label"], p["suggested_label"]) == ("refund", "billing")
+    )
+    assert int(pair["example_id"][1:]) in wrong
+    assert pair["similarity"] < 0.999
+
+
 def test_a_trusted_row_is_no_example(data):
     chosen = np.flatnonzero([label == "refund" for label in data.given])
     said = pa.table({"id": [f"r{i}" for i in chosen], "verified_label": ["billing"] * len(chosen)})
@@ -207,6 +221,18 @@ def test_reasons_name_the_suggested_label(output):
     for row in flagged.itertuples():
         start = f"a classifier trained on other rows gives {row.suggested_label} "
         assert any(reason.startswith(start) for reason in row.reasons)
+
+
+def test_reasons_compare_the_given_label_with_another(output):
+    for row in output.tables["issues"].to_pylist():
+        if row["given_label"] is None:
+            continue
+        start = "the words alone give "
+        quote = next(reason for reason in row["reasons"] if reason.startswith(start))
+        other, given = (part.rsplit(" ", 1)[0] for part in quote.removeprefix(start).split(", "))
+        assert given == row["given_label"] != other
+        if row["suggested_label"] != row["given_label"]:
+            assert other == row["suggested_label"]
 
 
 def test_a_flag_that_keeps_its_label_says_why(data):

@@ -12,12 +12,12 @@ from noisefix.probing.label_names import NameView
 from noisefix.probing.views import Views
 from noisefix.stages.reasons import ReasonInputs, explain
 
-NAMES = ("billing", "delivery", "refund")
+NAMES = ("billing", "delivery", "refund", "technical")
 
 
 def views(given, indices, groups=None, probe=None, words=None) -> Views:
     n_rows = len(given)
-    flat = np.full((n_rows, 3), 1 / 3, np.float32)
+    flat = np.full((n_rows, 4), 1 / 4, np.float32)
     return Views(
         probe=flat if probe is None else np.array(probe, np.float32),
         words=flat if words is None else np.array(words, np.float32),
@@ -30,7 +30,7 @@ def views(given, indices, groups=None, probe=None, words=None) -> Views:
 
 def inputs(given, other, **changes) -> ReasonInputs:
     n_rows = len(given)
-    flat = np.full((n_rows, 3), 1 / 3)
+    flat = np.full((n_rows, 4), 1 / 4)
     plain = ReasonInputs(
         class_names=NAMES,
         verified_names=NAMES,
@@ -77,7 +77,7 @@ def test_own_probabilities_are_called_so():
     ]
 
 
-GIVEN = [2, 1, 1, 1, 2, 0, 0, 0, 0, -1]
+GIVEN = [2, 1, 1, 1, 2, 0, 0, 0, 3, -1]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,8 @@ GIVEN = [2, 1, 1, 1, 2, 0, 0, 0, 0, -1]
         ([1, 4, -1, -1], "1 of 2 nearest rows says delivery, 1 says refund"),
         # Neither the other label nor the given one leads: the third that does is named.
         ([1, 4, 5, 6], "2 of 4 nearest rows say billing, 1 says delivery, 1 says refund"),
-        ([5, 6, 7, 8], "4 of 4 nearest rows say billing, none says delivery, none says refund"),
+        ([5, 6, 7, 8], "3 of 4 nearest rows say billing, none says delivery, none says refund"),
+        ([1, 4, 5, 8], "1 of 4 nearest rows says delivery, 1 says refund"),
         ([1, 4, 5, -1], "1 of 3 nearest rows says delivery, 1 says refund"),
         ([4, 0, -1, -1], "none of 2 nearest rows says delivery, 2 say refund"),
     ],
@@ -138,7 +139,7 @@ def test_a_person_comes_first():
         inputs(
             [0, 1],
             [1, 0],
-            verified_labels=np.array([3, 1]),
+            verified_labels=np.array([4, 1]),
             verified_names=(*NAMES, "complaint"),
             views=views([0, 1], [[1], [0]]),
         )
