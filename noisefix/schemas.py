@@ -284,6 +284,32 @@ LEDGER = TableSchema(
     key=("id", "column", "decided_at", "output"),
 )
 
+DIVISION = TableSchema(
+    "division",
+    1,
+    "NoiseAL's subsets, epoch by epoch: how a row moved (in the model folder).",
+    (
+        Column("id", "string", "row id"),
+        Column("epoch", "int64", "1, 2, .."),
+        Column("subset", "string", "R (clean), H (hard), P (to be purified) or - (unlabelled)"),
+        Column("predicted_label", "string", "what both models together hold most probable"),
+        Column("confidence", "double", "running average of their probability of it, in [0, 1]"),
+        Column("is_consistent", "bool", "True: both models predict the same class"),
+    ),
+    key=("id", "epoch"),
+)
+
+PREDICTIONS = TableSchema(
+    "predictions",
+    1,
+    "What a model says of each row; with --proba also a column `p: CLASS` for every class.",
+    (
+        Column("id", "string", "row id in the input"),
+        Column("label", "string", "most probable class"),
+        Column("confidence", "double", "its probability, in [0, 1]"),
+    ),
+)
+
 ALL_SCHEMAS = (
     EMBEDDINGS,
     LABEL_NAMES,
@@ -295,4 +321,6 @@ ALL_SCHEMAS = (
     CANDIDATES,
     RELABELS,
     LEDGER,
+    DIVISION,
+    PREDICTIONS,
 )

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from noisefix.stages.training_data import RunData
-    from noisefix.training.interface import Classifier, TrainingData, TrainingStep
+    from noisefix.training.division import Division
+    from noisefix.training.interface import Classifier, Training, TrainingData, TrainingStep
+    from noisefix.training.methods.noiseal import Annotate
+    from noisefix.training.model_folder import ModelInfo
     from noisefix.training.predictor import Model
 
 DEFAULT_METHOD = "repair"
@@ -92,6 +95,7 @@ def train(
     epochs: int | None = None,
     parameters: Mapping[str, Any] | None = None,
     valid: str | Path | None = None,
+    annotate: Annotate | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
     device: str = "auto",
@@ -112,6 +116,7 @@ def train(
         parameters: more of the method's options by name, e.g. {"head": "mlp"}.
         valid: table with trusted labels to choose the epoch by; None: a criterion that label noise
             does not fool, where the method stops early.
+        annotate: for "noiseal": is called with rows to ask about; see its ``Annotate``.
         text_column: text column of the tables; None: guessed.
         label_column: label column of the tables; None: guessed.
         device: "auto", "cpu", "cuda" or "mps".
@@ -152,7 +157,13 @@ def train(
             progress(Progress(step.phase or "train", step.epoch, step.n_epochs, "epochs"))
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    classifier = fit_method(method, data, chosen, seed, device, on_step, checkpoint)
+    divisions: list[Division] = []
+    extras: dict[str, Any] = {}
+    if method == "noiseal":
+        extras = {"annotate": annotate, "on_division": divisions.append}
+    elif annotate is not None:
+        raise UsageError(f"--method {method} asks nobody", "an annotator is for noiseal")
+    classifier = fit_method(method, data, chosen, seed, device, on_step, checkpoint, extras)
     metrics = {"rows": float(len(data.given_labels)), "labelled": float(data.is_labelled.sum())}
     if last:
         metrics |= {"epochs": float(last[0].epoch), "loss": last[0].loss} | last[0].metrics
@@ -167,7 +178,8 @@ def train(
         metrics=metrics,
         noisefix_version=noisefix.__version__,
     )
-    write_model(target, info, classifier, prepared.encoder_state)
+    division = _division(divisions, run, info) if divisions else None
+    write_model(target, info, classifier, prepared.encoder_state, division)
     checkpoint.discard()
     return TrainResult(
         model=target,
@@ -183,6 +195,23 @@ def train(
         seconds=time.perf_counter() - started,
         notes=notes,
     )
+
+
+def _division(divisions: list[Division], run: RunData, info: ModelInfo) -> Any:
+    from noisefix.schemas import DIVISION
+    from noisefix.tables.provenance import Provenance
+    from noisefix.training.division import division_table
+
+    provenance = Provenance(
+        schema=DIVISION.name,
+        version=DIVISION.version,
+        noisefix_version=info.noisefix_version,
+        class_names=info.class_names,
+        parameters=info.parameters,
+        seed=info.seed,
+        inputs=info.inputs,
+    )
+    return division_table(divisions, run.ids, run.class_names), provenance
 
 
 def predict(
@@ -358,16 +387,20 @@ def fit_method(
     device: str,
     on_step: Callable[[TrainingStep], None] | None = None,
     checkpoint: Any = None,
+    extras: Mapping[str, Any] | None = None,
 ) -> Classifier:
-    """Run a method to its end on the device chosen."""
+    """Run a method to its end on the device chosen; ``extras`` are arguments that only it takes."""
     from noisefix.encoders.hardware import choose_device
     from noisefix.training.interface import find_method, finish
 
     spec = find_method(method)
     for name in spec.needs:
         data.need(name, method)
-    fit, _ = spec.load()
-    training = fit(data, params, seed=seed, device=choose_device(device), checkpoint=checkpoint)
+    function: Callable[..., Training] = spec.load()[0]
+    where = choose_device(device)
+    training = function(
+        data, params, seed=seed, device=where, checkpoint=checkpoint, **(extras or {})
+    )
     return finish(training, on_step)
 
 

@@ -31,7 +31,7 @@ def train(
         typer.Option(
             "--method",
             metavar="NAME",
-            help="ce, prune, repair, gce, sce, elr, ldr, coteaching, cpc, ill.",
+            help="ce, prune, repair, gce, sce, elr, ldr, coteaching, cpc, ill, noiseal.",
         ),
     ] = "repair",
     features: Annotated[

@@ -238,6 +238,9 @@ METHODS: dict[str, MethodSpec] = {
     ),
     "cpc": MethodSpec(f"{_HOME}.cpc", "a mixture over the losses of each class"),
     "ill": MethodSpec(f"{_HOME}.ill", "EM over candidate labels", ("candidate_weights",)),
+    "noiseal": MethodSpec(
+        f"{_HOME}.noiseal", "two models find the noise, an annotator is asked", ("word_features",)
+    ),
 }
 """Every method by the name that ``train --method`` takes."""
 

@@ -13,12 +13,19 @@ import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError, ModelError
+from noisefix.schemas import DIVISION
 from noisefix.tables.atomic import write_error
+from noisefix.tables.parquet import write_table
 from noisefix.training.interface import Classifier, State, load_classifier_class
 from noisefix.training.model_card import model_card
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from noisefix.tables.provenance import Provenance
 
 FORMAT = 1
 _JSON = "model.json"
@@ -26,7 +33,8 @@ _WEIGHTS = "model.safetensors"
 _ENCODER_WEIGHTS = "encoder.safetensors"
 _ENCODER_JSON = "encoder.json"
 _CARD = "README.md"
-_FILES = {_JSON, _WEIGHTS, _ENCODER_WEIGHTS, _ENCODER_JSON, _CARD}
+_DIVISION = "division.parquet"
+_FILES = {_JSON, _WEIGHTS, _ENCODER_WEIGHTS, _ENCODER_JSON, _CARD, _DIVISION}
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,7 @@ def write_model(
     info: ModelInfo,
     classifier: Classifier,
     encoder_state: tuple[State, dict[str, Any]] | None = None,
+    division: tuple[pa.Table, Provenance] | None = None,
 ) -> None:
     """Write a model folder; an older model of that name is replaced.
 
@@ -95,6 +104,7 @@ def write_model(
         info: what is known of it; ``kind`` and ``config`` are taken from the classifier.
         classifier: the model.
         encoder_state: arrays and JSON of an encoder that was fitted on the texts.
+        division: the rows' subsets in every epoch, and where they come from.
 
     Raises:
         DataError: something else is in the way, or it cannot be written.
@@ -113,6 +123,8 @@ def write_model(
         if encoder_state is not None:
             save_file(encoder_state[0], temporary / _ENCODER_WEIGHTS)
             _write_json(temporary / _ENCODER_JSON, encoder_state[1])
+        if division is not None:
+            write_table(division[0], temporary / _DIVISION, DIVISION, division[1])
         (temporary / _CARD).write_text(model_card(about), encoding="utf-8")
         _write_json(temporary / _JSON, about)
         for file in temporary.iterdir():

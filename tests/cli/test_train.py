@@ -216,3 +216,16 @@ def test_noise_by_matrix_and_by_instance(cli, tickets, tmp_path):
     done = cli("noise", tickets, "-o", output, "--kind", "asymmetric", "--matrix", matrix)
     assert done.code == 3
     assert "shipping" in done.err
+
+
+def test_noiseal_writes_how_the_rows_moved(cli, run_folder, tmp_path):
+    done = cli(
+        "train", run_folder, "-o", tmp_path / "m", "--method", "noiseal", "--epochs", 6, "--json"
+    )
+    assert done.code == 0, done.err
+    table = pq.read_table(tmp_path / "m" / "division.parquet")
+    assert table.num_rows == 60 * 5
+    assert set(table["subset"].to_pylist()) <= {"R", "H", "P", "-"}
+    again = cli("train", run_folder, "-o", tmp_path / "m", "--epochs", 2)
+    assert again.code == 0, again.err
+    assert not (tmp_path / "m" / "division.parquet").exists()

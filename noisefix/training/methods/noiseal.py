@@ -1,0 +1,302 @@
+"""NoiseAL: two small models find the noise, an annotator is asked about it.
+
+A strong head on the sentence embedding and a weak one on word features predict together; the
+dynamic-enhanced thresholds divide the rows every epoch (``division``); rows to be purified go to
+the annotator, once each, with clean rows as demonstrations; each subset has a loss of its own.
+
+Source: Yuan, Chen, Zhang, Jiang, Hide and Seek in Noise Labels: Noise-Robust Collaborative Active
+Learning with LLMs-Powered Assistance, ACL 2024, arXiv:2504.02901. L = L_R + L_P + L_H:
+cross-entropy on R, reversed cross-entropy on P, mixing in embedding space on H.
+
+Decisions: reversed cross-entropy alone has vanishing gradients in a head that starts at zero, so
+that P has cross-entropy beside it, as in symmetric cross-entropy. A row of P that nobody was asked
+about has the detect stage's distribution as its target where there is one, else the models' running
+average. Answers are weighed, not believed: see ``believe``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from noisefix.labels import UNLABELLED
+from noisefix.training.division import CLEAN, PURIFY, Divider, Division
+from noisefix.training.heads import HeadClassifier
+from noisefix.training.interface import Checkpoint, Training, TrainingData
+from noisefix.training.loop import Batch, HeadParams, Plain, train_heads
+from noisefix.training.losses import cross_entropy, reverse_cross_entropy
+from noisefix.training.targets import given_targets, one_hot, to_device
+from noisefix.training.weak_features import paired_features
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Annotate(Protocol):
+    """Asks an annotator: an LLM, a column for replay, a person."""
+
+    def __call__(self, rows: np.ndarray, demonstrations: np.ndarray) -> np.ndarray:
+        """Return (A,) class ids for A rows, -1 = no usable answer.
+
+        Args:
+            rows: (A,) places in the training data, most suspicious first.
+            demonstrations: (A, S) for each row the clean rows to show, -1 = fewer.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Params(HeadParams):
+    """Options.
+
+    Attributes:
+        warm_epochs: of plain training before the first division.
+        momentum: of the running averages of confidences and thresholds.
+        most_asked: share of the labelled rows that may be asked about.
+        shown: clean rows shown with a question, class-balanced.
+        answer_trust: probability that an answer is right, where nothing tells how good the
+            annotator is.
+        hard_belief: share of what is believed of the true labels in the targets of H; the rest is
+            the models' average, which is all that the paper has.
+        mix_alpha: both parameters of the Beta distribution that mixes rows of H.
+        weak_dimension: numbers that word features are reduced to.
+    """
+
+    warm_epochs: int = 4
+    momentum: float = 0.7
+    most_asked: float = 0.3
+    shown: int = 4
+    answer_trust: float = 0.8
+    hard_belief: float = 0.5
+    mix_alpha: float = 0.75
+    weak_dimension: int = 256
+
+
+def fit(
+    data: TrainingData,
+    params: Params,
+    *,
+    seed: int,
+    device: str,
+    checkpoint: Checkpoint | None = None,
+    annotate: Annotate | None = None,
+    on_division: Callable[[Division], None] | None = None,
+) -> Training:
+    """Train both models; the classifier is the strong one. See ``interface.Fit``.
+
+    Args:
+        data: the training rows, with word features.
+        params: options.
+        seed: seed of all randomness.
+        device: "cpu", "cuda" or "mps".
+        checkpoint: where to go on from; rows asked about are not asked about again.
+        annotate: asks an annotator; None: P keeps a soft target.
+        on_division: is shown every epoch's division.
+    """
+    objective = NoiseAL(data, params, device, annotate, on_division)
+    words = data.need("word_features", "noiseal")
+    features = paired_features(data.features, words, params.weak_dimension, seed)
+    classifier = yield from train_heads(
+        data,
+        params,
+        objective,
+        seed=seed,
+        device=device,
+        n_heads=2,
+        features=to_device(features, device),
+        checkpoint=checkpoint,
+    )
+    return strong_head(classifier, data.features.shape[1])
+
+
+def strong_head(classifier: Any, n_features: int) -> HeadClassifier:
+    """Return the first of two heads, without the places that only the other has use for."""
+    tensors, _ = classifier.state()
+    first = "hidden_weight" if "hidden_weight" in tensors else "weight"
+    parameters = {name: value[:1] for name, value in tensors.items() if name != "log_prior"}
+    parameters[first] = parameters[first][:, :n_features]
+    return HeadClassifier(parameters, tensors["log_prior"])
+
+
+class NoiseAL(Plain):
+    """The division before each epoch, and the three losses."""
+
+    def __init__(
+        self,
+        data: TrainingData,
+        params: Params,
+        device: str,
+        annotate: Annotate | None = None,
+        on_division: Callable[[Division], None] | None = None,
+    ) -> None:
+        import torch
+
+        super().__init__()
+        self.data, self.params, self.device = data, params, device
+        self.annotate, self.on_division = annotate, on_division
+        self.given, _ = given_targets(data, 0.0, device)
+        self.divider = Divider(len(data.given_labels), data.n_classes, params.momentum)
+        self.left = int(params.most_asked * int(data.is_labelled.sum()))
+        # What goes into a checkpoint: targets, subsets, and what the divider has averaged.
+        self.targets = self.given.clone()
+        self.subsets = torch.zeros(len(data.given_labels), dtype=torch.int64, device=device)
+        self.answers = torch.full_like(self.subsets, UNLABELLED)
+        self.asked = torch.zeros_like(self.subsets)
+        self.averages = torch.from_numpy(self.divider.averages)
+        self.thresholds = torch.from_numpy(self.divider.thresholds)
+        self.counts: dict[str, float] = {}
+
+    def start_epoch(self, epoch: int, look: Callable[[], Tensor]) -> None:
+        """Divide the rows, ask about P, and set the targets."""
+        if epoch == 0:
+            return
+        probs = look().softmax(-1).cpu().numpy().astype(np.float64)  # (2, N, K)
+        division = self.divider.divide(epoch, probs[0], probs[1], self.data.given_labels)
+        if self.on_division is not None:
+            self.on_division(division)
+        self.counts = {n: float(len(division.rows(n))) for n in ("R", "H", "P")}
+        if epoch < self.params.warm_epochs:
+            return
+        self._ask(division)
+        self.subsets.copy_(to_device(division.subset, self.device))
+        self.targets.copy_(to_device(self._targets(division), self.device))
+        self.counts["asked"] = float(self.asked.sum())
+
+    def _targets(self, division: Division) -> np.ndarray:
+        """Return (N, K): the given label on R, answers on P, the models' average elsewhere."""
+        average = self.divider.averages / self.divider.averages.sum(axis=1, keepdims=True)
+        answers = self.answers.cpu().numpy()
+        believed = believe(self.data, average, answers, self.params.answer_trust)
+        share = self.params.hard_belief
+        targets: np.ndarray = (1 - share) * average + share * believed
+        clean, purify = division.rows(CLEAN), division.rows(PURIFY)
+        targets[clean] = one_hot(self.data.given_labels[clean], self.data.n_classes)
+        answered = np.flatnonzero(answers != UNLABELLED)
+        for rows in (purify, answered):
+            targets[rows] = believed[rows]
+        return targets
+
+    def _ask(self, division: Division) -> None:
+        if self.annotate is None:
+            return
+        left = self.left - int(self.asked.sum())
+        purify = division.rows(PURIFY)
+        waiting = purify[self.asked.cpu().numpy()[purify] == 0]
+        if left <= 0 or not len(waiting):
+            return
+        doubt = 1 - self.divider.averages[waiting, self.data.given_labels[waiting]]
+        if self.data.p_error is not None:
+            doubt = doubt + np.nan_to_num(self.data.p_error[waiting], nan=0.0)
+        rows = waiting[np.argsort(-doubt, kind="stable")][:left]
+        shown = nearest_clean(self.data, rows, division.rows(CLEAN), self.params.shown)
+        answers = self.annotate(rows, shown)
+        places = to_device(rows, self.device)
+        self.asked[places] = 1
+        self.answers[places] = to_device(np.asarray(answers, np.int64), self.device)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return L_R + L_P + L_H over the batch, each row in its subset."""
+        subsets, targets = self.subsets[batch.rows], self.targets[batch.rows]
+        clean, hard, purify = (subsets == place for place in (0, 1, 2))
+        forward = cross_entropy(batch.logits, targets)  # (2, B)
+        backward = reverse_cross_entropy(batch.logits, targets)
+        rows = forward * (clean | purify) + backward * purify
+        total = rows.sum(1)
+        if bool(hard.any()):
+            total = total + self._mixed(batch, hard, targets)
+        return total.sum() / len(batch.rows)
+
+    def _mixed(self, batch: Batch, hard: Tensor, targets: Tensor) -> Tensor:
+        """Return (2,) summed loss of rows of H mixed with others of the batch."""
+        count = len(batch.rows)
+        share = batch.rng.beta(self.params.mix_alpha, self.params.mix_alpha, count)
+        share = np.maximum(share, 1 - share)[:, None]  # a mixed row stays nearer to itself
+        own = to_device(share, self.device)
+        other = to_device(batch.rng.permutation(count), self.device)
+        features = own * batch.features + (1 - own) * batch.features[..., other, :]
+        mixed = own * targets + (1 - own) * targets[other]
+        return (cross_entropy(batch.forward(features).float(), mixed) * hard).sum(1)
+
+    def memory(self) -> dict[str, Tensor]:
+        """Return targets, subsets, answers and running averages."""
+        return {
+            "targets": self.targets,
+            "subsets": self.subsets,
+            "answers": self.answers,
+            "asked": self.asked,
+            "averages": self.averages,
+            "thresholds": self.thresholds,
+        }
+
+    def metrics(self) -> dict[str, float]:
+        """Return how many rows are in each subset, and how many were asked about."""
+        return self.counts
+
+
+def believe(
+    data: TrainingData, average: np.ndarray, answers: np.ndarray, trust: float
+) -> np.ndarray:
+    """Return (N, K) what is believed of the true labels, the answers so far weighed in.
+
+    With the detect stage's estimates the answers are weighed as ``relabel`` weighs them: how good
+    the annotator is, is learned from its answers, and one that is worse than the labels is not
+    followed. Without estimates it is taken to be right with probability ``trust``.
+    """
+    if data.true_label_probs is None or data.p_error is None:
+        believed = average.copy()
+        answered = np.flatnonzero(answers != UNLABELLED)
+        believed[answered] = weigh_answers(believed[answered], answers[answered], trust)
+        return believed
+    probs = data.true_label_probs.astype(np.float64)
+    if not (answers != UNLABELLED).any():
+        return probs
+    from noisefix.annotators.weighing import weigh
+
+    found = weigh(answers, data.given_labels, probs, data.p_error)
+    return found.true_label_probs.astype(np.float64)
+
+
+def weigh_answers(believed: np.ndarray, answers: np.ndarray, trust: float) -> np.ndarray:
+    """Return (A, K): Bayes' rule with an annotator that is right with probability ``trust``.
+
+    Args:
+        believed: (A, K) distributions before the answer.
+        answers: (A,) class ids.
+        trust: probability of a right answer; wrong ones fall on the other classes alike.
+    """
+    n_classes = believed.shape[1]
+    likelihood = np.full(believed.shape, (1 - trust) / max(n_classes - 1, 1))
+    likelihood[np.arange(len(answers)), answers] = trust
+    joint = np.maximum(believed, 1e-3) * likelihood
+    weighed: np.ndarray = joint / joint.sum(axis=1, keepdims=True)
+    return weighed
+
+
+def nearest_clean(
+    data: TrainingData, rows: np.ndarray, clean: np.ndarray, shown: int
+) -> np.ndarray:
+    """Return (A, S) for each row its nearest clean rows, one of a class before a second; -1 = none.
+
+    Args:
+        data: the training rows.
+        rows: (A,) rows to be asked about.
+        clean: rows of R.
+        shown: S.
+    """
+    found = np.full((len(rows), shown), UNLABELLED)
+    if not len(clean) or not shown:
+        return found
+    labels = data.given_labels[clean]
+    for place, row in enumerate(rows):
+        near = np.argsort(-(data.features[clean] @ data.features[row]), kind="stable")
+        turn = np.zeros(len(near), dtype=np.int64)  # how many of its class come before it
+        seen: dict[int, int] = {}
+        for i, label in enumerate(labels[near].tolist()):
+            turn[i] = seen.get(label, 0)
+            seen[label] = turn[i] + 1
+        chosen = near[np.argsort(turn, kind="stable")][:shown]
+        found[place, : len(chosen)] = clean[chosen]
+    return found
