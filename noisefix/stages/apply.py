@@ -134,6 +134,7 @@ def decide(
         if has_witness or params.min_probability is not None:
             actions[flagged & better & (answered == "")] = "relabel"
         actions[answered == "relabel"] = "relabel"
+        actions[_verified_as_another(issues)] = "relabel"
     if params.fill_unlabelled:
         unlabelled = issues["given_label"].is_null().to_numpy()
         actions[unlabelled & better & (answered == "")] = "fill"
@@ -157,6 +158,15 @@ def decide(
         )
         for index, row in zip(rows, issues.select(columns).take(rows).to_pylist(), strict=True)
     ]
+
+
+def _verified_as_another(issues: pa.Table) -> np.ndarray:
+    """Return (N,) bool: a person has verified another label than the given one."""
+    suggested = np.array(issues["suggested_label"].to_pylist(), dtype=object)
+    given = np.array(issues["given_label"].to_pylist(), dtype=object)
+    is_wrong = issues["p_error"].to_numpy() == 1
+    verified: np.ndarray = _bools(issues, "is_trusted") & is_wrong & (suggested != given)
+    return verified
 
 
 def _answered(issues: pa.Table) -> np.ndarray:

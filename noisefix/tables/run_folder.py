@@ -23,6 +23,7 @@ from noisefix.tables.source import Source
 _STDIN_FOLDER = "stdin.noisefix"
 _TABLES = (
     "embeddings",
+    "label_names",
     "issues",
     "joint",
     "classes",

@@ -1,3 +1,4 @@
+import pyarrow as pa
 import pytest
 
 from noisefix.errors import UsageError
@@ -81,3 +82,13 @@ def test_weights_are_how_probably_the_label_is_right(make_issues, verdict):
     issues = make_issues([verdict("a", "b", 0.8, is_issue=True), verdict(None, "c", 0.5)], CLASSES)
     assert weight_column(issues, "x_") == {"x_weight": ["0.1000", "0.0000"]}
     assert decide(issues, CLASSES, ApplyParams("weight")) == []
+
+
+def test_a_label_that_a_person_verified_replaces_the_given_one(make_issues, verdict):
+    rows = [verdict("a", "b", 1.0, is_trusted=True), verdict("a", "a", 1.0, is_trusted=True)]
+    issues = make_issues(rows, CLASSES)
+    place = issues.schema.get_field_index("p_error")
+    issues = issues.set_column(place, "p_error", pa.array([1.0, 0.0]))
+    (decision,) = decide(issues, CLASSES, ApplyParams("relabel"), has_witness=False)
+    assert (decision.row_number, decision.new_label) == (1, "b")
+    assert decide(issues, CLASSES, ApplyParams("flag")) == []
