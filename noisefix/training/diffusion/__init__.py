@@ -1,0 +1,1 @@
+"""Label diffusion on the probability simplex: coding, schedule, denoiser and reverse chains."""

@@ -1,0 +1,148 @@
+"""The denoiser: from a noisy label, the given label, the step and the training dynamics to logits.
+
+M branches are one batched tensor. What a Gaussian-noised coding says about its label is known in
+closed form (``simplex.label_log_likelihood``) and is added to the logits, so that the network
+learns only the rest, p(label | row, given label). Without that, a denoiser trained on few rows
+mistakes the pure noise that chains start from for evidence: measured on nine noisy sets, it costs
+2 points and makes the last steps worse than the first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from noisefix.training.diffusion.simplex import (
+    SIMPLEX_VALUE,
+    label_log_likelihood,
+    simplex_logits,
+)
+from noisefix.training.interface import State
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def init_denoiser(
+    n_branches: int,
+    n_classes: int,
+    n_dynamics: int,
+    n_timesteps: int,
+    *,
+    hidden: int = 64,
+    seed: int = 0,
+) -> State:
+    """Return the parameters of M untrained denoisers, float32.
+
+    Weights are normal with variance 1 / fan in; those that reach the logits directly start at 0,
+    so that an untrained denoiser knows the closed form and nothing else; gates start at 1.
+
+    Args:
+        n_branches: M.
+        n_classes: K.
+        n_dynamics: F, size of a row's training dynamics.
+        n_timesteps: T; each has a gate of its own on both layers.
+        hidden: H.
+        seed: seed of the weights.
+    """
+    rng = np.random.default_rng(seed)
+
+    def normal(fan_in: int, fan_out: int) -> np.ndarray:
+        drawn = rng.standard_normal((n_branches, fan_in, fan_out)) / np.sqrt(fan_in)
+        weights: np.ndarray = drawn.astype(np.float32)
+        return weights
+
+    def zeros(*shape: int) -> np.ndarray:
+        return np.zeros((n_branches, *shape), np.float32)
+
+    return {
+        "noisy_weight": normal(n_classes, hidden),
+        "given_weight": normal(n_classes, hidden),
+        "input_bias": zeros(1, hidden),
+        "dynamics_weight": normal(n_dynamics, hidden),
+        "dynamics_bias": zeros(1, hidden),
+        "input_gate": np.ones((n_branches, n_timesteps, hidden), np.float32),
+        "hidden_weight": normal(hidden, hidden),
+        "hidden_bias": zeros(1, hidden),
+        "hidden_gate": np.ones((n_branches, n_timesteps, hidden), np.float32),
+        "output_weight": 0.1 * normal(hidden, n_classes),
+        "output_bias": zeros(1, n_classes),
+        "dynamics_to_output": zeros(n_dynamics, n_classes),
+        "given_to_output": zeros(n_classes, n_classes),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What the denoiser knows of the rows at every step, computed once.
+
+    Attributes:
+        factor: (M, N, H) the training dynamics, multiplied into the hidden layer.
+        logits: (M, N, K) what they say directly.
+    """
+
+    factor: Tensor
+    logits: Tensor
+
+
+def read_dynamics(weights: dict[str, Tensor], dynamics: Tensor) -> Context:
+    """Return the context of rows with training dynamics (M, N, F)."""
+    import torch
+    from torch.nn import functional
+
+    factor = torch.baddbmm(weights["dynamics_bias"], dynamics, weights["dynamics_weight"])
+    factor = functional.layer_norm(factor, factor.shape[-1:])
+    return Context(factor, torch.bmm(dynamics, weights["dynamics_to_output"]))
+
+
+def denoise(
+    weights: dict[str, Tensor],
+    noisy: Tensor,
+    given_labels: Tensor,
+    timesteps: Tensor,
+    alphas_cumprod: Tensor,
+    context: Context,
+    simplex_value: float = SIMPLEX_VALUE,
+) -> Tensor:
+    """Return logits over labels, (M, N, G, S, K), for G given labels and S samples a row.
+
+    Args:
+        weights: as ``init_denoiser`` gives them.
+        noisy: (M, N, G, S, K) x_t.
+        given_labels: (M, N, G) int64; 1 in place of M or N where they are shared.
+        timesteps: () or (N,) int64 t.
+        alphas_cumprod: (T,) abar.
+        context: of the N rows.
+        simplex_value: s.
+    """
+    import torch
+    from torch.nn import functional
+
+    n_branches, n_rows, n_given, n_samples, n_classes = noisy.shape
+    n_hidden = context.factor.shape[-1]
+
+    def product(points: Tensor, weight: Tensor) -> Tensor:
+        flat = torch.bmm(points.reshape(n_branches, -1, points.shape[-1]), weight)
+        return flat.reshape(n_branches, n_rows, n_given, n_samples, -1)
+
+    def by_given(table: Tensor) -> Tensor:  # (M, K, .) -> (M, N, G, 1, .)
+        branches = torch.arange(n_branches, device=table.device)[:, None, None]
+        return table[branches, given_labels][:, :, :, None]
+
+    def gate(name: str) -> Tensor:  # (M, N or 1, 1, 1, H)
+        return weights[name][:, timesteps.reshape(-1)].reshape(n_branches, -1, 1, 1, n_hidden)
+
+    codes = simplex_logits(torch.arange(n_classes, device=noisy.device), n_classes, 1.0)  # (K, K)
+    given = codes @ weights["given_weight"] + weights["input_bias"]  # (M, K, H)
+    layer = product(noisy / simplex_value, weights["noisy_weight"]) + by_given(given)
+    layer = functional.silu(gate("input_gate") * layer)
+    layer = layer * context.factor[:, :, None, None]
+    layer = product(layer, weights["hidden_weight"]) + weights["hidden_bias"][:, :, None, None]
+    layer = functional.silu(gate("hidden_gate") * layer)
+    logits = product(layer, weights["output_weight"])
+    direct = weights["output_bias"] + codes @ weights["given_to_output"]  # (M, K, K)
+    logits = logits + by_given(direct) + context.logits[:, :, None, None]
+    alphas = alphas_cumprod[timesteps].reshape(-1, 1, 1, 1)  # (N or 1, 1, 1, 1)
+    return logits + label_log_likelihood(noisy, alphas, simplex_value)

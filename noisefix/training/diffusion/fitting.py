@@ -1,0 +1,250 @@
+"""Training the denoiser: noised candidates in, their labels back; the prior moves as it learns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from noisefix.errors import ModelError
+from noisefix.training.diffusion.denoiser import denoise, init_denoiser, read_dynamics
+from noisefix.training.diffusion.label_prior import draw_labels, reinforce
+from noisefix.training.diffusion.sampling import (
+    ReverseProcess,
+    draw_noise,
+    reverse_chains,
+    sample_labels,
+)
+from noisefix.training.diffusion.schedule import cosine_alphas_cumprod
+from noisefix.training.diffusion.simplex import add_noise, simplex_logits
+from noisefix.training.interface import State, TrainingStep
+from noisefix.training.learner import Learner
+from noisefix.training.loop import single_thread
+from noisefix.training.stage_one import Branches, batches, disagreement
+
+if TYPE_CHECKING:
+    from torch import Generator as TorchGenerator
+    from torch import Tensor
+
+_BLOCK_VALUES = 1 << 24
+
+
+@dataclass(frozen=True)
+class DenoiserParams:
+    """Options of the second stage.
+
+    Attributes:
+        epochs: how often the prior is looked at anew.
+        min_steps: steps of an epoch, at least: small data are passed over several times.
+        batch_size: rows in a step.
+        hidden: H.
+        learning_rate: Adam's.
+        ema_decay: of the running average, which draws the samples and is what is returned.
+        agreement: weight lambda of the KL divergence between the mean and each branch.
+        certain_epochs: share of the epochs that train on certain rows only.
+        n_samples: labels drawn for an uncertain row in each epoch; 0: the prior stays.
+        weighted: whether a drawn candidate's loss counts by its weight, as in the paper. The
+            candidate is drawn by that weight already; once more makes the targets sharper.
+    """
+
+    epochs: int = 10
+    min_steps: int = 60
+    batch_size: int = 256
+    hidden: int = 64
+    learning_rate: float = 1e-3
+    ema_decay: float = 0.99
+    agreement: float = 2.0
+    certain_epochs: float = 0.2
+    n_samples: int = 4
+    weighted: bool = False
+
+
+class DenoiserRun:
+    """The state of the second stage."""
+
+    def __init__(
+        self,
+        branches: Branches,
+        features: Tensor,
+        given_labels: Tensor,
+        start: np.ndarray,
+        certain: np.ndarray,
+        params: DenoiserParams,
+        process: ReverseProcess,
+        seed: int,
+    ) -> None:
+        """Set up.
+
+        Args:
+            branches: of stage one.
+            features: (N, D) of the labelled rows, on the device.
+            given_labels: (N,) int64.
+            start: (N, K) label weights at the start.
+            certain: (N,) bool, the rows to begin with.
+            params: options.
+            process: the diffusion.
+            seed: seed of everything.
+        """
+        import torch
+
+        self.branches, self.features, self.given = branches, features, given_labels
+        self.start, self.certain = start, certain
+        self.params, self.process, self.seed = params, process, seed
+        self.device = str(features.device)
+        n_rows, n_classes = start.shape
+        self.per_epoch: int = max(params.min_steps, math.ceil(n_rows / params.batch_size))
+        self.n_branches = int(branches.weight.shape[0])
+        self.alphas = torch.from_numpy(cosine_alphas_cumprod(process.n_timesteps)).to(
+            self.device, torch.float32
+        )
+        initial = init_denoiser(
+            self.n_branches,
+            n_classes,
+            branches.n_dynamics,
+            process.n_timesteps,
+            hidden=params.hidden,
+            seed=seed,
+        )
+        self.learner = Learner(
+            initial,
+            n_steps=params.epochs * self.per_epoch,
+            learning_rate=params.learning_rate,
+            ema_decay=params.ema_decay,
+            device=self.device,
+        )
+
+    @property
+    def epochs_done(self) -> int:
+        """Epochs that have been trained."""
+        return self.learner.step // self.per_epoch
+
+    def train(self) -> Generator[TrainingStep, None, State]:
+        """Train the epochs that are left, and return the averaged parameters."""
+        n_epochs = self.params.epochs
+        for epoch in range(self.epochs_done, n_epochs):
+            with single_thread(self.device):
+                loss, changed = self._epoch(epoch)
+            if not math.isfinite(loss):
+                raise ModelError(
+                    f"the loss is {loss} in epoch {epoch + 1}", "lower the learning rate"
+                )
+            facts = {"prior_changed": changed}
+            yield TrainingStep(epoch + 1, n_epochs, loss, facts, phase="diffusion")
+        return self.learner.arrays()
+
+    def _epoch(self, epoch: int) -> tuple[float, float]:
+        import torch
+
+        params = self.params
+        begins = epoch < params.certain_epochs * params.epochs
+        rows = np.flatnonzero(self.certain) if begins else np.arange(len(self.start))
+        if len(rows) < params.batch_size // 4 or len(np.unique(self.start[rows].argmax(1))) < 2:
+            rows = np.arange(len(self.start))  # too few to begin with
+        weights = self.start if begins else self._moved(epoch)
+        changed = float(np.abs(weights - self.start).sum(1).mean() / 2)
+        seed = [self.seed, 2, epoch]
+        uniforms = np.random.default_rng([*seed, 0])
+        normals = torch.Generator().manual_seed(
+            int(np.random.default_rng([*seed, 1]).integers(2**62))
+        )
+        total = 0.0
+        for places in batches(len(rows), params.batch_size, self.per_epoch, [*seed, 2]):
+            batch = rows[places]
+            drawn = draw_labels(weights[batch], uniforms.random(len(batch)))
+            # evenly spread over the steps, so that no batch sees only easy or only hard ones
+            spread = (np.arange(len(batch)) + uniforms.random(len(batch))) / len(batch)
+            timesteps = (spread * self.process.n_timesteps).astype(np.int64)
+            timesteps = np.minimum(timesteps, self.process.n_timesteps - 1)
+            counts = weights[batch, drawn] if params.weighted else np.ones(len(batch))
+            loss = self._loss(batch, drawn, timesteps, counts, normals)
+            self.learner.descend(loss)
+            total += float(loss.detach())
+        return total / self.per_epoch / self.n_branches, changed
+
+    def _loss(
+        self,
+        batch: np.ndarray,
+        drawn: np.ndarray,
+        timesteps: np.ndarray,
+        counts: np.ndarray,
+        normals: TorchGenerator,
+    ) -> Tensor:
+        import torch
+
+        rows, labels, steps = (
+            torch.from_numpy(value).to(self.device) for value in (batch, drawn, timesteps)
+        )
+        with torch.no_grad():
+            dynamics, _ = self.branches.look(self.features[rows])
+        n_classes = self.start.shape[1]
+        value = self.process.simplex_value
+        clean = simplex_logits(labels, n_classes, value)[None, :, None, None]  # (1, B, 1, 1, K)
+        eps = torch.randn(self.n_branches, len(batch), 1, 1, n_classes, generator=normals)
+        noisy = add_noise(
+            clean, eps.to(self.device), self.alphas[steps][:, None, None, None], value
+        )
+        logits = denoise(
+            self.learner.weights,
+            noisy,
+            self.given[rows][None, :, None],
+            steps,
+            self.alphas,
+            read_dynamics(self.learner.weights, dynamics),
+            value,
+        )
+        log_probs = logits[:, :, 0, 0].log_softmax(-1)  # (M, B, K)
+        own = labels.expand(self.n_branches, -1)[..., None]
+        weight = torch.from_numpy(counts.astype(np.float32)).to(self.device)
+        loss = -(weight * log_probs.gather(-1, own)[..., 0]).mean(1).sum()
+        if self.params.agreement > 0 and self.n_branches > 1:
+            loss = loss + self.params.agreement * disagreement(log_probs).mean(1).sum()
+        return loss
+
+    def _moved(self, epoch: int) -> np.ndarray:
+        """Return the prior after the uncertain rows' labels were drawn by the averaged denoiser."""
+        uncertain = np.flatnonzero(~self.certain)
+        if self.params.n_samples < 1 or not len(uncertain):
+            return self.start
+        weights = self.start.copy()
+        n_classes = weights.shape[1]
+        per_row = self.n_branches * self.params.n_samples * self.params.hidden * 4
+        block = max(1, _BLOCK_VALUES // per_row)
+        for index, first in enumerate(range(0, len(uncertain), block)):
+            rows = uncertain[first : first + block]
+            drawn = self._drawn(rows, [self.seed, 3, epoch, index])
+            weights[rows] = reinforce(self.start[rows], drawn, min_weight=0.5 / n_classes**2)
+        return weights
+
+    def _drawn(self, rows: np.ndarray, seed: list[int]) -> np.ndarray:
+        """Return labels (R, M * S) that the chains of the rows' own given labels end at."""
+        import torch
+
+        places = torch.from_numpy(rows).to(self.device)
+        given = self.given[places][None, :, None]  # (1, R, 1)
+        process = self.process
+        noise = draw_noise(
+            seed,
+            process.n_steps,
+            self.params.n_samples,
+            self.start.shape[1],
+            self.device,
+            shape=(self.n_branches, len(rows), 1),
+        )
+        with torch.no_grad():
+            dynamics, _ = self.branches.look(self.features[places])
+            context = read_dynamics(self.learner.average, dynamics)
+
+            def ask(noisy: Tensor, timestep: int) -> Tensor:
+                step = torch.tensor(timestep, device=self.device)
+                weights = self.learner.average
+                return denoise(
+                    weights, noisy, given, step, self.alphas, context, process.simplex_value
+                )
+
+            shape = (self.n_branches, len(rows), 1)
+            labels = sample_labels(reverse_chains(ask, noise, shape, process))  # (M, R, 1, S)
+        drawn: np.ndarray = labels[:, :, 0].permute(1, 0, 2).reshape(len(rows), -1).cpu().numpy()
+        return drawn

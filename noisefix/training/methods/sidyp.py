@@ -1,0 +1,159 @@
+"""SiDyP: co-regularised branches on the given labels, then simplex diffusion towards the true ones.
+
+Source: SiDyP, Calibrating Pre-trained Language Classifiers on LLM-generated Noisy Labels via
+Iterative Refinement, KDD 2025, arXiv:2505.19675. What is done otherwise, and why:
+
+- The label weights that the denoiser learns start from the detect stage's calibrated estimate
+  P(true label | text, given label), not from the neighbours' candidates alone: the estimate weighs
+  what the noise may have done to the class shares.
+- The clean pool is as large as the estimated noise leaves it, not half of the rows.
+- Corners are drawn, not the nearest taken, which makes the samples right (``simplex.project``); the
+  prediction averages the steps' probabilities (``sampling.read_posterior``).
+- The samples of a row are truly different; unseen text has its training dynamics recomputed from
+  the heads of every epoch; true labels never enter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from noisefix.errors import UsageError
+from noisefix.training.diffusion.classifier import SidypClassifier
+from noisefix.training.diffusion.fitting import DenoiserParams, DenoiserRun
+from noisefix.training.diffusion.label_prior import start_weights
+from noisefix.training.diffusion.sampling import ReverseProcess
+from noisefix.training.diffusion.simplex import PROJECTIONS
+from noisefix.training.interface import (
+    Checkpoint,
+    State,
+    Training,
+    TrainingData,
+    TrainingStep,
+)
+from noisefix.training.stage_one import Branches, BranchParams, clean_pool, train_branches
+from noisefix.training.targets import to_device
+
+
+@dataclass(frozen=True)
+class Params:
+    """Options.
+
+    Attributes:
+        branches: of the first stage.
+        denoiser: of the second.
+        process: of the diffusion.
+        candidate_share: of the neighbours' candidates in the label weights, beside the estimate of
+            the true labels; 1 = candidates only, as in the paper.
+        n_samples: chains for each row, branch and given label in prediction.
+        n_given: given labels to sum over in prediction, the most probable.
+    """
+
+    branches: BranchParams = field(default_factory=BranchParams)
+    denoiser: DenoiserParams = field(default_factory=DenoiserParams)
+    process: ReverseProcess = field(default_factory=ReverseProcess)
+    candidate_share: float = 0.0
+    n_samples: int = 4
+    n_given: int = 20
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.candidate_share <= 1:
+            raise UsageError(f"candidate_share is {self.candidate_share}", "it must lie in 0 to 1")
+        if self.n_samples < 1 or self.n_given < 1:
+            raise UsageError("n_samples and n_given must be at least 1")
+        if self.process.projection not in PROJECTIONS:
+            known = " or ".join(PROJECTIONS)
+            raise UsageError(f"projection {self.process.projection!r} is unknown", f"try {known}")
+
+
+def fit(
+    data: TrainingData,
+    params: Params,
+    *,
+    seed: int,
+    device: str,
+    checkpoint: Checkpoint | None = None,
+) -> Training:
+    """Train; see ``noisefix.training.interface.Fit``. Unlabelled rows are left out."""
+    rows = np.flatnonzero(data.is_labelled)
+    features = to_device(data.features[rows], device)
+    given = to_device(data.given_labels[rows], device)
+    start = start_weights(data, rows, params.candidate_share)
+
+    branches = yield from _branches(data, params, rows, seed, device, checkpoint)
+    certain = clean_pool(branches, features, given, _p_error(data, rows))
+    if data.is_certain is not None:
+        certain &= data.is_certain[rows]
+    run = DenoiserRun(
+        branches, features, given, start, certain, params.denoiser, params.process, seed
+    )
+    saved = None if checkpoint is None else checkpoint.load()
+    if saved is not None and saved[1].get("phase") == "diffusion":
+        run.learner.resume(saved[0], int(saved[1]["steps"]))
+    denoiser = yield from _saving(run, branches, checkpoint)
+    return SidypClassifier(
+        branches,
+        denoiser,
+        params.process,
+        n_samples=params.n_samples,
+        n_given=params.n_given,
+        seed=seed,
+        device=device,
+    )
+
+
+def _p_error(data: TrainingData, rows: np.ndarray) -> np.ndarray:
+    """Return the rows' probability of a wrong label; where none is known, the noise rate."""
+    if data.p_error is None:
+        return np.full(len(rows), 0.0 if data.noise_rate is None else data.noise_rate)
+    known: np.ndarray = np.nan_to_num(data.p_error[rows], nan=0.0)
+    return known
+
+
+def _branches(
+    data: TrainingData,
+    params: Params,
+    rows: np.ndarray,
+    seed: int,
+    device: str,
+    checkpoint: Checkpoint | None,
+) -> Generator[TrainingStep, None, Branches]:
+    """Train the first stage, or take it from the checkpoint of the second."""
+    saved = None if checkpoint is None else checkpoint.load()
+    if saved is not None and saved[1].get("phase") == "diffusion":
+        tensors = saved[0]
+        names = [name for name in tensors if name.startswith("branches.")]
+        return Branches(
+            **{name.removeprefix("branches."): to_device(tensors[name], device) for name in names}
+        )
+    return (
+        yield from train_branches(
+            to_device(data.features[rows], device),
+            to_device(data.given_labels[rows], device),
+            data.n_classes,
+            params.branches,
+            seed=seed,
+            checkpoint=checkpoint,
+        )
+    )
+
+
+def _saving(
+    run: DenoiserRun, branches: Branches, checkpoint: Checkpoint | None
+) -> Generator[TrainingStep, None, State]:
+    """Train the second stage, and save after every epoch."""
+    kept = {f"branches.{name}": value for name, value in branches.state().items()}
+    training = run.train()
+    while True:
+        try:
+            step = next(training)
+        except StopIteration as done:
+            denoiser: State = done.value
+            return denoiser
+        if checkpoint is not None:
+            facts: dict[str, Any] = {"phase": "diffusion", "steps": run.learner.step}
+            checkpoint.save(run.learner.saved() | kept, facts)
+        yield step
