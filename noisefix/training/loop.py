@@ -19,6 +19,7 @@ from noisefix.errors import ModelError, UsageError
 from noisefix.training.heads import HeadClassifier, head_logits, init_heads
 from noisefix.training.interface import Checkpoint, State, Training, TrainingData, TrainingStep
 from noisefix.training.selection import Criterion, choose_criterion
+from noisefix.training.targets import to_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -194,7 +195,7 @@ class _Run:
         import torch
 
         self.params, self.objective, self.seed, self.device = params, objective, seed, device
-        self.features = torch.from_numpy(data.features).to(device) if features is None else features
+        self.features = to_device(data.features, device) if features is None else features
         self.rows = np.flatnonzero(data.is_labelled) if rows is None else rows
         initial = init_heads(
             n_heads,
@@ -270,13 +271,11 @@ class _Run:
 
     def judge(self, epoch: int) -> dict[str, float]:
         """Hold the averaged weights against the criterion, and keep the best."""
-        import torch
-
         if self.criterion is None:
             return {}
         features = self.features
         if self.criterion.features is not None:
-            features = torch.from_numpy(self.criterion.features).to(self.device)
+            features = to_device(self.criterion.features, self.device)
         with single_thread(self.device):
             probs = self._look(self.average, features).softmax(-1).mean(0)
         score = self.criterion.score(probs.cpu().numpy().astype(np.float64))

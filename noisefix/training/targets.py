@@ -49,4 +49,6 @@ def to_device(values: np.ndarray, device: str) -> Tensor:
     import torch
 
     dtype = np.int64 if values.dtype.kind in "iu" else np.float32
-    return torch.from_numpy(np.ascontiguousarray(values, dtype)).to(device)
+    # torch warns of arrays that cannot be written to, such as views of Arrow tables.
+    ready = np.require(values, dtype, ["C", "W"])
+    return torch.from_numpy(ready).to(device)

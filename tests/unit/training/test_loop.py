@@ -148,3 +148,17 @@ def test_a_class_with_one_row_can_be_trained_on(make_problem):
     assert found.shape == (2000, 4)
     assert problem.accuracy is not None
     assert (found[:, 3] < 0.5).mean() > 0.95
+
+
+def test_arrays_that_cannot_be_written_to_are_taken(make_problem):
+    problem = make_problem(CLEAN)
+    features = problem.data.features.copy()
+    features.setflags(write=False)
+    steps = []
+    finish(
+        ce.fit(
+            problem.with_data(features=features).data, ce.Params(epochs=1), seed=0, device="cpu"
+        ),
+        steps.append,
+    )
+    assert len(steps) == 1

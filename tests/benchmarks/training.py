@@ -1,0 +1,244 @@
+"""How good the trained classifiers are, on real noise: every method, several seeds.
+
+``python tests/benchmarks/training.py [--sets A,B] [--methods A,B] [--seeds N]`` prints tables. All
+methods get the same sentence embeddings of the train split, its given labels, and what the joint
+and candidates stages make of them; the test split's true labels score what comes out. The reference
+is scikit-learn's LogisticRegression with its defaults, trained on given and on true labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from report import Headline, Table
+from shared_sets import embeddings_of, load, stage_tables, train_task
+
+from noisefix.training.interface import METHODS, TrainingData, find_method, finish
+
+SETS = (
+    "semeval_mixtral",
+    "semeval_weak",
+    "fpb_llm",
+    "fomc_llm",
+    "mfrc_moral_llm",
+    "css_emotion_llm",
+    "rna_titles_weak",
+    "hausa_news_distant",
+    "mr_chatgpt",
+)
+CLEAN = ("clean_banking77", "clean_snips")
+ANNOTATORS = {
+    "semeval_mixtral": "weak_label",
+    "fpb_llm": "llm_gpt4",
+    "fomc_llm": "llm_gpt4",
+    "mfrc_moral_llm": "llm_gpt35_finetuned",
+    "css_emotion_llm": "llm_flan_ul2",
+}
+"""Columns with stored answers, replayed for NoiseAL; at most 30 % of the rows are asked about."""
+
+REPLAYED = "noiseal + annotator"
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A set, ready for training; K classes are those of the given labels."""
+
+    name: str
+    data: TrainingData
+    true_labels: np.ndarray  # (N,) -1 = a class never given
+    answers: np.ndarray | None  # (N,) stored answers, -1 = none
+    test_features: np.ndarray
+    test_labels: np.ndarray  # (T,) -1 = a class never given: always wrong
+
+
+def make_case(name: str, seed: int = 0) -> Case:
+    """Judge the train split of a set as ``detect`` does."""
+    from noisefix.neighbors.candidates import retrieve_candidates
+    from noisefix.probing.ngrams import ngram_features
+    from noisefix.stages.joint import JointParams, judge_labels
+
+    task = train_task(name)
+    tables = stage_tables(task)
+    judged = judge_labels(tables, JointParams(), seed=seed)
+    names = judged.class_names
+    groups = judged.views.duplicate_groups
+    p_error = judged.estimate.p_error
+    found = retrieve_candidates(judged.embeddings, judged.given_labels, p_error, groups, len(names))
+    rate = judged.estimate.noise_rate.value
+    data = TrainingData(
+        judged.embeddings,
+        judged.given_labels,
+        len(names),
+        word_features=ngram_features(task.texts),
+        pred_probs=judged.pred_probs,
+        p_error=p_error,
+        true_label_probs=judged.estimate.true_label_probs,
+        candidate_weights=found.weights,
+        is_certain=found.is_certain,
+        is_issue=judged.is_issue,
+        noise_rate=rate,
+        groups=groups,
+        label_embeddings=np.array(tables["label_names"]["embedding"].to_pylist(), np.float32),
+        name_gain=judged.names.gain,
+    )
+    table = load(name)
+    train = table[table["split"] == "train"]
+    test = np.flatnonzero(table["split"] == "test")
+    index = {label: k for k, label in enumerate(names)}
+
+    def ids(labels: Sequence[str | None]) -> np.ndarray:
+        return np.array([index.get(label or "", -1) for label in labels])
+
+    column = ANNOTATORS.get(name)
+    return Case(
+        name,
+        data,
+        ids(task.truth),
+        None if column is None else ids(train[column].tolist()),
+        embeddings_of(name)[test],
+        ids(table["true_label"].iloc[test].tolist()),
+    )
+
+
+def logistic_regression(case: Case, labels: np.ndarray) -> float:
+    """Return the test accuracy of scikit-learn's defaults."""
+    from sklearn.linear_model import LogisticRegression
+
+    known = labels >= 0
+    model = LogisticRegression(max_iter=2000).fit(case.data.features[known], labels[known])
+    return float((model.predict(case.test_features) == case.test_labels).mean())
+
+
+def accuracies(case: Case, method: str, seeds: Sequence[int]) -> tuple[list[float], float]:
+    """Return the test accuracy of each seed, and seconds a training."""
+    name = "noiseal" if method == REPLAYED else method
+    fit, params = find_method(name).load()
+    extras: dict[str, Any] = {}
+    if method == REPLAYED:
+        extras = {"annotate": lambda rows, shown: case.answers[rows]}
+    found, started = [], time.perf_counter()
+    for seed in seeds:
+        model = finish(fit(case.data, params(), seed=seed, device="cpu", **extras))
+        predicted = model.predict_probs(case.test_features).argmax(axis=1)
+        found.append(float((predicted == case.test_labels).mean()))
+    return found, (time.perf_counter() - started) / len(seeds)
+
+
+def run(
+    sets: Sequence[str] = (*SETS, *CLEAN),
+    methods: Sequence[str] = (*METHODS, REPLAYED),
+    n_seeds: int = 5,
+    *,
+    progress: Callable[[str], None] | None = None,
+) -> Result:
+    """Train every method on every set; accuracies by set and method, one for each seed."""
+    result: Result = {"seeds": n_seeds, "sets": {}}
+    for name in sets:
+        case = make_case(name)
+        entry: Result = {
+            "lr_given": logistic_regression(case, case.data.given_labels),
+            "lr_true": logistic_regression(case, case.true_labels),
+            "rows": len(case.data.given_labels),
+            "methods": {},
+        }
+        for method in methods:
+            if method == REPLAYED and case.answers is None:
+                continue
+            found, seconds = accuracies(case, method, range(n_seeds))
+            entry["methods"][method] = {"accuracies": found, "seconds": seconds}
+            if progress is not None:
+                progress(f"{name}, {method}: {np.mean(found):.3f} ({seconds:.1f} s)")
+        result["sets"][name] = entry
+    return result
+
+
+def mean_accuracy(entry: Result, method: str) -> float:
+    """Return the mean over the seeds; NaN where the method was not run."""
+    found = entry["methods"].get(method)
+    return float(np.mean(found["accuracies"])) if found else float("nan")
+
+
+def tables(result: Result) -> list[Table]:
+    """Return accuracy by set and method."""
+    sets = result["sets"]
+    methods = list(dict.fromkeys(m for entry in sets.values() for m in entry["methods"]))
+    noisy = [name for name in sets if name not in CLEAN]
+    rows = []
+    for method in ("LR, true labels", "LR, given labels", *methods):
+
+        def value(name: str, method: str = method) -> float:
+            fixed = {"LR, true labels": "lr_true", "LR, given labels": "lr_given"}
+            entry = sets[name]
+            return entry[fixed[method]] if method in fixed else mean_accuracy(entry, method)
+
+        values = [value(name) for name in sets]
+        mean = float(np.mean([value(name) for name in noisy])) if noisy else float("nan")
+        rows.append((method, *(_cell(v) for v in values), _cell(mean)))
+    return [
+        Table(
+            f"Test accuracy in percent, mean of {result['seeds']} seeds",
+            ("method", *sets, "mean of the noisy"),
+            tuple(rows),
+            "One configuration for all sets. The mean leaves the clean sets out.",
+        )
+    ]
+
+
+def _cell(value: float) -> str:
+    return "-" if np.isnan(value) else f"{100 * value:.1f}"
+
+
+def headlines(result: Result) -> list[Headline]:
+    """Return the best method without an annotator, and NoiseAL with one, beside the goals."""
+    sets = result["sets"]
+    noisy = [entry for name, entry in sets.items() if name not in CLEAN]
+    found = []
+    methods = [m for m in noisy[0]["methods"] if m != REPLAYED] if noisy else []
+    if methods:
+        gains = {m: np.mean([mean_accuracy(e, m) - e["lr_given"] for e in noisy]) for m in methods}
+        best = max(gains, key=lambda m: gains[m])
+        found.append(
+            Headline(
+                f"best without an annotator: {best}, over logistic regression",
+                f"{100 * gains[best]:+.1f} points",
+                "at least 3 points (sidyp)",
+                bool(gains[best] >= 0.03),
+            )
+        )
+    asked = [entry for entry in noisy if REPLAYED in entry["methods"]]
+    if asked:
+        gain = float(np.mean([mean_accuracy(e, REPLAYED) - e["lr_given"] for e in asked]))
+        found.append(
+            Headline(
+                "noiseal with replayed annotators, over logistic regression",
+                f"{100 * gain:+.1f} points",
+                "at least 4 points",
+                gain >= 0.04,
+            )
+        )
+    return found
+
+
+def main() -> None:
+    """Parse options, run, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sets", default=",".join((*SETS, *CLEAN)))
+    parser.add_argument("--methods", default=",".join((*METHODS, REPLAYED)))
+    parser.add_argument("--seeds", type=int, default=5)
+    options = parser.parse_args()
+    result = run(options.sets.split(","), options.methods.split(","), options.seeds, progress=print)
+    for table in tables(result):
+        print(f"\n{table}")
+    for headline in headlines(result):
+        print(headline.what, headline.value, headline.asked)
+
+
+if __name__ == "__main__":
+    main()
