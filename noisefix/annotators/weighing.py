@@ -5,7 +5,7 @@ right, and a logistic model says which. It hears the estimated confusions (``rel
 suspicious the row was before, and how suspicious the contradicted rows were on the whole: a good
 annotator contradicts the labels that were suspicious anyway, a bad one contradicts any. Its few
 coefficients were fitted once over many pairs of labels and annotators with known truth, each source
-counting the same (``tests/benchmarks/relabel_quality.py`` refits them, and tests them on sets that
+counting the same (``tests/benchmarks/weighing_fit.py`` refits them, and tries them on sources that
 were left out).
 """
 
