@@ -23,6 +23,7 @@ from noisefix.training.methods import (
     repair,
     sce,
 )
+from noisefix.training_pipeline import fit_method
 
 K = 4
 SYMMETRIC = 0.45 * np.eye(K) + 0.55 / K * (np.ones((K, K)))
@@ -74,9 +75,8 @@ def test_every_method_trains_predicts_and_is_deterministic(make_problem, name):
 def test_what_a_method_cannot_do_without_is_said(make_problem, name):
     spec = find_method(name)
     data = replace(make_problem(PAIR).data, **dict.fromkeys(spec.needs))
-    fit, kind = spec.load()
     with pytest.raises(DataError, match=f"--method {name} needs {spec.needs[0]}"):
-        finish(fit(data, kind(), seed=0, device="cpu"))
+        fit_method(name, data, spec.load()[1](), 0, "cpu")
 
 
 def test_unknown_method():
