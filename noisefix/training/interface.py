@@ -238,6 +238,11 @@ METHODS: dict[str, MethodSpec] = {
     ),
     "cpc": MethodSpec(f"{_HOME}.cpc", "a mixture over the losses of each class"),
     "ill": MethodSpec(f"{_HOME}.ill", "EM over candidate labels", ("candidate_weights",)),
+    "sidyp": MethodSpec(
+        f"{_HOME}.sidyp",
+        "co-regularised branches, then label diffusion",
+        ("p_error", "true_label_probs", "candidate_weights"),
+    ),
     "noiseal": MethodSpec(
         f"{_HOME}.noiseal", "two models find the noise, an annotator is asked", ("word_features",)
     ),
@@ -246,6 +251,7 @@ METHODS: dict[str, MethodSpec] = {
 
 CLASSIFIERS: dict[str, str] = {
     "head": "noisefix.training.heads:HeadClassifier",
+    "sidyp": "noisefix.training.diffusion.classifier:SidypClassifier",
 }
 """Where each kind of classifier lives, as "module:class": the model folder names the kind."""
 

@@ -47,7 +47,9 @@ class Learner:
             for name, value in initial.items()
         }
         self.average = {name: value.detach().clone() for name, value in self.weights.items()}
-        self._optimiser = torch.optim.Adam(list(self.weights.values()), lr=learning_rate)
+        self._optimiser = torch.optim.Adam(
+            list(self.weights.values()), lr=learning_rate, fused=not device.startswith("mps")
+        )
         self._rate, self._warmup, self._decay = learning_rate, warmup, ema_decay
         self._n_steps = n_steps
         self.step = 0

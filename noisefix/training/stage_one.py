@@ -33,7 +33,6 @@ class BranchParams:
 
     Attributes:
         n_branches: M.
-        epochs: E; the heads of each are kept.
         min_steps: steps of an epoch, at least: small data are passed over several times.
         batch_size: rows in a step.
         hidden: H, units of a head.
@@ -44,7 +43,6 @@ class BranchParams:
     """
 
     n_branches: int = 3
-    epochs: int = 10
     min_steps: int = 40
     batch_size: int = 128
     hidden: int = 32
@@ -113,6 +111,7 @@ def train_branches(
     n_classes: int,
     params: BranchParams,
     *,
+    epochs: int,
     seed: int,
     checkpoint: Checkpoint | None = None,
     phase: str = "branches",
@@ -124,6 +123,7 @@ def train_branches(
         given_labels: (N,) int64 in 0..K-1.
         n_classes: K.
         params: options.
+        epochs: E; the heads of each are kept.
         seed: seed of weights and batches.
         checkpoint: where to go on from, and to save to.
         phase: name of this part of the training.
@@ -143,7 +143,7 @@ def train_branches(
         hidden=params.hidden,
         seed=seed,
     )
-    n_steps = params.epochs * per_epoch
+    n_steps = epochs * per_epoch
     learner = Learner(
         initial,
         n_steps=n_steps,
@@ -158,7 +158,7 @@ def train_branches(
         kept = _unstack(tensors, str(features.device))
         if facts["steps"] < n_steps:
             learner.resume(tensors, facts["steps"])
-    for epoch in range(len(kept), params.epochs):
+    for epoch in range(len(kept), epochs):
         with single_thread(str(features.device)):
             total = 0.0
             for rows in batches(n_rows, params.batch_size, per_epoch, [seed, 1, epoch]):
@@ -174,7 +174,7 @@ def train_branches(
             facts = {"phase": phase, "steps": learner.step}
             checkpoint.save(learner.saved() | _stack(kept), facts)
         loss_per_branch = total / per_epoch / params.n_branches
-        yield TrainingStep(epoch + 1, params.epochs, loss_per_branch, phase=phase)
+        yield TrainingStep(epoch + 1, epochs, loss_per_branch, phase=phase)
     return Branches(
         center,
         scale,

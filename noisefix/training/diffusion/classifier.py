@@ -69,9 +69,9 @@ class SidypClassifier:
         self.device = device
         self._arrays = denoiser
         self._weights = {k: torch.from_numpy(v).to(device) for k, v in denoiser.items()}
-        self._alphas = torch.from_numpy(cosine_alphas_cumprod(process.n_timesteps)).to(
-            device, torch.float32
-        )
+        self._alphas = torch.from_numpy(
+            cosine_alphas_cumprod(process.n_timesteps).astype(np.float32)
+        ).to(device)
 
     @property
     def n_classes(self) -> int:
@@ -98,15 +98,21 @@ class SidypClassifier:
         return stacked
 
     def denoising_path(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return timesteps (T,) and p(label | row) at each, (T, N, K): for looking at rows."""
+        """Return timesteps (T,) and what the chains hold likely at each, (T, S, N, K).
+
+        For looking at rows: each of the S samples goes from not knowing to one label. Their mean
+        over many samples stays what it was: p(label | row).
+        """
         n_steps = self.process.n_steps
-        paths = np.empty((n_steps, len(features), self.n_classes), np.float32)
+        paths = np.empty((n_steps, self.n_samples, len(features), self.n_classes), np.float32)
         timesteps = np.zeros(n_steps, np.int64)
         for first, chains, given in self._blocks(features):
             for index, step in enumerate(chains):
                 timesteps[index] = step.timestep
-                block = (step.logits.softmax(-1).mean(-2) * given[..., None]).sum(2).mean(0)
-                paths[index, first : first + len(block)] = block.cpu().numpy()
+                block = (
+                    (step.logits.softmax(-1) * given[..., None, None]).sum(2).mean(0)
+                )  # (B, S, K)
+                paths[index, :, first : first + len(block)] = block.transpose(0, 1).cpu().numpy()
         return timesteps, paths
 
     def _blocks(self, features: np.ndarray) -> Iterator[tuple[int, Iterator[ReverseStep], Tensor]]:

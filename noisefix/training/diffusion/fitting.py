@@ -37,7 +37,6 @@ class DenoiserParams:
     """Options of the second stage.
 
     Attributes:
-        epochs: how often the prior is looked at anew.
         min_steps: steps of an epoch, at least: small data are passed over several times.
         batch_size: rows in a step.
         hidden: H.
@@ -50,7 +49,6 @@ class DenoiserParams:
             candidate is drawn by that weight already; once more makes the targets sharper.
     """
 
-    epochs: int = 10
     min_steps: int = 60
     batch_size: int = 256
     hidden: int = 64
@@ -74,6 +72,8 @@ class DenoiserRun:
         certain: np.ndarray,
         params: DenoiserParams,
         process: ReverseProcess,
+        *,
+        epochs: int,
         seed: int,
     ) -> None:
         """Set up.
@@ -86,20 +86,22 @@ class DenoiserRun:
             certain: (N,) bool, the rows to begin with.
             params: options.
             process: the diffusion.
+            epochs: how often the prior is looked at anew.
             seed: seed of everything.
         """
         import torch
 
         self.branches, self.features, self.given = branches, features, given_labels
         self.start, self.certain = start, certain
-        self.params, self.process, self.seed = params, process, seed
+        self.params, self.process = params, process
+        self.epochs, self.seed = epochs, seed
         self.device = str(features.device)
         n_rows, n_classes = start.shape
         self.per_epoch: int = max(params.min_steps, math.ceil(n_rows / params.batch_size))
         self.n_branches = int(branches.weight.shape[0])
-        self.alphas = torch.from_numpy(cosine_alphas_cumprod(process.n_timesteps)).to(
-            self.device, torch.float32
-        )
+        self.alphas = torch.from_numpy(
+            cosine_alphas_cumprod(process.n_timesteps).astype(np.float32)
+        ).to(self.device)
         initial = init_denoiser(
             self.n_branches,
             n_classes,
@@ -110,7 +112,7 @@ class DenoiserRun:
         )
         self.learner = Learner(
             initial,
-            n_steps=params.epochs * self.per_epoch,
+            n_steps=epochs * self.per_epoch,
             learning_rate=params.learning_rate,
             ema_decay=params.ema_decay,
             device=self.device,
@@ -123,7 +125,7 @@ class DenoiserRun:
 
     def train(self) -> Generator[TrainingStep, None, State]:
         """Train the epochs that are left, and return the averaged parameters."""
-        n_epochs = self.params.epochs
+        n_epochs = self.epochs
         for epoch in range(self.epochs_done, n_epochs):
             with single_thread(self.device):
                 loss, changed = self._epoch(epoch)
@@ -139,7 +141,7 @@ class DenoiserRun:
         import torch
 
         params = self.params
-        begins = epoch < params.certain_epochs * params.epochs
+        begins = epoch < params.certain_epochs * self.epochs
         rows = np.flatnonzero(self.certain) if begins else np.arange(len(self.start))
         if len(rows) < params.batch_size // 4 or len(np.unique(self.start[rows].argmax(1))) < 2:
             rows = np.arange(len(self.start))  # too few to begin with

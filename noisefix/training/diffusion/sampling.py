@@ -136,8 +136,8 @@ def reverse_chains(
     """
     import torch
 
-    alphas = torch.from_numpy(cosine_alphas_cumprod(process.n_timesteps)).to(
-        noise.normals.device, torch.float32
+    alphas = torch.from_numpy(cosine_alphas_cumprod(process.n_timesteps).astype(np.float32)).to(
+        noise.normals.device
     )
     n_samples, n_classes = noise.normals.shape[-2:]
     noisy = process.simplex_value * noise.normals[0].expand(*shape, n_samples, n_classes)

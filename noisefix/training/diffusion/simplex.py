@@ -55,9 +55,9 @@ def label_log_likelihood(
 def project(probs: Tensor, uniforms: Tensor, projection: str) -> Tensor:
     """Return the label of the corner to go to, (..), from probabilities (.., K).
 
-    "nearest", the paper's, takes the largest: chains then settle on the mode, however little it
-    leads by. "sample" draws: then, with an ideal denoiser, the labels of the chains have exactly
-    the distribution that the denoiser knows, whatever the number of steps.
+    "nearest", the paper's, takes the largest: chains then lean towards the mode. "sample" draws:
+    then, with an ideal denoiser, the labels of the chains have exactly the distribution that the
+    denoiser knows, whatever the number of steps.
 
     Args:
         probs: (.., K), rows sum to 1.

@@ -8,7 +8,7 @@ Iterative Refinement, KDD 2025, arXiv:2505.19675. What is done otherwise, and wh
   what the noise may have done to the class shares.
 - The clean pool is as large as the estimated noise leaves it, not half of the rows.
 - Corners are drawn, not the nearest taken, which makes the samples right (``simplex.project``); the
-  prediction averages the steps' probabilities (``sampling.read_posterior``).
+  prediction divides out what the noise said (``sampling.read_posterior``).
 - The samples of a row are truly different; unseen text has its training dynamics recomputed from
   the heads of every epoch; true labels never enter.
 """
@@ -43,6 +43,7 @@ class Params:
     """Options.
 
     Attributes:
+        epochs: of each of the two stages.
         branches: of the first stage.
         denoiser: of the second.
         process: of the diffusion.
@@ -52,6 +53,7 @@ class Params:
         n_given: given labels to sum over in prediction, the most probable.
     """
 
+    epochs: int = 10
     branches: BranchParams = field(default_factory=BranchParams)
     denoiser: DenoiserParams = field(default_factory=DenoiserParams)
     process: ReverseProcess = field(default_factory=ReverseProcess)
@@ -62,6 +64,8 @@ class Params:
     def __post_init__(self) -> None:
         if not 0 <= self.candidate_share <= 1:
             raise UsageError(f"candidate_share is {self.candidate_share}", "it must lie in 0 to 1")
+        if self.epochs < 1:
+            raise UsageError(f"epochs is {self.epochs}", "it must be at least 1")
         if self.n_samples < 1 or self.n_given < 1:
             raise UsageError("n_samples and n_given must be at least 1")
         if self.process.projection not in PROJECTIONS:
@@ -88,7 +92,15 @@ def fit(
     if data.is_certain is not None:
         certain &= data.is_certain[rows]
     run = DenoiserRun(
-        branches, features, given, start, certain, params.denoiser, params.process, seed
+        branches,
+        features,
+        given,
+        start,
+        certain,
+        params.denoiser,
+        params.process,
+        epochs=params.epochs,
+        seed=seed,
     )
     saved = None if checkpoint is None else checkpoint.load()
     if saved is not None and saved[1].get("phase") == "diffusion":
@@ -135,6 +147,7 @@ def _branches(
             to_device(data.given_labels[rows], device),
             data.n_classes,
             params.branches,
+            epochs=params.epochs,
             seed=seed,
             checkpoint=checkpoint,
         )

@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from noisefix.errors import ModelError, UsageError
+from noisefix.training.diffusion.classifier import SidypClassifier
+from noisefix.training.diffusion.denoiser import denoise, read_dynamics
+from noisefix.training.diffusion.fitting import DenoiserParams
+from noisefix.training.diffusion.sampling import ReverseProcess, draw_noise
+from noisefix.training.diffusion.schedule import cosine_alphas_cumprod, inference_timesteps
+from noisefix.training.interface import METHODS, finish, load_classifier_class
+from noisefix.training.methods import ce
+from noisefix.training.methods.sidyp import Params, fit
+from noisefix.training.stage_one import BranchParams
+
+SMALL = Params(
+    epochs=5,
+    branches=BranchParams(min_steps=20, batch_size=64, hidden=8),
+    denoiser=DenoiserParams(min_steps=60, batch_size=64, hidden=16, learning_rate=5e-3),
+    process=ReverseProcess(n_timesteps=50, n_steps=5),
+)
+COLLAPSED = [[0.95, 0.05, 0.0], [0.65, 0.35, 0.0], [0.1, 0.0, 0.9]]
+"""Labels collapse into the first class, so that a plain classifier says it too often."""
+
+
+@pytest.fixture(scope="module")
+def problem(make_problem):
+    return make_problem(COLLAPSED, n_rows=400)
+
+
+@pytest.fixture(scope="module")
+def trained(problem):
+    return finish(fit(problem.data, SMALL, seed=0, device="cpu"))
+
+
+class MemoryCheckpoint:
+    """Keeps what was saved last; dies after a number of saves."""
+
+    def __init__(self, dies_after=10**9):
+        self.saved, self.left = None, dies_after
+
+    def load(self):
+        return self.saved
+
+    def save(self, tensors, facts):
+        self.saved = ({k: v.copy() for k, v in tensors.items()}, dict(facts))
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def test_it_finds_what_plain_training_misses(problem, trained):
+    plain = finish(ce.fit(problem.data, ce.Params(), seed=0, device="cpu"))
+    assert problem.accuracy(trained) > problem.accuracy(plain) + 0.1
+    given = trained.predict_given_probs(problem.test_features).argmax(axis=1)
+    diffused = problem.accuracy(trained)
+    assert diffused > (given == problem.test_labels).mean() + 0.1  # not below its own classifier
+
+
+def looped(model, features):
+    """The prediction with nested loops over branches, given labels, samples and steps."""
+    k, process = model.n_classes, model.process
+    noise = draw_noise([model.seed, 4], process.n_steps, model.n_samples, k, "cpu")
+    alphas = torch.from_numpy(cosine_alphas_cumprod(process.n_timesteps)).float()
+    timesteps = inference_timesteps(process.n_timesteps, process.n_steps)
+    dynamics, given_probs = model.branches.look(torch.from_numpy(features))
+    n_branches, n_rows = given_probs.shape[:2]
+    value = process.simplex_value
+    total = np.zeros((n_rows, k))
+    for m in range(n_branches):
+        weights = {name: array[m : m + 1] for name, array in model._weights.items()}
+        context = read_dynamics(weights, dynamics[m : m + 1])
+        for g in range(k):
+            given = torch.full((1, n_rows, 1), g)
+            for s in range(model.n_samples):
+                x = np.tile(value * noise.normals[0, s].numpy(), (n_rows, 1))
+                for i, t in enumerate(timesteps):
+                    abar = float(alphas[t])
+                    noisy = torch.from_numpy(x).float()[None, :, None, None]
+                    step = torch.tensor(int(t))
+                    logits = denoise(weights, noisy, given, step, alphas, context, value)
+                    logits = logits[0, :, 0, 0].double().numpy()
+                    own = logits - 2 * np.sqrt(abar) / ((1 - abar) * value) * x
+                    own = np.exp(own - own.max(axis=1, keepdims=True))
+                    own /= own.sum(axis=1, keepdims=True)
+                    share = (1 - abar) / (1 - alphas[timesteps].numpy()).sum() / model.n_samples
+                    p_given = given_probs[m, :, g].numpy()[:, None]
+                    total += share * own * p_given / n_branches
+                    if i + 1 == len(timesteps):
+                        break
+                    probs = np.exp(logits - logits.max(axis=1, keepdims=True))
+                    probs /= probs.sum(axis=1, keepdims=True)
+                    u = float(noise.uniforms[i, s])
+                    label = np.minimum((probs.cumsum(axis=1) <= u).sum(axis=1), k - 1)
+                    clean = np.where(np.arange(k) == label[:, None], value, -value)
+                    after = float(alphas[timesteps[i + 1]])
+                    x = np.sqrt(after) * clean
+                    x = x + np.sqrt(1 - after) * value * noise.normals[i + 1, s].numpy()
+    return total
+
+
+def test_batched_prediction_equals_the_nested_loops(problem, trained):
+    features = problem.test_features[:40]
+    found = trained.predict_probs(features)
+    np.testing.assert_allclose(found, looped(trained, features), atol=2e-3)
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_row_is_predicted_the_same_beside_other_rows(problem, trained):
+    together = trained.predict_probs(problem.test_features[:50])
+    alone = np.concatenate(
+        [trained.predict_probs(problem.test_features[i : i + 1]) for i in (0, 9)]
+    )
+    np.testing.assert_allclose(alone, together[[0, 9]], atol=1e-4)
+    assert trained.predict_probs(problem.test_features[:0]).shape == (0, 3)
+
+
+def test_few_given_labels_stand_for_the_sum(problem, trained):
+    whole = trained.predict_probs(problem.test_features)
+    trained.n_given = 2
+    part = trained.predict_probs(problem.test_features)
+    trained.n_given = 20
+    np.testing.assert_allclose(part.sum(axis=1), 1, rtol=1e-5)
+    assert (part.argmax(axis=1) == whole.argmax(axis=1)).mean() > 0.95
+    assert not np.array_equal(part, whole)
+
+
+def test_the_same_seed_trains_the_same_model(problem, trained):
+    again = finish(fit(problem.data, SMALL, seed=0, device="cpu"))
+    other = finish(fit(problem.data, SMALL, seed=1, device="cpu"))
+    for name, value in trained.state()[0].items():
+        assert np.array_equal(value, again.state()[0][name]), name
+    features = problem.test_features[:20]
+    assert not np.array_equal(trained.predict_probs(features), other.predict_probs(features))
+
+
+@pytest.mark.parametrize("n_saves", [2, 7])
+def test_a_killed_training_goes_on_to_the_same_result(problem, trained, n_saves):
+    checkpoint = MemoryCheckpoint(dies_after=n_saves)
+    with pytest.raises(KeyboardInterrupt):
+        finish(fit(problem.data, SMALL, seed=0, device="cpu", checkpoint=checkpoint))
+    steps = []
+    model = finish(
+        fit(problem.data, SMALL, seed=0, device="cpu", checkpoint=checkpoint), steps.append
+    )
+    assert len(steps) == 10 - n_saves
+    for name, value in trained.state()[0].items():
+        assert np.array_equal(value, model.state()[0][name]), name
+
+
+def test_state_makes_the_same_classifier(problem, trained):
+    arrays, config = trained.state()
+    kind = load_classifier_class(trained.kind)
+    assert kind is SidypClassifier
+    again = kind.from_state(arrays, config)
+    features = problem.test_features[:30]
+    assert np.array_equal(again.predict_probs(features), trained.predict_probs(features))
+
+
+@pytest.mark.parametrize("change", ["missing", "shape", "config"])
+def test_a_broken_state_is_an_error(trained, change):
+    arrays, config = trained.state()
+    arrays, config = dict(arrays), dict(config)
+    if change == "missing":
+        del arrays["denoiser.hidden_gate"]
+    elif change == "shape":
+        arrays["branches.weight"] = arrays["branches.weight"][:, :-1]
+    else:
+        del config["n_steps"]
+    with pytest.raises(ModelError, match="do not fit together"):
+        SidypClassifier.from_state(arrays, config)
+
+
+def test_a_class_without_a_clean_row_is_learned_from_the_estimate(make_problem):
+    """No row is given class 2 rightly, yet rows are predicted as class 2."""
+    problem = make_problem([[0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.5, 0.5, 0.0]], n_rows=400)
+    certain = problem.true_labels != 2
+    model = finish(fit(replace(problem.data, is_certain=certain), SMALL, seed=0, device="cpu"))
+    found = model.predict_probs(problem.test_features).argmax(axis=1)
+    assert (found[problem.test_labels == 2] == 2).mean() > 0.7
+
+
+def test_a_class_that_no_row_was_given(make_problem):
+    problem = make_problem(np.eye(3), n_rows=200, shares=[0.5, 0.5, 0.0])
+    model = finish(fit(problem.data, SMALL, seed=0, device="cpu"))
+    probs = model.predict_probs(problem.test_features)
+    assert np.isfinite(probs).all()
+    assert (probs.argmax(axis=1) == problem.test_labels).mean() > 0.85
+
+
+def test_unlabelled_rows_are_left_out(problem, trained):
+    n_more = 30
+    rng = np.random.default_rng(0)
+    data = problem.data
+    more = rng.normal(size=(n_more, data.features.shape[1])).astype(np.float32)
+    third = np.full((n_more, 3), 1 / 3)
+    padded = replace(
+        data,
+        features=np.concatenate([data.features, more]),
+        given_labels=np.concatenate([data.given_labels, np.full(n_more, -1)]),
+        p_error=np.concatenate([data.p_error, np.full(n_more, np.nan)]),
+        true_label_probs=np.concatenate([data.true_label_probs, third]),
+        candidate_weights=np.concatenate([data.candidate_weights, third]),
+        is_certain=np.concatenate([data.is_certain, np.zeros(n_more, bool)]),
+    )
+    model = finish(fit(padded, SMALL, seed=0, device="cpu"))
+    for name, value in trained.state()[0].items():
+        assert np.array_equal(value, model.state()[0][name]), name
+
+
+def test_steps_tell_the_phase_and_how_far_the_prior_moved(problem):
+    steps = []
+    certain = np.arange(400) % 2 == 0
+    data = replace(problem.data, is_certain=certain)
+    finish(fit(data, SMALL, seed=0, device="cpu"), steps.append)
+    assert [step.phase for step in steps] == ["branches"] * 5 + ["diffusion"] * 5
+    moved = [step.metrics["prior_changed"] for step in steps[5:]]
+    assert moved[0] == 0  # certain rows only
+    assert min(moved[1:]) > 0.001
+    assert steps[4].loss < steps[0].loss
+
+
+def test_the_path_of_a_row_ends_nearer_to_a_corner_than_it_starts(problem, trained):
+    timesteps, path = trained.denoising_path(problem.test_features[:20])
+    assert timesteps.tolist() == [49, 39, 29, 19, 9]
+    assert path.shape == (5, 4, 20, 3)
+    np.testing.assert_allclose(path.sum(axis=3), 1, rtol=1e-4)
+    entropy = -(path * np.log(np.maximum(path, 1e-12))).sum(axis=3).mean(axis=(1, 2))
+    assert entropy[-1] < entropy[0]
+
+
+def test_it_is_among_the_methods():
+    spec = METHODS["sidyp"]
+    assert spec.load() == (fit, Params)
+    assert "true_label_probs" in spec.needs
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"candidate_share": 1.5},
+        {"epochs": 0},
+        {"n_samples": 0},
+        {"n_given": 0},
+        {"process": ReverseProcess(projection="best")},
+    ],
+)
+def test_options_out_of_range(wrong):
+    with pytest.raises(UsageError):
+        Params(**wrong)
