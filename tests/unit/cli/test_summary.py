@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from noisefix.pipeline import ClassSummary, DetectResult, IssueRow, PairSummary
 
 from noisefix.cli.summary import show_detection
 from noisefix.cli.terminal import Screen
+from noisefix.pipeline import ClassSummary, DetectResult, IssueRow, PairSummary
 
 
 @pytest.fixture
