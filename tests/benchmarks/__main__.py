@@ -1,8 +1,8 @@
 """All benchmarks: ``python tests/benchmarks [NAME or GROUP ...] [--json FILE] [--docs]``.
 
-Names and groups are listed by ``--help``. Prints tables, and writes all figures to a JSON file in
-which the results of earlier runs stay. ``--docs`` takes them into docs/benchmarks.json and
-docs/benchmarks.md. The modules beside this one can be run one by one, with options of their own.
+Prints tables, and writes all figures to a JSON file, in which the results of earlier runs stay.
+With --docs they go into docs/benchmarks.json and docs/benchmarks.md too. Speed should be measured on
+a machine that does nothing else.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How well wrong labels are found, on real noise: noisefix beside the plain script.
 
-``python tests/benchmarks detection [--seeds N]``. Both sides get the same embeddings, and of every
+``python tests/benchmarks detection``. Both sides get the same embeddings, and of every
 set only the texts and the given labels; the true labels score what comes out. Seeds change the
 folds. Sets, splits and the panel: ``shared_sets.py`` and ``panel.py``.
 """

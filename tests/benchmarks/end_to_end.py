@@ -1,6 +1,6 @@
 """``noisefix detect`` as a whole process beside the plain script as a whole process.
 
-``python tests/benchmarks end_to_end [--rows N]``. The two take turns, so that what else the machine
+``python tests/benchmarks end_to_end``. The two take turns, so that what else the machine
 does touches both; the ratio is the median over the turns.
 """
 

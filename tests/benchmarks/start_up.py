@@ -1,6 +1,6 @@
 """How long the commands take that must be quick, each as a whole process.
 
-``python tests/benchmarks start_up [--rows N]``: ``--help``, and the commands that work on a run
+``python tests/benchmarks start_up``: ``--help``, and the commands that work on a run
 folder that is there.
 """
 
