@@ -1,8 +1,8 @@
 """All benchmarks: ``python tests/benchmarks [NAME or GROUP ...] [--json FILE] [--docs]``.
 
 Prints tables, and writes all figures to a JSON file, in which the results of earlier runs stay.
-With --docs they go into docs/benchmarks.json and docs/benchmarks.md too. Speed should be measured on
-a machine that does nothing else.
+With --docs they go into docs/benchmarks.json and docs/benchmarks.md too. Speed should be measured
+on a machine that does nothing else.
 """
 
 from __future__ import annotations
