@@ -57,7 +57,7 @@ class SidypClassifier:
         denoiser: State,
         process: ReverseProcess,
         *,
-        n_samples: int = 4,
+        n_samples: int = 2,
         n_given: int = 20,
         seed: int = 0,
         device: str = "cpu",

@@ -212,7 +212,8 @@ class DenoiserRun:
             return self.start
         weights = self.start.copy()
         n_classes = weights.shape[1]
-        per_row = self.n_branches * self.params.n_samples * self.params.hidden * 4
+        per_chain = max(4 * self.params.hidden, 3 * self.process.n_steps * n_classes)
+        per_row = self.n_branches * self.params.n_samples * per_chain
         block = max(1, _BLOCK_VALUES // per_row)
         for index, first in enumerate(range(0, len(uncertain), block)):
             rows = uncertain[first : first + block]

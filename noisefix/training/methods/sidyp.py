@@ -58,7 +58,7 @@ class Params:
     denoiser: DenoiserParams = field(default_factory=DenoiserParams)
     process: ReverseProcess = field(default_factory=ReverseProcess)
     candidate_share: float = 0.0
-    n_samples: int = 4
+    n_samples: int = 2
     n_given: int = 20
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ SMALL = Params(
     branches=BranchParams(min_steps=20, batch_size=64, hidden=8),
     denoiser=DenoiserParams(min_steps=60, batch_size=64, hidden=16, learning_rate=5e-3),
     process=ReverseProcess(n_timesteps=50, n_steps=5),
+    n_samples=4,
 )
 COLLAPSED = [[0.95, 0.05, 0.0], [0.65, 0.35, 0.0], [0.1, 0.0, 0.9]]
 """Labels collapse into the first class, so that a plain classifier says it too often."""
