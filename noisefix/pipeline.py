@@ -140,6 +140,8 @@ def joint(
     names = source.parent / LABEL_NAMES_FILE
     has_names = _is_made_from(names, source)
     folder = Path(output)
+    if source.is_file():  # else there is nothing to write, and no folder to leave behind
+        _make_folder(folder)
     return run_stage(
         STAGE,
         {"embeddings": source} | ({"label_names": names} if has_names else {}),
@@ -451,6 +453,15 @@ def _own_probs(path: str | Path | None) -> dict[str, pa.Table]:
     from noisefix.tables.source import read_source
 
     return {"pred_probs": read_source(path).table}
+
+
+def _make_folder(folder: Path) -> None:
+    from noisefix.tables.atomic import write_error
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(error, folder) from error
 
 
 def _outputs(stage: Stage, folder: Path) -> dict[str, Path]:

@@ -343,3 +343,24 @@ def test_label_names_with_a_real_encoder(data, tmp_path):
     assert "label_names" not in stale.inputs
     assert stale.results["name_gain"] is None
     assert "label_names" not in read_provenance(folder / "issues.parquet").inputs
+
+
+def test_joint_makes_its_folder_and_leaves_none_behind_without_input(tmp_path):
+    import pytest
+
+    from noisefix.errors import DataError
+    from noisefix.pipeline import embed, joint
+
+    rows = "".join(f"{word} {i},{word}\n" for i in range(12) for word in ("cat", "dog"))
+    data = tmp_path / "data.csv"
+    data.write_text("text,label\n" + rows)
+    table = tmp_path / "embeddings.parquet"
+    with pytest.raises(DataError):
+        joint(table, tmp_path / "none" / "deep")
+    assert not (tmp_path / "none").exists()
+    embed(data, table, encoder="tfidf")
+    joint(table, tmp_path / "new" / "deep")
+    assert (tmp_path / "new" / "deep" / "issues.parquet").is_file()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError):
+        joint(table, tmp_path / "file")
