@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from noisefix.annotators.protocol import AMBIGUOUS, NONE, Answer, Identity, Question
+from noisefix.annotators.protocol import AMBIGUOUS, HUMAN, NONE, Answer, Identity, Question
 
 BACK, SKIP, QUIT, WHOLE, KEEP = "b", "s", "q", "v", "\n"
 COMMANDS = {BACK: "back", SKIP: "skip", WHOLE: "whole text", QUIT: "quit"}
@@ -119,7 +119,7 @@ class HumanAnnotator:
         undo_depth: int = 3,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.identity = Identity("human", reviewer)
+        self.identity = Identity(HUMAN, reviewer)
         self._desk = desk
         self._facts = facts
         self._class_names = tuple(class_names)

@@ -18,6 +18,9 @@ REFUSED = "refused"
 INVALID = "invalid"
 NOT_LABELS = (NONE, AMBIGUOUS, REFUSED, INVALID)
 
+HUMAN = "human"
+"""The kind of annotator whose labels are final: a person."""
+
 ANSWER_FIELD = "answer"
 """Name of the one field of a JSON answer: ``{"answer": "a label"}``."""
 
@@ -113,6 +116,11 @@ class Answer:
     def label(self) -> str | None:
         """The label answered, or None when the answer is not a label."""
         return self.answer if self.is_label else None
+
+    @property
+    def is_usable(self) -> bool:
+        """True when the answer says something of the row: a label, or that none or several fit."""
+        return self.is_label or self.answer in (NONE, AMBIGUOUS)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ _ROW_STRENGTH = 10.0  # pseudo-answers that draw a class' confusions to the one-
 _REPEATS = 0.2  # where the given label is wrong, chance that the annotator makes the same mistake
 _SHIFT_SD, _SLOPE_SD, _GIVEN_SD, _TRUE_SD = 0.8, 0.3, 0.8, 1.0  # log-odds
 _MAX_STEPS = 150
+_HABIT_STEPS = 50
 _TOLERANCE = 1e-4
 
 
@@ -55,6 +56,7 @@ def estimate_reliability(
     *,
     learn_from: np.ndarray | None = None,
     weights: np.ndarray | None = None,
+    pools: np.ndarray | None = None,
 ) -> Reliability:
     """Estimate the annotator's confusions and every row's true label together.
 
@@ -67,6 +69,9 @@ def estimate_reliability(
             all. Every answer counts for its own row.
         weights: (N,) in [0, 1], how much of an answer is more than a guess after the annotator's
             overall habits; None: all 1.
+        pools: (N, K) bool: the labels that were offered for each row; None: all of them. Where few
+            were offered, an annotator that knows nothing is often right by chance: whoever would
+            have said what was not offered is taken to guess among what was.
 
     Source: Dawid and Skene 1979, "Maximum likelihood estimation of observer error-rates using the
     EM algorithm", Applied Statistics 28(1), with a prior for each row, Dirichlet priors around a
@@ -80,20 +85,21 @@ def estimate_reliability(
     rows = np.flatnonzero(learned)
     rows = rows[np.argsort(answers[rows], kind="stable")]
     present, starts = np.unique(answers[rows], return_index=True)
-    habits = np.bincount(answers[rows], minlength=n_classes) + 1.0
-    habits /= habits.sum()
+    habits = habits_of(answers[rows], n_classes, None if pools is None else pools[rows])
     weight = np.ones(n_rows) if weights is None else weights
-    likelihood = _Likelihood(answers, given_labels, weight, habits)
+    likelihood = _Likelihood(answers, given_labels, weight, habits, pools)
     accuracy, n_steps = _RIGHT / (_RIGHT + _WRONG), 0
     confusion = _one_parameter(accuracy, habits)
     while len(rows) and n_steps < _MAX_STEPS:
         n_steps += 1
         prior = model.prior(rows)
-        joint, own = likelihood(rows, confusion)
+        joint, own, guessed = likelihood(rows, confusion)
         joint *= prior
         posterior = joint / joint.sum(axis=1, keepdims=True)
         counts = np.zeros((n_classes, n_classes))  # [true, answer]
         counts[:, present] = np.add.reduceat(posterior * own, starts, axis=0).T
+        if pools is not None:
+            counts += _not_offered(posterior * guessed, confusion, pools[rows])
         accuracy = float((np.trace(counts) + _RIGHT) / (counts.sum() + _RIGHT + _WRONG))
         updated = counts + _ROW_STRENGTH * _one_parameter(accuracy, habits)
         updated /= updated.sum(axis=1, keepdims=True)
@@ -107,6 +113,52 @@ def estimate_reliability(
     posterior[asked] *= likelihood(asked, confusion)[0]
     posterior[asked] /= posterior[asked].sum(axis=1, keepdims=True)
     return Reliability(accuracy, confusion, posterior, prior, n_steps)
+
+
+def habits_of(answers: np.ndarray, n_classes: int, pools: np.ndarray | None = None) -> np.ndarray:
+    """Return how much an annotator likes each label whatever the text, (K,), summing to 1.
+
+    Args:
+        answers: (R,) class ids, all answers there are.
+        n_classes: K.
+        pools: (R, K) bool: what was offered; None: every label. A label that is answered whenever
+            it is offered is liked the more the less often it was offered.
+
+    Source: Hunter 2004, "MM algorithms for generalized Bradley-Terry models", Annals of Statistics
+    32(1), for choices from sets; one pseudo-answer for each label.
+    """
+    counts = np.bincount(answers, minlength=n_classes) + 1.0
+    habits: np.ndarray = counts / counts.sum()
+    if pools is None or not len(answers) or pools.all():
+        return habits
+    offered = pools.astype(np.float64)
+    for _ in range(_HABIT_STEPS):
+        among = offered @ habits
+        habits = counts / (offered.T @ (1 / among) + n_classes)
+        habits /= habits.sum()
+    return habits
+
+
+def _not_offered(guessed: np.ndarray, confusion: np.ndarray, pools: np.ndarray) -> np.ndarray:
+    """Return the expected (K, K) counts of what would have been said, had it been offered.
+
+    Args:
+        guessed: (R, K) share of each row that belongs to a true label and a guess.
+        confusion: (K, K) P(answer | true) with every label on offer.
+        pools: (R, K) bool.
+    """
+    others = 1 - _offered(confusion, pools)  # (R, K)
+    share = guessed / np.maximum(others, _LEAST)
+    counts: np.ndarray = confusion * (share.sum(axis=0)[:, None] - share.T @ pools)
+    return counts
+
+
+def _offered(confusion: np.ndarray, pools: np.ndarray) -> np.ndarray:
+    """Return P(what the annotator would say is on offer | true label), (R, K)."""
+    from scipy.sparse import csr_array
+
+    offered: np.ndarray = csr_array(pools.astype(np.float64)) @ confusion.T
+    return np.minimum(offered, 1.0)
 
 
 def _one_parameter(accuracy: float, habits: np.ndarray) -> np.ndarray:
@@ -127,22 +179,35 @@ class _Likelihood:
     given: np.ndarray
     weights: np.ndarray
     habits: np.ndarray
+    pools: np.ndarray | None
 
-    def __call__(self, rows: np.ndarray, confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the likelihoods, and how much of each is owed to the confusions, (R, K) both."""
+    def __call__(
+        self, rows: np.ndarray, confusion: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the likelihoods, and how much of each is owed to the confusions and to guessing.
+
+        All three are (R, K); what is left is owed to the given label or to habit.
+        """
         answers, given = self.answers[rows], self.given[rows]
         weight = self.weights[rows][:, None]
         by_confusion = weight * confusion[:, answers].T
-        alone = by_confusion + (1 - weight) * self.habits[answers][:, None]
+        habit = self.habits[answers][:, None]
+        guessed = np.zeros_like(by_confusion)
+        if self.pools is not None:
+            pools = self.pools[rows]
+            habit = habit / np.maximum(pools @ self.habits, _LEAST)[:, None]
+            guessed = weight * (1 - _offered(confusion, pools)) * habit
+        alone = by_confusion + guessed + (1 - weight) * habit
         repeated = (_REPEATS * (answers == given))[:, None]
         total = (1 - _REPEATS) * alone + repeated
-        by_confusion = by_confusion * (1 - _REPEATS)
+        own = np.full_like(total, 1 - _REPEATS)
         labelled = np.flatnonzero(given != UNLABELLED)  # nothing to repeat where given is true
         total[labelled, given[labelled]] = alone[labelled, given[labelled]]
-        by_confusion[labelled, given[labelled]] /= 1 - _REPEATS
+        own[labelled, given[labelled]] = 1
         total[given == UNLABELLED] = alone[given == UNLABELLED]
         total = np.maximum(total, _LEAST)
-        return total, np.minimum(by_confusion / total, 1.0)
+        own /= total
+        return total, np.minimum(by_confusion * own, 1.0), np.minimum(guessed * own, 1.0)
 
 
 class _Model:

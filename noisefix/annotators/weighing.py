@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisefix.annotators.reliability import Reliability, estimate_reliability
+from noisefix.annotators.reliability import Reliability, estimate_reliability, habits_of
 from noisefix.labels import UNLABELLED
 
 NO_ANSWER = -1
@@ -28,10 +28,10 @@ KEEP, RELABEL, REVIEW = "keep", "relabel", "review"
 
 _MAX_LOG_RATIO = 4.0
 _FLOOR = 1e-3
-_MIN_ANSWERS = 20  # fewer cannot show that an annotator is useless
+_MIN_ANSWERS = 20  # fewer cannot show that an annotator has collapsed
 _COLLAPSED_SHARE = 0.9
 _COLLAPSED_EXCESS = 0.25
-_CHANCE_Z = 2.0
+_CHANCE_Z = 3.0
 _NONE_LIKELIHOOD_RATIO = 3.0  # how much oftener "none" is said where the given label is wrong
 _SPILL = 0.25
 """How far the answers to other rows move a row that has none, in log-odds from what was estimated
@@ -110,6 +110,8 @@ def weigh(
     confidence: np.ndarray | None = None,
     learn_from: np.ndarray | None = None,
     trusted: np.ndarray | None = None,
+    final: np.ndarray | None = None,
+    pools: np.ndarray | None = None,
     model: WeighingModel = WEIGHING_MODEL,
 ) -> Verdicts:
     """Weigh all answers so far; rows without one keep their label.
@@ -123,18 +125,30 @@ def weigh(
             Answers less sure than its average count for less.
         learn_from: (N,) bool: answers that were asked for; False for copies from near-duplicates.
         trusted: (N,) bool: a person vouches for these rows: they are never changed.
+        final: (N,) bool: answers that stand whatever else is known: a person's. Where there are
+            some, the annotator is not held for useless.
+        pools: (N, K) bool: the labels offered for each row; None: all of them.
         model: coefficients.
     """
     labelled = given_labels != UNLABELLED
     weights = None if confidence is None else _weights(answers, confidence)
     found = estimate_reliability(
-        answers, given_labels, true_label_probs, p_error, learn_from=learn_from, weights=weights
+        answers,
+        given_labels,
+        true_label_probs,
+        p_error,
+        learn_from=learn_from,
+        weights=weights,
+        pools=pools,
     )
     rows = np.flatnonzero(labelled & (answers >= 0) & (answers != given_labels))
     table = features(rows, answers, given_labels, true_label_probs, p_error, found)
     odds = np.full(len(answers), np.nan)
     odds[rows] = table @ model.weights
-    alarm = alarm_of(answers, given_labels, found, learn_from)
+    stands = np.zeros(len(answers), dtype=bool) if final is None else final
+    alarm = ""
+    if not stands.any():
+        alarm = alarm_of(answers, given_labels, true_label_probs, learn_from, pools)
 
     probs = _true_label_probs(rows, odds[rows], answers, given_labels, true_label_probs, found)
     wrong = np.full(len(answers), np.nan)
@@ -147,23 +161,28 @@ def weigh(
     wrong[silent] = _sigmoid(spilled)
     _rescale(probs, silent, given_labels, wrong)
 
-    final = given_labels.copy()
+    final_labels = given_labels.copy()
     actions = np.full(len(answers), KEEP, dtype=object)
     changed = odds > model.margin
     actions[np.abs(odds) <= model.margin] = REVIEW
     actions[none] = REVIEW
     filled = ~labelled & (answers >= 0) & (probs.max(axis=1) > float(_sigmoid(model.margin)))
     changed |= filled & (probs.argmax(axis=1) == answers)
-    final[changed] = answers[changed]
+    final_labels[changed] = answers[changed]
     actions[changed] = RELABEL
+    for row in np.flatnonzero(stands).tolist():
+        answer, differs = answers[row], answers[row] != given_labels[row]
+        final_labels[row], actions[row] = answer, RELABEL if differs else KEEP
+        probs[row], probs[row, answer] = 0, 1
+        wrong[row] = differs if labelled[row] else np.nan
     held = np.zeros(len(answers), dtype=bool) if trusted is None else trusted
     held = held | bool(alarm)
-    final[held], actions[held] = given_labels[held], KEEP
+    final_labels[held], actions[held] = given_labels[held], KEEP
     if alarm:
         probs, wrong = true_label_probs.astype(np.float64), p_error.astype(np.float64)
     elif trusted is not None:
         probs[trusted], wrong[trusted] = true_label_probs[trusted], p_error[trusted]
-    return Verdicts(final, actions, wrong, probs, odds, found, alarm)
+    return Verdicts(final_labels, actions, wrong, probs, odds, found, alarm)
 
 
 def features(
@@ -197,39 +216,76 @@ def features(
 def alarm_of(
     answers: np.ndarray,
     given_labels: np.ndarray,
-    found: Reliability,
+    true_label_probs: np.ndarray,
     learn_from: np.ndarray | None = None,
+    pools: np.ndarray | None = None,
 ) -> str:
     """Say why the annotator must not be heeded at all; empty when it may.
 
-    It collapsed when one class is nine answers in ten and a quarter of all answers too many. It
-    guesses when it agrees with neither the given labels nor the labels expected before its answer
-    more often than by chance (Cohen's kappa, two standard errors).
+    It collapsed when one class is nine answers in ten and a quarter of all answers too many.
+    Otherwise it has to show that it knows something: it must agree with the given labels, or with
+    what was expected before it was asked, more often than somebody with its habits would who has
+    not read the texts. That chance is counted row by row: of two labels on offer every second
+    answer is right by luck.
     """
     asked = (answers >= 0) & (given_labels != UNLABELLED)
     if learn_from is not None:
         asked &= learn_from
-    n_asked = int(asked.sum())
-    if n_asked < _MIN_ANSWERS:
+    rows = np.flatnonzero(asked)
+    if not len(rows):
         return ""
-    n_classes = found.prior.shape[1]
-    shares = np.bincount(answers[asked], minlength=n_classes) / n_asked
+    said, n_classes = answers[rows], true_label_probs.shape[1]
+    shares = np.bincount(said, minlength=n_classes) / len(rows)
     top = int(shares.argmax())
-    expected = float(found.prior[asked, top].mean())
-    if shares[top] >= _COLLAPSED_SHARE and shares[top] - expected >= _COLLAPSED_EXCESS:
+    expected = float(true_label_probs[rows, top].mean())
+    if (
+        len(rows) >= _MIN_ANSWERS
+        and shares[top] >= _COLLAPSED_SHARE
+        and shares[top] - expected >= _COLLAPSED_EXCESS
+    ):
         return f"one class is {shares[top]:.0%} of its answers where {expected:.0%} were expected"
-    likely = found.prior[asked].argmax(axis=1)
-    if not any(_agrees(answers[asked], other) for other in (given_labels[asked], likely)):
-        return "it agrees with the given labels and with the text no better than chance"
-    return ""
+    offered = np.ones((len(rows), n_classes), bool) if pools is None else pools[rows]
+    if knowledge(said, given_labels[rows], true_label_probs[rows], offered) > _CHANCE_Z:
+        return ""
+    if len(rows) < _MIN_ANSWERS:
+        return f"{len(rows)} answers are too few to tell whether it knows more than chance does"
+    return "it agrees with the given labels and with the text no better than chance"
 
 
-def _agrees(one: np.ndarray, other: np.ndarray) -> bool:
-    size = int(max(one.max(), other.max())) + 1
-    shares = np.bincount(one, minlength=size), np.bincount(other, minlength=size)
-    chance = float(shares[0] @ shares[1]) / len(one) ** 2
-    error = np.sqrt(max(chance * (1 - chance), 1e-12) / len(one))
-    return bool((one == other).mean() - chance > _CHANCE_Z * error) or chance > 1 - 1e-9
+def knowledge(
+    answers: np.ndarray, given_labels: np.ndarray, probs: np.ndarray, pools: np.ndarray
+) -> float:
+    """Return by how many standard errors an annotator does better than its habits would.
+
+    Three scores are tried: agreement with the given labels, the probability of what was answered,
+    and both together, each in its own standard errors (where the given label is doubtful, whoever
+    reads the text says it or what is expected instead, and seldom a third).
+
+    Args:
+        answers: (R,) class ids.
+        given_labels: (R,) class ids.
+        probs: (R, K) P(true label) before anybody was asked.
+        pools: (R, K) bool: what was offered.
+
+    Returns:
+        The largest of the three z values.
+    """
+    n_rows, n_classes = pools.shape
+    guess = pools * habits_of(answers, n_classes, pools)
+    guess /= np.maximum(guess.sum(axis=1, keepdims=True), 1e-12)
+    here = np.arange(n_rows)
+
+    def standardised(score: np.ndarray) -> np.ndarray:
+        centred = score - (guess * score).sum(axis=1, keepdims=True)
+        spread = float(np.sqrt((guess * centred**2).sum()))
+        result: np.ndarray = centred / spread if spread > 1e-6 else np.zeros_like(centred)
+        return result
+
+    is_given = np.zeros((n_rows, n_classes))
+    is_given[here, given_labels] = 1
+    by_label, by_text = standardised(is_given), standardised(probs.astype(np.float64))
+    scores = (by_label, by_text, standardised(by_label + by_text))
+    return max(float(score[here, answers].sum()) for score in scores)
 
 
 def _true_label_probs(

@@ -46,6 +46,9 @@ def show_plan(screen: Screen, plan: RelabelPlan, *, as_json: bool) -> None:
 def show_relabels(screen: Screen, result: RelabelResult) -> None:
     """Show what came of a run in a few lines."""
     report = result.report
+    if report is None:
+        screen.line("Nothing was answered, and nothing is changed.")
+        return
     said = f"{report.answered:,} of {plural(report.asked, 'row')} asked got a label"
     others = ", ".join(f"{count:,} {kind}" for kind, count in report.other_answers.items())
     screen.line(said + (f"; {others}" if others else "") + ".")
@@ -59,10 +62,12 @@ def show_relabels(screen: Screen, result: RelabelResult) -> None:
             + ".",
             style="bold",
         )
-        screen.line(
-            f"The annotator seems right about {percent(report.accuracy)} of the time (estimate, no "
-            "truth known)."
-        )
+        if report.accuracy is not None:
+            low, high = report.accuracy.low, report.accuracy.high
+            screen.line(
+                f"The annotator seems right about {percent(report.accuracy.value)} of the time "
+                f"({interval(low, high)}; estimate, no truth known)."
+            )
         screen.line(
             f"Labels wrong: about {percent(report.noise_rate_before)} before, "
             f"{percent(report.noise_rate)} with the answers weighed in, "
@@ -98,5 +103,8 @@ def show_relabels(screen: Screen, result: RelabelResult) -> None:
         )
     run = shlex.quote(str(result.run))
     screen.heading(f"Every answer is in {result.run}/relabels.parquet. Next:")
+    if report.alarm:
+        screen.command(f"noisefix apply {run} --review-csv review.csv", "let a person look")
+        return
     screen.command(f"noisefix apply {run} --strategy relabel --dry-run", "see the changes")
     screen.command(f"noisefix apply {run} --strategy relabel -o CLEANED", "write them")

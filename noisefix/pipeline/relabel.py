@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from noisefix.annotators.progress import AskProgress
     from noisefix.annotators.protocol import Annotator, Answer
-    from noisefix.stages.relabel import RelabelReport
+    from noisefix.stages.relabel_report import RelabelReport
 
 STORE_FILE = "annotations.sqlite"
 
@@ -26,12 +27,13 @@ class RelabelResult:
 
     Attributes:
         run: the run folder.
-        report: counts, agreement, the annotator's estimated quality, and what was learned.
+        report: counts, agreement, the annotator's estimated quality, and what was learned; None
+            when nobody was asked or a person answered nothing, and nothing was written.
         failure: why not everything was asked; None when all went well. What was answered is kept.
     """
 
     run: Path
-    report: RelabelReport
+    report: RelabelReport | None
     failure: ServiceError | None = field(default=None)
 
 
@@ -81,6 +83,7 @@ def relabel(
 
     Raises:
         DataError: the run folder cannot be used.
+        ServiceError: not one usable answer came; the run folder is as it was.
         UsageError: an option is out of range.
     """
     options = RelabelOptions(
@@ -118,12 +121,38 @@ def finish(
         annotator: whom.
         progress: called with how far it has come.
         ask_nobody: take the stored answers to the planned rows only.
+
+    Raises:
+        ServiceError: not one usable answer came; what was there before stays as it is.
     """
+    from noisefix.annotators.protocol import HUMAN, identity_of
     from noisefix.stages.relabel import weigh_and_write
 
     answers, failure = _collect(plan, annotator, progress, ask_nobody)
-    report = weigh_and_write(plan.folder, plan.rows, answers, plan.probe, seed=plan.options.seed)
+    if not any(answer.is_usable for answer in answers):
+        by_person = identity_of(annotator).annotator == HUMAN
+        if failure is None and (by_person or not len(plan.asked)):
+            return RelabelResult(plan.folder.path, None)
+        raise failure or _nothing_usable(answers)
+    report = weigh_and_write(
+        plan.folder,
+        plan.rows,
+        answers,
+        plan.probe,
+        offers_all=plan.offers_all(annotator),
+        seed=plan.options.seed,
+    )
     return RelabelResult(plan.folder.path, report, failure)
+
+
+def _nothing_usable(answers: Sequence[Answer]) -> ServiceError:
+    said = Counter(answer.answer or "no answer" for answer in answers)
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in said.most_common())
+    return ServiceError(
+        f"not one usable answer to {len(answers):,} questions ({counts or 'none came'}); the run "
+        "folder is as it was",
+        "look at the questions with --dry-run, and ask another --model or --annotator",
+    )
 
 
 def _collect(
@@ -141,24 +170,28 @@ def _collect(
 
     if isinstance(annotator, ColumnAnnotator):
         # A column is looked up, not asked: see its docstring.
-        return _in_rounds(plan, lambda rows: annotator.look_up(plan.rows.ids[r] for r in rows))
+        look_up = annotator.look_up
+        return _in_rounds(plan, annotator, lambda rows: look_up(plan.rows.ids[r] for r in rows))
     with AnswerStore(plan.folder.path / STORE_FILE) as store:
         if ask_nobody:
             found = stored_answers(annotator, plan.questions(), store)
             return list(majority(found, plan.options.votes)), None
         asker = Asker(annotator, plan.options, store, progress)
-        return _in_rounds(plan, lambda rows: asker.ask(plan.questions(rows), len(rows)))
+        return _in_rounds(plan, annotator, lambda rows: asker.ask(plan.questions(rows), len(rows)))
 
 
 def _in_rounds(
-    plan: RelabelPlan, ask: Callable[[np.ndarray], Iterator[Answer]]
+    plan: RelabelPlan, annotator: Annotator, ask: Callable[[np.ndarray], Iterator[Answer]]
 ) -> tuple[list[Answer], ServiceError | None]:
     from noisefix.annotators.engine import UnansweredError
     from noisefix.stages.asking import rounds
 
     failure: ServiceError | None = None
     collected: list[Answer] = []
-    for rows in rounds(plan.rows, plan.asked, plan.probe, plan.n_most, collected):
+    offers_all = plan.offers_all(annotator)
+    for rows in rounds(
+        plan.rows, plan.asked, plan.probe, plan.n_most, collected, offers_all=offers_all
+    ):
         try:
             for answer in ask(rows):
                 collected.append(answer)  # one by one: those before an error are kept

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from noisefix.annotators.prompts import PromptStyle
-    from noisefix.annotators.protocol import Question
+    from noisefix.annotators.protocol import Annotator, Question
 
 _SHOWN_PROMPTS = 3
 _CHARS_PER_TOKEN = 4.0
@@ -64,6 +64,12 @@ class RelabelPlan:
         params = self.options.question_params()
         chosen = self.asked if asked is None else asked
         return questions(self.rows, chosen.tolist(), self.style, params)
+
+    def offers_all(self, annotator: Annotator) -> bool:
+        """Say whether every class is offered for each row, not just what is plausible there."""
+        from noisefix.annotators.column import ColumnAnnotator
+
+        return self.options.pool == "all" or isinstance(annotator, ColumnAnnotator)
 
     @property
     def n_questions(self) -> int:

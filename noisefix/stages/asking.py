@@ -8,7 +8,7 @@ import numpy as np
 
 from noisefix.annotators.protocol import Answer
 from noisefix.annotators.selection import draw_probe, rank_rows
-from noisefix.annotators.weighing import weigh
+from noisefix.annotators.weighing import Verdicts, weigh
 from noisefix.labels import UNLABELLED
 from noisefix.stages.relabel import answer_arrays
 from noisefix.stages.run_rows import RunRows
@@ -54,6 +54,8 @@ def rounds(
     probe: np.ndarray,
     n_most: int,
     answers: Sequence[Answer],
+    *,
+    offers_all: bool = False,
 ) -> Iterator[np.ndarray]:
     """Yield the rows of each round; ``answers`` grows between them.
 
@@ -66,6 +68,7 @@ def rounds(
         probe: the random probe: all of it is asked, whatever is learned.
         n_most: rows that may be asked about.
         answers: the answers so far, seen anew before each round.
+        offers_all: every class is offered for each row, not just its ``label_pool``.
     """
     size = max(-(-n_most // N_ROUNDS), _LEAST_PER_ROUND)
     asked = np.zeros(len(rows), dtype=bool)
@@ -79,21 +82,22 @@ def rounds(
         if asked.sum() >= n_most:
             return
         in_random_order = first[np.isin(first, probe)]
-        order = _next_order(rows, asked, in_random_order, answers, n_most - int(asked.sum()))
+        labels, confidence = answer_arrays(rows, {answer.id: answer for answer in answers})
+        verdicts = weigh(
+            labels,
+            rows.given_labels,
+            rows.true_label_probs,
+            rows.p_error,
+            confidence=confidence,
+            trusted=rows.is_trusted,
+            pools=None if offers_all else rows.offered(np.flatnonzero(labels >= 0)),
+        )
+        order = _next_order(rows, asked, in_random_order, verdicts, n_most - int(asked.sum()))
 
 
 def _next_order(
-    rows: RunRows, asked: np.ndarray, probe: np.ndarray, answers: Sequence[Answer], n_left: int
+    rows: RunRows, asked: np.ndarray, probe: np.ndarray, verdicts: Verdicts, n_left: int
 ) -> np.ndarray:
-    labels, confidence = answer_arrays(rows, {answer.id: answer for answer in answers})
-    verdicts = weigh(
-        labels,
-        rows.given_labels,
-        rows.true_label_probs,
-        rows.p_error,
-        confidence=confidence,
-        trusted=rows.is_trusted,
-    )
     settled = asked | rows.is_trusted
     settled[probe] = True
     ranked = rank_rows(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from noisefix.annotators.protocol import HUMAN
 from noisefix.errors import DataError
 from noisefix.stages.apply import Decision
 
@@ -32,7 +33,6 @@ REVIEW_COLUMNS = (
 KEEP = "keep"
 DROP = "drop"
 UNSURE = "unsure"
-HUMAN_ANNOTATOR = "human"
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 """A spreadsheet program takes such a cell for a formula. Apostrophes before it count, so that one
@@ -59,8 +59,9 @@ def review_rows(
 ) -> np.ndarray:
     """Return the rows that a person should see, the most probably wrong first.
 
-    These are the rows whose answers led to "review"; where nobody was asked at all, the flagged
-    rows whose label stays as it is. Rows that a person has decided on are not among them.
+    These are the rows whose answers led to "review", and the flagged rows that nobody was asked
+    about, as far as their label stays as it is. Rows that a person has decided on are not among
+    them.
 
     Args:
         issues: an issues table, ``with_answers`` or without.
@@ -70,10 +71,9 @@ def review_rows(
     Returns:
         (R,) positions in the table.
     """
+    chosen = issues["is_issue"].to_numpy().astype(bool)
     if "action" in issues.column_names:
-        chosen = np.array([action == "review" for action in issues["action"].to_pylist()], bool)
-    else:
-        chosen = issues["is_issue"].to_numpy().astype(bool)
+        chosen &= np.array([a in (None, "review") for a in issues["action"].to_pylist()], bool)
     chosen &= ~issues["is_trusted"].to_numpy().astype(bool)
     chosen[[d.index for d in decisions if d.action != "flag"]] = False
     chosen &= np.array([key not in settled for key in issues["id"].to_pylist()], bool)
@@ -256,7 +256,7 @@ def overruled(decisions: Sequence[Decision], issues: pa.Table, review: Review) -
                 suggested_label=choice if is_label else row["suggested_label"],
                 reasons=(_reason(review, row["id"]),),
                 p_error=row["p_error"],
-                annotator=HUMAN_ANNOTATOR,
+                annotator=HUMAN,
             )
         )
     return sorted(kept, key=lambda decision: decision.index)

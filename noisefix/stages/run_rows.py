@@ -86,6 +86,18 @@ class RunRows:
             offered.add(int(self.given_labels[row]))
         return [int(k) for k in by_probability if k in offered]
 
+    def offered(self, asked: np.ndarray) -> np.ndarray:
+        """Return which labels ``label_pool`` offers, (N, K) bool; all for rows that are not asked.
+
+        Args:
+            asked: indices of the rows asked about.
+        """
+        pools = np.ones(self.true_label_probs.shape, dtype=bool)
+        pools[asked] = False
+        for row in asked.tolist():
+            pools[row, self.label_pool(row)] = True
+        return pools
+
 
 def read_run_rows(folder: RunFolder) -> RunRows:
     """Read issues, candidates and embeddings of a run folder.

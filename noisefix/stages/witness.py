@@ -42,7 +42,7 @@ def find_witness(name_gain: float | None, noise_rate_low: float, n_verified: int
     if noise_rate_low < MIN_NOISE_RATE:
         return Witness(
             False,
-            f"perhaps no more than {100 * noise_rate_low:.1f} % of the labels are wrong, and "
-            f"changes could do more harm than good; {remedy} tell",
+            f"the share of wrong labels may be as low as {100 * noise_rate_low:.1f} %, and changes "
+            f"could do more harm than good; {remedy} tell",
         )
     return Witness(True, f"{explained}, and the noisy labels had no part in what the names mean")

@@ -216,7 +216,7 @@ def test_a_second_run_asks_nothing_anew_and_no_key_is_kept(cli, run, server):
 def test_right_answers_win(cli, run, server):
     report = json.loads(cli("relabel", run, *at(server, "--json")).out)["report"]
     assert report["alarm"] == ""
-    assert report["accuracy"] > 0.8
+    assert report["accuracy"]["low"] > 0.6
     wrong = [
         row
         for row in relabels(run)
@@ -278,7 +278,9 @@ def test_json_is_one_object(cli, run):
 
 
 def test_share_and_most_rows_are_kept_to(cli, run):
-    for options, most in ((("--max-rows", 7), 7), (("--share", 0.2), 12), (("--max-rows", 0), 0)):
+    for options, most in ((("--max-rows", 7), 7), (("--share", 0.2), 12)):
         outcome = cli("relabel", run, "--annotator", "column:second", *options, "--json")
         assert outcome.code == 0
         assert json.loads(outcome.out)["report"]["asked"] == most
+    outcome = cli("relabel", run, "--annotator", "column:second", "--max-rows", 0, "--json")
+    assert (outcome.code, json.loads(outcome.out)["report"]) == (0, None)

@@ -79,10 +79,77 @@ def test_a_common_class_answered_often_is_no_collapse(made_up):
     assert weighed(made).alarm == ""
 
 
-def test_a_handful_of_answers_raises_no_alarm(made_up):
+def test_a_handful_of_like_answers_is_too_few(made_up):
     made = made_up(n_rows=200, n_classes=4)
     few = np.where(np.arange(200) < 10, 1, NO_ANSWER)
+    verdicts = weighed(made.with_answers(few))
+    assert "10 answers are too few to tell" in verdicts.alarm
+    np.testing.assert_array_equal(verdicts.final_labels, made.given)
+
+
+def test_ten_good_answers_show_that_somebody_reads(made_up):
+    made = made_up(n_rows=200, n_classes=4, accuracy=1.0)
+    few = np.where(np.arange(200) < 10, made.answers, NO_ANSWER)
     assert weighed(made.with_answers(few)).alarm == ""
+
+
+@pytest.fixture
+def pools(made_up):
+    """Two or three labels of twelve: the given one, the likeliest, and perhaps a third."""
+    made = made_up(n_rows=600, n_classes=12, noise=0.2)
+    offered = np.zeros((600, 12), dtype=bool)
+    ranked = np.argsort(-made.true_label_probs, axis=1)
+    for row in range(600):
+        offered[row, [made.given[row], *ranked[row, :2]]] = True
+    return made, offered
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_chance_is_counted_by_what_was_offered(pools, seed):
+    made, offered = pools
+    draws = np.random.default_rng(seed).random(offered.shape)
+    guesses = np.where(offered, draws, -1).argmax(axis=1)
+    assert (guesses == made.truth).mean() > 0.35  # twelve classes: it looks like knowledge
+    verdicts = weighed(made.with_answers(guesses), pools=offered)
+    assert "no better than chance" in verdicts.alarm
+    np.testing.assert_array_equal(verdicts.final_labels, made.given)
+    assert verdicts.reliability.accuracy < 0.3
+
+
+def test_one_label_whenever_it_is_offered_is_no_knowledge(pools):
+    made, offered = pools
+    constant = np.where(offered[:, 3], 3, NO_ANSWER)
+    assert weighed(made.with_answers(constant), pools=offered).alarm
+
+
+def test_a_good_annotator_with_few_labels_to_choose_from_is_heeded(pools):
+    made, offered = pools
+    rows = np.arange(600)
+    inside = np.where(offered[rows, made.truth], made.truth, NO_ANSWER)
+    verdicts = weighed(made.with_answers(inside), pools=offered)
+    assert verdicts.alarm == ""
+    assert accuracy(verdicts.final_labels, made) > accuracy(made.given, made) + 0.1
+    assert verdicts.reliability.accuracy > 0.9
+
+
+def test_offering_all_labels_is_the_same_as_saying_nothing_of_it(made_up):
+    made = made_up(n_rows=300, n_classes=4, accuracy=0.7)
+    everything = weighed(made, pools=np.ones((300, 4), dtype=bool))
+    np.testing.assert_allclose(everything.true_label_probs, weighed(made).true_label_probs)
+
+
+def test_what_a_person_says_stands(made_up):
+    made = made_up(n_rows=300, n_classes=3, noise=0.1, accuracy=0.4)
+    said = made.answers >= 0
+    said[100:] = False
+    answers = np.where(said, made.answers, NO_ANSWER)
+    verdicts = weighed(made.with_answers(answers), final=said)
+    np.testing.assert_array_equal(verdicts.final_labels[said], answers[said])
+    np.testing.assert_array_equal(verdicts.final_labels[~said], made.given[~said])
+    differs = answers[said] != made.given[said]
+    np.testing.assert_array_equal(verdicts.p_error[said], differs.astype(float))
+    np.testing.assert_array_equal(verdicts.actions[said] == "relabel", differs)
+    assert verdicts.alarm == ""
 
 
 def test_trusted_rows_stay(made_up):

@@ -11,7 +11,7 @@ import pytest
 from noisefix import detect
 from noisefix.annotators.human import HumanAnnotator, RowFacts
 from noisefix.annotators.protocol import Answer
-from noisefix.errors import DataError, UsageError
+from noisefix.errors import DataError, ServiceError, UsageError
 from noisefix.pipeline.relabel import finish, relabel
 from noisefix.pipeline.relabel_plan import RelabelOptions, plan_relabel
 
@@ -108,12 +108,22 @@ class OffList:
             yield Answer(question.id, "boat", is_label=True)
 
 
-def test_a_label_that_was_not_offered_changes_nothing(run):
-    result = relabel(run, annotator=OffList(), max_rows=10)
-    assert result.report.answered == 0
-    assert result.report.relabelled == 0
-    for row in pq.read_table(run / "relabels.parquet").to_pylist():
-        assert row["final_label"] == row["given_label"]
+class Dead:
+    def annotate(self, questions):
+        for question in questions:
+            yield Answer(question.id, None, error="gone")
+
+
+@pytest.mark.parametrize("annotator", [OffList(), Dead()])
+def test_no_usable_answer_leaves_no_trace(run, annotator):
+    with pytest.raises(ServiceError):
+        relabel(run, annotator=annotator, max_rows=10)
+    assert not (run / "relabels.parquet").exists()
+    relabel(run, annotator=Knows(), **CHOSEN)
+    before = (run / "relabels.parquet").read_bytes()
+    with pytest.raises(ServiceError):
+        relabel(run, annotator=annotator, max_rows=10)
+    assert (run / "relabels.parquet").read_bytes() == before
 
 
 class Confused:
@@ -162,6 +172,13 @@ def test_a_person_who_skips_sees_every_row_numbered_on(run):
     result = finish(plan, HumanAnnotator(desk, facts, plan.rows.class_names))
     assert desk.numbers == list(range(1, len(desk.numbers) + 1))
     assert len(desk.numbers) == result.report.asked + 1 > 20
+
+
+def test_a_person_who_quits_at_once_leaves_no_trace(run):
+    plan = plan_relabel(run, OPTIONS)
+    human = HumanAnnotator(Desk(["q"]), lambda _: RowFacts("text", (), {}), plan.rows.class_names)
+    assert finish(plan, human).report is None
+    assert not (run / "relabels.parquet").exists()
 
 
 @pytest.mark.parametrize(

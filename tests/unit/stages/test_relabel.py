@@ -58,7 +58,7 @@ def test_answers_become_class_ids_and_codes(rows):
 
 def test_right_answers_repair_and_are_counted(rows, folder):
     asked = np.argsort(-rows.p_error, kind="stable")[:120]
-    report = weigh_and_write(folder, rows, right_answers(rows, asked), NO_PROBE)
+    report = weigh_and_write(folder, rows, right_answers(rows, asked), NO_PROBE, offers_all=True)
     table = folder.rows()
     assert len(table) == report.asked == report.answered == 120
     truth = rows.results["truth"]
@@ -100,8 +100,7 @@ def test_a_failed_twin_does_not_hide_the_answer(rows, folder):
     answers = [Answer("r0", None, error="gone"), label(rows, 1, 3)]
     weigh_and_write(folder, rows, answers, NO_PROBE)
     table = folder.rows()
-    assert table["r0"]["answer"] is None
-    assert table["r2"]["answer"] == rows.class_names[3]
+    assert table["r0"]["answer"] == table["r2"]["answer"] == rows.class_names[3]
 
 
 def test_trusted_rows_never_change(rows, folder):
@@ -127,6 +126,8 @@ def test_an_alarm_changes_nothing(rows, folder, kind):
         assert row["final_label"] == row["given_label"]
         assert row["action"] != "relabel"
         assert row["reasons"][-1] == f"not heeded: {report.alarm}"
+        assert (row["action"] == "review") == bool(rows.is_issue[int(row["id"][1:])])
+    assert (report.accuracy, report.probe_noise_rate) == (None, None)
 
 
 def test_what_is_no_label_never_becomes_one(rows, folder):
@@ -141,16 +142,17 @@ def test_what_is_no_label_never_becomes_one(rows, folder):
         "refused": 1,
     }
     table = folder.rows()
-    for i in range(1, 5):
+    assert "r4" not in table  # no answer: not asked
+    for i in range(1, 4):
         assert table[f"r{i}"]["final_label"] == table[f"r{i}"]["given_label"]
-        assert table[f"r{i}"]["action"] != "relabel"
+        assert table[f"r{i}"]["action"] == ("review" if rows.is_issue[i] else "keep")
 
 
 def test_the_probe_estimates_the_noise_rate(rows, folder):
     quiet = np.flatnonzero(~rows.is_issue)
     probe = np.sort(np.random.default_rng(1).permutation(quiet)[:40])
     asked = np.union1d(probe, np.flatnonzero(rows.is_issue))
-    report = weigh_and_write(folder, rows, right_answers(rows, asked), probe)
+    report = weigh_and_write(folder, rows, right_answers(rows, asked), probe, offers_all=True)
     rate = report.probe_noise_rate
     true_rate = np.mean(rows.results["truth"] != rows.given_labels)
     assert rate is not None
@@ -161,7 +163,30 @@ def test_the_probe_estimates_the_noise_rate(rows, folder):
     assert {k for k, v in folder.rows().items() if v["is_probe"]} == {f"r{r}" for r in probe}
 
 
-def test_nothing_asked_is_no_error(rows, folder):
-    report = weigh_and_write(folder, rows, [], NO_PROBE)
-    assert (report.asked, report.agreement, report.probe_noise_rate) == (0, (), None)
-    assert folder.rows() == {}
+def test_nothing_is_estimated_from_a_few_answers(rows, folder):
+    probe = np.flatnonzero(~rows.is_issue)[:6]
+    asked = np.union1d(probe, np.flatnonzero(rows.is_issue)[:6])
+    report = weigh_and_write(folder, rows, right_answers(rows, asked), probe, offers_all=True)
+    assert report.answered == 12
+    assert (report.accuracy, report.probe_noise_rate, report.agreement) == (None, None, ())
+
+
+def test_the_accuracy_comes_with_an_interval(rows, folder):
+    report = weigh_and_write(
+        folder, rows, right_answers(rows, range(200)), NO_PROBE, offers_all=True
+    )
+    assert report.accuracy.low < report.accuracy.value < report.accuracy.high <= 1.0
+    assert report.accuracy.n_probed == 200
+
+
+def test_a_persons_labels_are_final(rows, folder):
+    said = [replace(label(rows, row, (row * 7) % 4), annotator="human") for row in range(40)]
+    report = weigh_and_write(folder, rows, said, NO_PROBE)
+    table = folder.rows()
+    for row in range(40):
+        line = table[f"r{row}"]
+        assert line["final_label"] == line["answer"] == rows.class_names[(row * 7) % 4]
+        assert line["action"] in ("keep", "relabel")
+        assert line["reasons"][0] == f"a person says {line['answer']}"
+    assert report.alarm == ""
+    assert report.accuracy is None

@@ -50,9 +50,11 @@ def test_flagged_rows_that_stay_are_for_a_person_most_suspicious_first(issues):
     assert review_rows(issues, [], ["-1"]).tolist() == [0]
 
 
-def test_where_somebody_was_asked_only_what_is_left_open_is_for_a_person(issues):
-    asked = issues.append_column("action", pa.array(["review", "relabel", None, "review"]))
-    assert review_rows(asked, []).tolist() == [3, 0]
+def test_where_somebody_was_asked_what_is_left_open_is_for_a_person(make_issues, verdict):
+    rows = [verdict("ship", "bill", p, is_issue=True) for p in (0.6, 0.9, 0.8, 0.7)]
+    issues = make_issues(rows, CLASSES, ids=IDS)
+    asked = issues.append_column("action", pa.array(["review", "relabel", None, "keep"]))
+    assert review_rows(asked, []).tolist() == [2, 0]  # the third was flagged and never asked
 
 
 def test_cells_that_look_like_formulas_come_back_as_they_were(issues, tmp_path):

@@ -11,7 +11,7 @@ from noisefix.stages.witness import find_witness
         (0.1, 0.02, 0, True, "label names explain 10 %"),
         (0.321, 0.5, 0, True, "label names explain 32 %"),
         (0.099, 0.5, 0, False, "too little to vouch"),
-        (0.9, 0.0199, 0, False, "no more than 2.0 % of the labels are wrong"),
+        (0.9, 0.0199, 0, False, "may be as low as 2.0 %"),
         (None, 0.5, 0, False, "nothing but the labels themselves"),
         (None, 0.0, 50, True, "50 verified rows"),
         (0.0, 0.0, 1234, True, "1,234 verified rows"),
