@@ -157,8 +157,8 @@ def _offered(confusion: np.ndarray, pools: np.ndarray) -> np.ndarray:
     """Return P(what the annotator would say is on offer | true label), (R, K)."""
     from scipy.sparse import csr_array
 
-    offered: np.ndarray = csr_array(pools.astype(np.float64)) @ confusion.T
-    return np.minimum(offered, 1.0)
+    offered: np.ndarray = np.minimum(csr_array(pools.astype(np.float64)) @ confusion.T, 1.0)
+    return offered
 
 
 def _one_parameter(accuracy: float, habits: np.ndarray) -> np.ndarray:

@@ -121,6 +121,12 @@ class TrainingQuestions:
         was_asked = np.array([self._rows.ids[row] in found for row in rows.tolist()], bool)
         return np.where(was_asked, codes, NOT_ASKED)
 
+    def offered(self, asked: np.ndarray) -> np.ndarray | None:
+        """Return the labels offered for the rows asked; see ``noiseal.OffersPools``."""
+        if self._options.pool == "all" or isinstance(self._annotator, ColumnAnnotator):
+            return None
+        return self._rows.offered(asked)
+
     @property
     def failure(self) -> ServiceError | None:
         """Why not every question has an answer; None when all went well."""

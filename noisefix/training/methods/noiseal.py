@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -61,6 +61,15 @@ class Annotate(Protocol):
             rows: (A,) places in the training data, most suspicious first.
             clean: (R,) rows of R: what may be shown as examples.
         """
+        ...
+
+
+@runtime_checkable
+class OffersPools(Protocol):
+    """An ``Annotate`` that does not offer every class: an answer is then often right by chance."""
+
+    def offered(self, asked: np.ndarray) -> np.ndarray | None:
+        """Return (N, K) bool, the labels offered for the rows asked, all for others; None: all."""
         ...
 
 
@@ -210,7 +219,11 @@ class NoiseAL(Plain):
         )
         knows = self.data.true_label_probs is not None and self.data.p_error is not None
         if not knows or self._believed is None or not (self._heard == answers).all():
-            self._believed = believe(self.data, average, answers, self.params.answer_trust, own)
+            pools = None
+            if isinstance(self.annotate, OffersPools):
+                pools = self.annotate.offered(np.flatnonzero(answers != UNLABELLED))
+            trust = self.params.answer_trust
+            self._believed = believe(self.data, average, answers, trust, own, pools)
             self._heard = answers
         believed = self._believed
         share = self.params.hard_belief
@@ -303,6 +316,7 @@ def believe(
     answers: np.ndarray,
     trust: float,
     own: np.ndarray | None = None,
+    pools: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return (N, K) what is believed of the true labels, the answers so far weighed in.
 
@@ -316,6 +330,7 @@ def believe(
         answers: (N,) class ids, or a code of ``weighing``.
         trust: probability of a right answer, without estimates.
         own: (N,) bool: answers that were asked for, not taken over from a near-duplicate.
+        pools: (N, K) bool: the labels offered for each row; None: all of them.
     """
     if data.true_label_probs is None or data.p_error is None:
         believed = average.copy()
@@ -325,7 +340,7 @@ def believe(
     probs = data.true_label_probs.astype(np.float64)
     if not (answers != UNLABELLED).any():
         return probs
-    found = weigh(answers, data.given_labels, probs, data.p_error, learn_from=own)
+    found = weigh(answers, data.given_labels, probs, data.p_error, learn_from=own, pools=pools)
     return found.true_label_probs.astype(np.float64)
 
 

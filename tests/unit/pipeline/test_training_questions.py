@@ -178,3 +178,12 @@ def test_progress_counts_rows(folder, rows):
     with TrainingQuestions(folder, rows, Scripted(), ALL, steps.append) as ask:
         ask(np.arange(5), np.array([30]))
     assert (steps[-1].stage, steps[-1].done, steps[-1].total) == ("ask", 5, 5)
+
+
+def test_what_was_offered_is_known(folder, rows):
+    with TrainingQuestions(folder, rows, Scripted(), AskOptions()) as asked:
+        offered = asked.offered(np.array([2]))
+        assert offered[2].sum() == len(rows.label_pool(2)) < len(CLASSES)
+        assert offered[0].all()
+    with TrainingQuestions(folder, rows, Scripted(), AskOptions(pool="all")) as asked:
+        assert asked.offered(np.array([2])) is None
