@@ -246,3 +246,14 @@ def test_page_is_made_of_its_figures(load):
     entries = json.loads((DOCS / results.JSON_FILE).read_text(encoding="utf-8"))
     page = (DOCS / results.PAGE).read_text(encoding="utf-8")
     assert results.fill_in(page, entries) == page, "run: python tests/benchmarks NAME --docs"
+
+
+def test_guessing_changes_nothing_on_a_tiny_task(load, make_task, without_encoder):
+    guessing = load("guessing")
+    cases = list(guessing.run_set(make_task("noisy"), n_seeds=1))
+    assert {case["annotator"] for case in cases} == {"random", "commonest", "rarest"}
+    assert all(case["worst"] >= 0 and case["tries"] == 3 for case in cases)
+    assert sum(case["alarms"] for case in cases) >= 7
+    (table,) = guessing.tables({"cases": cases})
+    assert len(table.rows) == 3
+    assert guessing.headlines({"cases": cases})[0].is_met

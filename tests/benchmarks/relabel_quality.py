@@ -21,6 +21,7 @@ from shared_sets import CLEAN_SETS, Task, load, stage_tables, train_task
 from noisefix.annotators.column import ColumnAnnotator
 from noisefix.annotators.protocol import Answer, Question
 from noisefix.annotators.weighing import NO_ANSWER, Verdicts, weigh
+from noisefix.neighbors.candidates import retrieve_candidates
 from noisefix.stages.asking import first_rows, rounds
 from noisefix.stages.joint import JointParams, judge_labels
 from noisefix.stages.relabel import answer_arrays
@@ -92,19 +93,23 @@ def look(task: Task, seed: int = 0) -> RunRows:
     """Judge a set as detect does, and return its rows as relabel reads them."""
     judged = judge_labels(stage_tables(task), JointParams(), seed=seed)
     assert judged.views is not None
-    n_rows = len(task.texts)
+    n_rows, given = len(task.texts), judged.given_labels
+    groups = judged.surroundings.duplicate_groups
+    near = retrieve_candidates(
+        task.embeddings, given, judged.estimate.p_error, groups, len(judged.class_names)
+    )
     return RunRows(
         ids=[str(row + 1) for row in range(n_rows)],
         texts=list(task.texts),
         class_names=judged.class_names,
-        given_labels=judged.given_labels,
+        given_labels=given,
         p_error=judged.estimate.p_error,
         is_issue=judged.is_issue,
         is_trusted=judged.is_trusted,
         pred_probs=judged.pred_probs,
         true_label_probs=judged.estimate.true_label_probs,
-        groups=judged.surroundings.duplicate_groups,
-        candidates=[[] for _ in range(n_rows)],
+        groups=groups,
+        candidates=[np.flatnonzero(weights).tolist() for weights in near.weights],
         embeddings=task.embeddings,
     )
 
@@ -139,7 +144,7 @@ def ask(rows: RunRows, stored: list[Answer], n_most: int, seed: int = 0) -> np.n
     first, probe = first_rows(rows, n_most, N_PROBE, seed=seed)
     answers: list[Answer] = []
     asked = []
-    for now in rounds(rows, first, probe, n_most, answers):
+    for now in rounds(rows, first, probe, n_most, answers, offers_all=True):
         asked.append(now)
         answers.extend(stored[row] for row in now)
     return np.concatenate(asked)

@@ -28,7 +28,7 @@ Entry = dict[str, Any]
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "quality": ("detection", "error_model"),
-    "relabel": ("relabel_quality", "trusted_rows"),
+    "relabel": ("relabel_quality", "trusted_rows", "guessing"),
     "speed": (
         "embedding",
         "probe",

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -284,3 +285,43 @@ def test_share_and_most_rows_are_kept_to(cli, run):
         assert json.loads(outcome.out)["report"]["asked"] == most
     outcome = cli("relabel", run, "--annotator", "column:second", "--max-rows", 0, "--json")
     assert (outcome.code, json.loads(outcome.out)["report"]) == (0, None)
+
+
+def offered(request) -> list[str]:
+    """Return the labels that a request offers, in the order shown."""
+    prompt = request.body["messages"][-1]["content"]
+    return re.findall(rf'^- "?({"|".join(CLASSES)})"?$', prompt, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("kind", ["random", "first", "last", "constant"])
+def test_an_annotator_that_knows_nothing_changes_nothing(cli, run, faults, monkeypatch, kind):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+    def respond(request):
+        labels = offered(request)
+        draw = int(sha256(str(request.body["messages"]).encode()).hexdigest(), 16) % len(labels)
+        place = {"random": draw, "first": 0, "last": -1}
+        return faults.says("refund" if kind == "constant" else labels[place[kind]])
+
+    flagged = cli("apply", run, "--dry-run", "--json")
+    with faults.FaultServer(respond) as guessing:
+        options = ("--model", "tiny", "--base-url", guessing.url, "--max-rows", 40)
+        outcome = cli("relabel", run, *options)
+    assert outcome.code == 0
+    assert "ALARM" in outcome.out
+    assert "seems right" not in outcome.out
+    assert "--strategy relabel" not in outcome.out
+    assert all(row["final_label"] == row["given_label"] for row in relabels(run))
+    after = cli("apply", run, "--dry-run", "--json")
+    assert json.loads(after.out)["flagged"] == json.loads(flagged.out)["flagged"]
+
+
+def test_a_dead_server_leaves_the_run_as_it_was(cli, run, tmp_path):
+    review = tmp_path / "review.csv"
+    before = json.loads(cli("apply", run, "--review-csv", review, "--json").out)["to_review"]
+    dead = ("--model", "tiny", "--base-url", "http://127.0.0.1:9/v1", "--max-rows", 5)
+    outcome = cli("relabel", run, *dead)
+    assert outcome.code == 5
+    assert not (run / "relabels.parquet").exists()
+    again = json.loads(cli("apply", run, "--review-csv", review, "--json").out)["to_review"]
+    assert again == before > 0
