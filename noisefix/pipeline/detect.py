@@ -19,7 +19,12 @@ from noisefix.pipeline.embed import (
     truncation_warning,
 )
 from noisefix.pipeline.findings import DetectResult, read_detection
-from noisefix.pipeline.joint import joint_params, read_own_probs, stage_outputs
+from noisefix.pipeline.joint import (
+    joint_params,
+    lone_classes_warning,
+    read_own_probs,
+    stage_outputs,
+)
 from noisefix.stages.base import StageReport, run_stage
 from noisefix.tables.run_folder import RunFolder, default_run_path
 
@@ -133,6 +138,7 @@ def detect(
         warnings=dataset.warnings
         + sheet_warnings(sheet, embedded)
         + truncation_warning(embedded)
+        + lone_classes_warning(judged)
         + _few_rows_warning(judged),
         seconds={report.name: report.seconds for report in reports},
         skipped=tuple(report.name for report in reports if report.skipped),
@@ -161,12 +167,12 @@ def _open_run(dataset: Dataset, path: str | Path, force: bool) -> tuple[RunFolde
 
 
 def _few_rows_warning(judged: StageReport) -> tuple[str, ...]:
-    labelled = judged.results["labelled"]
-    if labelled >= _FEW_ROWS:
+    n_judged = judged.results["judged"]
+    if n_judged >= _FEW_ROWS:
         return ()
     return (
-        f"only {labelled} labelled rows: what is said of them rests more on experience with other "
-        "data sets than on these rows",
+        f"only {n_judged} labelled rows can be judged: what is said of them rests more on "
+        "experience with other data sets than on these rows",
     )
 
 

@@ -21,12 +21,12 @@ from noisefix.tables.columns import (
 from noisefix.tables.id_check import IdCheck
 from noisefix.tables.label_values import read_ids, read_labels, read_texts
 from noisefix.tables.source import Source
+from noisefix.tables.text_checks import EmptyTexts
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _MIN_ROWS_TO_DOUBT = 20
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -275,35 +275,6 @@ def _check_labels(labels: list[str | None], where: str) -> None:
         raise DataError(
             f"{where}: {len(distinct)} different labels in {len(given)} labelled rows", hint
         )
-
-
-class EmptyTexts:
-    """Counts texts of nothing but white space, block by block."""
-
-    def __init__(self) -> None:
-        self._n_rows = 0
-        self._n_empty = 0
-        self._rows: list[str] = []
-
-    def add(self, texts: Sequence[str]) -> None:
-        """Take the texts of the next rows."""
-        for row, text in enumerate(texts, self._n_rows + 1):
-            if not text.strip():
-                self._n_empty += 1
-                if len(self._rows) < _SHOWN:
-                    self._rows.append(str(row))
-        self._n_rows += len(texts)
-
-    def warnings(self, where: str) -> list[str]:
-        """Return what to say of them; ``where`` is file and column."""
-        if not self._n_empty:
-            return []
-        more = ", ..." if self._n_empty > _SHOWN else ""
-        noun = "row has" if self._n_empty == 1 else "rows have"
-        return [
-            f"{where}: {self._n_empty} {noun} no text ({', '.join(self._rows)}{more}); "
-            "kept as they are"
-        ]
 
 
 def _where(source: Source, column: str) -> str:

@@ -1,0 +1,57 @@
+"""Is there a text at all, and does the text column look like one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_SHOWN = 5
+_PLACEHOLDERS = frozenset(
+    (
+        *("nan", "<na>", "#n/a", "n/a", "null", "<null>", "none", "nil", "no text"),
+        *("[deleted]", "[removed]", "[deleted by user]", "[removed by reddit]"),
+        *("[blank]", "(blank)", "[empty]", "(empty)", "[no text]", "(no text)"),
+    )
+)
+_WORDLESS = re.compile(r"[\W_]*")
+_SYMBOLS = re.compile("[\u2190-\u2bff\u3200-\u33ff\U0001f000-\U0001faff]")
+
+
+def says_something(text: str) -> bool:
+    """Tell whether there is anything in a text that a label could be about.
+
+    There is not where it is empty or holds white space and punctuation only, and where it is what
+    other tools write for a missing text ("NaN", "N/A", "[deleted]"). An emoji says something.
+    """
+    if _WORDLESS.fullmatch(text):
+        return _SYMBOLS.search(text) is not None
+    return text.strip().casefold() not in _PLACEHOLDERS
+
+
+class EmptyTexts:
+    """Counts texts that say nothing, block by block."""
+
+    def __init__(self) -> None:
+        self._n_rows = 0
+        self._n_empty = 0
+        self._rows: list[str] = []
+
+    def add(self, texts: Sequence[str]) -> None:
+        """Take the texts of the next rows."""
+        for row, text in enumerate(texts, self._n_rows + 1):
+            if not says_something(text):
+                self._n_empty += 1
+                if len(self._rows) < _SHOWN:
+                    self._rows.append(str(row))
+        self._n_rows += len(texts)
+
+    def warnings(self, where: str) -> list[str]:
+        """Return what to say of them; ``where`` is file and column."""
+        if not self._n_empty:
+            return []
+        more = ", ..." if self._n_empty > _SHOWN else ""
+        noun = "row has" if self._n_empty == 1 else "rows have"
+        return [
+            f"{where}: {self._n_empty:,} {noun} no text ({', '.join(self._rows)}{more}): there is "
+            "nothing to judge by; kept as they are"
+        ]
