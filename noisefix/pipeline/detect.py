@@ -41,6 +41,7 @@ def detect(
     text_column: str | None = None,
     label_column: str | None = None,
     id_column: str | None = None,
+    missing_labels: str | None = None,
     encoder: str = DEFAULT_ENCODER,
     precision: str = "auto",
     device: str = "auto",
@@ -64,6 +65,7 @@ def detect(
         text_column: column of the texts; None: guessed.
         label_column: column of the labels; None: guessed.
         id_column: column of the ids; None: guessed, else the row number.
+        missing_labels: labels, with commas between them, that mean that there is none.
         encoder: sentence-transformers name, local folder, or "tfidf".
         precision: "auto", "fp32" or "bf16".
         device: "auto", "cpu", "cuda" or "mps".
@@ -93,7 +95,15 @@ def detect(
     params = joint_params(n_folds, n_neighbors, filter_by, class_shares, device)
     sheet = read_sheet(labels)
     more = read_own_probs(pred_probs)
-    dataset = read_dataset(data, text_column, label_column, id_column, stdin, needs_labels=True)
+    dataset = read_dataset(
+        data,
+        text_column,
+        label_column,
+        id_column,
+        stdin,
+        needs_labels=True,
+        missing_labels=missing_labels,
+    )
     names = class_names(dataset.given_labels)
     known_shares(params.class_shares, names)  # what does not fit is said before the long work
     if pred_probs is not None:
@@ -161,6 +171,7 @@ def _open_run(dataset: Dataset, path: str | Path, force: bool) -> tuple[RunFolde
         text_column=dataset.text_column,
         label_column=dataset.label_column,
         id_column=dataset.id_column,
+        missing_labels=dataset.missing_labels,
     )
     note = f"{source.name} has changed since the last run: everything is judged anew"
     return run, (note,) if has_changed else ()

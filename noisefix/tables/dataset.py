@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noisefix.errors import DataError, UsageError
+from noisefix.tables.class_label import names_note
 from noisefix.tables.columns import (
     Choice,
     guess_id,
     guess_label,
     guess_text,
+    is_usual_name,
     list_columns,
     resolve_column,
 )
+from noisefix.tables.header_check import check_header
 from noisefix.tables.id_check import IdCheck
-from noisefix.tables.label_values import read_ids, read_labels, read_texts
+from noisefix.tables.label_checks import check_single, missing_words, score_warning
+from noisefix.tables.label_values import column_labels, read_ids, read_texts
 from noisefix.tables.source import Source
-from noisefix.tables.text_checks import EmptyTexts
+from noisefix.tables.text_checks import EmptyTexts, no_prose_warning
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,6 +46,7 @@ class Dataset:
         text_column: name of the text column.
         label_column: name of the label column; None where there is none.
         id_column: name of the id column; None where row numbers serve.
+        missing_labels: labels that were taken to mean that there is none.
         notes: what was guessed, in words.
         warnings: what a person should know, the source's warnings included.
     """
@@ -54,6 +59,7 @@ class Dataset:
     text_column: str
     label_column: str | None
     id_column: str | None
+    missing_labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -68,6 +74,7 @@ def load_dataset(
     label_column: str | None = None,
     id_column: str | None = None,
     needs_labels: bool = True,
+    missing_labels: str | None = None,
 ) -> Dataset:
     """Find the columns and bring texts, labels and ids into one form.
 
@@ -77,6 +84,7 @@ def load_dataset(
         label_column: its name; guessed when None.
         id_column: its name; guessed when None, and row numbers where nothing fits.
         needs_labels: fail without a usable label column (two classes or more).
+        missing_labels: labels, with commas between them, that mean that there is none.
 
     Raises:
         DataError: a named column is not there; nothing or more than one column fits; a named id
@@ -85,6 +93,7 @@ def load_dataset(
         UsageError: one column named for two purposes.
     """
     warnings = list(source.warnings)
+    missing = parse_missing(missing_labels)
     found = find_columns(
         source,
         text_column=text_column,
@@ -93,18 +102,20 @@ def load_dataset(
         needs_labels=needs_labels,
     )
     text, label = found.text, found.label
+    warnings += found.warnings
     ids, found = _ids(source, found, warnings)
     texts = read_texts(source.table.column(text), _field(source, text), _where(source, text))
     empty = EmptyTexts()
     empty.add(texts)
-    warnings += empty.warnings(_where(source, text))
+    warnings += empty.warnings(_where(source, text)) + no_prose_warning(texts, _where(source, text))
     labels: list[str | None] = [None] * len(source)
+    notes = found.notes
     if label is not None:
-        values = read_labels(
-            source.table.column(label), _field(source, label), _where(source, label)
-        )
+        values = column_labels(source, label, missing=missing or ())
         labels = values.labels
+        notes += names_note(source, label)
         warnings += values.warnings
+        warnings += _label_warnings(labels, _where(source, label), missing, refuse=needs_labels)
         if needs_labels:
             _check_labels(labels, _where(source, label))
     return Dataset(
@@ -116,19 +127,21 @@ def load_dataset(
         text_column=text,
         label_column=label,
         id_column=found.id.column,
-        notes=found.notes,
+        missing_labels=missing or (),
+        notes=notes,
         warnings=tuple(warnings),
     )
 
 
 @dataclass(frozen=True)
 class FoundColumns:
-    """Which columns serve; ``notes`` say in words what was guessed."""
+    """Which columns serve; ``notes`` say in words what was guessed, ``warnings`` what is odd."""
 
     text: str
     label: str | None
     id: Choice
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     def without_ids(self) -> FoundColumns:
         """Let row numbers serve as ids."""
@@ -149,10 +162,12 @@ def find_columns(
 ) -> FoundColumns:
     """Find the columns of a source, of which the first few thousand rows are enough.
 
-    Args and errors as for ``load_dataset``, as far as they are about columns.
+    Args and errors as for ``load_dataset``, as far as they are about columns. Where no column is
+    named, the first line of a CSV file must look like a header.
     """
     named = _named_columns(source, text_column, label_column, id_column)
     taken = set(named.values())
+    warnings = [] if named else check_header(source, is_usual_name)
 
     def find(kind: str, guess: Callable[[Source, Collection[str]], Choice]) -> Choice:
         if kind in named:
@@ -173,7 +188,7 @@ def find_columns(
         for kind, choice in (("text", text_choice), ("label", label_choice), ("id", id_choice))
         if choice.column is not None and choice.how
     ]
-    found = FoundColumns(text, label, id_choice, tuple(notes))
+    found = FoundColumns(text, label, id_choice, tuple(notes), tuple(warnings))
     return found if id_choice.column is not None else found.without_ids()
 
 
@@ -257,6 +272,24 @@ def check_ids(
         f"{where}: {problem}",
         "mend the column, or leave --id-column out: row numbers then serve as ids",
     )
+
+
+def parse_missing(words: str | None) -> tuple[str, ...] | None:
+    """Return the labels that ``--missing-labels`` names; None where nothing was said."""
+    return None if words is None else tuple(w for part in words.split(",") if (w := part.strip()))
+
+
+def _label_warnings(
+    labels: list[str | None], where: str, missing: tuple[str, ...] | None, *, refuse: bool
+) -> list[str]:
+    warnings = missing_words(labels, where) if missing is None else []
+    try:
+        warnings += check_single(labels, where)
+    except DataError as error:
+        if refuse:
+            raise
+        warnings.append(error.message)
+    return warnings + score_warning(labels, where)
 
 
 def _check_labels(labels: list[str | None], where: str) -> None:

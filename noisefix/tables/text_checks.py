@@ -6,6 +6,10 @@ import re
 from collections.abc import Sequence
 
 _SHOWN = 5
+_FEW_TEXTS = 10
+_LOOKED_AT = 5000
+_NEARLY_ALL = 0.9
+_LETTER = re.compile(r"[^\W\d_]")
 _PLACEHOLDERS = frozenset(
     (
         *("nan", "<na>", "#n/a", "n/a", "null", "<null>", "none", "nil", "no text"),
@@ -26,6 +30,27 @@ def says_something(text: str) -> bool:
     if _WORDLESS.fullmatch(text):
         return _SYMBOLS.search(text) is not None
     return text.strip().casefold() not in _PLACEHOLDERS
+
+
+def no_prose_warning(texts: Sequence[str], where: str) -> list[str]:
+    """Warn where nearly all texts are numbers, dates or ids.
+
+    Args:
+        texts: (N,) texts.
+        where: file and column, for messages.
+    """
+    said = [text.strip() for text in texts[:_LOOKED_AT] if says_something(text)]
+    odd = [text for text in said if not _LETTER.search(text) or _is_id(text)]
+    if len(said) < _FEW_TEXTS or len(odd) < _NEARLY_ALL * len(said):
+        return []
+    return [
+        f"{where}: the texts are numbers, dates or ids such as {odd[0][:40]!r}; if this is not "
+        "the text column, name another with --text-column"
+    ]
+
+
+def _is_id(text: str) -> bool:
+    return len(text.split()) == 1 and text.isascii() and any(map(str.isdigit, text))
 
 
 class EmptyTexts:

@@ -106,7 +106,7 @@ def open_texts(
             id_column=id_column,
             needs_labels=False,
         )
-        warnings = source.warnings
+        warnings = (*source.warnings, *columns.warnings)
         column = columns.id.column
         if column is not None:
             where = f"{source.head.name}, column {column!r}"
