@@ -122,9 +122,11 @@ class Scope:
                 value = float(p_error[given_labels == k].mean())
                 is_known = known[given_labels == k].all()
                 rates[k] = Interval(value, *(value, value) if is_known else (0.0, 1.0))
+        overall, sampled = float(p_error[labelled].mean()), estimate.noise_rate
         return replace(
             estimate,
             p_error=p_error,
+            noise_rate=Interval(overall, min(sampled.low, overall), max(sampled.high, overall)),
             true_label_probs=probs,
             class_noise_rates=tuple(rates[k] for k in range(self.n_classes)),
             true_shares=probs[labelled].mean(axis=0, dtype=np.float64),

@@ -22,15 +22,13 @@ from noisefix.tables.columns import (
 )
 from noisefix.tables.header_check import check_header
 from noisefix.tables.id_check import IdCheck
-from noisefix.tables.label_checks import check_single, missing_words, score_warning
+from noisefix.tables.label_checks import check_classes, label_warnings, parse_missing
 from noisefix.tables.label_values import column_labels, read_ids, read_texts
 from noisefix.tables.source import Source
 from noisefix.tables.text_checks import EmptyTexts, no_prose_warning
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_MIN_ROWS_TO_DOUBT = 20
 
 
 @dataclass(frozen=True)
@@ -115,9 +113,9 @@ def load_dataset(
         labels = values.labels
         notes += names_note(source, label)
         warnings += values.warnings
-        warnings += _label_warnings(labels, _where(source, label), missing, refuse=needs_labels)
+        warnings += label_warnings(labels, _where(source, label), missing, refuse=needs_labels)
         if needs_labels:
-            _check_labels(labels, _where(source, label))
+            check_classes(labels, _where(source, label))
     return Dataset(
         source=source,
         ids=ids,
@@ -272,42 +270,6 @@ def check_ids(
         f"{where}: {problem}",
         "mend the column, or leave --id-column out: row numbers then serve as ids",
     )
-
-
-def parse_missing(words: str | None) -> tuple[str, ...] | None:
-    """Return the labels that ``--missing-labels`` names; None where nothing was said."""
-    return None if words is None else tuple(w for part in words.split(",") if (w := part.strip()))
-
-
-def _label_warnings(
-    labels: list[str | None], where: str, missing: tuple[str, ...] | None, *, refuse: bool
-) -> list[str]:
-    warnings = missing_words(labels, where) if missing is None else []
-    try:
-        warnings += check_single(labels, where)
-    except DataError as error:
-        if refuse:
-            raise
-        warnings.append(error.message)
-    return warnings + score_warning(labels, where)
-
-
-def _check_labels(labels: list[str | None], where: str) -> None:
-    given = [label for label in labels if label is not None]
-    distinct = set(given)
-    hint = "is this the label column? name another with --label-column NAME"
-    if not given:
-        raise DataError(f"{where}: no row has a label", hint)
-    if len(distinct) == 1:
-        raise DataError(
-            f"{where}: all {len(given)} labelled rows have the label {given[0]!r}; "
-            "two classes or more are needed",
-            hint,
-        )
-    if len(given) >= _MIN_ROWS_TO_DOUBT and len(distinct) > len(given) / 2:
-        raise DataError(
-            f"{where}: {len(distinct)} different labels in {len(given)} labelled rows", hint
-        )
 
 
 def _where(source: Source, column: str) -> str:

@@ -11,6 +11,7 @@ from noisefix.errors import DataError
 
 _SHOWN = 5
 _MANY_SCORES = 20
+_MIN_ROWS_TO_DOUBT = 20
 _MISSING = frozenset(
     (
         *("na", "n/a", "n.a.", "n.a", "#n/a", "#na", "none", "null", "<null>", "nil", "\\n"),
@@ -24,6 +25,58 @@ _MISSING = frozenset(
 _SEPARATORS = ("|", ";", ",", "/", "\n", "\t")
 _NUMBER = re.compile(r"[+-]?\d+")
 _SCORE = re.compile(r"[+-]?\d*\.\d+(e[+-]?\d+)?", re.IGNORECASE)
+
+
+def parse_missing(words: str | None) -> tuple[str, ...] | None:
+    """Return the labels that ``--missing-labels`` names; None where nothing was said."""
+    return None if words is None else tuple(w for part in words.split(",") if (w := part.strip()))
+
+
+def label_warnings(
+    labels: Sequence[str | None], where: str, missing: Sequence[str] | None, *, refuse: bool
+) -> list[str]:
+    """Return all that is odd about labels.
+
+    Args:
+        labels: (N,) labels, None for an unlabelled row.
+        where: file and column, for messages.
+        missing: the labels that mean that there is none; None: nobody has said.
+        refuse: fail where a cell holds several labels.
+
+    Raises:
+        DataError: cells hold several labels, and ``refuse`` is set.
+    """
+    warnings = missing_words(labels, where) if missing is None else []
+    try:
+        warnings += check_single(labels, where)
+    except DataError as error:
+        if refuse:
+            raise
+        warnings.append(error.message)
+    return warnings + score_warning(labels, where)
+
+
+def check_classes(labels: Sequence[str | None], where: str) -> None:
+    """Check that there are classes to tell apart.
+
+    Raises:
+        DataError: no label, one class only, or nearly a class for each row.
+    """
+    given = [label for label in labels if label is not None]
+    distinct = set(given)
+    hint = "is this the label column? name another with --label-column NAME"
+    if not given:
+        raise DataError(f"{where}: no row has a label", hint)
+    if len(distinct) == 1:
+        raise DataError(
+            f"{where}: all {len(given)} labelled rows have the label {given[0]!r}; "
+            "two classes or more are needed",
+            hint,
+        )
+    if len(given) >= _MIN_ROWS_TO_DOUBT and len(distinct) > len(given) / 2:
+        raise DataError(
+            f"{where}: {len(distinct)} different labels in {len(given)} labelled rows", hint
+        )
 
 
 def missing_words(labels: Sequence[str | None], where: str) -> list[str]:

@@ -146,9 +146,9 @@ class RunFolder:
 
         Returns:
             ``noisefix_version``; ``input``: name, path (absolute; None for standard input), sha256,
-            rows, format, columns {text, label, id}, missing_labels, dialect; ``stages``: by name,
-            parameters, seed, inputs and outputs (SHA-256 by name), seconds, finished_at (UTC, ISO
-            8601).
+            rows, format, columns {text, label, id}, dialect, missing_labels (where some were
+            named); ``stages``: by name, parameters, seed, inputs and outputs (SHA-256 by name),
+            seconds, finished_at (UTC, ISO 8601).
 
         Raises:
             DataError: it is missing or broken.
@@ -184,9 +184,10 @@ class RunFolder:
             "rows": len(source),
             "format": source.format,
             "columns": {"text": text_column, "label": label_column, "id": id_column},
-            "missing_labels": list(missing_labels),
             "dialect": None if source.dialect is None else asdict(source.dialect),
         }
+        if missing_labels:
+            content["input"]["missing_labels"] = list(missing_labels)
         self._write(content)
 
     def record_stage(

@@ -77,6 +77,6 @@ class EmptyTexts:
         more = ", ..." if self._n_empty > _SHOWN else ""
         noun = "row has" if self._n_empty == 1 else "rows have"
         return [
-            f"{where}: {self._n_empty:,} {noun} no text ({', '.join(self._rows)}{more}): there is "
-            "nothing to judge by; kept as they are"
+            f"{where}: {self._n_empty:,} {noun} no text ({', '.join(self._rows)}{more}); kept as "
+            "they are, but nothing can be said of them"
         ]
