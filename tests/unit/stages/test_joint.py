@@ -319,7 +319,7 @@ def test_a_class_of_one_row_gets_no_verdict(make_set):
     found = judged(data.tables())
     rate = found.estimate.noise_rate
     assert not found.is_issue[0]
-    assert found.estimate.p_error[0] == rate.value
+    assert found.estimate.p_error[0] == pytest.approx(rate.value)
     assert found.estimate.class_noise_rates[2].value == pytest.approx(rate.value)
     assert (found.estimate.class_noise_rates[2].low, found.estimate.class_noise_rates[2].high) == (
         0,
@@ -469,3 +469,21 @@ def test_progress_and_stage(make_set):
     run(make_set([10, 10]).tables(), JointParams(), progress=steps.append)
     assert [(s.stage, s.done, s.total) for s in steps] == [("joint", i, 3) for i in range(4)]
     assert set(STAGE.writes) == {"issues", "joint", "classes", "pairs", "duplicates"}
+
+
+@pytest.mark.parametrize("filter_by", ["p_error", *FILTERS])
+@pytest.mark.parametrize("own", [False, True])
+def test_no_filter_flags_what_has_no_verdict(make_set, filter_by, own):
+    data = make_set([60, 60]).given_to([0], "zz_single")
+    tables = data.tables()
+    tables["embeddings"] = with_texts(tables["embeddings"], {7: "", 70: ""})
+    if own:
+        probs = np.full((120, 3), 0.2)
+        probs[np.arange(120), data.true] = 0.6
+        probs[[0, 7, 70]] = [[0.5, 0.5, 0], [0, 0, 1], [0, 0, 1]]
+        columns = dict(zip(["billing", "delivery", "zz_single"], probs.T, strict=True))
+        tables["pred_probs"] = pa.table(columns)
+    found = judged(tables, filter_by=filter_by)
+    assert not found.is_issue[[0, 7, 70]].any()
+    np.testing.assert_allclose(found.estimate.true_label_probs.sum(axis=1), 1, atol=1e-5)
+    assert run(tables, JointParams(filter_by=filter_by)).tables["issues"].num_rows == 120
