@@ -134,7 +134,8 @@ ISSUES = TableSchema(
         Column(
             "p_error",
             "double",
-            "estimated probability that the given label is wrong, in [0, 1]",
+            "estimated probability that the given label is wrong, in [0, 1]; the noise rate where "
+            "nothing can be said: no text, or too few rows of the class",
             True,
         ),
         Column("is_issue", "bool", "True: flagged as probably wrong"),

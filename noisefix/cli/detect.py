@@ -26,6 +26,7 @@ def detect(
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     id_column: options.IdColumn = None,
+    missing_labels: options.MissingLabels = None,
     top: Annotated[
         int,
         typer.Option("--top", min=0, max=100, metavar="N", help="Suspicious rows to show."),
@@ -63,6 +64,7 @@ def detect(
             text_column=text_column,
             label_column=label_column,
             id_column=id_column,
+            missing_labels=missing_labels,
             encoder=encoder,
             precision=precision,
             device=device,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from noisefix.cli import options
+from noisefix.cli.messages import tell
 from noisefix.cli.progress import show_progress
 
 
@@ -77,4 +78,5 @@ def joint(
             force=force,
             progress=progress,
         )
+    tell(warnings=result.warnings, quiet=quiet)
     show_stage(result, as_json=as_json)

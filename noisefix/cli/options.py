@@ -73,6 +73,14 @@ IdColumn = Annotated[
         "--id-column", metavar="NAME", help="Column with unique ids. Default: the row number."
     ),
 ]
+MissingLabels = Annotated[
+    str | None,
+    typer.Option(
+        "--missing-labels",
+        metavar="LABELS",
+        help="Labels that mean that there is none: NA,N/A. Such rows are unlabelled.",
+    ),
+]
 Encoder = Annotated[
     str,
     typer.Option(

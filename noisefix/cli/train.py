@@ -121,6 +121,7 @@ def train(
     ] = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
+    missing_labels: options.MissingLabels = None,
     device: options.Device = "auto",
     seed: options.Seed = 0,
     quiet: options.Quiet = False,
@@ -154,6 +155,7 @@ def train(
                 "seed": seed,
                 "text_column": text_column,
                 "label_column": label_column,
+                "missing_labels": missing_labels,
                 "device": device,
             },
             quiet=quiet,
@@ -174,7 +176,9 @@ def train(
         whom: Annotator | None = None
         start: str | Path = source
         if who is not None:
-            folder, notes = _run_to_ask_about(source, method, text_column, label_column, progress)
+            folder, notes = _run_to_ask_about(
+                source, method, text_column, label_column, missing_labels, progress
+            )
             start = folder.path
             whom = connect(
                 stack,
@@ -212,6 +216,7 @@ def train(
             demonstrations=demonstrations,
             text_column=text_column,
             label_column=label_column,
+            missing_labels=missing_labels if who is None else None,
             device=device,
             seed=seed,
             progress=progress,
@@ -240,6 +245,7 @@ def _run_to_ask_about(
     method: str,
     text_column: str | None,
     label_column: str | None,
+    missing_labels: str | None,
     progress: Callback | None,
 ) -> tuple[RunFolder, tuple[str, ...]]:
     """Open the run folder, or make it: whoever is asked must know its classes."""
@@ -248,7 +254,13 @@ def _run_to_ask_about(
     from noisefix.pipeline.train_asking import check_asking
 
     check_asking(method, AskOptions(), asks=True)  # before minutes of work
-    return open_run(source, text_column=text_column, label_column=label_column, progress=progress)
+    return open_run(
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        missing_labels=missing_labels,
+        progress=progress,
+    )
 
 
 def _compare(

@@ -35,6 +35,7 @@ def retrieve_candidates(
     groups: np.ndarray,
     n_classes: int,
     *,
+    written: np.ndarray | None = None,
     n_neighbors: int = 10,
     certain_threshold: float = 0.9,
     dominant_threshold: float = 0.8,
@@ -48,12 +49,15 @@ def retrieve_candidates(
         p_error: (N,) probability that the given label is wrong; ignored for unlabelled rows.
         groups: (N,) duplicate groups: no row votes for its own group.
         n_classes: K.
+        written: (N,) bool: rows with a text; the others neither vote nor are voted on: they get
+            the class shares. None: all.
         n_neighbors: k.
         certain_threshold: top share at or above this: one candidate.
         dominant_threshold: top two shares together at or above this: two candidates.
         device: as for ``nearest``.
     """
-    pool = np.flatnonzero(clean_pool(given_labels, p_error))
+    written = np.ones(len(given_labels), dtype=bool) if written is None else written
+    pool = np.flatnonzero(clean_pool(given_labels, p_error) & written)
     found = nearest(
         embeddings,
         embeddings[pool],
@@ -62,6 +66,7 @@ def retrieve_candidates(
         base_groups=groups[pool],
         device=device,
     )
+    found.indices[~written] = -1
     probs = vote(found, given_labels[pool], n_classes)
     alone = probs.sum(axis=1) == 0
     if alone.any():

@@ -276,6 +276,7 @@ def _rewritten(
     label_column: str | None,
     added: dict[str, list[str]],
 ) -> bytes:
+    from noisefix.tables.class_label import label_cell
     from noisefix.tables.rewrite import rewritten
 
     new_labels = [d for d in decisions if d.new_label is not None]
@@ -287,7 +288,10 @@ def _rewritten(
         folder.input_path(),
         source,
         output,
-        edits={(d.row_number, label_column or ""): d.new_label for d in new_labels},
+        edits={
+            (d.row_number, label_column or ""): label_cell(source, label_column or "", d.new_label)
+            for d in new_labels
+        },
         dropped=[d.row_number for d in decisions if d.action == "drop"],
         added=added,
     )

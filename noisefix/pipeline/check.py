@@ -15,6 +15,7 @@ from noisefix.errors import UsageError
 from noisefix.gates import GateResult, Gates, judge, new_issues
 from noisefix.pipeline.detect import detect
 from noisefix.pipeline.embed import DEFAULT_ENCODER
+from noisefix.pipeline.fitting import refuse_missing_labels
 from noisefix.schemas import ISSUES
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def check(
     text_column: str | None = None,
     label_column: str | None = None,
     id_column: str | None = None,
+    missing_labels: str | None = None,
     encoder: str = DEFAULT_ENCODER,
     precision: str = "auto",
     device: str = "auto",
@@ -130,6 +132,7 @@ def check(
         text_column: as for ``detect``, like all that follow.
         label_column: as for ``detect``.
         id_column: as for ``detect``.
+        missing_labels: as for ``detect``.
         encoder: as for ``detect``.
         precision: as for ``detect``.
         device: as for ``detect``.
@@ -157,6 +160,7 @@ def check(
     known = read_table(Path(baseline), ISSUES, _COLUMNS)[0] if baseline is not None else None
 
     if Path(data).is_dir():
+        refuse_missing_labels(Path(data), missing_labels)
         return _result(RunFolder.open(data), known, gates)
     with ExitStack() as stack:
         folder = output
@@ -168,6 +172,7 @@ def check(
             text_column=text_column,
             label_column=label_column,
             id_column=id_column,
+            missing_labels=missing_labels,
             encoder=encoder,
             precision=precision,
             device=device,

@@ -97,6 +97,7 @@ def compare(
     parameters: dict[str, Any] | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
+    missing_labels: str | None = None,
     device: str = "auto",
     progress: Callable[[Any], None] | None = None,
 ) -> CompareResult:
@@ -116,6 +117,7 @@ def compare(
         parameters: options, for those methods that have them.
         text_column: text column of the tables; None: guessed.
         label_column: label column of the tables; None: guessed.
+        missing_labels: labels of the source, where it is a table, that mean that there is none.
         device: "auto", "cpu", "cuda" or "mps".
         progress: called after every training.
 
@@ -135,7 +137,12 @@ def compare(
     chosen = {name: _params(name, features, parameters or {}) for name in names}
     needs_words = next((name for name in names if _needs_words(name)), BASELINE)
     run, notes = load_run(
-        source, needs_words, text_column=text_column, label_column=label_column, progress=progress
+        source,
+        needs_words,
+        text_column=text_column,
+        label_column=label_column,
+        missing_labels=missing_labels,
+        progress=progress,
     )
     prepared = prepare(run, seed)
     trusted = read_trusted(

@@ -19,7 +19,12 @@ from noisefix.pipeline.embed import (
     truncation_warning,
 )
 from noisefix.pipeline.findings import DetectResult, read_detection
-from noisefix.pipeline.joint import joint_params, read_own_probs, stage_outputs
+from noisefix.pipeline.joint import (
+    joint_params,
+    lone_classes_warning,
+    read_own_probs,
+    stage_outputs,
+)
 from noisefix.stages.base import StageReport, run_stage
 from noisefix.tables.run_folder import RunFolder, default_run_path
 
@@ -36,6 +41,7 @@ def detect(
     text_column: str | None = None,
     label_column: str | None = None,
     id_column: str | None = None,
+    missing_labels: str | None = None,
     encoder: str = DEFAULT_ENCODER,
     precision: str = "auto",
     device: str = "auto",
@@ -59,6 +65,7 @@ def detect(
         text_column: column of the texts; None: guessed.
         label_column: column of the labels; None: guessed.
         id_column: column of the ids; None: guessed, else the row number.
+        missing_labels: labels, with commas between them, that mean that there is none.
         encoder: sentence-transformers name, local folder, or "tfidf".
         precision: "auto", "fp32" or "bf16".
         device: "auto", "cpu", "cuda" or "mps".
@@ -88,7 +95,15 @@ def detect(
     params = joint_params(n_folds, n_neighbors, filter_by, class_shares, device)
     sheet = read_sheet(labels)
     more = read_own_probs(pred_probs)
-    dataset = read_dataset(data, text_column, label_column, id_column, stdin, needs_labels=True)
+    dataset = read_dataset(
+        data,
+        text_column,
+        label_column,
+        id_column,
+        stdin,
+        needs_labels=True,
+        missing_labels=missing_labels,
+    )
     names = class_names(dataset.given_labels)
     known_shares(params.class_shares, names)  # what does not fit is said before the long work
     if pred_probs is not None:
@@ -133,6 +148,7 @@ def detect(
         warnings=dataset.warnings
         + sheet_warnings(sheet, embedded)
         + truncation_warning(embedded)
+        + lone_classes_warning(judged)
         + _few_rows_warning(judged),
         seconds={report.name: report.seconds for report in reports},
         skipped=tuple(report.name for report in reports if report.skipped),
@@ -155,18 +171,19 @@ def _open_run(dataset: Dataset, path: str | Path, force: bool) -> tuple[RunFolde
         text_column=dataset.text_column,
         label_column=dataset.label_column,
         id_column=dataset.id_column,
+        missing_labels=dataset.missing_labels,
     )
     note = f"{source.name} has changed since the last run: everything is judged anew"
     return run, (note,) if has_changed else ()
 
 
 def _few_rows_warning(judged: StageReport) -> tuple[str, ...]:
-    labelled = judged.results["labelled"]
-    if labelled >= _FEW_ROWS:
+    n_judged = judged.results["judged"]
+    if n_judged >= _FEW_ROWS:
         return ()
     return (
-        f"only {labelled} labelled rows: what is said of them rests more on experience with other "
-        "data sets than on these rows",
+        f"only {n_judged} labelled rows can be judged: what is said of them rests more on "
+        "experience with other data sets than on these rows",
     )
 
 

@@ -34,6 +34,7 @@ def embed(
     text_column: str | None = None,
     label_column: str | None = None,
     id_column: str | None = None,
+    missing_labels: str | None = None,
     encoder: str = DEFAULT_ENCODER,
     precision: str = "auto",
     device: str = "auto",
@@ -54,6 +55,7 @@ def embed(
         text_column: column of the texts; None: guessed.
         label_column: column of the labels; None: guessed.
         id_column: column of the ids; None: guessed, else the row number.
+        missing_labels: labels, with commas between them, that mean that there is none.
         encoder: sentence-transformers name, local folder, or "tfidf".
         precision: "auto", "fp32" or "bf16".
         device: "auto", "cpu", "cuda" or "mps".
@@ -68,7 +70,15 @@ def embed(
         ModelError: the encoder cannot be had.
     """
     sheet = read_sheet(labels)
-    dataset = read_dataset(data, text_column, label_column, id_column, stdin, needs_labels=False)
+    dataset = read_dataset(
+        data,
+        text_column,
+        label_column,
+        id_column,
+        stdin,
+        needs_labels=False,
+        missing_labels=missing_labels,
+    )
     path = Path(output)
     report = embed_into(dataset, path, encoder, precision, device, seed, force, progress)
     named = embed_names(path, path.parent / LABEL_NAMES_FILE, report, sheet, device, seed, force)
@@ -88,6 +98,7 @@ def read_dataset(
     stdin: BinaryIO | None,
     *,
     needs_labels: bool,
+    missing_labels: str | None = None,
 ) -> Dataset:
     """Read a table and find its columns; without ``needs_labels`` it may have no label column."""
     from noisefix.tables.dataset import load_dataset
@@ -99,6 +110,7 @@ def read_dataset(
         label_column=label_column,
         id_column=id_column,
         needs_labels=needs_labels,
+        missing_labels=missing_labels,
     )
 
 

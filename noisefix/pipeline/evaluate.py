@@ -276,7 +276,7 @@ def _true_labels(
     id_column: str | None,
 ) -> list[str | None]:
     """Return (N,) true labels in the order of the issues; None where not known."""
-    from noisefix.tables.label_values import read_labels
+    from noisefix.tables.label_values import column_labels
     from noisefix.tables.source import read_source
 
     about = folder.read()["input"]
@@ -289,7 +289,7 @@ def _true_labels(
             "name the column with the verified labels",
         )
     where = f"{source.name}, column {truth!r}"
-    labels = read_labels(source.table.column(truth), _field(source, truth), where).labels
+    labels = column_labels(source, truth, like=columns["label"]).labels
     join_column = id_column or columns["id"]
     if source.sha256 == about["sha256"]:
         keys, wanted = list(range(1, len(source) + 1)), issues["row_number"].to_pylist()

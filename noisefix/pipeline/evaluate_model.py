@@ -103,7 +103,7 @@ def evaluate_model(
     """
     from noisefix.tables.columns import resolve_column
     from noisefix.tables.dataset import find_columns
-    from noisefix.tables.label_values import read_labels, read_texts
+    from noisefix.tables.label_values import column_labels, read_texts
     from noisefix.tables.source import read_source
     from noisefix.training.predictor import load_model
 
@@ -118,7 +118,7 @@ def evaluate_model(
     )
     schema, where = source.table.schema, f"{source.name}, column"
     label, text = str(columns.label), columns.text
-    values = read_labels(source.table.column(label), schema.field(label), f"{where} {label!r}")
+    values = column_labels(source, label)
     texts = read_texts(source.table.column(text), schema.field(text), f"{where} {text!r}")
     rows = [i for i, value in enumerate(values.labels) if value is not None]
     true = [str(values.labels[i]) for i in rows]

@@ -43,6 +43,7 @@ def open_run(
     *,
     text_column: str | None = None,
     label_column: str | None = None,
+    missing_labels: str | None = None,
     progress: ProgressCallback | None = None,
 ) -> tuple[RunFolder, tuple[str, ...]]:
     """Open a run folder; make one first where the source is a table. Also return what to tell."""
@@ -50,12 +51,30 @@ def open_run(
 
     path = Path(source)
     if not path.is_file():
+        refuse_missing_labels(path, missing_labels)
         return RunFolder.open(path), ()
     found = noisefix.detect(
-        path, text_column=text_column, label_column=label_column, progress=progress
+        path,
+        text_column=text_column,
+        label_column=label_column,
+        missing_labels=missing_labels,
+        progress=progress,
     )
     note = f"{path.name} is a table: detect was run on it first, into {found.run}"
-    return RunFolder.open(Path(found.run)), (note,)
+    return RunFolder.open(Path(found.run)), (note, *found.warnings)
+
+
+def refuse_missing_labels(run: Path, missing_labels: str | None) -> None:
+    """Refuse ``--missing-labels`` where the labels have been read before.
+
+    Raises:
+        UsageError: it is given.
+    """
+    if missing_labels is not None:
+        raise UsageError(
+            f"--missing-labels: the labels of {run} were read when it was made",
+            "give the option to noisefix detect",
+        )
 
 
 def class_names_of(folder: RunFolder) -> tuple[str, ...]:
@@ -72,11 +91,16 @@ def load_run(
     *,
     text_column: str | None = None,
     label_column: str | None = None,
+    missing_labels: str | None = None,
     progress: ProgressCallback | None = None,
 ) -> tuple[RunData, tuple[str, ...]]:
     """Read a run folder; make one first where the source is a table."""
     folder, notes = open_run(
-        source, text_column=text_column, label_column=label_column, progress=progress
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        missing_labels=missing_labels,
+        progress=progress,
     )
     return read_for(folder, method), notes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from noisefix.stages.joint import JointParams
+
+
+@dataclass(frozen=True)
+class JointResult(StageReport):
+    """What came of ``joint``: the stage's report, and what a person should know."""
+
+    warnings: tuple[str, ...] = ()
 
 
 def joint(
@@ -32,7 +40,7 @@ def joint(
     seed: int = 0,
     force: bool = False,
     progress: ProgressCallback | None = None,
-) -> StageReport:
+) -> JointResult:
     """Judge every label of an embeddings table.
 
     Args:
@@ -74,7 +82,7 @@ def joint(
     folder = Path(output)
     if source.is_file():  # else there is nothing to write, and no folder to leave behind
         _make_folder(folder)
-    return run_stage(
+    report = run_stage(
         STAGE,
         {"embeddings": source} | ({"label_names": names} if has_names else {}),
         stage_outputs(STAGE, folder),
@@ -84,6 +92,29 @@ def joint(
         progress=progress,
         in_memory=more,
     )
+    return JointResult(
+        **vars(report), warnings=_no_text_warning(report) + lone_classes_warning(report)
+    )
+
+
+def lone_classes_warning(judged: StageReport) -> tuple[str, ...]:
+    """Say which classes have nothing that their rows could be compared with."""
+    count, names = judged.results["lone_classes"], judged.results["lone_class_names"]
+    if not count:
+        return ()
+    which = "1 class has" if count == 1 else f"{count:,} classes have"
+    more = f" and {count - len(names):,} more" if count > len(names) else ""
+    return (
+        f"{which} only one or two rows with a text, or only (nearly) the same text "
+        f"({', '.join(map(repr, names))}{more}): too little to compare them with, so that their "
+        "labels get no verdict",
+    )
+
+
+def _no_text_warning(judged: StageReport) -> tuple[str, ...]:
+    count = judged.results["no_text"]
+    noun = "row has" if count == 1 else "rows have"
+    return (f"{count:,} {noun} no text, and get no verdict",) if count else ()
 
 
 def joint_params(

@@ -62,12 +62,14 @@ def read_trusted(
         )
     source = read_source(folder.input_path() if data is None else data)
     known = rows["id"].to_pylist()
-    if source.sha256 == provenance.inputs.get("data"):
+    is_same = source.sha256 == provenance.inputs.get("data")
+    if is_same:
         ids = known
     else:
         named = folder.read()["input"]["columns"]["id"] if is_run else None
         ids = _ids(source, id_column or named or "id")
-    found = verified_rows(source, column, ids, rows["given_label"].to_pylist())
+    purposes = provenance.results.get("columns", {}) if is_same else {}
+    found = verified_rows(source, column, ids, rows["given_label"].to_pylist(), purposes=purposes)
     kept = found.filter(pc.is_in(found["id"], value_set=pa.array(known, pa.string())))
     if found.num_rows and not kept.num_rows:
         raise DataError(

@@ -50,6 +50,7 @@ def noise(
     truth_column: str = "true_label",
     text_column: str | None = None,
     label_column: str | None = None,
+    missing_labels: str | None = None,
     encoder: str = DEFAULT_ENCODER,
     device: str = "auto",
     seed: int = 0,
@@ -68,6 +69,7 @@ def noise(
         truth_column: name of the column for the right labels.
         text_column: text column; None: guessed.
         label_column: label column; None: guessed.
+        missing_labels: labels, with commas between them, that mean that there is none.
         encoder: for "instance".
         device: for the encoder.
         seed: seed of the draws.
@@ -82,6 +84,7 @@ def noise(
     import numpy as np
 
     from noisefix.labels import UNLABELLED, class_names, decode_labels, encode_labels
+    from noisefix.tables.class_label import label_cell
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.rewrite import rewrite_source
     from noisefix.tables.source import read_source
@@ -94,7 +97,10 @@ def noise(
     if kind == "asymmetric" and rate is not None:
         raise UsageError("--rate: the matrix says how much noise there is", "leave --rate out")
     dataset = load_dataset(
-        read_source(data, stdin), text_column=text_column, label_column=label_column
+        read_source(data, stdin),
+        text_column=text_column,
+        label_column=label_column,
+        missing_labels=missing_labels,
     )
     source = dataset.source
     if truth_column in source.columns:
@@ -112,7 +118,7 @@ def noise(
         given = flip_by_matrix(true, _matrix(kind, names, share, matrix), seed)
     flipped = np.flatnonzero((given != true) & (true != UNLABELLED))
     label = str(dataset.label_column)
-    edits = {(int(row) + 1, label): names[given[row]] for row in flipped}
+    edits = {(int(row) + 1, label): label_cell(source, label, names[given[row]]) for row in flipped}
     content = source.content if source.content is not None else source.path
     assert content is not None
     rewrite_source(

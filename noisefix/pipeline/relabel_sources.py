@@ -35,7 +35,7 @@ def column_annotator(
     from noisefix.annotators.column import ColumnAnnotator
     from noisefix.tables.columns import resolve_column
     from noisefix.tables.dataset import load_dataset
-    from noisefix.tables.label_values import read_labels
+    from noisefix.tables.label_values import column_labels
     from noisefix.tables.source import read_source
 
     columns = folder.read()["input"]["columns"]
@@ -53,8 +53,7 @@ def column_annotator(
         id_column=columns["id"],
         needs_labels=False,
     )
-    where = f"{source.name}, column {name!r}"
-    values = read_labels(source.table[name], source.table.schema.field(name), where).labels
+    values = column_labels(source, name, like=columns["label"]).labels
     cells = dict(zip(dataset.ids, values, strict=True))
     return ColumnAnnotator(name, cells, class_names)
 

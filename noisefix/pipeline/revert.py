@@ -106,6 +106,7 @@ def _undo_cells(
     folder: RunFolder, target: Path, changes: Sequence[Change], write: Write
 ) -> tuple[list[Change], list[Change]]:
     """Set relabelled cells back one by one; cells that say something else by now are kept."""
+    from noisefix.tables.class_label import label_cell
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.rewrite import rewritten
     from noisefix.tables.source import read_source
@@ -134,7 +135,7 @@ def _undo_cells(
             kept.append(change)
         else:
             undone.append(change)
-            edits[row + 1, change.column] = change.old
+            edits[row + 1, change.column] = label_cell(source, change.column, change.old)
     beside = target.with_name(f".{target.name}")  # says only whether to compress
     content = rewritten(target, source, beside, edits=edits)
     write_logged(folder, target, content, _reversed(undone), "revert")

@@ -107,6 +107,7 @@ def train(
     demonstrations: bool = True,
     text_column: str | None = None,
     label_column: str | None = None,
+    missing_labels: str | None = None,
     device: str = "auto",
     seed: int = 0,
     progress: ProgressCallback | None = None,
@@ -144,6 +145,7 @@ def train(
         demonstrations: show clean rows as examples.
         text_column: text column of the tables; None: guessed.
         label_column: label column of the tables; None: guessed.
+        missing_labels: labels of the source, where it is a table, that mean that there is none.
         device: "auto", "cpu", "cuda" or "mps".
         seed: seed of all randomness.
         progress: called with how far it has come.
@@ -183,7 +185,11 @@ def train(
         features, method, {**(parameters or {}), **extra, **row_limits(asking)}
     )
     folder, notes = open_run(
-        source, text_column=text_column, label_column=label_column, progress=progress
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        missing_labels=missing_labels,
+        progress=progress,
     )
     run = read_for(folder, method)
     prepared = prepare(run, seed)

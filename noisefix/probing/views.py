@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from noisefix.labels import UNLABELLED
 from noisefix.neighbors.duplicates import duplicate_groups
 from noisefix.neighbors.search import Neighbors, nearest
 from noisefix.neighbors.votes import N_NEIGHBORS, knn_probs, labelled_neighbors
 from noisefix.probing.folds import make_folds, row_keys
+from noisefix.probing.judgeable import judgeable_rows, written_rows
 from noisefix.probing.linear_probe import out_of_fold_probs
 from noisefix.probing.pooling import pool_views
 from noisefix.probing.word_features import word_probs
@@ -28,8 +30,10 @@ class Surroundings:
     """What lies near each row.
 
     Attributes:
-        nearest: (N, 30) the labelled rows nearest to each, none of its own duplicate group.
-        duplicate_groups: (N,) int64; rows with (nearly) the same text share a number.
+        nearest: (N, 30) the rows nearest to each whose labels can be judged, none of its own
+            duplicate group.
+        duplicate_groups: (N,) int64; rows with (nearly) the same text share a number. Rows without
+            a text are nobody's duplicates.
     """
 
     nearest: Neighbors
@@ -60,7 +64,9 @@ def look_around(
     *,
     device: str = "auto",
 ) -> Surroundings:
-    """Find the nearest labelled rows of each row, and the groups of (nearly) the same text.
+    """Find the nearest rows of each row that may vote, and the groups of (nearly) the same text.
+
+    Rows without a text do not vote, nor does the one text of a class (``judgeable_rows``).
 
     Args:
         embeddings: (N, D) float32, unit-length rows.
@@ -75,9 +81,23 @@ def look_around(
         exclude=np.arange(len(embeddings)),
         device=device,
     )
-    groups = duplicate_groups(texts, embeddings, neighbors=found)
-    voters = labelled_neighbors(embeddings, given_labels, groups, neighbors=found, device=device)
+    written = written_rows(texts)
+    groups = _parted(duplicate_groups(texts, embeddings, neighbors=found), written)
+    voting = np.where(judgeable_rows(given_labels, groups, written), given_labels, UNLABELLED)
+    voters = labelled_neighbors(embeddings, voting, groups, neighbors=found, device=device)
     return Surroundings(voters, groups)
+
+
+def _parted(groups: np.ndarray, written: np.ndarray) -> np.ndarray:
+    """Take every row without a text out of its group; groups keep their first row's number."""
+    if written.all():
+        return groups
+    alone = len(groups) + np.arange(len(groups))
+    _, first, inverse = np.unique(
+        np.where(written, groups, alone), return_index=True, return_inverse=True
+    )
+    numbered: np.ndarray = first[inverse].astype(np.int64)
+    return numbered
 
 
 def look(

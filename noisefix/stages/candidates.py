@@ -61,6 +61,7 @@ def run(
     import pyarrow as pa
 
     from noisefix.neighbors.candidates import retrieve_candidates
+    from noisefix.probing.judgeable import written_rows
     from noisefix.stages.joint import embedding_matrix
 
     embeddings = tables["embeddings"]
@@ -77,6 +78,7 @@ def run(
         p_error,
         groups.astype(np.int64),
         len(names),
+        written=written_rows([text or "" for text in embeddings["text"].to_pylist()]),
         n_neighbors=params.n_neighbors,
         certain_threshold=params.certain_threshold,
         dominant_threshold=params.dominant_threshold,
@@ -131,7 +133,7 @@ def _candidate_lists(
 
 STAGE = Stage(
     "candidates",
-    1,
+    2,
     reads={"embeddings": EMBEDDINGS, "issues": ISSUES},
     writes={"candidates": CANDIDATES},
     params=CandidatesParams,

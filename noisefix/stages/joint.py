@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noisefix.errors import DataError, UsageError
-from noisefix.labels import class_names, encode_labels
+from noisefix.labels import UNLABELLED, class_names, encode_labels
 from noisefix.progress import Progress
 from noisefix.schemas import (
     CLASSES_TABLE,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from noisefix.probing.error_model import ErrorEstimate
+    from noisefix.probing.judgeable import Scope
     from noisefix.probing.label_names import NameView
     from noisefix.probing.views import Surroundings, Views
     from noisefix.tables.provenance import Provenance
@@ -85,6 +86,7 @@ class Judged:
     estimate: ErrorEstimate
     embeddings: np.ndarray  # (N, D)
     is_issue: np.ndarray  # (N,) bool
+    scope: Scope  # which rows and classes can be judged; of these alone are views and names
 
 
 def run(
@@ -122,6 +124,7 @@ def judge_labels(
     """Compute probabilities, error estimates and verdicts; see ``run``."""
     from noisefix.probing.error_model import ERROR_MODEL, estimate_errors
     from noisefix.probing.hypotheses import Evidence, judge
+    from noisefix.probing.judgeable import find_scope, written_rows
     from noisefix.probing.label_names import name_view
     from noisefix.probing.latent_classes import fit_latent_classes
     from noisefix.probing.views import look, look_around
@@ -134,32 +137,40 @@ def judge_labels(
 
     table = tables["embeddings"]
     names, given, embeddings = _labels_and_embeddings(table)
-    n_classes = len(names)
     step(0)
     texts = [text or "" for text in table["text"].to_pylist()]
     around = look_around(embeddings, texts, given, device=params.device)
-    if "pred_probs" in tables:
+    is_own = "pred_probs" in tables
+    scope = find_scope(
+        given, around.duplicate_groups, written_rows(texts), len(names), every_class=is_own
+    )
+    seen, n_classes = scope.labels(given), len(scope.classes)
+    if is_own:
         views, pooled = None, own_probs(tables["pred_probs"], table["id"].to_pylist(), names)
     else:
-        views = look(embeddings, texts, given, n_classes, around, n_folds=params.n_folds, seed=seed)
+        views = look(embeddings, texts, seen, n_classes, around, n_folds=params.n_folds, seed=seed)
         pooled = views.pooled
+        pooled[~scope.written] = pooled[scope.written].mean(axis=0)
     step(1)
     label_names = _name_embeddings(tables.get("label_names"), names, embeddings.shape[1])
-    view = None if label_names is None else name_view(embeddings, label_names, given)
-    latent = fit_latent_classes(embeddings, given, n_classes)
+    view = None if label_names is None else name_view(embeddings, label_names[scope.classes], seen)
+    latent = fit_latent_classes(embeddings, seen, n_classes)
     shares = known_shares(params.class_shares, names)
-    hypotheses = judge(Evidence(pooled, given, latent, view, shares), np.array(ERROR_MODEL.weights))
+    if shares is not None:
+        shares = shares[scope.classes] / max(shares[scope.classes].sum(), 1e-9)
+    hypotheses = judge(Evidence(pooled, seen, latent, view, shares), np.array(ERROR_MODEL.weights))
     vouched = align_trusted(tables.get("trusted"), table["id"].to_pylist(), names, given)
+    place = np.argsort(scope.order(len(vouched.names)))
     estimate = estimate_errors(
         hypotheses,
-        given,
+        seen,
         name_gain=0.0 if view is None else view.gain,
-        verified_labels=vouched.labels,
+        verified_labels=np.where(vouched.labels < 0, UNLABELLED, place[vouched.labels]),
         learn_from=vouched.is_fair,
         seed=seed,
     )
     step(2)
-    flags = _verdicts(given, pooled, estimate.p_error, params.filter_by) & ~vouched.is_trusted
+    flags = _verdicts(seen, pooled, estimate.p_error, params.filter_by) & ~vouched.is_trusted
     step(3)
     return Judged(
         class_names=names,
@@ -167,13 +178,14 @@ def judge_labels(
         given_labels=given,
         verified_labels=vouched.labels,
         is_trusted=vouched.is_trusted,
-        pred_probs=pooled,
+        pred_probs=scope.widen(pooled),
         surroundings=around,
         views=views,
         names=view,
-        estimate=estimate,
+        estimate=scope.widen_estimate(estimate, given, vouched.labels),
         embeddings=embeddings,
         is_issue=flags,
+        scope=scope,
     )
 
 
@@ -265,7 +277,7 @@ def _verdicts(
 
 STAGE = Stage(
     "joint",
-    2,
+    3,
     reads={"embeddings": EMBEDDINGS, "label_names": LABEL_NAMES},
     writes={
         "issues": ISSUES,

@@ -14,7 +14,7 @@ from noisefix.labels import UNLABELLED, decode_labels
 from noisefix.neighbors.duplicates import conflicts
 from noisefix.neighbors.search import nearest
 from noisefix.stages.joint import DECIMALS
-from noisefix.stages.reasons import ReasonInputs, explain
+from noisefix.stages.reasons import ReasonInputs, explain, say_what_is_missing
 from noisefix.stages.witness import find_witness
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_PAIRS = 20
 _LEAST_ROWS_OF_A_PAIR = 0.5
+_SHOWN = 5
 
 
 def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, pa.Table]:
@@ -34,7 +35,7 @@ def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, p
         judged: N rows in the order of that table.
         n_neighbors: neighbours quoted in the reasons.
     """
-    suggested = judged.estimate.true_label_probs.argmax(axis=1)
+    suggested = _suggested(judged)
     return {
         "issues": _issues(embeddings, judged, suggested, n_neighbors),
         "joint": _joint(judged),
@@ -48,7 +49,7 @@ def results(judged: Judged) -> dict[str, Any]:
     """Return the facts about the data set as a whole."""
     rate = judged.estimate.noise_rate
     groups = judged.surroundings.duplicate_groups
-    disputed = np.isin(groups, conflicts(groups, judged.given_labels))
+    disputed = np.isin(groups, conflicts(groups, _written_labels(judged)))
     gain = None if judged.names is None else judged.names.gain
     witness = find_witness(gain, rate.low, judged.estimate.n_verified)
     return {
@@ -60,10 +61,36 @@ def results(judged: Judged) -> dict[str, Any]:
         "noise_rate_high": rate.high,
         "trusted": int(judged.is_trusted.sum()),
         "learned_from": judged.estimate.n_verified,
+        "judged": int(judged.scope.rows.sum()),
+        "no_text": int((~judged.scope.written).sum()),
+        **_not_compared(judged),
         "duplicate_conflicts": int((disputed & (judged.given_labels != UNLABELLED)).sum()),
         "name_gain": gain,
         "can_relabel": witness.can_relabel,
         "relabel_reason": witness.reason,
+    }
+
+
+def _suggested(judged: Judged) -> np.ndarray:
+    """Return (N,) the most probable true label; without a verdict the given one stands."""
+    suggested: np.ndarray = judged.estimate.true_label_probs.argmax(axis=1)
+    stands = (judged.given_labels != UNLABELLED) & ~judged.scope.rows
+    stands &= judged.verified_labels == UNLABELLED
+    suggested[stands] = judged.given_labels[stands]
+    return suggested
+
+
+def _written_labels(judged: Judged) -> np.ndarray:
+    return np.where(judged.scope.written, judged.given_labels, UNLABELLED)
+
+
+def _not_compared(judged: Judged) -> dict[str, Any]:
+    """Name the classes of which no row gets a verdict, though some have a text."""
+    written = set(_written_labels(judged).tolist()) - {UNLABELLED}
+    lone = sorted(written - set(judged.given_labels[judged.scope.rows].tolist()))
+    return {
+        "lone_classes": len(lone),
+        "lone_class_names": [judged.class_names[k] for k in lone[:_SHOWN]],
     }
 
 
@@ -76,25 +103,32 @@ def _issues(
     import pyarrow as pa
 
     given, probs = judged.given_labels, judged.pred_probs
-    names = judged.class_names
+    names, scope = judged.class_names, judged.scope
     p_error = np.round(judged.estimate.p_error, DECIMALS)
     scores = self_confidence(given, probs)
+    seen, likely = scope.labels(given), scope.narrow(judged.estimate.true_label_probs)
+    order = scope.order(len(judged.verified_names))
     reasons = explain(
         ReasonInputs(
-            class_names=names,
-            verified_names=judged.verified_names,
-            given_labels=given,
-            other_label=_best_other(judged.estimate.true_label_probs, given),
-            verified_labels=judged.verified_labels,
+            class_names=[names[k] for k in scope.classes],
+            verified_names=[judged.verified_names[k] for k in order],
+            given_labels=seen,
+            other_label=_best_other(likely, seen),
+            verified_labels=np.where(
+                judged.verified_labels < 0,
+                UNLABELLED,
+                np.argsort(order)[judged.verified_labels],
+            ),
             is_issue=judged.is_issue,
-            true_label_probs=judged.estimate.true_label_probs,
-            pooled=probs,
+            true_label_probs=likely,
+            pooled=scope.narrow(probs),
             surroundings=judged.surroundings,
             views=judged.views,
             names=judged.names,
             n_neighbors=n_neighbors,
         )
     )
+    say_what_is_missing(names, given, judged.surroundings.duplicate_groups, scope, reasons)
     return pa.table(
         {
             **{name: embeddings[name] for name in ("id", "row_number", "text", "given_label")},
@@ -104,7 +138,7 @@ def _issues(
             "normalized_margin": pa.array(normalized_margin(given, probs), from_pandas=True),
             "p_error": pa.array(p_error, from_pandas=True),
             "is_issue": pa.array(judged.is_issue),
-            "rank": _ranks(p_error, scores, judged.is_trusted),
+            "rank": _ranks(p_error, scores, ~scope.rows + 2 * judged.is_trusted),
             "reasons": pa.array(reasons, pa.list_(pa.string())),
             "pred_probs": _rows(probs),
             "true_label_probs": _rows(judged.estimate.true_label_probs),
@@ -114,13 +148,13 @@ def _issues(
     )
 
 
-def _ranks(p_error: np.ndarray, scores: np.ndarray, trusted: np.ndarray) -> pa.Array:
-    """Rank by p_error, then self-confidence, then row order; trusted rows last."""
+def _ranks(p_error: np.ndarray, scores: np.ndarray, tier: np.ndarray) -> pa.Array:
+    """Rank by tier (no verdict, then trusted last), p_error, self-confidence, then row order."""
     import pyarrow as pa
 
     labelled = np.flatnonzero(~np.isnan(p_error))
     order = np.lexsort(
-        (labelled, np.round(scores[labelled], DECIMALS), -p_error[labelled], trusted[labelled])
+        (labelled, np.round(scores[labelled], DECIMALS), -p_error[labelled], tier[labelled])
     )
     ranks = np.zeros(len(p_error), dtype=np.int64)
     ranks[labelled[order]] = np.arange(1, len(labelled) + 1)
@@ -146,7 +180,8 @@ def _rows(matrix: np.ndarray) -> pa.Array:
 def _joint(judged: Judged) -> pa.Table:
     import pyarrow as pa
 
-    found = confident_joint(judged.given_labels, judged.pred_probs)
+    judged_labels = np.where(judged.scope.rows, judged.given_labels, UNLABELLED)
+    found = confident_joint(judged_labels, judged.pred_probs)
     joint, k = found.joint, len(judged.class_names)
     given, true = np.divmod(np.arange(k * k), k)
     # Both matrices come as [.., ..] with columns that sum to 1: noise is [given, true].
@@ -186,7 +221,7 @@ def _classes(judged: Judged) -> pa.Table:
 def _pairs(embeddings: pa.Table, judged: Judged, suggested: np.ndarray) -> pa.Table:
     import pyarrow as pa
 
-    given, k = judged.given_labels, len(judged.class_names)
+    given, k = np.where(judged.scope.rows, judged.given_labels, UNLABELLED), len(judged.class_names)
     expected = np.zeros((k, k))
     for label in range(k):
         members = given == label
@@ -216,8 +251,9 @@ def _pairs(embeddings: pa.Table, judged: Judged, suggested: np.ndarray) -> pa.Ta
 
 def _example(embeddings: pa.Table, judged: Judged, first: int, second: int) -> dict[str, Any]:
     """Take the row given ``first`` that most looks like ``second``, and its nearest of those."""
-    mine = np.flatnonzero((judged.given_labels == first) & ~judged.is_trusted)
-    theirs = np.flatnonzero(judged.given_labels == second)
+    rows = judged.scope.rows
+    mine = np.flatnonzero(rows & (judged.given_labels == first) & ~judged.is_trusted)
+    theirs = np.flatnonzero(rows & (judged.given_labels == second))
     empty = dict.fromkeys(
         ("example_id", "example_text", "nearest_id", "nearest_text", "similarity")
     )
@@ -256,7 +292,7 @@ def _duplicates(embeddings: pa.Table, judged: Judged) -> pa.Table:
 
     columns = ("id", "row_number", "text", "given_label")
     groups = judged.surroundings.duplicate_groups
-    chosen = np.flatnonzero(np.isin(groups, conflicts(groups, judged.given_labels)))
+    chosen = np.flatnonzero(np.isin(groups, conflicts(groups, _written_labels(judged))))
     chosen = chosen[np.argsort(groups[chosen], kind="stable")]
     labels = decode_labels(judged.given_labels[chosen], judged.class_names)
     keys = groups[chosen].tolist()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisefix.labels import UNLABELLED
+from noisefix.probing.judgeable import Scope
 from noisefix.probing.label_names import NameView
 from noisefix.probing.views import Surroundings, Views
 
@@ -16,6 +17,7 @@ _TELLING_GAIN = 0.05
 """Label names that explain less of the labels than this are not worth quoting."""
 
 _SHOWN_DUPLICATES = 3
+_VERIFIED = "a person verified that this is"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +60,43 @@ def explain(inputs: ReasonInputs) -> list[list[str]]:
     return reasons
 
 
+def say_what_is_missing(
+    class_names: Sequence[str],
+    given_labels: np.ndarray,
+    groups: np.ndarray,
+    scope: Scope,
+    reasons: list[list[str]],
+) -> None:
+    """Say of the rows without a verdict why they have none; fills ``reasons`` in place.
+
+    Args:
+        class_names: all K.
+        given_labels: (N,) class ids, -1 = unlabelled.
+        groups: (N,) duplicate groups.
+        scope: which rows have a verdict.
+        reasons: (N,) lists; where there is no text, only what a person has verified stays.
+    """
+    for row in np.flatnonzero(~scope.written).tolist():
+        kept = [reason for reason in reasons[row] if reason.startswith(_VERIFIED)]
+        reasons[row] = [*kept, "there is no text to judge a label by"]
+    lone = np.flatnonzero(~scope.rows & scope.written & (given_labels != UNLABELLED))
+    rows_of = Counter(given_labels[lone].tolist())
+    texts_of = Counter(k for k, _ in set(zip(given_labels[lone], groups[lone], strict=True)))
+    for row in lone.tolist():
+        k = int(given_labels[row])
+        if texts_of[k] > 1:
+            why = f"only {texts_of[k]} different texts are labelled {class_names[k]}"
+        elif rows_of[k] > 1:
+            why = f"all {rows_of[k]} rows labelled {class_names[k]} have (nearly) the same text"
+        else:
+            why = f"the only row labelled {class_names[k]}"
+        reasons[row].insert(0, f"{why}: too little to compare it with")
+
+
 def _verified(inputs: ReasonInputs, reasons: list[list[str]]) -> None:
     for row in np.flatnonzero(inputs.verified_labels != UNLABELLED).tolist():
         label = inputs.verified_names[inputs.verified_labels[row]]
-        reasons[row].append(f"a person verified that this is {label}")
+        reasons[row].append(f"{_VERIFIED} {label}")
 
 
 def _no_other_label(inputs: ReasonInputs, reasons: list[list[str]]) -> None:

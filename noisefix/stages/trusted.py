@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from noisefix.errors import DataError
+from noisefix.errors import DataError, UsageError
 from noisefix.labels import UNLABELLED, class_names
 from noisefix.tables.columns import resolve_column
-from noisefix.tables.label_values import read_labels
+from noisefix.tables.label_values import column_labels
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,11 +50,23 @@ def trusted_rows(dataset: Dataset, column: str) -> pa.Table:
     Raises:
         DataError: there is no such column, or nothing in it; or its values can be read both ways.
     """
-    return verified_rows(dataset.source, column, dataset.ids, dataset.given_labels)
+    purposes = {
+        "text": dataset.text_column,
+        "label": dataset.label_column,
+        "id": dataset.id_column,
+    }
+    return verified_rows(
+        dataset.source, column, dataset.ids, dataset.given_labels, purposes=purposes
+    )
 
 
 def verified_rows(
-    source: Source, column: str, ids: Sequence[str], given_labels: Iterable[str | None]
+    source: Source,
+    column: str,
+    ids: Sequence[str],
+    given_labels: Iterable[str | None],
+    *,
+    purposes: Mapping[str, str | None],
 ) -> pa.Table:
     """Return id and verified_label of the rows of a table that a person has verified.
 
@@ -68,15 +80,26 @@ def verified_rows(
         column: name of the column.
         ids: (R,) their ids.
         given_labels: the labels that were given, in any order and number.
+        purposes: the columns that were judged, by purpose: "text", "label", "id". Empty where
+            this is another table.
 
     Raises:
+        UsageError: the column serves another purpose: labels do not verify themselves.
         DataError: there is no such column, or nothing in it; or its values can be read both ways.
     """
     import pyarrow as pa
 
     name = resolve_column(source, column, "--trusted-column")
+    for purpose, other in purposes.items():
+        if name == other:
+            raise UsageError(
+                f"--trusted-column {column}: this is the {purpose} column itself, which says "
+                "nothing of what a person has verified",
+                "name the column in which a person has marked, or labelled again, what they have "
+                "looked at; without one leave the option out",
+            )
     where = f"{source.name}, column {name!r}"
-    values = read_labels(source.table[name], source.table.schema.field(name), where).labels
+    values = column_labels(source, name, like=purposes.get("label")).labels
     present = {value for value in values if value is not None}
     if not present:
         raise DataError(

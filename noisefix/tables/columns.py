@@ -58,6 +58,8 @@ _NOT_LABEL = _names(
     "split fold set subset partition lang language source dataset date time year "
     "month day user author annotator worker country url link file is_issue"
 )
+_USUAL_WORDS = _names("text label labels id class category name type count score index")
+_WORDS_OF_A_NAME = 3
 _MIN_TEXT_LENGTH = 15  # characters on average, for a column to be taken as text by its content
 _SAMPLE = 2000
 
@@ -171,6 +173,15 @@ def guess_id(source: Source, taken: Collection[str]) -> Choice:
         return Choice(choice.column, choice.how)
     ended = [name for name in free if "id" in _words(name)]
     return Choice(ended[0], "guessed from its name") if len(ended) == 1 else Choice(None)
+
+
+def is_usual_name(name: str) -> bool:
+    """Tell whether a name is one that text, label, id and similar columns usually have."""
+    folded, words = _fold(name), _words(name)
+    tiers = (*_TEXT_TIERS, *_LABEL_TIERS, *_ID_TIERS)
+    if folded in _NOT_LABEL or any(folded in tier for tier in tiers):
+        return True
+    return len(words) <= _WORDS_OF_A_NAME and bool(words & (_TRUTH_WORDS | _USUAL_WORDS))
 
 
 def _by_tiers(names: Sequence[str], tiers: Sequence[frozenset[str]]) -> Choice:

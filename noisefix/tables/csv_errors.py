@@ -151,6 +151,6 @@ def column_names(header: list[str], name: str) -> tuple[str, ...]:
         raise DataError(
             f"{name}: column {doubled!r} appears {len(at)} times in the header "
             f"(columns {', '.join(at)})",
-            "rename or remove one of them",
+            "rename or remove one of them; or put a line with names in front, if this line is data",
         )
     return tuple(names)

@@ -10,23 +10,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noisefix.errors import DataError, UsageError
+from noisefix.tables.class_label import names_note
 from noisefix.tables.columns import (
     Choice,
     guess_id,
     guess_label,
     guess_text,
+    is_usual_name,
     list_columns,
     resolve_column,
 )
+from noisefix.tables.header_check import check_header
 from noisefix.tables.id_check import IdCheck
-from noisefix.tables.label_values import read_ids, read_labels, read_texts
+from noisefix.tables.label_checks import check_classes, label_warnings, parse_missing
+from noisefix.tables.label_values import column_labels, read_ids, read_texts
 from noisefix.tables.source import Source
+from noisefix.tables.text_checks import EmptyTexts, no_prose_warning
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_MIN_ROWS_TO_DOUBT = 20
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Dataset:
         text_column: name of the text column.
         label_column: name of the label column; None where there is none.
         id_column: name of the id column; None where row numbers serve.
+        missing_labels: labels that were taken to mean that there is none.
         notes: what was guessed, in words.
         warnings: what a person should know, the source's warnings included.
     """
@@ -54,6 +57,7 @@ class Dataset:
     text_column: str
     label_column: str | None
     id_column: str | None
+    missing_labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -68,6 +72,7 @@ def load_dataset(
     label_column: str | None = None,
     id_column: str | None = None,
     needs_labels: bool = True,
+    missing_labels: str | None = None,
 ) -> Dataset:
     """Find the columns and bring texts, labels and ids into one form.
 
@@ -77,6 +82,7 @@ def load_dataset(
         label_column: its name; guessed when None.
         id_column: its name; guessed when None, and row numbers where nothing fits.
         needs_labels: fail without a usable label column (two classes or more).
+        missing_labels: labels, with commas between them, that mean that there is none.
 
     Raises:
         DataError: a named column is not there; nothing or more than one column fits; a named id
@@ -85,6 +91,7 @@ def load_dataset(
         UsageError: one column named for two purposes.
     """
     warnings = list(source.warnings)
+    missing = parse_missing(missing_labels)
     found = find_columns(
         source,
         text_column=text_column,
@@ -93,20 +100,22 @@ def load_dataset(
         needs_labels=needs_labels,
     )
     text, label = found.text, found.label
+    warnings += found.warnings
     ids, found = _ids(source, found, warnings)
     texts = read_texts(source.table.column(text), _field(source, text), _where(source, text))
     empty = EmptyTexts()
     empty.add(texts)
-    warnings += empty.warnings(_where(source, text))
+    warnings += empty.warnings(_where(source, text)) + no_prose_warning(texts, _where(source, text))
     labels: list[str | None] = [None] * len(source)
+    notes = found.notes
     if label is not None:
-        values = read_labels(
-            source.table.column(label), _field(source, label), _where(source, label)
-        )
+        values = column_labels(source, label, missing=missing or ())
         labels = values.labels
+        notes += names_note(source, label)
         warnings += values.warnings
+        warnings += label_warnings(labels, _where(source, label), missing, refuse=needs_labels)
         if needs_labels:
-            _check_labels(labels, _where(source, label))
+            check_classes(labels, _where(source, label))
     return Dataset(
         source=source,
         ids=ids,
@@ -116,19 +125,21 @@ def load_dataset(
         text_column=text,
         label_column=label,
         id_column=found.id.column,
-        notes=found.notes,
+        missing_labels=missing or (),
+        notes=notes,
         warnings=tuple(warnings),
     )
 
 
 @dataclass(frozen=True)
 class FoundColumns:
-    """Which columns serve; ``notes`` say in words what was guessed."""
+    """Which columns serve; ``notes`` say in words what was guessed, ``warnings`` what is odd."""
 
     text: str
     label: str | None
     id: Choice
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     def without_ids(self) -> FoundColumns:
         """Let row numbers serve as ids."""
@@ -149,10 +160,12 @@ def find_columns(
 ) -> FoundColumns:
     """Find the columns of a source, of which the first few thousand rows are enough.
 
-    Args and errors as for ``load_dataset``, as far as they are about columns.
+    Args and errors as for ``load_dataset``, as far as they are about columns. Where no column is
+    named, the first line of a CSV file must look like a header.
     """
     named = _named_columns(source, text_column, label_column, id_column)
     taken = set(named.values())
+    warnings = [] if named else check_header(source, is_usual_name)
 
     def find(kind: str, guess: Callable[[Source, Collection[str]], Choice]) -> Choice:
         if kind in named:
@@ -173,7 +186,7 @@ def find_columns(
         for kind, choice in (("text", text_choice), ("label", label_choice), ("id", id_choice))
         if choice.column is not None and choice.how
     ]
-    found = FoundColumns(text, label, id_choice, tuple(notes))
+    found = FoundColumns(text, label, id_choice, tuple(notes), tuple(warnings))
     return found if id_choice.column is not None else found.without_ids()
 
 
@@ -257,53 +270,6 @@ def check_ids(
         f"{where}: {problem}",
         "mend the column, or leave --id-column out: row numbers then serve as ids",
     )
-
-
-def _check_labels(labels: list[str | None], where: str) -> None:
-    given = [label for label in labels if label is not None]
-    distinct = set(given)
-    hint = "is this the label column? name another with --label-column NAME"
-    if not given:
-        raise DataError(f"{where}: no row has a label", hint)
-    if len(distinct) == 1:
-        raise DataError(
-            f"{where}: all {len(given)} labelled rows have the label {given[0]!r}; "
-            "two classes or more are needed",
-            hint,
-        )
-    if len(given) >= _MIN_ROWS_TO_DOUBT and len(distinct) > len(given) / 2:
-        raise DataError(
-            f"{where}: {len(distinct)} different labels in {len(given)} labelled rows", hint
-        )
-
-
-class EmptyTexts:
-    """Counts texts of nothing but white space, block by block."""
-
-    def __init__(self) -> None:
-        self._n_rows = 0
-        self._n_empty = 0
-        self._rows: list[str] = []
-
-    def add(self, texts: Sequence[str]) -> None:
-        """Take the texts of the next rows."""
-        for row, text in enumerate(texts, self._n_rows + 1):
-            if not text.strip():
-                self._n_empty += 1
-                if len(self._rows) < _SHOWN:
-                    self._rows.append(str(row))
-        self._n_rows += len(texts)
-
-    def warnings(self, where: str) -> list[str]:
-        """Return what to say of them; ``where`` is file and column."""
-        if not self._n_empty:
-            return []
-        more = ", ..." if self._n_empty > _SHOWN else ""
-        noun = "row has" if self._n_empty == 1 else "rows have"
-        return [
-            f"{where}: {self._n_empty} {noun} no text ({', '.join(self._rows)}{more}); "
-            "kept as they are"
-        ]
 
 
 def _where(source: Source, column: str) -> str:

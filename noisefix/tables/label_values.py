@@ -6,11 +6,14 @@ import math
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
+from noisefix.tables.class_label import class_label_names
 from noisefix.tables.jsonl import KINDS_KEY
+from noisefix.tables.source import Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,19 +32,54 @@ class LabelValues:
     warnings: tuple[str, ...]
 
 
-def read_labels(column: pa.ChunkedArray, field: pa.Field, where: str) -> LabelValues:
+def column_labels(
+    source: Source, column: str, *, like: str | None = None, missing: Collection[str] = ()
+) -> LabelValues:
+    """Read a column of a file as labels; see ``read_labels``.
+
+    Args:
+        source: the file.
+        column: name of the column.
+        like: another column, whose class names serve where this one holds numbers without names.
+        missing: labels that mean that there is none.
+    """
+    schema = source.table.schema
+    names = class_label_names(schema, column)
+    if not names and like is not None and _same_type(schema, column, like):
+        names = class_label_names(schema, like)
+    where = f"{source.name}, column {column!r}"
+    cells, field = source.table.column(column), schema.field(column)
+    return read_labels(cells, field, where, names=names, missing=missing)
+
+
+def _same_type(schema: pa.Schema, one: str, other: str) -> bool:
+    """Tell whether two columns hold the same type of value."""
+    return bool(other in schema.names and schema.field(one).type == schema.field(other).type)
+
+
+def read_labels(
+    column: pa.ChunkedArray,
+    field: pa.Field,
+    where: str,
+    *,
+    names: Sequence[str] = (),
+    missing: Collection[str] = (),
+) -> LabelValues:
     """Turn a column into labels.
 
     Labels are text without surrounding whitespace; whole numbers have no ".0" and booleans are
     "true" and "false". Null, NaN and blank are unlabelled; so are the words "nan", "NaN" and
     "<NA>" (gaps that another tool wrote out), with a warning. "None" and "N/A" may well be classes
-    and stay labels. Spellings that differ in whitespace, number format or JSON type only are one
-    class, with a warning; those that differ in case only stay apart, with a warning.
+    and stay labels, unless they are among ``missing``. Spellings that differ in whitespace, number
+    format or JSON type only are one class, with a warning; those that differ in case only stay
+    apart, with a warning.
 
     Args:
         column: (N,) cells.
         field: the column's Arrow field.
         where: file and column, for messages.
+        names: what the labels 0, 1, 2, ... are called; -1 is then no label.
+        missing: labels that mean that there is none.
 
     Raises:
         DataError: the cells are lists or objects.
@@ -49,6 +87,15 @@ def read_labels(column: pa.ChunkedArray, field: pa.Field, where: str) -> LabelVa
     codes, distinct = _encode(column, field, where)
     labels = {raw: _normalise(raw) for raw in distinct}
     warnings = _nan_warning(distinct, where)
+    if names:
+        labels = {raw: _named(label, names) for raw, label in labels.items()}
+        nameless = sorted(label for label in labels.values() if label and label not in names)
+        if nameless:
+            warnings.append(f"{where}: no name is known for the labels {_show(nameless)}")
+    unused = sorted(set(missing) - set(labels.values()))
+    if unused:
+        warnings.append(f"{where}: --missing-labels: no row has the label {_show(unused)}")
+    labels = {raw: None if label in missing else label for raw, label in labels.items()}
     labels, merged = _merge_numbers(labels)
     spellings: defaultdict[str, list[str]] = defaultdict(list)
     for raw, label in labels.items():
@@ -133,7 +180,20 @@ def _refuse_nested(field: pa.Field, where: str) -> None:
 def _normalise(raw: Any) -> str | None:
     text = _as_text(raw)
     text = None if text is None else text.strip()
-    return None if not text or (isinstance(raw, str) and text in _NAN_WORDS) else text
+    if not text or (isinstance(raw, str) and text in _NAN_WORDS) or _is_invisible(text):
+        return None
+    return text
+
+
+def _is_invisible(text: str) -> bool:
+    """Tell text of nothing but blanks and marks that are not seen (zero-width space, ...)."""
+    return all(unicodedata.category(mark) in ("Cf", "Zs", "Cc") for mark in text)
+
+
+def _named(label: str | None, names: Sequence[str]) -> str | None:
+    if label is None or label == "-1":
+        return None
+    return names[int(label)] if label.isdecimal() and int(label) < len(names) else label
 
 
 def _as_text(value: Any) -> str | None:
@@ -172,7 +232,8 @@ def _merge_numbers(labels: dict[Any, str | None]) -> tuple[dict[Any, str | None]
 def _look_alikes(labels: list[str], where: str) -> list[str]:
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for label in sorted(labels):
-        key = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+        seen = "".join(mark for mark in label if unicodedata.category(mark) != "Cf")
+        key = " ".join(unicodedata.normalize("NFKC", seen).casefold().split())
         groups[key].append(label)
     alike = [" / ".join(map(repr, group)) for group in groups.values() if len(group) > 1]
     if not alike:

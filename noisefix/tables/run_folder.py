@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,8 +146,9 @@ class RunFolder:
 
         Returns:
             ``noisefix_version``; ``input``: name, path (absolute; None for standard input), sha256,
-            rows, format, columns {text, label, id}, dialect; ``stages``: by name, parameters, seed,
-            inputs and outputs (SHA-256 by name), seconds, finished_at (UTC, ISO 8601).
+            rows, format, columns {text, label, id}, dialect, missing_labels (where some were
+            named); ``stages``: by name, parameters, seed, inputs and outputs (SHA-256 by name),
+            seconds, finished_at (UTC, ISO 8601).
 
         Raises:
             DataError: it is missing or broken.
@@ -171,8 +172,9 @@ class RunFolder:
         text_column: str,
         label_column: str | None,
         id_column: str | None,
+        missing_labels: Sequence[str] = (),
     ) -> None:
-        """Record the input and the columns chosen."""
+        """Record the input, the columns chosen, and which labels mean that there is none."""
         content = self.read()
         content["noisefix_version"] = noisefix.__version__
         content["input"] = {
@@ -184,6 +186,8 @@ class RunFolder:
             "columns": {"text": text_column, "label": label_column, "id": id_column},
             "dialect": None if source.dialect is None else asdict(source.dialect),
         }
+        if missing_labels:
+            content["input"]["missing_labels"] = list(missing_labels)
         self._write(content)
 
     def record_stage(

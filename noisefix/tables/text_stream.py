@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from noisefix.errors import DataError
-from noisefix.tables.dataset import EmptyTexts, FoundColumns, check_ids, find_columns
+from noisefix.tables.dataset import FoundColumns, check_ids, find_columns
 from noisefix.tables.label_values import read_ids, read_texts
 from noisefix.tables.raw_file import BytesCallback
 from noisefix.tables.stream import SourceStream, open_stream
+from noisefix.tables.text_checks import EmptyTexts
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def open_texts(
             id_column=id_column,
             needs_labels=False,
         )
-        warnings = source.warnings
+        warnings = (*source.warnings, *columns.warnings)
         column = columns.id.column
         if column is not None:
             where = f"{source.head.name}, column {column!r}"

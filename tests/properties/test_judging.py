@@ -90,8 +90,9 @@ def problems(draw: st.DrawFn) -> Problem:
     )
     labels = np.where(rng.random(n_rows) < 0.2, rng.integers(0, n_classes, n_rows), true)
     labels[:n_classes] = np.arange(n_classes)  # every class is given
+    labels[n_classes : n_classes + 2] = [0, 1]  # and two can be compared
     missing = rng.random(n_rows) < draw(st.sampled_from([0.0, 0.3]))
-    missing[:n_classes] = False
+    missing[: n_classes + 2] = False
     labels = np.where(missing, -1, labels)
     texts = [
         f"word{k} {rng.integers(4)} of {i} at {rng.integers(10**9)}" for i, k in enumerate(true)

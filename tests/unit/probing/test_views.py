@@ -102,8 +102,11 @@ def test_ten_rows(given):
     assert around.nearest.indices.shape == (10, 30)
 
 
-def test_equal_and_empty_texts():
+@pytest.mark.parametrize(("text", "n_groups"), [("same", 1), ("", 8), ("...", 8)])
+def test_equal_and_empty_texts(text, n_groups):
     embeddings = np.zeros((8, 4), np.float32)
-    around, views = look_at(embeddings, [""] * 8, np.arange(8) % 2, 2)
-    assert len(set(around.duplicate_groups)) == 1
-    np.testing.assert_allclose(views.pooled, 0.5, atol=0.01)
+    around, views = look_at(embeddings, [text] * 8, np.arange(8) % 2, 2)
+    assert len(set(around.duplicate_groups)) == n_groups
+    assert (around.nearest.indices < 0).all()  # copies say nothing new, empty texts nothing at all
+    if n_groups == 1:
+        np.testing.assert_allclose(views.pooled, 0.5, atol=0.01)

@@ -12,6 +12,7 @@ from noisefix.errors import DataError, UsageError
 from noisefix.labels import class_names, encode_labels
 from noisefix.schemas import ISSUES
 from noisefix.stages.joint import STAGE, JointParams, embedding_matrix, judge_labels, run
+from noisefix.stages.joint_tables import results
 from noisefix.tables.table_checks import conform
 
 NAMES = ("billing", "delivery", "refund", "technical")
@@ -284,13 +285,22 @@ def test_embeddings_of_a_sliced_and_chunked_table(make_set):
     np.testing.assert_array_equal(embedding_matrix(pieces), data.embeddings[np.r_[3:7, 10:15]])
 
 
+@pytest.mark.parametrize("given", [["a"] * 9 + ["b"], ["a", "b"] + [None] * 8, list("abcdefghij")])
+def test_without_two_classes_of_two_rows_there_is_nothing_to_compare(make_set, given):
+    data = make_set([4, 3, 3])
+    for row, label in enumerate(given):
+        data = data.given_to([row], label)
+    with pytest.raises(DataError, match="nothing to compare") as caught:
+        judged(data.tables())
+    assert "--label-column" in (caught.value.hint or "")
+
+
 @pytest.mark.parametrize(
     "given",
     [
         ["a", "b", "c", "d", "e"] * 2,
-        ["a"] * 9 + ["b"],
-        ["a", "b"] + [None] * 8,
-        [str(i) for i in range(10)],
+        ["a"] * 4 + ["b"] * 5 + ["c"],
+        ["a", "b", "a", "b"] + [None] * 6,
     ],
 )
 def test_ten_rows(make_set, given):
@@ -304,12 +314,99 @@ def test_ten_rows(make_set, given):
     assert sorted(r for r in issues["rank"].to_pylist() if r) == list(range(1, sum(labelled) + 1))
 
 
-def test_a_class_of_one_row_is_judged_out_of_sample(make_set):
+def test_a_class_of_one_row_gets_no_verdict(make_set):
     data = make_set([60, 60]).given_to([0], "zz_single")
     found = judged(data.tables())
-    assert found.pred_probs[0, 2] < 0.1  # no model has seen the class but through this row
-    assert found.estimate.p_error[0] > 0.3
-    assert np.isfinite(found.estimate.class_noise_rates[2].value)
+    rate = found.estimate.noise_rate
+    assert not found.is_issue[0]
+    assert found.estimate.p_error[0] == pytest.approx(rate.value)
+    assert found.estimate.class_noise_rates[2].value == pytest.approx(rate.value)
+    assert (found.estimate.class_noise_rates[2].low, found.estimate.class_noise_rates[2].high) == (
+        0,
+        1,
+    )
+    assert 0 < found.pred_probs[:, 2].max() < 0.1  # an annotator's answer can still be that class
+    np.testing.assert_allclose(found.pred_probs.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(found.estimate.true_label_probs.sum(axis=1), 1, atol=1e-5)
+    table = run(data.tables(), JointParams()).tables["issues"].to_pylist()
+    assert (
+        table[0]["reasons"][0] == "the only row labelled zz_single: too little to compare it with"
+    )
+    assert table[0]["rank"] == 120
+    assert table[0]["suggested_label"] == "zz_single"
+
+
+def test_one_row_more_or_less_of_its_own_class_changes_no_other_verdict(make_set):
+    data = make_set([60, 60])
+    lone, without = data.given_to([0], "zz_single"), data.given_to([0], None)
+    one, two = judged(lone.tables()), judged(without.tables())
+    np.testing.assert_allclose(one.estimate.p_error[1:], two.estimate.p_error[1:], atol=1e-9)
+    assert one.estimate.noise_rate.value == pytest.approx(two.estimate.noise_rate.value)
+
+
+def test_copies_of_one_text_are_as_lone_as_one_row(make_set):
+    data = make_set([60, 60]).given_to([0, 1, 2], "zz_copied")
+    tables = data.tables()
+    tables["embeddings"] = with_texts(tables["embeddings"], {0: "the same", 1: "The same!", 2: ""})
+    found = judged(tables)
+    assert not found.is_issue[:3].any()
+    assert results(found)["lone_class_names"] == ["zz_copied"]
+    reasons = run(tables, JointParams()).tables["issues"]["reasons"].to_pylist()
+    assert reasons[0][0].startswith("all 2 rows labelled zz_copied have (nearly) the same text")
+    assert reasons[2] == ["there is no text to judge a label by"]
+
+
+def test_two_texts_are_too_few_where_other_classes_have_more(make_set):
+    found = judged(make_set([60, 60]).given_to([0, 70], "zz_pair").tables())
+    assert not found.scope.rows[[0, 70]].any()
+    assert found.scope.rows.sum() == 118
+    reasons = run(make_set([60, 60]).given_to([0, 70], "zz_pair").tables(), JointParams())
+    assert reasons.tables["issues"]["reasons"][70].as_py()[0].startswith("only 2 different texts")
+    assert judged(make_set([2, 2]).tables()).scope.rows.all()  # but better than nothing
+
+
+def test_what_a_person_has_verified_is_known_of_a_lone_row_too(make_set):
+    data = make_set([60, 60]).given_to([0, 1], "zz_single").given_to([1], "zz_other")
+    said = pa.table({"id": ["r0", "r1"], "verified_label": ["billing", "zz_other"]})
+    found = judged(data.tables() | {"trusted": said})
+    assert found.estimate.p_error[:2].tolist() == [1, 0]
+    assert found.estimate.true_label_probs[0].argmax() == 0
+    assert found.estimate.class_noise_rates[2].value == 0  # zz_other
+
+
+def test_rows_without_text_get_no_verdict_and_change_no_other(make_set):
+    data = make_set([60, 60])
+    wordless = list(range(0, 60, 3)) + list(range(60, 120, 2))
+    tables = data.tables()
+    tables["embeddings"] = with_texts(tables["embeddings"], dict.fromkeys(wordless, " ?! "))
+    found, plain = judged(tables), judged(without_rows(tables, wordless))
+    others = np.setdiff1d(np.arange(120), wordless)
+    assert not found.is_issue[wordless].any()
+    assert len(set(found.surroundings.duplicate_groups[wordless].tolist())) == len(wordless)
+    assert not np.isin(found.surroundings.nearest.indices, wordless).any()
+    np.testing.assert_allclose(
+        found.estimate.p_error[others], plain.estimate.p_error, rtol=0.02, atol=0.005
+    )
+    assert found.estimate.noise_rate.value == pytest.approx(
+        plain.estimate.noise_rate.value, rel=0.02
+    )
+    facts = results(found)
+    assert (facts["no_text"], facts["judged"], facts["duplicate_conflicts"]) == (50, 70, 0)
+
+
+def with_texts(table: pa.Table, texts: dict[int, str]) -> pa.Table:
+    """Replace texts; rows with the same text are embedded alike."""
+    old, vectors = table["text"].to_pylist(), table["embedding"].to_pylist()
+    same = vectors[next(iter(texts))]
+    new = [texts.get(row, text) for row, text in enumerate(old)]
+    moved = [same if row in texts else vector for row, vector in enumerate(vectors)]
+    table = table.set_column(2, "text", pa.array(new, pa.large_string()))
+    return table.set_column(4, "embedding", pa.array(moved, table["embedding"].type))
+
+
+def without_rows(tables: dict[str, pa.Table], rows: list[int]) -> dict[str, pa.Table]:
+    kept = [row for row in range(tables["embeddings"].num_rows) if row not in rows]
+    return tables | {"embeddings": tables["embeddings"].take(kept)}
 
 
 def test_a_hundred_classes():
@@ -372,3 +469,21 @@ def test_progress_and_stage(make_set):
     run(make_set([10, 10]).tables(), JointParams(), progress=steps.append)
     assert [(s.stage, s.done, s.total) for s in steps] == [("joint", i, 3) for i in range(4)]
     assert set(STAGE.writes) == {"issues", "joint", "classes", "pairs", "duplicates"}
+
+
+@pytest.mark.parametrize("filter_by", ["p_error", *FILTERS])
+@pytest.mark.parametrize("own", [False, True])
+def test_no_filter_flags_what_has_no_verdict(make_set, filter_by, own):
+    data = make_set([60, 60]).given_to([0], "zz_single")
+    tables = data.tables()
+    tables["embeddings"] = with_texts(tables["embeddings"], {7: "", 70: ""})
+    if own:
+        probs = np.full((120, 3), 0.2)
+        probs[np.arange(120), data.true] = 0.6
+        probs[[0, 7, 70]] = [[0.5, 0.5, 0], [0, 0, 1], [0, 0, 1]]
+        columns = dict(zip(["billing", "delivery", "zz_single"], probs.T, strict=True))
+        tables["pred_probs"] = pa.table(columns)
+    found = judged(tables, filter_by=filter_by)
+    assert not found.is_issue[[0, 7, 70]].any()
+    np.testing.assert_allclose(found.estimate.true_label_probs.sum(axis=1), 1, atol=1e-5)
+    assert run(tables, JointParams(filter_by=filter_by)).tables["issues"].num_rows == 120

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from noisefix.errors import DataError
+from noisefix.errors import DataError, UsageError
 from noisefix.stages.trusted import align_trusted, trusted_rows
 from noisefix.tables.dataset import Dataset, load_dataset
 from noisefix.tables.source import read_source
@@ -89,3 +89,11 @@ def test_alignment_without_verified_rows():
     assert not found.is_fair.any()
     assert found.labels.tolist() == [-1, -1]
     assert found.names == ("a", "b")
+
+
+@pytest.mark.parametrize(("column", "purpose"), [("label", "label"), ("Text", "text")])
+def test_a_column_does_not_verify_itself(tmp_path, column, purpose):
+    data = dataset(tmp_path, ["a", "b"], ["x", ""])
+    with pytest.raises(UsageError, match=f"this is the {purpose} column itself") as caught:
+        trusted_rows(data, column)
+    assert caught.value.hint is not None

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from noisefix.tables.class_label import class_label_names, label_cell
+from noisefix.tables.dataset import load_dataset
+from noisefix.tables.label_values import column_labels
+from noisefix.tables.source import read_source
+
+FEATURE = {"names": ["zebra", "ant", "bee"], "_type": "ClassLabel"}
+
+
+def described(columns: dict[str, list[object]], features: object) -> pa.Table:
+    info = json.dumps({"info": {"features": features}})
+    return pa.table(columns).replace_schema_metadata({"huggingface": info})
+
+
+def test_names_stand_for_the_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "d.parquet"
+    columns = {"text": list("abcd"), "label": [0, 2, -1, None], "checked": [1, None, 2, 0]}
+    pq.write_table(described(columns, {"label": FEATURE}), path)
+    source = read_source(path)
+    data = load_dataset(source)
+    assert data.given_labels == ["zebra", "bee", None, None]  # -1: datasets' "no label"
+    assert "label names: from the file's metadata (0 = zebra, 1 = ant, 2 = bee)" in data.notes
+    assert [label_cell(source, "label", name) for name in ("bee", "wasp", None)] == [
+        "2",
+        "wasp",
+        None,
+    ]
+    assert column_labels(source, "checked").labels == ["1", None, "2", "0"]
+    assert column_labels(source, "checked", like="label").labels == ["ant", None, "bee", "zebra"]
+
+
+def test_a_number_without_a_name_stays_and_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "d.parquet"
+    pq.write_table(described({"text": list("abc"), "label": [0, 1, 7]}, {"label": FEATURE}), path)
+    values = column_labels(read_source(path), "label")
+    assert values.labels == ["zebra", "ant", "7"]
+    assert "no name is known for the labels '7'" in values.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        {"label": {"dtype": "int64", "_type": "Value"}},
+        {"label": {"_type": "ClassLabel"}},
+        {"label": {"names": ["a", "a"], "_type": "ClassLabel"}},
+        {"label": {"names": [1, 2], "_type": "ClassLabel"}},
+        {"label": ["a"]},
+        {},
+        None,
+        7,
+    ],
+)
+def test_metadata_of_another_kind_names_nothing(features: object) -> None:
+    assert class_label_names(described({"label": [0, 1]}, features).schema, "label") == ()
+
+
+def test_broken_metadata_and_labels_that_are_names_already() -> None:
+    broken = pa.table({"label": [0]}).replace_schema_metadata({"huggingface": "{"})
+    assert class_label_names(broken.schema, "label") == ()
+    assert (
+        class_label_names(described({"label": ["ant"]}, {"label": FEATURE}).schema, "label") == ()
+    )
