@@ -21,6 +21,9 @@ NOT_LABELS = (NONE, AMBIGUOUS, REFUSED, INVALID)
 ANSWER_FIELD = "answer"
 """Name of the one field of a JSON answer: ``{"answer": "a label"}``."""
 
+CUT_MARK = " … [not finished]"
+"""What ``raw_answer`` ends with when the answer was cut off, or its reasoning has no end."""
+
 
 @dataclass(frozen=True)
 class Message:
@@ -113,6 +116,17 @@ class Answer:
     def label(self) -> str | None:
         """The label answered, or None when the answer is not a label."""
         return self.answer if self.is_label else None
+
+    @property
+    def is_useless(self) -> bool:
+        """True when there is no answer, or one that says nothing of the row."""
+        return not self.is_label and self.answer in (None, INVALID, REFUSED)
+
+    @property
+    def is_cut(self) -> bool:
+        """True when the answer is invalid because it was not finished."""
+        is_invalid = self.answer == INVALID and not self.is_label
+        return is_invalid and (self.raw_answer or "").endswith(CUT_MARK)
 
 
 @dataclass(frozen=True)
