@@ -68,7 +68,7 @@ def export_batch(
                     reused += 1
                     continue
                 seen.add(key)
-                body = annotator.request_body(question, features)
+                body = annotator.request_body(question, features, most=features.room.most)
                 parts.write(
                     {"custom_id": key.hex(), "method": "POST", "url": ENDPOINT, "body": body}
                 )

@@ -11,7 +11,7 @@ from typing import Any
 from noisefix.annotators.budget import Prices
 from noisefix.annotators.keys import key_maker
 from noisefix.annotators.openai_client import OpenAIAnnotator
-from noisefix.annotators.openai_features import complaint_of
+from noisefix.annotators.openai_complaint import complaint_of
 from noisefix.annotators.openai_reply import read_completion, reply_of
 from noisefix.annotators.protocol import Answer, Question
 from noisefix.annotators.store import AnswerStore

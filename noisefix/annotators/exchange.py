@@ -19,13 +19,18 @@ from noisefix.annotators.retry import RetryPolicy
 
 @dataclass(frozen=True)
 class Reply:
-    """The outcome of an exchange; see ``Answer`` for the fields."""
+    """The outcome of an exchange; see ``Answer`` for the fields.
+
+    ``is_cut`` says that the answer is ``invalid`` because it was cut off at its longest length, or
+    because its reasoning has no end.
+    """
 
     answer: str
     is_label: bool = False
     confidence: float | None = None
     probabilities: dict[str, float] | None = None
     raw_answer: str | None = None
+    is_cut: bool = False
 
 
 class Exchange(Protocol):

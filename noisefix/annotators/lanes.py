@@ -24,6 +24,8 @@ from noisefix.errors import ServiceError
 
 _SYNC_EVERY_S = 1.0
 _HAND_OVER_EVERY_S = 0.005
+_AFTER_WINDOW = 0.01
+"""Share of a window that is waited beyond its end: clocks differ, and requests take a while."""
 
 Outcome = tuple[bytes, Answer | None]
 """Key and answer; None when the run ended before the question was asked."""
@@ -240,8 +242,14 @@ class Lanes:
                 )
             )
             return
-        if outcome.is_hopeless(problem, self._n_replies, self._policy):
+        now = self._loop.time()
+        if outcome.is_hopeless(problem, self._n_replies, self._policy, now):
             return
+        if wait_s is None and problem.slow_down:  # for all: the limit is the key's, not the row's
+            wait_s = self._policy.wait_s(max(self._throttle.refusals, 1), self._random)
+            if problem.per_minute:
+                left = self._throttle.window_left_s(self._policy.window_s)
+                wait_s = max(wait_s, left + _AFTER_WINDOW * self._policy.window_s)
         if wait_s is not None:
             self._throttle.pause(wait_s)
         else:

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from noisefix.annotators.budget import NO_USAGE, Usage
-from noisefix.annotators.exchange import Reply
 from noisefix.annotators.openai_connection import Connection, HttpReply
-from noisefix.annotators.openai_features import Features
-from noisefix.annotators.openai_reply import read_completion, reply_of
-from noisefix.annotators.protocol import INVALID, REFUSED, Answer, Identity, Message, Question
-from noisefix.annotators.retry import (
-    RejectedError,
-    RetryableError,
-    RetryPolicy,
-    is_retryable,
-    retry_after_s,
-)
+from noisefix.annotators.openai_exchange import OpenAIExchange
+from noisefix.annotators.openai_features import SYSTEM, Features
+from noisefix.annotators.openai_room import DEFAULT_ROOM, Room
+from noisefix.annotators.openai_trouble import Troubles
+from noisefix.annotators.protocol import Answer, Identity, Message, Question
+from noisefix.annotators.retry import RetryPolicy
 from noisefix.annotators.secrets import Redactor, Secret, display_url, passwords_in
-from noisefix.errors import ServiceError, UsageError
+from noisefix.errors import UsageError
 
 OPENAI_URL = "https://api.openai.com/v1"
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
-
-_OUT_OF_MONEY = ("insufficient_quota", "billing_hard_limit_reached", "insufficient_balance")
-_CONTENT_FILTER = ("content_filter", "content_policy_violation")
-_TOO_LONG = ("context_length_exceeded", "maximum context length", "context size", "too long")
-_NOT_STORED_TWICE = "run again afterwards: what is stored will not be asked again"
 
 
 class OpenAIAnnotator:
@@ -51,7 +40,12 @@ class OpenAIAnnotator:
         concurrency: most requests in flight; fewer after a 429.
         temperature: None leaves it to the server.
         seed: for servers that take one; further votes on a row add their number to it.
-        max_output_tokens: longest answer, reasoning included; None leaves it to the server.
+        max_output_tokens: longest answer, reasoning included; "auto" begins with 2,048 and asks
+            again with more where an answer was cut off; None leaves it to the server. Less is
+            asked for where the model's context has no room for so much.
+        system_role: "auto", or "user" for a model without a system role: what the system says
+            then stands before the user's words. Found out by itself where the server complains.
+        logprobs: "auto", or "off" not to ask for log-probabilities.
         policy: patience.
         without: optional parameters not to send from the start ("response_format", "logprobs",
             "seed", "max_tokens", "temperature"). Needed for batches only, where nothing can be
@@ -71,7 +65,9 @@ class OpenAIAnnotator:
         concurrency: int = 16,
         temperature: float | None = 0.0,
         seed: int | None = 0,
-        max_output_tokens: int | None = 2048,
+        max_output_tokens: int | Literal["auto"] | None = "auto",
+        system_role: Literal["auto", "user"] = "auto",
+        logprobs: Literal["auto", "off"] = "auto",
         policy: RetryPolicy | None = None,
         without: Collection[str] = (),
         extra_body: Mapping[str, Any] | None = None,
@@ -89,10 +85,18 @@ class OpenAIAnnotator:
                 f"base URL {display_url(self._base_url)!r} is no web address",
                 "it looks like http://localhost:8000/v1",
             )
-        self._without = tuple(without)
-        self._settings = (max_output_tokens, temperature, seed)
+        self._without = {*without}
+        if system_role == "user":
+            self._without.add(SYSTEM)
+        if logprobs == "off":
+            self._without.add("logprobs")
+        self._may_grow = max_output_tokens == "auto"
+        most = DEFAULT_ROOM if max_output_tokens == "auto" else max_output_tokens
+        if most is not None and most < 1:
+            raise UsageError(f"max output tokens is {most}; it must be at least 1")
+        self._settings = (most, temperature, seed)
         self._key = _key_from(api_key_env, self._base_url)
-        sampling = {"temperature": temperature, "seed": seed, "max_tokens": max_output_tokens}
+        sampling = {"temperature": temperature, "seed": seed, "max_tokens": most}
         self.identity = Identity("openai", model, {**sampling, **self.extra_body})
 
     @property
@@ -115,10 +119,17 @@ class OpenAIAnnotator:
 
     def features(self) -> Features:
         """Return the optional parameters to begin with."""
-        return Features(*self._settings, without=self._without)
+        most, temperature, seed = self._settings
+        room = Room(most, may_grow=self._may_grow)
+        return Features(room, temperature, seed, without=self._without)
 
     def request_body(
-        self, question: Question, features: Features, messages: Iterable[Message] = ()
+        self,
+        question: Question,
+        features: Features,
+        messages: Sequence[Message] = (),
+        *,
+        most: int | None = None,
     ) -> dict[str, Any]:
         """Return the JSON body of a request.
 
@@ -126,12 +137,12 @@ class OpenAIAnnotator:
             question: what to ask.
             features: which optional parameters to send.
             messages: in the place of the question's own prompt.
+            most: longest answer in tokens; None not to say.
         """
-        shown = [{"role": m.role, "content": m.content} for m in messages or question.prompt]
         return {
             "model": self.model,
-            "messages": shown,
-            **features.parameters(question),
+            "messages": features.messages(messages or question.prompt),
+            **features.parameters(question, most),
             **self.extra_body,
         }
 
@@ -145,148 +156,29 @@ class OpenAISession:
         self.annotator = annotator
         self.connection = connection
         self.features = annotator.features()
+        self.troubles = Troubles(
+            annotator.url,
+            annotator.model,
+            annotator.api_key_env,
+            redactor.clean,
+            connection.models,
+        )
         self._redactor = redactor
 
     def exchange(self, question: Question, lane: int) -> OpenAIExchange:
         """Begin with a question."""
         return OpenAIExchange(self, question, lane)
 
+    async def post(
+        self, question: Question, messages: Sequence[Message], lane: int, most: int | None
+    ) -> HttpReply:
+        """Send a question; see ``OpenAIAnnotator.request_body`` for the arguments."""
+        body = self.annotator.request_body(question, self.features, messages, most=most)
+        return await self.connection.post(lane, json.dumps(body).encode())
+
     def clean(self, text: str) -> str:
         """Return a text of the server's without secrets, fit to be kept."""
         return self._redactor.clean(text)
-
-    async def trouble(self, http: HttpReply) -> RetryableError | RejectedError | ServiceError:
-        """Return the error that an HTTP status stands for."""
-        annotator, said = self.annotator, self.clean(http.complaint)
-        what = f"{annotator.url} answers {http.status}" + (f" ({said})" if said else "")
-        if 300 <= http.status < 400:
-            return self._redirected(what, http.headers.get("location"))
-        if http.status == 402 or any(code in http.complaint for code in _OUT_OF_MONEY):
-            return ServiceError(
-                f"no quota left: {what}",
-                f"add credit or raise the limit with the provider; {_NOT_STORED_TWICE}",
-            )
-        if is_retryable(http.status):
-            wait_s = retry_after_s(http.headers)
-            hint = "the server itself fails: look at its log, or run again later"
-            if http.status == 429:
-                hint = "lower --concurrency, or run again later"
-            return RetryableError(what, hint, retry_after=wait_s, slow_down=http.status == 429)
-        if http.status == 401:
-            return ServiceError(
-                f"the API key was not accepted: {what}",
-                f"put a valid key for this server in {annotator.api_key_env}, or name another"
-                " variable with --api-key-env",
-            )
-        if http.status == 403:
-            return ServiceError(
-                f"access was denied: {what}",
-                f"the key in {annotator.api_key_env} may not use model {annotator.model!r} there",
-            )
-        if http.status == 404:
-            return await self._not_found(what)
-        return RejectedError(what, "check --model and the options against what the server says")
-
-    def _redirected(self, what: str, location: str | None) -> ServiceError:
-        """Return the error of a server that sends requests on to another address."""
-        there = "elsewhere"
-        if location:
-            there = self.clean(display_url(location.partition("?")[0]))
-        base_url = there.removesuffix("/chat/completions")
-        return ServiceError(
-            f"{what} and sends the request on to {there}, which was not asked",
-            "texts go to no server that was not named: if it is the right one, give its address, "
-            f"for instance --base-url {base_url}"
-            if location
-            else "check --base-url",
-        )
-
-    async def _not_found(self, what: str) -> ServiceError:
-        names = await self.connection.models()
-        hint = "check --model, and that --base-url is right (it usually ends in /v1)"
-        if names:
-            listed = ", ".join(self.clean(name) for name in names[:10])
-            hint = f"models there: {listed}{', ...' if len(names) > 10 else ''}"
-        return ServiceError(f"model {self.annotator.model!r} was not found: {what}", hint)
-
-
-class OpenAIExchange:
-    """One question under way: the request, and a second one when the answer is off the list."""
-
-    def __init__(self, session: OpenAISession, question: Question, lane: int) -> None:
-        self.usage: Usage = NO_USAGE
-        self._session = session
-        self._question = question
-        self._lane = lane
-        self._off_list: Reply | None = None
-        self._was_unreadable = False
-
-    async def send(self) -> Reply | None:
-        """Send one request; None when another one is needed."""
-        session, features = self._session, self._session.features
-        used = features.active
-        body = session.annotator.request_body(self._question, features, self._messages())
-        http = await session.connection.post(self._lane, json.dumps(body).encode())
-        if http.status >= 300:
-            return await self._refused(http, used)
-        completion = read_completion(http.body)
-        if completion is None:
-            await self._unreadable(http)
-            return None
-        features.is_proven = True
-        self.usage += completion.usage
-        reply = reply_of(completion, self._question)
-        if reply.is_label or reply.answer != INVALID or self._off_list is not None:
-            return reply
-        self._off_list = reply
-        return None
-
-    def fallback(self) -> Reply | None:
-        """Return the off-list answer, which was paid for, when asking again did not work out."""
-        return self._off_list
-
-    def _messages(self) -> tuple[Message, ...]:
-        if self._off_list is None:
-            return self._question.prompt
-        said = (self._off_list.raw_answer or "")[:500]
-        allowed = ", ".join(json.dumps(text, ensure_ascii=False) for text in self._question.allowed)
-        again = Message(
-            "user",
-            "That is not one of the allowed answers. Reply with exactly one of these, in the form"
-            f" asked for, and with nothing else: {allowed}",
-        )
-        if not said.strip():
-            return (*self._question.prompt, again)
-        return (*self._question.prompt, Message("assistant", said), again)
-
-    async def _refused(self, http: HttpReply, used: tuple[str, ...]) -> Reply | None:
-        """Handle a status that is no success; None when it is worth sending again at once."""
-        complaint = http.complaint.lower()
-        if http.status in (400, 403, 422) and any(w in complaint for w in _CONTENT_FILTER):
-            return Reply(REFUSED, raw_answer=self._session.clean(http.complaint))
-        if http.status in (400, 422):
-            is_too_long = any(words in complaint for words in _TOO_LONG)
-            mentions_limit = "max_tokens" in complaint and "max_tokens" in used
-            if (not is_too_long or mentions_limit) and self._session.features.adapt(
-                used, complaint
-            ):
-                return None
-        raise await self._session.trouble(http)
-
-    async def _unreadable(self, http: HttpReply) -> None:
-        """Handle a response that is no chat completion: ask again once, then give up."""
-        if http.complaint and isinstance(http.body, dict) and "choices" not in http.body:
-            code = http.body.get("error")
-            status = code.get("code") if isinstance(code, dict) else None
-            if isinstance(status, int) and 400 <= status <= 599:  # an error in a 200, as proxies do
-                raise await self._session.trouble(HttpReply(status, http.headers, http.body))
-        if self._was_unreadable:
-            raise RejectedError(
-                f"{self._session.annotator.url} sent something that is no chat completion, twice"
-                " (cut off, or not from this API)",
-                "check that --base-url is the address of an OpenAI-compatible API",
-            )
-        self._was_unreadable = True
 
 
 def _key_from(variable: str, base_url: str) -> Secret:

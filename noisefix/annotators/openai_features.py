@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from noisefix.annotators.protocol import Question
+from noisefix.annotators.openai_complaint import is_about_system
+from noisefix.annotators.openai_room import Room
+from noisefix.annotators.protocol import Message, Question
 
 MOST_ALTERNATIVES = 5
 """Alternatives asked for at each token; every server that gives any gives five."""
 
-_WORDS: dict[str, tuple[str, ...]] = {
-    "response_format": (
-        "response_format",
-        "response format",
-        "schema",
-        "structured output",
-        "guided",
-        "grammar",
-    ),
-    "logprobs": ("logprob",),
-    "seed": ("seed",),
-    "max_tokens": ("max_tokens",),
-    "max_completion_tokens": ("max_completion_tokens",),
-    "temperature": ("temperature",),
+SYSTEM = "system"
+"""Given up like a parameter: the system's words then stand before the user's."""
+
+_LENGTHS = ("max_tokens", "max_completion_tokens")
+_NAMES: dict[str, str] = {
+    "response_format": r"response_format",
+    "logprobs": r"top_?logprobs|logprobs",
+    "plain_logprobs": r"logprobs",
+    "seed": r"(?<![\w-])seed(?![\w-])",
+    "max_tokens": r"max_tokens",
+    "max_completion_tokens": r"max_completion_tokens",
+    "temperature": r"temperature",
+}
+_LOOSE_NAMES: dict[str, str] = {
+    "response_format": r"response format|json[_ ](?:schema|mode|object)|schema|structured[_ ]output"
+    r"|guided|grammar",
+    "logprobs": r"log[ _-]?prob",
+    "plain_logprobs": r"log[ _-]?prob",
+    "max_tokens": r"max[ _]?(?:output|new|completion)?[ _]?tokens",
+    "max_completion_tokens": r"max[ _]?(?:output|new|completion)?[ _]?tokens",
 }
 
 
 class Features:
     """The optional parameters in use, in the order in which they are given up.
 
-    A server that does not know one answers 400 or 422. Where it names the parameter, that one is
-    dropped; where it does not, one after the other is, until it is content. Once a request has
-    been answered, an unexplained 400 is taken to be about that question alone.
+    A server that does not know one says so under some status. Where it names the parameter, that
+    one is dropped; where it does not, one after the other is, until it is content. Once a request
+    has been answered, an unexplained complaint is taken to be about that question alone.
 
     Args:
-        max_tokens: longest answer; None not to say.
+        room: longest answer.
         temperature: None not to say.
         seed: None not to say.
         without: parameters known not to be understood.
@@ -43,20 +52,27 @@ class Features:
 
     def __init__(
         self,
-        max_tokens: int | None,
+        room: Room,
         temperature: float | None,
         seed: int | None,
         without: Collection[str] = (),
     ) -> None:
-        self._values: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
-        self._values |= {"max_completion_tokens": max_tokens, "seed": seed}
+        self.room = room
+        self._values: dict[str, Any] = {"temperature": temperature, "seed": seed}
+        has_value = {"seed": seed, "max_tokens": room.most, "temperature": temperature}
         wanted = ["response_format", "logprobs"]
-        wanted += [n for n in ("seed", "max_tokens", "temperature") if self._values[n] is not None]
+        wanted += [name for name, value in has_value.items() if value is not None]
+        wanted.append(SYSTEM)
         self._first = self.active = tuple(name for name in wanted if name not in without)
         self.is_proven = False
 
-    def parameters(self, question: Question) -> dict[str, Any]:
-        """Return the parameters in use, for a question."""
+    def parameters(self, question: Question, most: int | None) -> dict[str, Any]:
+        """Return the parameters in use, for a question.
+
+        Args:
+            question: what is asked.
+            most: longest answer in tokens; None not to say.
+        """
         chosen: dict[str, Any] = {}
         for name in self.active:
             if name == "response_format":
@@ -64,18 +80,37 @@ class Features:
                 chosen[name] = {"type": "json_schema", "json_schema": schema}
             elif name == "logprobs":
                 chosen |= {"logprobs": True, "top_logprobs": MOST_ALTERNATIVES}
+            elif name == "plain_logprobs":
+                chosen["logprobs"] = True
             elif name == "seed":
                 chosen[name] = self._values[name] + question.vote
-            else:
+            elif name in _LENGTHS:
+                if most is not None:
+                    chosen[name] = most
+            elif name != SYSTEM:
                 chosen[name] = self._values[name]
         return chosen
 
-    def adapt(self, used: tuple[str, ...], complaint: str) -> bool:
-        """Learn from a 400 or 422; True when it is worth sending again.
+    def messages(self, messages: Sequence[Message]) -> list[dict[str, str]]:
+        """Return the messages as they are sent."""
+        if SYSTEM in self.active:
+            return [{"role": m.role, "content": m.content} for m in messages]
+        rules = "\n\n".join(m.content for m in messages if m.role == "system")
+        sent = [{"role": m.role, "content": m.content} for m in messages if m.role != "system"]
+        if rules and sent:
+            sent[0]["content"] = f"{rules}\n\n{sent[0]['content']}"
+        return sent
+
+    def adapt(
+        self, used: tuple[str, ...], complaint: str, named: str = "", *, may_guess: bool = True
+    ) -> bool:
+        """Learn from a complaint; True when it is worth sending again.
 
         Args:
             used: ``active`` as it was when the request was made.
             complaint: the server's message, without anything it quotes of the request.
+            named: the parameter, where the server names it in a field of its own.
+            may_guess: a complaint that names no parameter may still be about one.
         """
         if used != self.active:
             return True  # another request has found something out meanwhile
@@ -83,11 +118,16 @@ class Features:
         if "max_tokens" in used and "max_completion_tokens" in words:
             self._swap("max_tokens", "max_completion_tokens")
             return True
-        for name in used:
-            if any(word in words for word in _WORDS[name]):
-                self._swap(name)
-                return True
-        if self.is_proven:
+        name = _named(used, named.lower()) or _named(used, words)
+        if name == "logprobs" and not re.search(r"(?<!top_)(?<!top)logprob", words):
+            self._swap("logprobs", "plain_logprobs")
+            return True
+        if name is None and SYSTEM in used and is_about_system(words):
+            name = SYSTEM
+        if name is not None:
+            self._swap(name)
+            return True
+        if self.is_proven or not may_guess:
             return False
         if used:
             self._swap(used[0])
@@ -101,26 +141,14 @@ class Features:
         self.active = (*self.active[:place], *replacement, *self.active[place + 1 :])
 
 
-def complaint_of(body: Any) -> str:
-    """Return what an error body says, without what it quotes of the request.
-
-    Knows the forms of OpenAI (``error.message``), FastAPI (``detail``, a text or a list of places
-    and messages) and plain ``message``; anything else reads as nothing.
-    """
-    if not isinstance(body, Mapping):
-        return ""
-    error = body.get("error", body)
-    if isinstance(error, str):
-        return error
-    if not isinstance(error, Mapping):
-        return ""
-    parts = [str(error[k]) for k in ("message", "param", "code") if error.get(k) is not None]
-    detail = error.get("detail")
-    if isinstance(detail, str):
-        parts.append(detail)
-    elif isinstance(detail, list):
-        for item in detail:
-            if isinstance(item, Mapping):
-                place = ".".join(str(step) for step in item.get("loc", ()))
-                parts.append(f"{place}: {item.get('msg', '')}")
-    return "; ".join(dict.fromkeys(parts))
+def _named(used: Sequence[str], words: str) -> str | None:
+    """Return the parameter that is named first; by its own name rather than by another word."""
+    for names in (_NAMES, _LOOSE_NAMES):
+        hits = [
+            (hit.start(), name)
+            for name in used
+            if name in names and (hit := re.search(names[name], words))
+        ]
+        if hits:
+            return min(hits)[1]
+    return None

@@ -8,18 +8,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from noisefix.annotators.answer_text import answer_part
 from noisefix.annotators.budget import NO_USAGE, Usage
 from noisefix.annotators.exchange import Reply
-from noisefix.annotators.parsing import parse_answer
+from noisefix.annotators.parsing import ParsedAnswer, parse_answer
 from noisefix.annotators.protocol import (
     AMBIGUOUS,
     ANSWER_FIELD,
+    CUT_MARK,
+    INVALID,
     NONE,
     REFUSED,
     Question,
     escape_words,
 )
 from noisefix.annotators.store import shortened
+
+_FILTERED = {"content_filter", "safety", "prohibited_content", "blocklist", "spii", "recitation"}
+_CUT = {"length", "max_tokens", "max_output_tokens", "model_length", "token_limit", "incomplete"}
+_TEXT_PARTS = {"text", "output_text"}
 
 
 @dataclass(frozen=True)
@@ -39,12 +46,23 @@ class Token:
 
 @dataclass(frozen=True)
 class Completion:
-    """What matters of a chat completion."""
+    """What matters of a chat completion.
+
+    Attributes:
+        text: the answer as text.
+        is_refused: the model, or a filter, will not answer.
+        tokens: of the text, where the server gives them.
+        usage: tokens billed.
+        is_cut: the longest length was reached.
+        is_reasoning: there was no answer beside the reasoning, and ``text`` is that.
+    """
 
     text: str
     is_refused: bool = False
     tokens: tuple[Token, ...] = ()
     usage: Usage = NO_USAGE
+    is_cut: bool = False
+    is_reasoning: bool = False
 
 
 def read_completion(body: Any) -> Completion | None:
@@ -56,18 +74,32 @@ def read_completion(body: Any) -> Completion | None:
         return None
     usage = _usage(body.get("usage"))
     if not body["choices"]:
-        return Completion("", usage=usage)
+        return Completion("", _is_filtered(body), usage=usage)
     choice = body["choices"][0]
     if not isinstance(choice, Mapping):
         return None
-    message = choice.get("message")
-    if not isinstance(message, Mapping):
+    message = choice.get("message", choice.get("delta"))
+    if message is None and isinstance(choice.get("text"), str):  # the older kind of completion
+        message = {"content": choice["text"]}
+    if not isinstance(message, Mapping) or isinstance(choice.get("error"), Mapping):
         return None
-    is_refused = bool(message.get("refusal")) or choice.get("finish_reason") == "content_filter"
-    text = _text(message.get("content"))
+    finish = str(choice.get("finish_reason") or "").lower()
+    refusal = message.get("refusal") or _refusal_part(message.get("content"))
+    text = _text(message.get("content")) or _tool_arguments(message)
+    is_refused = bool(refusal) or finish in _FILTERED
     if is_refused and not text:
-        text = str(message.get("refusal") or "")
-    return Completion(text, is_refused, _tokens(choice.get("logprobs")), usage)
+        text = str(refusal or "")
+    reasoning = ""
+    if not text.strip() and not is_refused:
+        reasoning = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
+    return Completion(
+        reasoning or text,
+        is_refused,
+        () if reasoning else _tokens(choice.get("logprobs")),
+        usage,
+        is_cut=finish in _CUT,
+        is_reasoning=bool(reasoning),
+    )
 
 
 def reply_of(completion: Completion, question: Question) -> Reply:
@@ -79,12 +111,30 @@ def reply_of(completion: Completion, question: Question) -> Reply:
     if exact is not None:
         answer, is_label, said = exact
     else:
-        parsed = parse_answer(completion.text, question.label_pool)
+        parsed = _parsed(completion, question)
         answer, is_label, said = parsed.answer, parsed.is_label, parsed.answer
+    if answer == INVALID and not is_label:
+        is_cut = completion.is_cut or answer_part(completion.text) is None
+        return Reply(answer, raw_answer=raw + (CUT_MARK if is_cut else ""), is_cut=is_cut)
     confidence, probabilities = None, None
     if completion.tokens and (is_label or answer in (NONE, AMBIGUOUS)):
         confidence, probabilities = _probabilities(completion.tokens, said, question)
     return Reply(answer, is_label, confidence, probabilities, raw)
+
+
+def _parsed(completion: Completion, question: Question) -> ParsedAnswer:
+    """Read an answer that is not the JSON asked for and nothing else.
+
+    A label that reasoning mentions is no answer: as little prose counts as in one that is cut off,
+    but for its last line when it came to an end.
+    """
+    text, pool = completion.text, question.label_pool
+    if not completion.is_reasoning:
+        return parse_answer(text, pool, is_cut=completion.is_cut)
+    parsed = parse_answer(text, pool, is_cut=True)
+    if parsed.answer == INVALID and not parsed.is_label and not completion.is_cut:
+        return parse_answer(text.strip().rpartition("\n")[2], pool, is_cut=True)
+    return parsed
 
 
 def _exactly(text: str, question: Question) -> tuple[str, bool, str] | None:
@@ -149,11 +199,51 @@ def _leads_to(reached: str, answer: str) -> bool:
 
 
 def _text(content: Any) -> str:
+    """Return the text of a message's content: a text, a part, or a list of parts."""
     if isinstance(content, str):
         return content
-    if isinstance(content, list):  # parts, as some servers send them
-        return "".join(str(part.get("text") or "") for part in content if isinstance(part, Mapping))
+    if isinstance(content, Mapping):
+        if str(content.get("type", "text")).lower() not in _TEXT_PARTS:
+            return ""  # reasoning, a picture, a refusal
+        text = content.get("text")
+        return _text(text.get("value") if isinstance(text, Mapping) else text)
+    if isinstance(content, list):
+        return "".join(_text(part) for part in content)
     return ""
+
+
+def _refusal_part(content: Any) -> str:
+    parts = content if isinstance(content, list) else ()
+    said = [part.get("refusal") for part in parts if isinstance(part, Mapping)]
+    return "".join(text for text in said if isinstance(text, str))
+
+
+def _tool_arguments(message: Mapping[str, Any]) -> str:
+    """Return the arguments of a tool call, as a text that can be read like an answer."""
+    calls = message.get("tool_calls")
+    call = calls[0] if isinstance(calls, list) and calls else message
+    function = (
+        (call.get("function") or call.get("function_call")) if isinstance(call, Mapping) else 0
+    )
+    arguments = function.get("arguments") if isinstance(function, Mapping) else None
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except (ValueError, RecursionError):
+            return str(arguments)
+    if isinstance(arguments, Mapping) and len(arguments) == 1:  # whatever the one field is called
+        return json.dumps({ANSWER_FIELD: next(iter(arguments.values()))}, ensure_ascii=False)
+    return "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
+
+
+def _is_filtered(body: Mapping[str, Any]) -> bool:
+    """Tell whether a response without choices says that a filter held the prompt back."""
+    feedback = body.get("prompt_feedback") or body.get("promptFeedback")
+    if isinstance(feedback, Mapping) and (
+        feedback.get("block_reason") or feedback.get("blockReason")
+    ):
+        return True
+    return '"filtered": true' in json.dumps(body.get("prompt_filter_results"))
 
 
 def _tokens(logprobs: Any) -> tuple[Token, ...]:

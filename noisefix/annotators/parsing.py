@@ -13,11 +13,11 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
+from noisefix.annotators.answer_text import answer_part, without_end_tokens
+from noisefix.annotators.json_answers import json_answers, json_string
 from noisefix.annotators.protocol import (
     AMBIGUOUS,
-    ANSWER_FIELD,
     INVALID,
     NONE,
     REFUSED,
@@ -38,28 +38,33 @@ class ParsedAnswer:
     is_label: bool = False
 
 
-def parse_answer(raw: str, label_pool: Sequence[str]) -> ParsedAnswer:
+def parse_answer(raw: str, label_pool: Sequence[str], *, is_cut: bool = False) -> ParsedAnswer:
     """Read a model's answer; never raises, whatever it is given.
 
     Understood are the JSON asked for, alone, in a code fence or after reasoning; a bare label
-    (other case, quotes, punctuation, ``_`` for a blank); ``Label: X``; a label on the first or the
-    last line. They go before each other in that order. Reasoning in ``<think>`` does not count.
+    (other case, quotes, punctuation, ``_`` for a blank); a label in a box of TeX or in a tag;
+    ``Label: X``; a label on the first or the last line; one sentence that says which label it is.
+    They go before each other in that order. Reasoning in ``<think>`` does not count, and without
+    its end nothing does. A token of a chat template left behind the answer does no harm.
 
     Args:
         raw: the answer as received.
         label_pool: the labels that were offered; the two escape words follow from them.
+        is_cut: the answer was cut off at its longest length: then only JSON and a bare label with
+            nothing around them count.
     """
     reader = _reader(tuple(label_pool))
-    text = raw.rpartition("</think>")[2].strip()
-    if len(text) > _LONGEST:
-        text = text[-_TAIL:]  # pages of reasoning: what counts stands at the end
-    for read in (reader.whole, reader.structured, reader.marked, reader.bare_lines):
-        answer = read(text)
-        if answer == _INVALID and _REFUSAL.search(text):
-            return _REFUSED
-        if answer is not None:
-            return answer
-    return _REFUSED if _REFUSAL.search(text) else _INVALID
+    text = answer_part(raw)
+    if text is None:
+        return _INVALID
+    answer = reader.read(text, is_cut)
+    if answer == _INVALID:
+        for shorter in without_end_tokens(text):
+            answer = reader.read(shorter, is_cut)
+            if answer.answer not in (INVALID, REFUSED):
+                return answer
+        answer = _INVALID
+    return _REFUSED if answer == _INVALID and _REFUSAL.search(text[-_LONGEST:]) else answer
 
 
 class LabelMatcher:
@@ -108,21 +113,28 @@ _INVALID = ParsedAnswer(INVALID)
 _REFUSED = ParsedAnswer(REFUSED)
 _LONGEST = 20_000
 _TAIL = 4_000
-_MOST_OBJECTS = 40  # JSON objects looked at within one text
-_FIELDS = frozenset({"label", "class", "category", "classification", "final_answer"})
 _ALSO_NONE = ("none of these", "none of the above", "none of these labels", "none of the labels")
 
 _SEPARATORS = re.compile(r"[\s_\-‐-―]+")
-_UNFINISHED_OBJECT = re.compile(
-    r"[\"'](?:answer|label|class|category)[\"']\s{0,9}:\s{0,9}"
-    r"(?:\"((?:[^\"\\\n]|\\.)*)\"|'((?:[^'\\\n]|\\.)*)')",
-    re.IGNORECASE,
-)
+_NEARLY_WHOLE_OBJECT = re.compile(r"\{\s*\"answer\"\s*:\s*(\"(?:[^\"\\\n]|\\.)*\")\s*[,}]?\s*")
 _MARK = re.compile(
     r"(?:^[\s>*_#`-]{0,9}|[,.;:!?]\s{1,9}|\b(?:so|thus|therefore|hence)\s)(?:so |thus |hence )?"
     r"(?:the |my )?(?P<final>final |correct |best |right )?"
-    r"(?:answer|label|class|category|classification)[ *_`]{0,4}"
+    r"(?:answer|label|class|category|classification)"
+    r"(?: (?:for|of) (?:this|that|the) \w{1,20})?[ *_`]{0,4}"
     r"(?:(?P<sign>[:=])[*_`]{0,3}|\s(?:is|would be|should be)\b:?)\s{0,9}(?P<rest>\S.*)$",
+    re.IGNORECASE,
+)
+_BOXED = re.compile(r"\\boxed\s{0,3}\{((?:[^{}]|\{[^{}]{0,200}\}){1,200})\}")
+_BOXED_TEXT = re.compile(r"\\(?:text|textbf|textit|texttt|mathrm|mathbf)\{([^{}]*)\}")
+_TAGGED = re.compile(r"<(answer|label|class|category)>([^<>]{1,400})</\1>", re.IGNORECASE)
+_SENTENCE = re.compile(
+    r"(?:(?:i|we)(?:['’]d| would| will|['’]ll)? (?:say|choose|pick|select|label|classify|go with"
+    r"|categori[sz]e|assign)|(?:this(?: \w{1,20})?|it|the \w{1,20})(?:['’]s| is| was)?"
+    r"(?: clearly| best| should be| must be| would be| can be)*"
+    r"(?: labell?ed| classified| categori[sz]ed| belongs| fits| falls)?)"
+    r"(?: (?:this|it|the \w{1,20}))?"
+    r"(?: (?:as|to|in|into|under|with|an?|about|the (?:label|class|category)))* (?P<rest>\S.*)",
     re.IGNORECASE,
 )
 _REST_ENDS = re.compile(r"\.\s|[;(]|\s[-–—]\s|,?\s(?:because|since|as)\s", re.IGNORECASE)
@@ -155,13 +167,46 @@ class _Reader:
         by_length = sorted(map(re.escape, self._answers), key=len, reverse=True)
         self._mention = re.compile(rf"(?<!\w)(?:{'|'.join(by_length)})(?!\w)", re.IGNORECASE)
 
+    def read(self, text: str, is_cut: bool) -> ParsedAnswer:
+        """Read what is left of an answer without reasoning; ``invalid`` when nothing counts."""
+        if is_cut:
+            return self.whole(text) or self.whole_object(text) or _INVALID
+        if len(text) > _LONGEST:
+            text = text[-_TAIL:]  # pages of prose: what counts stands at the end
+        for reading in (
+            self.whole,
+            self.structured,
+            self.boxed,
+            self.marked,
+            self.bare_lines,
+            self.sentence,
+        ):
+            answer = reading(text)
+            if answer is not None:
+                return answer
+        return _INVALID
+
     def whole(self, text: str) -> ParsedAnswer | None:
         """Read a text that is an answer and nothing else."""
         return self._match(text)
 
+    def whole_object(self, text: str) -> ParsedAnswer | None:
+        """Read JSON with nothing around it but a code fence; only its last brace may be missing."""
+        text = text.removeprefix("```json").strip("` \n")
+        hit = _NEARLY_WHOLE_OBJECT.fullmatch(text)
+        if hit is not None:
+            return self._match(json_string(hit[1]))
+        try:
+            json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        return self.structured(text)
+
     def structured(self, text: str) -> ParsedAnswer | None:
         """Read JSON; the last answer must be allowed, and none before it be another."""
-        found = _json_answers(text)
+        if text[:1] == '"' and text[1:].lstrip()[:1] == "{":  # JSON written into a JSON string
+            text = json_string(text)
+        found = json_answers(text)
         if not found:
             return None
         answers = [self._match(answer) for answer in found]
@@ -178,6 +223,18 @@ class _Reader:
                 answers.append(answer or _INVALID)
         return _agreed(answers)
 
+    def boxed(self, text: str) -> ParsedAnswer | None:
+        """Read an answer in a box of TeX, or in a tag that says that it is one."""
+        plain = [_BOXED_TEXT.sub(r"\1", inner) for inner in _BOXED.findall(text)]
+        answers = [self._match(t) or self._match(t.replace("\\", "")) for t in plain]
+        answers += [self._match(inner) for _, inner in _TAGGED.findall(text)]
+        return _agreed([answer or _INVALID for answer in answers])
+
+    def sentence(self, text: str) -> ParsedAnswer | None:
+        """Read a single sentence that ends with the label it decides on."""
+        hit = _SENTENCE.fullmatch(text)
+        return None if hit is None else self._marked_answer(hit["rest"])
+
     def bare_lines(self, text: str) -> ParsedAnswer | None:
         """Read a first or a last line that is a label, when no other line is another label."""
         lines = [line for line in text.splitlines() if line.strip(" \t`") and line[:3] != "```"]
@@ -189,7 +246,7 @@ class _Reader:
     def _match(self, text: str) -> ParsedAnswer | None:
         name = self._matcher.match(text)
         if name is None and text[:1] == text[-1:] == '"':
-            name = self._matcher.match(_json_string(text))
+            name = self._matcher.match(json_string(text))
         return None if name is None else self._answers[name]
 
     def _marked_answer(self, rest: str) -> ParsedAnswer | None:
@@ -225,56 +282,3 @@ def _unwrap(text: str) -> str:
         if inner == text or not inner:
             return text
         text = inner
-
-
-def _json_answers(text: str) -> list[str]:
-    """Return every answer in the JSON of a text, in order."""
-    decoder = json.JSONDecoder(object_pairs_hook=_keep_repeats)
-    found: list[str] = []
-    position = 0
-    for _ in range(_MOST_OBJECTS):
-        starts = [start for bracket in "{[" if (start := text.find(bracket, position)) >= 0]
-        if not starts:
-            break
-        try:
-            value, position = decoder.raw_decode(text, min(starts))
-        except (ValueError, RecursionError):
-            position = min(starts) + 1
-            continue
-        # A list alone counts only as the whole text: "[1]" in reasoning is a reference.
-        is_alone = isinstance(value, list) and position == len(text) and min(starts) == 0
-        if isinstance(value, dict) or is_alone:
-            found += _answers_of(value)
-    unfinished = _UNFINISHED_OBJECT.findall(text) if not found else []
-    return found or [double or single for double, single in unfinished]
-
-
-def _json_string(text: str) -> str:
-    """Return what a JSON string stands for; the text itself when it is none."""
-    try:
-        return str(json.loads(text))
-    except ValueError:
-        return text
-
-
-def _keep_repeats(pairs: list[tuple[str, Any]]) -> dict[str, list[Any]]:
-    """Keep every value of a repeated key: two answers in one object are two answers."""
-    kept: dict[str, list[Any]] = {}
-    for key, value in pairs:
-        kept.setdefault(key.strip().casefold(), []).append(value)
-    return kept
-
-
-def _answers_of(value: Any, depth: int = 3) -> list[str]:
-    """Return the answers in a decoded value; objects come from :func:`_keep_repeats`."""
-    if isinstance(value, (str, bool, int, float)):
-        return [str(value)]
-    found: list[str] = []
-    if isinstance(value, dict) and depth > 0:
-        for field in [ANSWER_FIELD] if ANSWER_FIELD in value else _FIELDS.intersection(value):
-            for item in value[field]:
-                found += _answers_of(item, depth - 1)
-    elif isinstance(value, list) and depth > 0:
-        for item in value[:_MOST_OBJECTS]:
-            found += _answers_of(item, depth - 1)
-    return found

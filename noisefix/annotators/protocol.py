@@ -24,6 +24,9 @@ HUMAN = "human"
 ANSWER_FIELD = "answer"
 """Name of the one field of a JSON answer: ``{"answer": "a label"}``."""
 
+CUT_MARK = " … [not finished]"
+"""What ``raw_answer`` ends with when the answer was cut off, or its reasoning has no end."""
+
 
 @dataclass(frozen=True)
 class Message:
@@ -118,9 +121,15 @@ class Answer:
         return self.answer if self.is_label else None
 
     @property
-    def is_usable(self) -> bool:
-        """True when the answer says something of the row: a label, or that none or several fit."""
-        return self.is_label or self.answer in (NONE, AMBIGUOUS)
+    def is_useless(self) -> bool:
+        """True when there is no answer, or one that says nothing of the row."""
+        return not self.is_label and self.answer in (None, INVALID, REFUSED)
+
+    @property
+    def is_cut(self) -> bool:
+        """True when the answer is invalid because it was not finished."""
+        is_invalid = self.answer == INVALID and not self.is_label
+        return is_invalid and (self.raw_answer or "").endswith(CUT_MARK)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class RetryableError(Exception):
         hint: what the user can do when it does not pass.
         retry_after: seconds that the server asked to wait; None when it did not say.
         slow_down: True when the server says that it is asked too much (429).
+        per_minute: True when it says that it counts by the minute.
     """
 
     def __init__(
@@ -31,12 +32,14 @@ class RetryableError(Exception):
         *,
         retry_after: float | None = None,
         slow_down: bool = False,
+        per_minute: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.retry_after = retry_after
         self.slow_down = slow_down
+        self.per_minute = per_minute
 
 
 class RejectedError(Exception):
@@ -59,6 +62,7 @@ class RetryPolicy:
         first_wait_s: mean wait after the first failure; doubles with each further one.
         longest_wait_s: upper bound of that.
         longest_retry_after_s: a server that asks for a longer wait ends the run.
+        window_s: over how long a limit counts when the server does not say: by the minute.
     """
 
     max_attempts: int = 6
@@ -66,6 +70,7 @@ class RetryPolicy:
     first_wait_s: float = 0.5
     longest_wait_s: float = 30.0
     longest_retry_after_s: float = 120.0
+    window_s: float = 60.0
 
     @property
     def most_attempts(self) -> int:

@@ -29,6 +29,9 @@ def connect(
     api_key_env: str,
     concurrency: int,
     timeout_s: float,
+    max_output_tokens: str,
+    system_role: str,
+    logprobs: str,
     device: str,
     seed: int,
     plan: RelabelPlan | None = None,
@@ -46,6 +49,9 @@ def connect(
         api_key_env: environment variable with the key, for openai.
         concurrency: most requests at a time, for openai.
         timeout_s: most seconds for a request, for openai.
+        max_output_tokens: "auto" or a number, for openai.
+        system_role: "auto" or "user", for openai.
+        logprobs: "auto" or "off", for openai.
         device: for local.
         seed: sampling seed, for openai.
         plan: what is to be asked, for human; None: a person cannot be asked here.
@@ -89,6 +95,9 @@ def connect(
             api_key_env=api_key_env,
             concurrency=concurrency,
             seed=seed,
+            max_output_tokens="auto" if max_output_tokens == "auto" else int(max_output_tokens),
+            system_role="user" if system_role == "user" else "auto",
+            logprobs="off" if logprobs == "off" else "auto",
             policy=RetryPolicy(timeout_s=timeout_s),
         )
     if who == "human":

@@ -9,6 +9,13 @@ import typer
 
 from noisefix.cli.options import one_of
 
+
+def _tokens(value: str) -> str:
+    if value != "auto" and not (value.isascii() and value.isdecimal() and int(value) > 0):
+        raise typer.BadParameter(f"{value!r} is neither auto nor a number of tokens, at least 1")
+    return value
+
+
 Model = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Model to ask for.")]
 BaseUrl = Annotated[
     str | None,
@@ -73,6 +80,34 @@ Demonstrations = Annotated[
 Concurrency = Annotated[
     int,
     typer.Option("--concurrency", min=1, metavar="N", help="Most requests at a time."),
+]
+MaxOutputTokens = Annotated[
+    str,
+    typer.Option(
+        "--max-output-tokens",
+        metavar="N|auto",
+        callback=_tokens,
+        help="Longest answer, reasoning included. auto: 2,048, and more where an answer was cut "
+        "off. Always less where the model's context has no room for so much.",
+    ),
+]
+SystemRole = Annotated[
+    str,
+    typer.Option(
+        "--system-role",
+        metavar="auto|user",
+        callback=one_of("auto", "user"),
+        help="user: for models without a system role; found out by itself where they complain.",
+    ),
+]
+Logprobs = Annotated[
+    str,
+    typer.Option(
+        "--logprobs",
+        metavar="auto|off",
+        callback=one_of("auto", "off"),
+        help="off: do not ask for log-probabilities, from which confidences come.",
+    ),
 ]
 Timeout = Annotated[
     float,

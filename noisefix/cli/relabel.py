@@ -49,6 +49,9 @@ def relabel(
     demonstrations: asked.Demonstrations = True,
     concurrency: asked.Concurrency = 16,
     timeout: asked.Timeout = 60.0,
+    max_output_tokens: asked.MaxOutputTokens = "auto",
+    system_role: asked.SystemRole = "auto",
+    logprobs: asked.Logprobs = "auto",
     export_batch: Annotated[
         Path | None,
         typer.Option(
@@ -120,6 +123,9 @@ def relabel(
             api_key_env=api_key_env,
             concurrency=concurrency,
             timeout_s=timeout,
+            max_output_tokens=max_output_tokens,
+            system_role=system_role,
+            logprobs=logprobs,
             device=device,
             seed=seed,
             plan=plan,

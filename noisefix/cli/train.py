@@ -95,6 +95,9 @@ def train(
     demonstrations: asked.Demonstrations = True,
     concurrency: asked.Concurrency = 16,
     timeout: asked.Timeout = 60.0,
+    max_output_tokens: asked.MaxOutputTokens = "auto",
+    system_role: asked.SystemRole = "auto",
+    logprobs: asked.Logprobs = "auto",
     compare: Annotated[
         str | None,
         typer.Option(
@@ -190,6 +193,9 @@ def train(
                 api_key_env=api_key_env,
                 concurrency=concurrency,
                 timeout_s=timeout,
+                max_output_tokens=max_output_tokens,
+                system_role=system_role,
+                logprobs=logprobs,
                 device=device,
                 seed=seed,
             )

@@ -129,7 +129,7 @@ def finish(
     from noisefix.stages.relabel import weigh_and_write
 
     answers, failure = _collect(plan, annotator, progress, ask_nobody)
-    if not any(answer.is_usable for answer in answers):
+    if all(answer.is_useless for answer in answers):
         by_person = identity_of(annotator).annotator == HUMAN
         if failure is None and (by_person or not len(plan.asked)):
             return RelabelResult(plan.folder.path, None)

@@ -127,6 +127,7 @@ def quick_policy() -> RetryPolicy:
         first_wait_s=0.01,
         longest_wait_s=0.05,
         longest_retry_after_s=5.0,
+        window_s=0.2,
     )
 
 

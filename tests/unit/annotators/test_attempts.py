@@ -15,7 +15,7 @@ def failures_until_hopeless(problem, replies_between):
     attempts, n_replies = Attempts(0), 0
     for n in range(1, 100):
         n_replies += replies_between
-        if attempts.is_hopeless(problem, n_replies, POLICY):
+        if attempts.is_hopeless(problem, n_replies, POLICY, now=1000.0 * n):
             assert attempts.is_over
             assert attempts.error == f"{problem.message} ({n} attempts)"
             assert attempts.hint == problem.hint

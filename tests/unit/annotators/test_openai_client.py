@@ -72,7 +72,7 @@ def test_votes_have_seeds_of_their_own(faults, annotator_for, make_questions):
                               "input": "logprobs temperature response_format"}]}),
         ("logprobs", {"error": "logprobs are not available for this model"}),
         ("temperature", {"error": {"message": "Unsupported value: 'temperature'"}}),
-        ("max_tokens", {"error": {"message": "max_tokens is too large"}}),
+        ("max_tokens", {"error": {"message": "max_tokens is not permitted"}}),
         ("seed", {"error": {"message": "what is this?"}}),
         ("temperature", "no explanation at all"),
     ],
@@ -237,7 +237,7 @@ def test_a_bug_without_secrets_keeps_its_traceback(
     def broken(*args, **kwargs):
         raise ZeroDivisionError("a plain bug")
 
-    monkeypatch.setattr("noisefix.annotators.openai_client.reply_of", broken)
+    monkeypatch.setattr("noisefix.annotators.openai_exchange.reply_of", broken)
     with (
         faults.FaultServer(lambda request: faults.says("pos")) as server,
         pytest.raises(ZeroDivisionError, match="a plain bug"),

@@ -10,6 +10,7 @@ from noisefix.annotators import openai_connection
 from noisefix.annotators.openai_connection import Connection
 from noisefix.annotators.retry import RejectedError, RetryableError
 from noisefix.annotators.secrets import Redactor, Secret
+from noisefix.errors import ServiceError
 
 KEY = "sk-test-0123456789"
 BODY = json.dumps({"messages": [{"role": "user", "content": "row 0"}]}).encode()
@@ -118,7 +119,7 @@ def test_nobody_there_names_the_address(library):
         async with connection:
             await connection.post(0, BODY)
 
-    with pytest.raises(RetryableError, match=r"http://127\.0\.0\.1:9/v1"):
+    with pytest.raises(ServiceError, match=r"http://127\.0\.0\.1:9/v1"):
         asyncio.run(run())
 
 
