@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from noisefix.cli.options import one_of
+from noisefix.cli.paths import READS
 
 Model = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Model to ask for.")]
 BaseUrl = Annotated[
@@ -61,6 +62,7 @@ Pool = Annotated[
 ]
 Template = Annotated[
     Path | None,
+    READS,
     typer.Option("--template", metavar="FILE", help="Wording to use instead."),
 ]
 Demonstrations = Annotated[

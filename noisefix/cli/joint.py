@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from noisefix.cli import options
+from noisefix.cli.paths import KEEPS, READS
 from noisefix.cli.progress import show_progress
 
 
@@ -15,6 +16,7 @@ def joint(
     embeddings: options.Embeddings,
     output: Annotated[
         Path,
+        KEEPS,
         typer.Option(
             "--output",
             "-o",
@@ -26,6 +28,7 @@ def joint(
     trusted_column: options.TrustedColumn = None,
     data: Annotated[
         Path | None,
+        READS,
         typer.Option(
             "--data",
             metavar="FILE",

@@ -10,6 +10,7 @@ import typer
 
 from noisefix.cli import asking_options as asked
 from noisefix.cli import options
+from noisefix.cli.paths import READS, REPLACES
 from noisefix.cli.progress import Callback, show_progress
 
 if TYPE_CHECKING:
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 def train(
     source: Annotated[
         str,
+        READS,
         typer.Argument(
             metavar="RUN_OR_TABLE",
             help="Run folder that detect has written; or a table: detect is run on it first.",
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Model folder to write.")
+        Path | None,
+        REPLACES,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Model folder to write."),
     ] = None,
     method: Annotated[
         str,
@@ -57,6 +61,7 @@ def train(
     ] = None,
     valid: Annotated[
         Path | None,
+        READS,
         typer.Option(
             "--valid", metavar="TABLE", help="Trusted labels to choose the epoch by. Not needed."
         ),
@@ -108,6 +113,7 @@ def train(
     ] = 5,
     test: Annotated[
         Path | None,
+        READS,
         typer.Option("--test", metavar="TABLE", help="Trusted labels to compare methods by."),
     ] = None,
     truth: Annotated[
@@ -123,6 +129,7 @@ def train(
     label_column: options.LabelColumn = None,
     device: options.Device = "auto",
     seed: options.Seed = 0,
+    run_data: options.RunData = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -174,7 +181,9 @@ def train(
         whom: Annotator | None = None
         start: str | Path = source
         if who is not None:
-            folder, notes = _run_to_ask_about(source, method, text_column, label_column, progress)
+            folder, notes = _run_to_ask_about(
+                source, run_data, method, text_column, label_column, progress
+            )
             start = folder.path
             whom = connect(
                 stack,
@@ -212,6 +221,7 @@ def train(
             demonstrations=demonstrations,
             text_column=text_column,
             label_column=label_column,
+            run_data=run_data,
             device=device,
             seed=seed,
             progress=progress,
@@ -237,6 +247,7 @@ def train(
 
 def _run_to_ask_about(
     source: str,
+    run_data: Path | None,
     method: str,
     text_column: str | None,
     label_column: str | None,
@@ -248,7 +259,9 @@ def _run_to_ask_about(
     from noisefix.pipeline.train_asking import check_asking
 
     check_asking(method, AskOptions(), asks=True)  # before minutes of work
-    return open_run(source, text_column=text_column, label_column=label_column, progress=progress)
+    return open_run(
+        source, run_data, text_column=text_column, label_column=label_column, progress=progress
+    )
 
 
 def _compare(

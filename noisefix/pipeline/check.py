@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -114,6 +113,7 @@ def check(
     seed: int = 0,
     labels: str | Path | None = None,
     trusted_column: str | None = None,
+    run_data: str | Path | None = None,
     progress: Callable[[Any], None] | None = None,
     stdin: BinaryIO | None = None,
 ) -> CheckResult:
@@ -136,6 +136,7 @@ def check(
         seed: as for ``detect``.
         labels: as for ``detect``.
         trusted_column: as for ``detect``.
+        run_data: where the input of a run folder is, if it was moved.
         progress: called as the stages go on.
         stdin: where "-" reads from.
 
@@ -143,9 +144,13 @@ def check(
         UsageError: no gate, or a gate that cannot be judged.
         DataError: the data, the run or the baseline cannot be read.
     """
+    from noisefix.tables.leftovers import scratch_folder
+    from noisefix.tables.outputs import check_run_outputs
     from noisefix.tables.parquet import read_table
-    from noisefix.tables.run_folder import RunFolder
+    from noisefix.tables.run_folder import TABLE_NAMES, RunFolder
 
+    if output is not None:
+        check_run_outputs(output, TABLE_NAMES, (baseline,))
     gates = Gates(max_noise_rate, max_issues, max_new_issues)
     if not gates:
         raise UsageError(
@@ -157,11 +162,15 @@ def check(
     known = read_table(Path(baseline), ISSUES, _COLUMNS)[0] if baseline is not None else None
 
     if Path(data).is_dir():
-        return _result(RunFolder.open(data), known, gates)
+        return _result(RunFolder.open(data, run_data), known, gates)
+    if run_data is not None:
+        raise UsageError(
+            f"--data {run_data}: is for a run folder, and {data} is none", "leave --data out"
+        )
     with ExitStack() as stack:
         folder = output
         if folder is None:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="noisefix-"))) / "run"
+            folder = stack.enter_context(scratch_folder()) / "run"
         found = detect(
             data,
             folder,
@@ -240,15 +249,18 @@ def _flagged_rows(
 def _line_numbers(path: Path | None) -> np.ndarray | None:
     """Return (N,) the line on which each row starts, 1 = first; None where lines mean nothing."""
     from noisefix.tables.atomic import read_bytes
+    from noisefix.tables.compression import is_gzip
     from noisefix.tables.csv_source import locate_cells
     from noisefix.tables.encoding import decode_text
     from noisefix.tables.jsonl import line_spans
     from noisefix.tables.source import read_source
 
-    if path is None or path.suffix == ".gz":
+    if path is None:
+        return None
+    raw = read_bytes(path)
+    if is_gzip(raw):
         return None
     source = read_source(path)
-    raw = read_bytes(path)
     line_end = ord("\n")
     if source.dialect is not None:
         records = locate_cells(raw, source.dialect, source.name)

@@ -52,6 +52,7 @@ def relabel(
     template: str | Path | None = None,
     demonstrations: bool = True,
     seed: int = 0,
+    run_data: str | Path | None = None,
     progress: Callable[[AskProgress], None] | None = None,
 ) -> RelabelResult:
     """Ask an annotator about the suspicious rows of a run, and weigh its answers.
@@ -73,6 +74,7 @@ def relabel(
         template: wording to use instead.
         demonstrations: show surely clean rows as examples.
         seed: order of the labels shown, and the random probe.
+        run_data: where the run's input is, if it was moved.
         progress: called with how far it has come.
 
     Returns:
@@ -98,7 +100,7 @@ def relabel(
         with_demonstrations=demonstrations,
         seed=seed,
     )
-    return finish(plan_relabel(run, options), annotator, progress=progress)
+    return finish(plan_relabel(run, options, run_data), annotator, progress=progress)
 
 
 def finish(
@@ -121,8 +123,11 @@ def finish(
     """
     from noisefix.stages.relabel import weigh_and_write
 
-    answers, failure = _collect(plan, annotator, progress, ask_nobody)
-    report = weigh_and_write(plan.folder, plan.rows, answers, plan.probe, seed=plan.options.seed)
+    with plan.folder.lock("noisefix relabel"):
+        answers, failure = _collect(plan, annotator, progress, ask_nobody)
+        report = weigh_and_write(
+            plan.folder, plan.rows, answers, plan.probe, seed=plan.options.seed
+        )
     return RelabelResult(plan.folder.path, report, failure)
 
 

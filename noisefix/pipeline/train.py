@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import noisefix
+from noisefix.errors import UsageError
 from noisefix.pipeline.ask_options import AskOptions
 from noisefix.pipeline.embed import ProgressCallback
 from noisefix.pipeline.finetune import begin_tuning, choose_features_params, tuned_reference
@@ -107,6 +108,7 @@ def train(
     demonstrations: bool = True,
     text_column: str | None = None,
     label_column: str | None = None,
+    run_data: str | Path | None = None,
     device: str = "auto",
     seed: int = 0,
     progress: ProgressCallback | None = None,
@@ -144,6 +146,7 @@ def train(
         demonstrations: show clean rows as examples.
         text_column: text column of the tables; None: guessed.
         label_column: label column of the tables; None: guessed.
+        run_data: where the run's input is, if it was moved.
         device: "auto", "cpu", "cuda" or "mps".
         seed: seed of all randomness.
         progress: called with how far it has come.
@@ -155,14 +158,23 @@ def train(
     Raises:
         DataError: the run or a table cannot be used, or something is in the way of the output.
         ModelError: the encoder cannot be had.
-        UsageError: an unknown method or option.
+        UsageError: an unknown method or option; something that is read lies in the output.
     """
+    from noisefix.tables.outputs import check_replaced_folder
+    from noisefix.tables.run_folder import default_run_path
     from noisefix.training.checkpoints import FileCheckpoint, training_key
     from noisefix.training.model_folder import ModelInfo, check_target, write_model
 
     started = time.perf_counter()
     target = Path(output)
     check_target(target)
+    made = default_run_path(source) if Path(source).is_file() else None
+    check_replaced_folder(target, (source, made, valid, labels, template, run_data))
+    if made is not None and target.resolve() == made.resolve():
+        raise UsageError(
+            f"-o {target}: is where the run folder of {source} goes",
+            "choose another folder with -o",
+        )
     extra = {} if epochs is None else {"epochs": epochs}
     asking = AskOptions(
         max_rows=max_rows,
@@ -183,7 +195,7 @@ def train(
         features, method, {**(parameters or {}), **extra, **row_limits(asking)}
     )
     folder, notes = open_run(
-        source, text_column=text_column, label_column=label_column, progress=progress
+        source, run_data, text_column=text_column, label_column=label_column, progress=progress
     )
     run = read_for(folder, method)
     prepared = prepare(run, seed)
