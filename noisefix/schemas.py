@@ -272,7 +272,7 @@ LEDGER = TableSchema(
         Column("id", "string", "row id in the input"),
         Column("row_number", "int64", "position in the input, 1 = first data row"),
         Column("column", "string", "column changed; empty when the row was dropped"),
-        Column("old", "string", "value before", True),
+        Column("old", "string", "value before, with the blanks around it", True),
         Column("new", "string", "value after; null when the row was dropped", True),
         Column("action", "string", "relabel, fill, drop, flag, weight or revert"),
         Column("reasons", "list<string>", "why"),
@@ -280,7 +280,8 @@ LEDGER = TableSchema(
         Column("annotator", "string", "who decided", True),
         Column("cost_usd", "double", "price of the decision in US dollars", True),
         Column("decided_at", "string", "UTC time, ISO 8601"),
-        Column("output", "string", "file the change was written to"),
+        Column("output", "string", "file the change was written to; - was standard output"),
+        Column("old_cell", "string", "the cell as it stood in the file, quotes and all", True),
     ),
     key=("id", "column", "decided_at", "output"),
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,7 +13,7 @@ from noisefix.annotators.keys import key_maker
 from noisefix.annotators.openai_client import OpenAIAnnotator
 from noisefix.annotators.protocol import Question
 from noisefix.annotators.store import AnswerStore
-from noisefix.errors import DataError
+from noisefix.tables.atomic import atomic_path
 
 ENDPOINT = "/v1/chat/completions"
 MOST_REQUESTS = 50_000
@@ -42,6 +43,8 @@ def export_batch(
     questions: Iterable[Question],
     annotator: OpenAIAnnotator,
     store: AnswerStore | None = None,
+    *,
+    check: Callable[[Path], None] = lambda path: None,
 ) -> BatchExport:
     """Write the questions that have no stored answer as batch requests.
 
@@ -53,38 +56,35 @@ def export_batch(
         questions: taken one at a time.
         annotator: says which model is asked with which parameters.
         store: answers that are there already.
+        check: called with each file's name before it is written.
 
     Raises:
-        DataError: the file cannot be written.
+        DataError: a file cannot be written; and whatever ``check`` raises.
     """
     make_key, features = key_maker(annotator.identity), annotator.features()
     seen: set[bytes] = set()
     requests = reused = characters = 0
-    try:
-        with _Parts(path) as parts:
-            for question in questions:
-                key = make_key(question)
-                if key in seen or (store is not None and store.find([key])):
-                    reused += 1
-                    continue
-                seen.add(key)
-                body = annotator.request_body(question, features, most=features.room.most)
-                parts.write(
-                    {"custom_id": key.hex(), "method": "POST", "url": ENDPOINT, "body": body}
-                )
-                requests += 1
-                characters += sum(len(message.content) for message in question.prompt)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with _Parts(path, check) as parts:
+        for question in questions:
+            key = make_key(question)
+            if key in seen or (store is not None and store.find([key])):
+                reused += 1
+                continue
+            seen.add(key)
+            body = annotator.request_body(question, features, most=features.room.most)
+            parts.write({"custom_id": key.hex(), "method": "POST", "url": ENDPOINT, "body": body})
+            requests += 1
+            characters += sum(len(message.content) for message in question.prompt)
     return BatchExport(tuple(parts.paths), requests, reused, characters)
 
 
 class _Parts:
-    """Writes JSON lines into as many files as their limits ask for, each at once at its end."""
+    """Writes JSON lines into as many files as their limits ask for, all at once at the end."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, check: Callable[[Path], None]) -> None:
         self.paths: list[Path] = []
-        self._path = path
+        self._path, self._check = path, check
+        self._whole, self._open_file = ExitStack(), ExitStack()
         self._file: BinaryIO | None = None
         self._lines = self._bytes = 0
 
@@ -92,14 +92,9 @@ class _Parts:
         self._open()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-        for path in self.paths:
-            if kind is None:
-                _partial(path).replace(path)
-            else:
-                _partial(path).unlink(missing_ok=True)
+    def __exit__(self, *error: Any) -> None:
+        self._open_file.close()
+        self._whole.__exit__(*error)
 
     def write(self, value: dict[str, Any]) -> None:
         line = json.dumps(value).encode() + b"\n"
@@ -110,14 +105,12 @@ class _Parts:
         self._lines, self._bytes = self._lines + 1, self._bytes + len(line)
 
     def _open(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._open_file.close()
         number = len(self.paths) + 1
-        name = self._path.name if number == 1 else f"{self._path.stem}-{number}{self._path.suffix}"
-        self.paths.append(self._path.with_name(name))
-        self._file = _partial(self.paths[-1]).open("wb")
+        name = f"{self._path.stem}-{number}{self._path.suffix}"
+        path = self._path if number == 1 else self._path.with_name(name)
+        self._check(path)
+        temporary = self._whole.enter_context(atomic_path(path))
+        self._file = self._open_file.enter_context(temporary.open("wb"))
+        self.paths.append(path)
         self._lines = self._bytes = 0
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(path.name + ".part")

@@ -21,6 +21,7 @@ from noisefix.cli.embed import embed
 from noisefix.cli.evaluate import evaluate
 from noisefix.cli.joint import joint
 from noisefix.cli.noise import noise
+from noisefix.cli.paths import guarded
 from noisefix.cli.predict import predict
 from noisefix.cli.relabel import relabel
 from noisefix.cli.terminal import sanitize, sanitize_lines
@@ -80,7 +81,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _name, _function in COMMANDS.items():
-    app.command(_name)(_function)
+    app.command(_name)(guarded(_function))
 
 
 def _show_version(value: bool) -> None:

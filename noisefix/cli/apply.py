@@ -8,14 +8,19 @@ from typing import Annotated
 import typer
 
 from noisefix.cli import options
+from noisefix.cli.paths import READS, WRITES
 
 
 def apply(
     run: options.RunArgument,
     output: Annotated[
         Path | None,
+        WRITES,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="File to write, in the input's own format."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write, in the input's own format; - for standard output.",
         ),
     ] = None,
     strategy: Annotated[
@@ -67,6 +72,7 @@ def apply(
     ] = False,
     review_csv: Annotated[
         Path | None,
+        WRITES,
         typer.Option(
             "--review-csv",
             metavar="FILE",
@@ -75,12 +81,14 @@ def apply(
     ] = None,
     review: Annotated[
         Path | None,
+        READS,
         typer.Option(
             "--review",
             metavar="FILE",
             help="Read it back, filled in: a class, keep, drop, or unsure. It wins over all else.",
         ),
     ] = None,
+    run_data: options.RunData = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -91,25 +99,27 @@ def apply(
     change is recorded in the run folder's ledger.parquet, and --revert undoes it.
     """
     from noisefix.cli.diff import show_applied, show_changes, show_reverted
-    from noisefix.cli.terminal import Screen, write_json
+    from noisefix.cli.messages import screen_beside
+    from noisefix.cli.terminal import write_json
     from noisefix.errors import UsageError
     from noisefix.pipeline.apply import apply as run_apply
     from noisefix.pipeline.revert import revert as run_revert
     from noisefix.stages.apply import ApplyParams
 
+    screen = screen_beside(None if dry_run else output, as_json=as_json)
     if revert:
         if output is None or dry_run:
             raise UsageError(
                 "--revert needs the file to set back, and does so at once",
                 f"noisefix apply {run} --revert -o FILE",
             )
-        undone = run_revert(run, output)
+        undone = run_revert(run, output, run_data=run_data)
         if as_json:
             write_json(undone)
             return
         if diff:
-            show_changes(Screen(), undone.changes)
-        show_reverted(Screen(), undone)
+            show_changes(screen, undone.changes)
+        show_reverted(screen, undone)
         return
     result = run_apply(
         run,
@@ -122,11 +132,12 @@ def apply(
         dry_run=dry_run,
         review_csv=review_csv,
         review=review,
+        run_data=run_data,
     )
     if as_json:
         write_json(result)
         return
     if diff or dry_run:
-        show_changes(Screen(), result.changes)
+        show_changes(screen, result.changes)
     if not quiet or dry_run:
-        show_applied(Screen(), result)
+        show_applied(screen, result)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from noisefix.cli.options import one_of
+from noisefix.cli.paths import READS
 
 
 def _tokens(value: str) -> str:
@@ -68,6 +69,7 @@ Pool = Annotated[
 ]
 Template = Annotated[
     Path | None,
+    READS,
     typer.Option("--template", metavar="FILE", help="Wording to use instead."),
 ]
 Demonstrations = Annotated[

@@ -8,16 +8,19 @@ from typing import Annotated
 import typer
 
 from noisefix.cli import options
+from noisefix.cli.paths import READS, WRITES
 from noisefix.cli.progress import show_progress
 
 
 def candidates(
     embeddings: options.Embeddings,
     issues: Annotated[
-        Path, typer.Argument(metavar="ISSUES", help="issues.parquet that joint has written.")
+        Path, READS, typer.Argument(metavar="ISSUES", help="issues.parquet that joint has written.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="candidates.parquet to write.")
+        Path,
+        WRITES,
+        typer.Option("--output", "-o", metavar="FILE", help="candidates.parquet to write."),
     ],
     n_neighbors: options.Neighbors = 10,
     device: options.Device = "auto",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from noisefix.cli import options
+from noisefix.cli.paths import KEEPS, READS, WRITES
 from noisefix.cli.progress import show_progress
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def check(
     data: Annotated[
         str,
+        READS,
         typer.Argument(metavar="DATA", help="Table, or - for CSV on stdin, or a run folder."),
     ],
     max_noise_rate: Annotated[
@@ -42,10 +44,12 @@ def check(
     ] = None,
     baseline: Annotated[
         Path | None,
+        READS,
         typer.Option("--baseline", metavar="FILE", help="issues.parquet of an earlier run."),
     ] = None,
     output: Annotated[
         Path | None,
+        KEEPS,
         typer.Option(
             "--output",
             "-o",
@@ -57,7 +61,9 @@ def check(
         bool, typer.Option("--github", help="Print GitHub workflow annotations.")
     ] = False,
     junit: Annotated[
-        Path | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit XML report.")
+        Path | None,
+        WRITES,
+        typer.Option("--junit", metavar="FILE", help="Write a JUnit XML report."),
     ] = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
@@ -69,6 +75,7 @@ def check(
     labels: options.Labels = None,
     trusted_column: options.TrustedColumn = None,
     seed: options.Seed = 0,
+    run_data: options.RunData = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -85,6 +92,10 @@ def check(
 
     if as_json and github:
         raise UsageError("--json and --github both want stdout", "choose one of them")
+    if junit is not None:
+        from noisefix.cli.junit import check_target
+
+        check_target(junit, (data, run_data, output, baseline, labels))
     with show_progress(quiet=quiet) as progress:
         result = run_check(
             data,
@@ -103,6 +114,7 @@ def check(
             seed=seed,
             labels=labels,
             trusted_column=trusted_column,
+            run_data=run_data,
             progress=progress,
             stdin=standard_input(data),
         )

@@ -9,6 +9,7 @@ import typer
 
 from noisefix.cli import options
 from noisefix.cli.messages import standard_input, tell
+from noisefix.cli.paths import KEEPS
 from noisefix.cli.progress import show_progress
 
 
@@ -16,6 +17,7 @@ def detect(
     data: options.Data,
     output: Annotated[
         Path | None,
+        KEEPS,
         typer.Option(
             "--output",
             "-o",

@@ -8,13 +8,16 @@ from typing import Annotated
 import typer
 
 from noisefix.cli import options
+from noisefix.cli.paths import WRITES
 from noisefix.cli.progress import show_progress
 
 
 def embed(
     data: options.Data,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="embeddings.parquet to write.")
+        Path,
+        WRITES,
+        typer.Option("--output", "-o", metavar="FILE", help="embeddings.parquet to write."),
     ],
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from noisefix.cli import options
+from noisefix.cli.paths import READS
 from noisefix.cli.progress import show_progress
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def evaluate(
     run: Annotated[
         Path,
+        READS,
         typer.Argument(
             metavar="RUN_OR_MODEL",
             help="Run folder that detect has written, or model folder that train has written.",
@@ -28,6 +30,7 @@ def evaluate(
     ],
     data: Annotated[
         Path | None,
+        READS,
         typer.Option(
             "--data",
             metavar="FILE",

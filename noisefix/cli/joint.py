@@ -9,6 +9,7 @@ import typer
 
 from noisefix.cli import options
 from noisefix.cli.messages import tell
+from noisefix.cli.paths import KEEPS, READS
 from noisefix.cli.progress import show_progress
 
 
@@ -16,6 +17,7 @@ def joint(
     embeddings: options.Embeddings,
     output: Annotated[
         Path,
+        KEEPS,
         typer.Option(
             "--output",
             "-o",
@@ -27,6 +29,7 @@ def joint(
     trusted_column: options.TrustedColumn = None,
     data: Annotated[
         Path | None,
+        READS,
         typer.Option(
             "--data",
             metavar="FILE",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -17,6 +18,17 @@ MOST_ROWS = 200
 
 # What XML 1.0 allows, section 2.2; no escape makes the others legal.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def check_target(path: Path, inputs: Iterable[str | Path | None]) -> None:
+    """Check, before the long work, that a report may be written there.
+
+    Raises:
+        UsageError, DataError: as ``check_output``.
+    """
+    from noisefix.tables.outputs import check_output
+
+    check_output(path, inputs, option="--junit", kinds=("xml",), takes_streams=True)
 
 
 def write_junit(result: CheckResult, path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import BinaryIO
 
-from noisefix.cli.terminal import sanitize
+from noisefix.cli.terminal import Screen, sanitize
+from noisefix.errors import UsageError
 
 
 def tell(notes: Iterable[str] = (), warnings: Iterable[str] = (), *, quiet: bool = False) -> None:
@@ -25,3 +27,22 @@ def standard_input(data: str) -> BinaryIO | None:
     if sys.stdin.isatty():
         sys.stderr.write("reading CSV from this terminal; Ctrl-D ends it\n")
     return sys.stdin.buffer
+
+
+def screen_beside(output: Path | None, *, as_json: bool) -> Screen:
+    """Return where to say what was done: stdout, or stderr where the output itself goes to stdout.
+
+    Args:
+        output: the file that is written; None: none.
+        as_json: an object on stdout is wanted too.
+
+    Raises:
+        UsageError: both want stdout.
+    """
+    from noisefix.tables.streams import is_stdout
+
+    if output is None or not is_stdout(output):
+        return Screen()
+    if as_json:
+        raise UsageError(f"--json and -o {output} both want stdout", "name a file with -o")
+    return Screen(sys.stderr)

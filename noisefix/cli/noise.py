@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from noisefix.cli import options
+from noisefix.cli.paths import READS, WRITES
 from noisefix.cli.progress import show_progress
 
 
@@ -15,8 +16,12 @@ def noise(
     data: options.Data,
     output: Annotated[
         Path,
+        WRITES,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Table to write, in the input's format."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Table to write, in the input's format; - for standard output.",
         ),
     ],
     kind: Annotated[
@@ -34,6 +39,7 @@ def noise(
     ] = None,
     matrix: Annotated[
         Path | None,
+        READS,
         typer.Option(
             "--matrix",
             metavar="FILE",
@@ -57,11 +63,12 @@ def noise(
 
     The right labels are kept in a column of their own, for evaluate --truth.
     """
-    from noisefix.cli.messages import standard_input, tell
-    from noisefix.cli.terminal import Column, Screen, write_json
+    from noisefix.cli.messages import screen_beside, standard_input, tell
+    from noisefix.cli.terminal import Column, write_json
     from noisefix.cli.wording import percent, plural
     from noisefix.pipeline.noise import noise as run_noise
 
+    screen = screen_beside(output, as_json=as_json)
     with show_progress(quiet=quiet) as progress:
         result = run_noise(
             data,
@@ -84,7 +91,6 @@ def noise(
         write_json(result)
         return
     share = percent(result.flipped / max(result.rows, 1))
-    screen = Screen()
     screen.line(
         f"{result.output}: {result.flipped:,} of {plural(result.rows, 'label')} are wrong now "
         f"({share}); the right ones are in column {result.truth_column}"

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from noisefix.cli.paths import READS
 from noisefix.config import command_options, read_config
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
@@ -46,15 +47,17 @@ def one_of(*allowed: str) -> Callable[[str | None], str | None]:
 
 Data = Annotated[
     str,
+    READS,
     typer.Argument(
         metavar="DATA", help="CSV, TSV, JSONL or Parquet file (.gz too), or - for CSV on stdin."
     ),
 ]
 RunArgument = Annotated[
-    Path, typer.Argument(metavar="RUN", help="Run folder that detect has written.")
+    Path, READS, typer.Argument(metavar="RUN", help="Run folder that detect has written.")
 ]
 Embeddings = Annotated[
     Path,
+    READS,
     typer.Argument(metavar="EMBEDDINGS", help="embeddings.parquet that embed has written."),
 ]
 TextColumn = Annotated[
@@ -108,14 +111,23 @@ Device = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Same seed, same result.")]
+RunData = Annotated[
+    Path | None,
+    READS,
+    typer.Option(
+        "--data", metavar="FILE", help="Where the input of RUN is, if it was moved away from RUN."
+    ),
+]
 Labels = Annotated[
     Path | None,
+    READS,
     typer.Option(
         "--labels", metavar="FILE", help="labels.toml: a description of each label, as evidence."
     ),
 ]
 PredProbs = Annotated[
     Path | None,
+    READS,
     typer.Option(
         "--pred-probs",
         metavar="FILE",
@@ -162,6 +174,7 @@ Quiet = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 Config = Annotated[
     Path | None,
+    READS,
     typer.Option(
         "--config",
         metavar="FILE",

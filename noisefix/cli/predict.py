@@ -8,18 +8,23 @@ from typing import Annotated
 import typer
 
 from noisefix.cli import options
+from noisefix.cli.paths import READS, WRITES
 from noisefix.cli.progress import show_progress
 
 
 def predict(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="Model folder that train has written.")
+        Path, READS, typer.Argument(metavar="MODEL", help="Model folder that train has written.")
     ],
     data: options.Data,
     output: Annotated[
         Path,
+        WRITES,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Predictions: .parquet, .csv or .jsonl."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Predictions: .parquet, .csv or .jsonl; - for CSV on standard output.",
         ),
     ],
     proba: Annotated[
@@ -38,11 +43,12 @@ def predict(
     once, then read and predicted in blocks. Standard input is copied to a temporary file first.
     The output takes its place when all of it is written.
     """
-    from noisefix.cli.messages import standard_input, tell
-    from noisefix.cli.terminal import Screen, write_json
+    from noisefix.cli.messages import screen_beside, standard_input, tell
+    from noisefix.cli.terminal import write_json
     from noisefix.cli.wording import format_seconds, plural
     from noisefix.pipeline.predict import predict as run_predict
 
+    screen = screen_beside(output, as_json=as_json)
     with show_progress(quiet=quiet) as progress:
         result = run_predict(
             model,
@@ -59,7 +65,7 @@ def predict(
     if as_json:
         write_json(result)
         return
-    Screen().line(
+    screen.line(
         f"{result.output}: {plural(result.rows, 'row')} predicted "
         f"({format_seconds(result.seconds)})"
     )

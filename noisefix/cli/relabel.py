@@ -10,6 +10,7 @@ import typer
 
 from noisefix.cli import asking_options as asked
 from noisefix.cli import options
+from noisefix.cli.paths import READS, WRITES
 
 if TYPE_CHECKING:
     from noisefix.pipeline.relabel_plan import RelabelPlan
@@ -54,12 +55,14 @@ def relabel(
     logprobs: asked.Logprobs = "auto",
     export_batch: Annotated[
         Path | None,
+        WRITES,
         typer.Option(
             "--export-batch", metavar="FILE", help="Write OpenAI Batch requests; ask nobody."
         ),
     ] = None,
     import_batch: Annotated[
         list[Path] | None,
+        READS,
         typer.Option("--import-batch", metavar="FILE", help="Read a batch's responses first."),
     ] = None,
     reviewer: Annotated[
@@ -74,6 +77,7 @@ def relabel(
         ),
     ] = False,
     seed: options.Seed = 0,
+    run_data: options.RunData = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -109,7 +113,7 @@ def relabel(
         seed=seed,
     )
     with ExitStack() as stack:
-        plan: RelabelPlan = plan_relabel(run, chosen)
+        plan: RelabelPlan = plan_relabel(run, chosen, run_data)
         if dry_run:
             show_plan(Screen(), plan, as_json=as_json)
             return

@@ -10,6 +10,7 @@ import typer
 
 from noisefix.cli import asking_options as asked
 from noisefix.cli import options
+from noisefix.cli.paths import READS, REPLACES
 from noisefix.cli.progress import Callback, show_progress
 
 if TYPE_CHECKING:
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 def train(
     source: Annotated[
         str,
+        READS,
         typer.Argument(
             metavar="RUN_OR_TABLE",
             help="Run folder that detect has written; or a table: detect is run on it first.",
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Model folder to write.")
+        Path | None,
+        REPLACES,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Model folder to write."),
     ] = None,
     method: Annotated[
         str,
@@ -57,6 +61,7 @@ def train(
     ] = None,
     valid: Annotated[
         Path | None,
+        READS,
         typer.Option(
             "--valid", metavar="TABLE", help="Trusted labels to choose the epoch by. Not needed."
         ),
@@ -111,6 +116,7 @@ def train(
     ] = 5,
     test: Annotated[
         Path | None,
+        READS,
         typer.Option("--test", metavar="TABLE", help="Trusted labels to compare methods by."),
     ] = None,
     truth: Annotated[
@@ -127,6 +133,7 @@ def train(
     missing_labels: options.MissingLabels = None,
     device: options.Device = "auto",
     seed: options.Seed = 0,
+    run_data: options.RunData = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -180,7 +187,7 @@ def train(
         start: str | Path = source
         if who is not None:
             folder, notes = _run_to_ask_about(
-                source, method, text_column, label_column, missing_labels, progress
+                source, run_data, method, text_column, label_column, missing_labels, progress
             )
             start = folder.path
             whom = connect(
@@ -223,6 +230,7 @@ def train(
             text_column=text_column,
             label_column=label_column,
             missing_labels=missing_labels if who is None else None,
+            run_data=run_data,
             device=device,
             seed=seed,
             progress=progress,
@@ -248,6 +256,7 @@ def train(
 
 def _run_to_ask_about(
     source: str,
+    run_data: Path | None,
     method: str,
     text_column: str | None,
     label_column: str | None,
@@ -262,6 +271,7 @@ def _run_to_ask_about(
     check_asking(method, AskOptions(), asks=True)  # before minutes of work
     return open_run(
         source,
+        run_data,
         text_column=text_column,
         label_column=label_column,
         missing_labels=missing_labels,

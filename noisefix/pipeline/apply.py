@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from noisefix.tables.raw_cells import Cell
     from noisefix.tables.run_folder import RunFolder
     from noisefix.tables.source import Source
 
@@ -90,13 +91,14 @@ def apply(
     dry_run: bool = False,
     review_csv: str | Path | None = None,
     review: str | Path | None = None,
+    run_data: str | Path | None = None,
 ) -> ApplyResult:
     """Write the input of a run again, with what was found; the input itself is never touched.
 
     Args:
         run: run folder that ``detect`` has written.
-        output: file to write, in the input's own format; may be None with ``dry_run`` or
-            ``review_csv``.
+        output: file to write, in the input's own format, or "-" for standard output; may be None
+            with ``dry_run`` or ``review_csv``.
         strategy: flag (add columns with the verdicts), drop (flagged rows leave), relabel (rows
             get the label that an annotator's answer led to, or one that is clearly better) or
             weight (add a column: how probably the label is right).
@@ -109,11 +111,13 @@ def apply(
         review_csv: CSV to write with the rows that a person should see, and an empty column
             ``decision`` (``stages.review.review_rows``).
         review: such a file with the person's decisions: above all others, whatever the strategy.
+        run_data: where the input is, if it was moved.
 
     Raises:
         DataError: no run folder; the input changed or vanished; a file cannot be written; the
             person's decisions cannot be read; ``review_csv`` holds decisions already.
-        UsageError: the output is the input; a column to be added is there already.
+        UsageError: the output is an input or a file of the run folder, or its name promises another
+            format; a column to be added is there already.
     """
     from noisefix.tables.run_folder import RunFolder
     from noisefix.tables.source import read_source
@@ -121,7 +125,9 @@ def apply(
     params = ApplyParams(strategy, min_probability, min_margin, fill_unlabelled)
     if output is None and not dry_run and review_csv is None:
         raise UsageError("no output file", "name one with -o, or look first with --dry-run")
-    folder = RunFolder.open(run)
+    folder = RunFolder.open(run, run_data)
+    if not dry_run:
+        _check_outputs(folder, output, review_csv, review)
     issues, provenance = read_verdicts(folder, (*DECISION_COLUMNS, "text"))
     class_names = provenance.class_names
     has_witness = bool(provenance.results.get("can_relabel", False))
@@ -141,7 +147,8 @@ def apply(
     columns = {"flag": verdict_columns, "weight": weight_column}.get(strategy)
     added = {} if columns is None else columns(issues, column_prefix)
     _check_new_columns(source, added)
-    changes = _changes(decisions, label_column, flag_column=f"{column_prefix}is_issue")
+    cells = _cells_to_change(folder, source, decisions, label_column)
+    changes = _changes(decisions, cells, label_column, flag_column=f"{column_prefix}is_issue")
     result = ApplyResult(
         run=folder.path,
         output=None,
@@ -161,14 +168,8 @@ def apply(
     )
     if dry_run:
         return result
-    if output is not None:
-        _check_target(folder, source, Path(output))
-        if review_csv is not None and Path(review_csv).absolute() == Path(output).absolute():
-            raise UsageError(
-                f"{output}: is named for the output and for the review", "name two files"
-            )
     if to_review is not None and review_csv is not None:
-        _write_review(folder, Path(review_csv), issues, to_review)
+        _write_review(Path(review_csv), issues, to_review)
         result = replace(result, review_csv=Path(review_csv))
     if output is None:
         return result
@@ -178,26 +179,15 @@ def apply(
     return replace(result, output=target, ledger=folder.ledger)
 
 
-def _write_review(
-    folder: RunFolder,
-    target: Path,
-    issues: pa.Table,
-    rows: np.ndarray,
-) -> None:
-    """Write the rows for a person, but never over the input or over what a person has decided."""
+def _write_review(target: Path, issues: pa.Table, rows: np.ndarray) -> None:
+    """Write the rows for a person, but never over what a person has decided."""
     from noisefix.tables.atomic import write_bytes
 
-    if target.exists():
-        if target.samefile(folder.input_path()):
-            raise UsageError(
-                f"{target}: is the input itself, which is never overwritten",
-                "name another file with --review-csv",
-            )
-        if target.stat().st_size and has_decisions(target):
-            raise DataError(
-                f"{target}: is there already, and may hold decisions",
-                "apply them with --review, or name another file with --review-csv",
-            )
+    if target.is_file() and target.stat().st_size and has_decisions(target):
+        raise DataError(
+            f"{target}: is there already, and may hold decisions",
+            "apply them with --review, or name another file with --review-csv",
+        )
     write_bytes(target, review_csv_bytes(issues, rows))
 
 
@@ -229,26 +219,45 @@ def _check_new_columns(source: Source, added: dict[str, list[str]]) -> None:
         )
 
 
-def _check_target(folder: RunFolder, source: Source, target: Path) -> None:
-    from noisefix.tables.source import FORMATS
+def _check_outputs(
+    folder: RunFolder,
+    output: str | Path | None,
+    review_csv: str | Path | None,
+    review: str | Path | None,
+) -> None:
+    from noisefix.tables.outputs import check_ending, check_output
 
-    if target.exists() and target.samefile(folder.input_path()):
-        raise UsageError(
-            f"{target}: is the input itself, which is never overwritten",
-            "name another file with -o",
-        )
-    stem = target.name.lower().removesuffix(".gz")
-    promised = next((kind for ending, kind in FORMATS.items() if stem.endswith(ending)), None)
-    if promised is not None and promised != source.format:
-        raise UsageError(
-            f"{target}: the name promises {promised}, but the output has the input's format, "
-            f"which is {source.format}",
-            f"name it like {source.name}",
-        )
+    inputs = (folder.path, *folder.known_inputs(), review)
+    if output is not None:
+        check_output(output, inputs, takes_stdout=True)
+        about = folder.read()["input"]
+        delimiter = (about["dialect"] or {}).get("delimiter", ",")
+        check_ending(output, (about["format"],), like=about["name"], delimiter=delimiter)
+    if review_csv is not None:
+        check_output(review_csv, inputs, option="--review-csv", kinds=("csv",), takes_streams=True)
+        if output is not None and Path(output).resolve() == Path(review_csv).resolve():
+            raise UsageError(
+                f"{output}: is named for the output and for the review", "name two files"
+            )
+
+
+def _cells_to_change(
+    folder: RunFolder, source: Source, decisions: Sequence[Decision], label_column: str | None
+) -> dict[int, Cell]:
+    from noisefix.tables.raw_cells import read_cells
+
+    rows = [d.row_number for d in decisions if d.new_label is not None]
+    if label_column is None or not rows:
+        return {}
+    return read_cells(folder.input_path(), source, label_column, rows)
 
 
 def _changes(
-    decisions: Sequence[Decision], label_column: str | None, *, flag_column: str
+    decisions: Sequence[Decision],
+    cells: Mapping[int, Cell],
+    label_column: str | None,
+    *,
+    flag_column: str,
 ) -> tuple[Change, ...]:
     columns = {"flag": flag_column, "drop": "", "relabel": label_column, "fill": label_column}
     return tuple(
@@ -256,16 +265,21 @@ def _changes(
             id=d.id,
             row_number=d.row_number,
             column=columns[d.action] or "",
-            old=None if d.action == "flag" else d.given_label,
+            old=cells[d.row_number].value if d.row_number in cells else _old(d),
             new="true" if d.action == "flag" else d.new_label,
             action=d.action,
             reasons=d.reasons,
             p_error=d.p_error,
             annotator=d.annotator,
             cost_usd=d.cost_usd,
+            old_cell=cells[d.row_number].raw if d.row_number in cells else None,
         )
         for d in decisions
     )
+
+
+def _old(decision: Decision) -> str | None:
+    return None if decision.action == "flag" else decision.given_label
 
 
 def _rewritten(

@@ -33,9 +33,12 @@ def candidates(
 
     Raises:
         DataError: a table is not what it should be.
+        UsageError: the output is an input, or another file of a run folder.
     """
     from noisefix.stages.candidates import STAGE, CandidatesParams
+    from noisefix.tables.outputs import check_output
 
+    check_output(output, (embeddings, issues), kinds=("parquet",), own="candidates.parquet")
     return run_stage(
         STAGE,
         {"embeddings": Path(embeddings), "issues": Path(issues)},

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -116,6 +115,7 @@ def check(
     seed: int = 0,
     labels: str | Path | None = None,
     trusted_column: str | None = None,
+    run_data: str | Path | None = None,
     progress: Callable[[Any], None] | None = None,
     stdin: BinaryIO | None = None,
 ) -> CheckResult:
@@ -139,6 +139,7 @@ def check(
         seed: as for ``detect``.
         labels: as for ``detect``.
         trusted_column: as for ``detect``.
+        run_data: where the input of a run folder is, if it was moved.
         progress: called as the stages go on.
         stdin: where "-" reads from.
 
@@ -146,9 +147,13 @@ def check(
         UsageError: no gate, or a gate that cannot be judged.
         DataError: the data, the run or the baseline cannot be read.
     """
+    from noisefix.tables.leftovers import scratch_folder
+    from noisefix.tables.outputs import check_run_outputs
     from noisefix.tables.parquet import read_table
-    from noisefix.tables.run_folder import RunFolder
+    from noisefix.tables.run_folder import TABLE_NAMES, RunFolder
 
+    if output is not None:
+        check_run_outputs(output, TABLE_NAMES, (baseline,))
     gates = Gates(max_noise_rate, max_issues, max_new_issues)
     if not gates:
         raise UsageError(
@@ -161,11 +166,15 @@ def check(
 
     if Path(data).is_dir():
         refuse_missing_labels(Path(data), missing_labels)
-        return _result(RunFolder.open(data), known, gates)
+        return _result(RunFolder.open(data, run_data), known, gates)
+    if run_data is not None:
+        raise UsageError(
+            f"--data {run_data}: is for a run folder, and {data} is none", "leave --data out"
+        )
     with ExitStack() as stack:
         folder = output
         if folder is None:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="noisefix-"))) / "run"
+            folder = stack.enter_context(scratch_folder()) / "run"
         found = detect(
             data,
             folder,
@@ -245,15 +254,18 @@ def _flagged_rows(
 def _line_numbers(path: Path | None) -> np.ndarray | None:
     """Return (N,) the line on which each row starts, 1 = first; None where lines mean nothing."""
     from noisefix.tables.atomic import read_bytes
+    from noisefix.tables.compression import is_gzip
     from noisefix.tables.csv_source import locate_cells
     from noisefix.tables.encoding import decode_text
     from noisefix.tables.jsonl import line_spans
     from noisefix.tables.source import read_source
 
-    if path is None or path.suffix == ".gz":
+    if path is None:
+        return None
+    raw = read_bytes(path)
+    if is_gzip(raw):
         return None
     source = read_source(path)
-    raw = read_bytes(path)
     line_end = ord("\n")
     if source.dialect is not None:
         records = locate_cells(raw, source.dialect, source.name)

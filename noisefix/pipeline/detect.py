@@ -26,7 +26,8 @@ from noisefix.pipeline.joint import (
     stage_outputs,
 )
 from noisefix.stages.base import StageReport, run_stage
-from noisefix.tables.run_folder import RunFolder, default_run_path
+from noisefix.tables.outputs import check_run_outputs
+from noisefix.tables.run_folder import TABLE_NAMES, RunFolder, default_run_path
 
 if TYPE_CHECKING:
     from noisefix.tables.dataset import Dataset
@@ -92,6 +93,8 @@ def detect(
     from noisefix.stages.own_probs import own_probs
     from noisefix.stages.trusted import trusted_rows
 
+    folder = RunFolder(default_run_path(data) if output is None else output)
+    check_run_outputs(folder.path, (*TABLE_NAMES, "run.json"), (data, labels, pred_probs))
     params = joint_params(n_folds, n_neighbors, filter_by, class_shares, device)
     sheet = read_sheet(labels)
     more = read_own_probs(pred_probs)
@@ -110,36 +113,38 @@ def detect(
         own_probs(more["pred_probs"], dataset.ids, names)
     if trusted_column is not None:
         more["trusted"] = trusted_rows(dataset, trusted_column)
-    run, notes = _open_run(dataset, default_run_path(data) if output is None else output, force)
+    folder.make()
+    with folder.lock("noisefix detect"):
+        run, notes = _open_run(dataset, folder.path, force)
 
-    embedded = embed_into(
-        dataset, run.embeddings, encoder, precision, device, seed, force, progress
-    )
-    named = embed_names(run.embeddings, run.label_names, embedded, sheet, device, seed, force)
-    judged = run_stage(
-        JOINT_STAGE,
-        {"embeddings": run.embeddings}
-        | ({} if named is None else {"label_names": run.label_names}),
-        stage_outputs(JOINT_STAGE, run.path),
-        params,
-        seed=seed,
-        force=force,
-        progress=progress,
-        in_memory=more,
-    )
-    retrieved = candidates(
-        run.embeddings,
-        run.issues,
-        run.candidates,
-        n_neighbors=n_neighbors,
-        device=device,
-        seed=seed,
-        force=force,
-        progress=progress,
-    )
-    reports = [r for r in (embedded, named, judged, retrieved) if r is not None]
-    for report in reports:
-        _record(run, report)
+        embedded = embed_into(
+            dataset, run.embeddings, encoder, precision, device, seed, force, progress
+        )
+        named = embed_names(run.embeddings, run.label_names, embedded, sheet, device, seed, force)
+        judged = run_stage(
+            JOINT_STAGE,
+            {"embeddings": run.embeddings}
+            | ({} if named is None else {"label_names": run.label_names}),
+            stage_outputs(JOINT_STAGE, run.path),
+            params,
+            seed=seed,
+            force=force,
+            progress=progress,
+            in_memory=more,
+        )
+        retrieved = candidates(
+            run.embeddings,
+            run.issues,
+            run.candidates,
+            n_neighbors=n_neighbors,
+            device=device,
+            seed=seed,
+            force=force,
+            progress=progress,
+        )
+        reports = [r for r in (embedded, named, judged, retrieved) if r is not None]
+        for report in reports:
+            _record(run, report)
     return read_detection(
         run,
         input_name=dataset.source.name,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from noisefix.errors import UsageError
 from noisefix.stages.base import StageReport, run_stage
 
 if TYPE_CHECKING:
@@ -68,7 +69,11 @@ def embed(
     Raises:
         DataError: the data cannot be read, or the output cannot be written.
         ModelError: the encoder cannot be had.
+        UsageError: the output is what is read, or another file of a run folder.
     """
+    path = Path(output)
+    names = path.parent / LABEL_NAMES_FILE
+    _check_outputs(path, names, encoder, (data, labels))
     sheet = read_sheet(labels)
     dataset = read_dataset(
         data,
@@ -79,15 +84,32 @@ def embed(
         needs_labels=False,
         missing_labels=missing_labels,
     )
-    path = Path(output)
     report = embed_into(dataset, path, encoder, precision, device, seed, force, progress)
-    named = embed_names(path, path.parent / LABEL_NAMES_FILE, report, sheet, device, seed, force)
+    named = embed_names(path, names, report, sheet, device, seed, force)
     outputs = report.outputs if named is None else report.outputs | named.outputs
     return EmbedResult(
         **vars(replace(report, outputs=outputs)),
         notes=dataset.notes,
         warnings=dataset.warnings + sheet_warnings(sheet, report) + truncation_warning(report),
     )
+
+
+def _check_outputs(
+    path: Path, names: Path, encoder: str, inputs: tuple[str | Path | None, ...]
+) -> None:
+    from noisefix.stages.label_names import WORDLESS_ENCODERS
+    from noisefix.tables.outputs import check_ours, check_output
+
+    if encoder in WORDLESS_ENCODERS:
+        check_output(path, inputs, kinds=("parquet",), own="embeddings.parquet")
+        return
+    check_output(path, (*inputs, encoder), kinds=("parquet",), own="embeddings.parquet")
+    if path.name == names.name:
+        raise UsageError(
+            f"-o {path}: the label names are written under that name", "choose another one"
+        )
+    check_output(names, inputs, own=LABEL_NAMES_FILE)
+    check_ours(names, "label_names")
 
 
 def read_dataset(

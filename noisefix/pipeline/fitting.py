@@ -40,19 +40,37 @@ def choose_params(method: str, parameters: Mapping[str, Any]) -> Any:
 
 def open_run(
     source: str | Path,
+    data: str | Path | None = None,
     *,
     text_column: str | None = None,
     label_column: str | None = None,
     missing_labels: str | None = None,
     progress: ProgressCallback | None = None,
 ) -> tuple[RunFolder, tuple[str, ...]]:
-    """Open a run folder; make one first where the source is a table. Also return what to tell."""
+    """Open a run folder; make one first where the source is a table. Also return what to tell.
+
+    Args:
+        source: run folder, or a table.
+        data: where the input of the run folder is, if it was moved.
+        text_column: text column of the table; None: guessed.
+        label_column: label column of the table; None: guessed.
+        missing_labels: labels of the table that mean that there is none.
+        progress: called with how far ``detect`` has come.
+
+    Raises:
+        DataError: the folder or the table cannot be used.
+        UsageError: ``data`` is named for a table.
+    """
     from noisefix.tables.run_folder import RunFolder
 
     path = Path(source)
     if not path.is_file():
         refuse_missing_labels(path, missing_labels)
-        return RunFolder.open(path), ()
+        return RunFolder.open(path, data), ()
+    if data is not None:
+        raise UsageError(
+            f"--data {data}: is for a run folder, and {path} is a table", "leave --data out"
+        )
     found = noisefix.detect(
         path,
         text_column=text_column,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,12 +65,15 @@ def joint(
 
     Raises:
         DataError: a table is not what it should be.
-        UsageError: an option is out of range.
+        UsageError: an option is out of range; a table to be written is an input, or a file that is
+            not noisefix's has its name.
     """
     from noisefix.stages.joint import STAGE
 
     params = joint_params(n_folds, n_neighbors, filter_by, class_shares, device)
-    source = Path(embeddings)
+    source, folder = Path(embeddings), Path(output)
+    outputs = stage_outputs(STAGE, folder)
+    _check_outputs(folder, outputs, (embeddings, pred_probs, data))
     more = read_own_probs(pred_probs)
     if trusted_column is not None:
         more["trusted"] = read_trusted(source, trusted_column, data, id_column)
@@ -79,13 +83,12 @@ def joint(
         )
     names = source.parent / LABEL_NAMES_FILE
     has_names = _is_made_from(names, source)
-    folder = Path(output)
     if source.is_file():  # else there is nothing to write, and no folder to leave behind
         _make_folder(folder)
     report = run_stage(
         STAGE,
         {"embeddings": source} | ({"label_names": names} if has_names else {}),
-        stage_outputs(STAGE, folder),
+        outputs,
         params,
         seed=seed,
         force=force,
@@ -115,6 +118,18 @@ def _no_text_warning(judged: StageReport) -> tuple[str, ...]:
     count = judged.results["no_text"]
     noun = "row has" if count == 1 else "rows have"
     return (f"{count:,} {noun} no text, and get no verdict",) if count else ()
+
+
+def _check_outputs(
+    folder: Path, outputs: Mapping[str, Path], inputs: Iterable[str | Path | None]
+) -> None:
+    from noisefix.tables.outputs import check_ours, check_run_outputs
+    from noisefix.tables.run_folder import RunFolder
+
+    check_run_outputs(folder, (path.name for path in outputs.values()), inputs)
+    if not RunFolder(folder).run_json.exists():
+        for name, path in outputs.items():
+            check_ours(path, name)
 
 
 def joint_params(

@@ -61,7 +61,7 @@ def noise(
 
     Args:
         data: clean table.
-        output: the table to write, in the input's format.
+        output: the table to write, in the input's format, or "-" for standard output.
         kind: "symmetric", "pair", "asymmetric" (by a matrix) or "instance" (texts that lie near
             another class).
         rate: share of the rows to spoil; None: 0.2.
@@ -78,7 +78,8 @@ def noise(
 
     Raises:
         DataError: the data cannot be read, or the column is there already.
-        UsageError: options that contradict each other, or a rate outside 0 to 1.
+        UsageError: options that contradict each other, or a rate outside 0 to 1; the output is the
+            input, or its name promises another format.
         ModelError: the encoder cannot be had.
     """
     import numpy as np
@@ -86,6 +87,7 @@ def noise(
     from noisefix.labels import UNLABELLED, class_names, decode_labels, encode_labels
     from noisefix.tables.class_label import label_cell
     from noisefix.tables.dataset import load_dataset
+    from noisefix.tables.outputs import check_ending, check_output
     from noisefix.tables.rewrite import rewrite_source
     from noisefix.tables.source import read_source
     from noisefix.training.noise_injection import KINDS, flip_by_instance, flip_by_matrix
@@ -96,6 +98,7 @@ def noise(
         raise UsageError("--matrix and --kind asymmetric belong together", "name both or neither")
     if kind == "asymmetric" and rate is not None:
         raise UsageError("--rate: the matrix says how much noise there is", "leave --rate out")
+    check_output(output, (data, matrix), takes_stdout=True)
     dataset = load_dataset(
         read_source(data, stdin),
         text_column=text_column,
@@ -103,6 +106,8 @@ def noise(
         missing_labels=missing_labels,
     )
     source = dataset.source
+    delimiter = "," if source.dialect is None else source.dialect.delimiter
+    check_ending(output, (source.format,), like=source.name, delimiter=delimiter)
     if truth_column in source.columns:
         raise DataError(
             f"{source.name}: there is a column {truth_column!r} already",

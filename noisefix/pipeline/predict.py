@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import noisefix
-from noisefix.errors import DataError
 from noisefix.pipeline.embed import ProgressCallback
 from noisefix.progress import Progress
 
@@ -65,7 +64,8 @@ def predict(
     Args:
         model: model folder that ``train`` has written.
         data: CSV, TSV, JSONL or Parquet file, or "-" for CSV on standard input.
-        output: .parquet, .csv or .jsonl to write: id, label, confidence.
+        output: .parquet, .csv or .jsonl to write: id, label, confidence; "-" for CSV on standard
+            output.
         proba: also write the probability of every class, in columns named "p: CLASS".
         text_column: column of the texts; None: guessed.
         id_column: column of the ids; None: guessed, else the row number.
@@ -76,18 +76,19 @@ def predict(
     Raises:
         ModelError: the model or its encoder cannot be loaded.
         DataError: the data cannot be read, or the output cannot be written.
+        UsageError: the output is what is read, or its ending is none of these.
     """
-    from noisefix.stages.predictions import PredictionWriter
-    from noisefix.tables.atomic import remove_leftovers
+    from noisefix.stages.predictions import KINDS, PredictionWriter
+    from noisefix.tables.outputs import check_output
     from noisefix.tables.text_stream import open_texts
     from noisefix.training.model_folder import weights_sha256
     from noisefix.training.predictor import load_model
 
     started = time.perf_counter()
+    check_output(output, (model, data), kinds=KINDS, takes_stdout=True)
     loaded = load_model(model, device=device)
     names = loaded.class_names
     target = Path(output)
-    _refuse_same(data, target)
     counts = dict.fromkeys(names, 0)
     writer = PredictionWriter(target, names, with_probs=proba)
     with open_texts(
@@ -97,7 +98,6 @@ def predict(
         id_column=id_column,
         on_bytes=None if progress is None else _byte_meter(progress),
     ) as stream:
-        remove_leftovers(target.parent)
         with writer.opened(_provenance(loaded, weights_sha256(model), stream, proba=proba)):
             done = 0
             for block in stream.blocks():
@@ -168,18 +168,3 @@ def _provenance(
         },
         inputs={"data": stream.source.head.sha256, "model": weights_sha256},
     )
-
-
-def _refuse_same(data: str | Path, output: Path) -> None:
-    if str(data) == "-":
-        return
-    given = Path(data)
-    try:
-        is_same = output.exists() and given.exists() and output.samefile(given)
-    except OSError:
-        is_same = False
-    if is_same or given.absolute() == output.absolute():
-        raise DataError(
-            f"{output}: this is the input itself, which is never overwritten",
-            "choose another file with -o",
-        )

@@ -54,6 +54,7 @@ def relabel(
     template: str | Path | None = None,
     demonstrations: bool = True,
     seed: int = 0,
+    run_data: str | Path | None = None,
     progress: Callable[[AskProgress], None] | None = None,
 ) -> RelabelResult:
     """Ask an annotator about the suspicious rows of a run, and weigh its answers.
@@ -75,6 +76,7 @@ def relabel(
         template: wording to use instead.
         demonstrations: show surely clean rows as examples.
         seed: order of the labels shown, and the random probe.
+        run_data: where the run's input is, if it was moved.
         progress: called with how far it has come.
 
     Returns:
@@ -101,7 +103,7 @@ def relabel(
         with_demonstrations=demonstrations,
         seed=seed,
     )
-    return finish(plan_relabel(run, options), annotator, progress=progress)
+    return finish(plan_relabel(run, options, run_data), annotator, progress=progress)
 
 
 def finish(
@@ -128,20 +130,21 @@ def finish(
     from noisefix.annotators.protocol import HUMAN, identity_of
     from noisefix.stages.relabel import weigh_and_write
 
-    answers, failure = _collect(plan, annotator, progress, ask_nobody)
-    if all(answer.is_useless for answer in answers):
-        by_person = identity_of(annotator).annotator == HUMAN
-        if failure is None and (by_person or not len(plan.asked)):
-            return RelabelResult(plan.folder.path, None)
-        raise failure or _nothing_usable(answers)
-    report = weigh_and_write(
-        plan.folder,
-        plan.rows,
-        answers,
-        plan.probe,
-        offers_all=plan.offers_all(annotator),
-        seed=plan.options.seed,
-    )
+    with plan.folder.lock("noisefix relabel"):
+        answers, failure = _collect(plan, annotator, progress, ask_nobody)
+        if all(answer.is_useless for answer in answers):
+            by_person = identity_of(annotator).annotator == HUMAN
+            if failure is None and (by_person or not len(plan.asked)):
+                return RelabelResult(plan.folder.path, None)
+            raise failure or _nothing_usable(answers)
+        report = weigh_and_write(
+            plan.folder,
+            plan.rows,
+            answers,
+            plan.probe,
+            offers_all=plan.offers_all(annotator),
+            seed=plan.options.seed,
+        )
     return RelabelResult(plan.folder.path, report, failure)
 
 

@@ -98,19 +98,22 @@ class PlanEstimate:
     prompts: tuple[str, ...]
 
 
-def plan_relabel(run: str | Path, options: RelabelOptions) -> RelabelPlan:
+def plan_relabel(
+    run: str | Path, options: RelabelOptions, run_data: str | Path | None = None
+) -> RelabelPlan:
     """Choose the rows to ask about.
 
     Args:
         run: run folder that ``detect`` has written.
         options: what was chosen.
+        run_data: where the run's input is, if it was moved.
 
     Raises:
         DataError: the run folder, labels.toml or the template cannot be used.
     """
     from noisefix.stages.asking import first_rows
 
-    folder = RunFolder.open(run)
+    folder = RunFolder.open(run, run_data)
     rows = read_run_rows(folder)
     style = options.style()
     n_most = _most_rows(options, rows)

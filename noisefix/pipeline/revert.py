@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisefix.errors import DataError
+from noisefix.errors import DataError, UsageError
 from noisefix.stages.ledger import Change, Write, read_ledger, write_logged
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ class RevertResult:
     ledger: Path
 
 
-def revert(run: str | Path, output: str | Path) -> RevertResult:
+def revert(
+    run: str | Path, output: str | Path, *, run_data: str | Path | None = None
+) -> RevertResult:
     """Take back what ``apply`` wrote to a file.
 
     As long as nobody has edited the file and the input is as it was, the file becomes the input
@@ -44,17 +46,22 @@ def revert(run: str | Path, output: str | Path) -> RevertResult:
     Args:
         run: the run folder that the file was written from.
         output: the file written by ``apply``.
+        run_data: where the run's input is, if it was moved.
 
     Raises:
         DataError: nothing was written to this file, it was taken back already, or rows and columns
             cannot be restored because the file or the input has changed.
+        UsageError: the output is no file.
     """
     from noisefix.tables.atomic import sha256_file
     from noisefix.tables.rewrite import rewritten
     from noisefix.tables.run_folder import RunFolder
     from noisefix.tables.source import read_source
+    from noisefix.tables.streams import is_stream
 
-    folder, target = RunFolder.open(run), Path(output)
+    if is_stream(output):
+        raise UsageError(f"-o {output}: is no file that could be set back", "name the file")
+    folder, target = RunFolder.open(run, run_data), Path(output)
     ledger = read_ledger(folder.ledger)
     digest = sha256_file(target)
     write = ledger.last_write(str(target.absolute()), digest)
@@ -97,6 +104,7 @@ def _reversed(changes: Sequence[Change]) -> tuple[Change, ...]:
             action="revert",
             reasons=(f"takes back {c.action}",),
             cost_usd=0.0,
+            old_cell=None,
         )
         for c in changes
     )
@@ -108,6 +116,7 @@ def _undo_cells(
     """Set relabelled cells back one by one; cells that say something else by now are kept."""
     from noisefix.tables.class_label import label_cell
     from noisefix.tables.dataset import load_dataset
+    from noisefix.tables.raw_cells import Raw, is_written_alike
     from noisefix.tables.rewrite import rewritten
     from noisefix.tables.source import read_source
 
@@ -115,10 +124,13 @@ def _undo_cells(
         raise DataError(
             f"{target}: cannot be set back cell by cell: it, or the input of {folder.path}, has "
             f"changed since {write.decided_at}, and {write.action} changes whole rows or columns",
-            "restore the input and delete this file",
+            "put the input back as it was, or name where it is with --data; an edited file is best "
+            "written anew with apply",
         )
-    columns = folder.read()["input"]["columns"]
+    about = folder.read()["input"]
+    columns = about["columns"]
     source = read_source(target)
+    fits = is_written_alike(source, about)
     data = load_dataset(
         source,
         text_column=columns["text"],
@@ -135,7 +147,9 @@ def _undo_cells(
             kept.append(change)
         else:
             undone.append(change)
-            edits[row + 1, change.column] = label_cell(source, change.column, change.old)
+            has_raw = fits and change.old_cell is not None
+            old = label_cell(source, change.column, change.old)
+            edits[row + 1, change.column] = Raw(change.old_cell) if has_raw else old
     beside = target.with_name(f".{target.name}")  # says only whether to compress
     content = rewritten(target, source, beside, edits=edits)
     write_logged(folder, target, content, _reversed(undone), "revert")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import noisefix
+from noisefix.errors import UsageError
 from noisefix.pipeline.ask_options import AskOptions
 from noisefix.pipeline.embed import ProgressCallback
 from noisefix.pipeline.finetune import begin_tuning, choose_features_params, tuned_reference
@@ -108,6 +109,7 @@ def train(
     text_column: str | None = None,
     label_column: str | None = None,
     missing_labels: str | None = None,
+    run_data: str | Path | None = None,
     device: str = "auto",
     seed: int = 0,
     progress: ProgressCallback | None = None,
@@ -146,6 +148,7 @@ def train(
         text_column: text column of the tables; None: guessed.
         label_column: label column of the tables; None: guessed.
         missing_labels: labels of the source, where it is a table, that mean that there is none.
+        run_data: where the run's input is, if it was moved.
         device: "auto", "cpu", "cuda" or "mps".
         seed: seed of all randomness.
         progress: called with how far it has come.
@@ -157,14 +160,23 @@ def train(
     Raises:
         DataError: the run or a table cannot be used, or something is in the way of the output.
         ModelError: the encoder cannot be had.
-        UsageError: an unknown method or option.
+        UsageError: an unknown method or option; something that is read lies in the output.
     """
+    from noisefix.tables.outputs import check_replaced_folder
+    from noisefix.tables.run_folder import default_run_path
     from noisefix.training.checkpoints import FileCheckpoint, training_key
     from noisefix.training.model_folder import ModelInfo, check_target, write_model
 
     started = time.perf_counter()
     target = Path(output)
     check_target(target)
+    made = default_run_path(source) if Path(source).is_file() else None
+    check_replaced_folder(target, (source, made, valid, labels, template, run_data))
+    if made is not None and target.resolve() == made.resolve():
+        raise UsageError(
+            f"-o {target}: is where the run folder of {source} goes",
+            "choose another folder with -o",
+        )
     extra = {} if epochs is None else {"epochs": epochs}
     asking = AskOptions(
         max_rows=max_rows,
@@ -186,6 +198,7 @@ def train(
     )
     folder, notes = open_run(
         source,
+        run_data,
         text_column=text_column,
         label_column=label_column,
         missing_labels=missing_labels,

@@ -122,7 +122,7 @@ class TrainingQuestions:
         return np.where(was_asked, codes, NOT_ASKED)
 
     def offered(self, asked: np.ndarray) -> np.ndarray | None:
-        """Return the labels offered for the rows asked; see ``noiseal.OffersPools``."""
+        """Return the labels offered for the rows asked; see ``noiseal.Annotate``."""
         if self._options.pool == "all" or isinstance(self._annotator, ColumnAnnotator):
             return None
         return self._rows.offered(asked)

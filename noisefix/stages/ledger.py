@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from noisefix.tables.run_folder import RunFolder
 
 
+_LATE_COLUMN = "old_cell"
+"""Ledgers that noisefix 0.1.0 has begun are without it."""
+
+
 @dataclass(frozen=True)
 class Change:
     """One cell changed, or one row dropped; the fields are the ledger's first columns.
@@ -30,13 +34,14 @@ class Change:
         id: row id in the input.
         row_number: position in the input, 1 = first data row.
         column: column changed; empty when the row was dropped.
-        old: value before.
+        old: value before, with the blanks around it.
         new: value after; None when the row was dropped.
         action: relabel, fill, drop, flag or revert.
         reasons: why, in words a person can check.
         p_error: at the time of the decision.
         annotator: who decided.
         cost_usd: price of the decision.
+        old_cell: the cell as it stood in the file, quotes and escapes included; None: not known.
     """
 
     id: str
@@ -49,6 +54,7 @@ class Change:
     p_error: float | None
     annotator: str
     cost_usd: float
+    old_cell: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Write:
     """One file written.
 
     Attributes:
-        output: absolute path of the file.
+        output: absolute path of the file; "-": standard output.
         decided_at: UTC time, ISO 8601; with ``output`` it picks the ledger's rows.
         action: the strategy that wrote it, or revert.
         sha256: digest of the file as it was written.
@@ -78,10 +84,15 @@ class Ledger:
     writes: tuple[Write, ...]
 
     def last_write(self, output: str, sha256: str) -> Write | None:
-        """Return the last write of a file, known by its path, or else by what is in it."""
+        """Return the last write of a file, known by its path, or else by what is in it.
+
+        A process killed at the wrong moment leaves an entry whose file never took its place: of
+        the writes to a path the last one counts that wrote what is there, if any did.
+        """
         by_path = [write for write in self.writes if write.output == output]
         by_content = [write for write in self.writes if write.sha256 == sha256]
-        found = by_path or by_content
+        by_both = [write for write in by_path if write.sha256 == sha256]
+        found = by_both or by_path or by_content
         return found[-1] if found else None
 
     def changes(self, write: Write) -> list[Change]:
@@ -99,11 +110,17 @@ class Ledger:
 
 def read_ledger(path: Path) -> Ledger:
     """Read a ledger; one that does not exist yet is empty."""
-    from noisefix.tables.parquet import read_table
+    import pyarrow as pa
+
+    from noisefix.tables.parquet import read_columns, read_table
 
     if not path.exists():
         return Ledger(LEDGER.arrow().empty_table(), ())
-    table, provenance = read_table(path, LEDGER)
+    names = [column.name for column in LEDGER.columns]
+    present = [name for name in names if name != _LATE_COLUMN or name in read_columns(path)]
+    table, provenance = read_table(path, LEDGER, present)
+    if _LATE_COLUMN not in present:
+        table = table.append_column(_LATE_COLUMN, pa.nulls(table.num_rows, pa.string()))
     return Ledger(table, tuple(Write(**write) for write in provenance.results["writes"]))
 
 
@@ -152,15 +169,16 @@ def write_logged(
         DataError: the file or the ledger cannot be written.
     """
     from noisefix.tables.atomic import atomic_path
+    from noisefix.tables.streams import STDOUT, is_stdout
 
     write = Write(
-        output=str(target.absolute()),
+        output=STDOUT if is_stdout(target) else str(target.absolute()),
         decided_at=datetime.now(UTC).isoformat(timespec="microseconds"),
         action=action,
         sha256=hashlib.sha256(content).hexdigest(),
         changes=len(changes),
     )
-    with atomic_path(target) as temporary:
+    with folder.ledger_lock("noisefix apply"), atomic_path(target) as temporary:
         temporary.write_bytes(content)
         # Last before the file takes its place: an entry without its file does no harm.
         append_write(folder.ledger, changes, write, input_sha256=folder.read()["input"]["sha256"])

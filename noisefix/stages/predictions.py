@@ -13,8 +13,10 @@ import numpy as np
 from noisefix.errors import UsageError
 from noisefix.tables.atomic import atomic_path
 from noisefix.tables.provenance import METADATA_KEY, Provenance
+from noisefix.tables.streams import is_stream
 
 FORMATS = (".parquet", ".csv", ".jsonl")
+KINDS = ("parquet", "csv", "jsonl")
 
 
 class PredictionWriter:
@@ -29,11 +31,14 @@ class PredictionWriter:
         Raises:
             UsageError: the output's ending is none of .parquet, .csv, .jsonl.
         """
-        if output.suffix.lower() not in FORMATS:
+        ending = output.suffix.lower()
+        if is_stream(output) and ending not in FORMATS:
+            ending = ".csv"
+        if ending not in FORMATS:
             raise UsageError(
                 f"-o {output.name}: the ending says nothing", f"end it in {', '.join(FORMATS)}"
             )
-        self._format = output.suffix.lower()
+        self._format = ending
         self._output = output
         self._names = class_names
         self._with_probs = with_probs

@@ -6,16 +6,15 @@ import ctypes
 import errno
 import hashlib
 import os
-import platform
-import secrets
 import shutil
 import stat
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from noisefix.errors import DataError
+from noisefix.tables.leftovers import remove_leftovers, scratch_folder, temporary_name
+from noisefix.tables.streams import copy_to_stream, is_stream
 
 _SPACE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _ACCESS_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -26,19 +25,22 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that replaces it on success and vanishes otherwise.
 
     The body writes the temporary file. When it ends well, the file is flushed to the disk and
-    renamed, so that a reader (or a run after a kill) finds the old file or the new one.
+    renamed, so that a reader (or a run after a kill) finds the old file or the new one. What killed
+    processes left in that folder is removed. A pipe or a device cannot be replaced: the whole
+    content is written to it when the body has ended well.
 
     Args:
-        path: the file to make or replace.
+        path: the file to make or replace, or a stream ("-" is standard output).
 
     Raises:
         DataError: the folder is missing or read-only, the disk is full, or ``path`` is no plain
             file; the old file is untouched.
     """
-    target = Path(path)
-    if target.is_symlink():
-        target = target.resolve()
-    _check_target(target)
+    if is_stream(path):
+        yield from _streamed(path)
+        return
+    target = check_can_replace(path)
+    remove_leftovers(target.parent)
     temporary = target.with_name(temporary_name())
     try:
         yield temporary
@@ -53,6 +55,18 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         # The file may be impossible to remove (the folder vanished); the error above says why.
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _streamed(path: str | Path) -> Iterator[Path]:
+    with scratch_folder() as scratch:
+        content = scratch / "content"
+        try:
+            yield content
+            copy_to_stream(content, path)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise write_error(error, path) from error
 
 
 @contextmanager
@@ -110,27 +124,6 @@ def _exchange(one: Path, other: Path) -> bool:
         return False
     names = os.fsencode(one), os.fsencode(other)
     return bool(rename(current_folder, names[0], current_folder, names[1], exchange) == 0)
-
-
-def temporary_name() -> str:
-    """Return a new file name that ``remove_leftovers`` knows, should this process be killed."""
-    return f"{_our_prefix()}{os.getpid()}-{secrets.token_hex(4)}.tmp"
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes of this machine were writing; those alive keep theirs.
-
-    Args:
-        folder: where ``atomic_path`` or ``atomic_folder`` may have been at work; need not exist.
-    """
-    for leftover in folder.glob(f"{_our_prefix()}*.tmp"):
-        owner = leftover.name.removeprefix(_our_prefix()).partition("-")[0]
-        if owner.isdecimal() and not _is_alive(int(owner)):
-            with suppress(OSError):
-                if leftover.is_dir() and not leftover.is_symlink():
-                    shutil.rmtree(leftover)
-                else:
-                    leftover.unlink()
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
@@ -217,37 +210,34 @@ def check_can_make(path: Path) -> None:
         raise write_error(PermissionError(errno.EACCES, "read-only folder"), path)
 
 
-def _check_target(target: Path) -> None:
+def check_can_replace(path: str | Path) -> Path:
+    """Check that a file could be made or replaced; return where it lies, links followed.
+
+    Raises:
+        DataError: the folder is missing or read-only, or something other than a plain file is in
+            the way.
+    """
+    target = Path(path)
+    try:
+        if target.is_symlink():
+            target = target.resolve()
+    except RuntimeError as error:
+        raise write_error(OSError(errno.ELOOP, "a link to itself"), target) from error
     try:
         mode = target.stat().st_mode
     except FileNotFoundError:
         if not target.parent.is_dir():
             raise write_error(FileNotFoundError(), target) from None
-        return
+        mode = None
     except OSError as error:
         raise write_error(error, target) from error
-    if not stat.S_ISREG(mode):
+    if mode is not None and not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "not a plain file"
         raise DataError(f"{target}: cannot be written: it is {kind}", "choose another file name")
-    if not os.access(target, os.W_OK):
-        raise write_error(PermissionError(errno.EACCES, "read-only file"), target)
-
-
-def _our_prefix() -> str:
-    # A shared folder may be written by other machines, whose process numbers mean nothing here.
-    return f".noisefix-{zlib.crc32(platform.node().encode()):08x}-"
-
-
-def _is_alive(process: int) -> bool:
-    if os.name != "posix":
-        return True  # asking by signal 0 would end the process there
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it is somebody else's
-        return True
-    return True
+    is_closed = mode is not None and not os.access(target, os.W_OK)
+    if is_closed or not os.access(target.parent, os.W_OK | os.X_OK):
+        raise write_error(PermissionError(errno.EACCES, "read-only"), target)
+    return target
 
 
 def _flush(path: Path) -> None:

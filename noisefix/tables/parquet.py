@@ -103,6 +103,17 @@ def read_provenance(path: str | Path) -> Provenance:
     return provenance
 
 
+def read_columns(path: str | Path) -> list[str]:
+    """Read only the names of a table's columns.
+
+    Raises:
+        DataError: as ``read_provenance``.
+    """
+    file, _ = _open(path)
+    file.close()
+    return list(file.schema_arrow.names)
+
+
 def read_any_parquet(data: bytes, name: str) -> pa.Table:
     """Read a Parquet file that is not ours, from memory.
 

@@ -7,6 +7,7 @@ from noisefix.tables.csv_records import CsvRecords
 from noisefix.tables.csv_source import locate_cells
 from noisefix.tables.dialect import CsvDialect
 from noisefix.tables.encoding import encode_text
+from noisefix.tables.raw_cells import Raw
 from noisefix.tables.source import Source
 
 
@@ -45,9 +46,12 @@ def rewrite_csv(raw: bytes, source: Source, changes: Changes) -> bytes:
         for column in sorted(row_edits, key=column_index.__getitem__):
             k = column_index[column]
             value = row_edits[column] or ""
-            if value == records.value(record, k):
+            if isinstance(value, Raw):
+                field = value.encode()
+            elif value == records.value(record, k):
                 continue
-            field = _field(records, record, k, value, source, dialect)
+            else:
+                field = _field(records, record, k, value, source, dialect)
             pieces += [data[copied : int(records.starts[record, k])], field]
             copied = int(records.ends[record, k])
         if changes.added:

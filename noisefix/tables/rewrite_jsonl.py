@@ -10,6 +10,7 @@ from typing import Any
 from noisefix.tables.changes import Changes, cannot_hold
 from noisefix.tables.encoding import decode_text, encode_text
 from noisefix.tables.jsonl import line_spans, value_spans
+from noisefix.tables.raw_cells import Raw
 from noisefix.tables.source import Source
 
 
@@ -64,7 +65,10 @@ def _edit_line(line: str, row: int, source: Source, changes: Changes, ascii_only
     replacements: list[tuple[int, int, str]] = []
     appended: list[tuple[str, str]] = []
     for column, value in changes.edits.get(row, {}).items():
-        if column in spans:
+        if isinstance(value, Raw):
+            if column in spans:
+                replacements.append(_put_back(line, spans, column, value))
+        elif column in spans:
             start, end = spans[column]
             old = json.loads(line[start:end])
             new = _typed(value, old, row, column, source)
@@ -84,6 +88,19 @@ def _edit_line(line: str, row: int, source: Source, changes: Changes, ascii_only
         head = line[:brace].rstrip()
         line = head + (style.comma if spans else "") + members + line[len(head) :]
     return line
+
+
+def _put_back(
+    line: str, spans: dict[str, tuple[int, int]], column: str, raw: Raw
+) -> tuple[int, int, str]:
+    """Replace a value by how it was written; a key that was not there goes, comma and all."""
+    start, end = spans[column]
+    if raw:
+        return start, end, raw
+    before = [last for _, last in spans.values() if last <= start]
+    if not before and len(spans) > 1:  # somebody has put other keys after it
+        return start, end, "null"
+    return max(before, default=line.index("{") + 1), end, ""
 
 
 def _typed(value: str | None, old: Any, row: int, column: str, source: Source) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,16 +13,19 @@ from typing import Any
 
 import noisefix
 from noisefix.errors import DataError
-from noisefix.tables.atomic import (
-    read_bytes,
-    remove_leftovers,
-    sha256_file,
-    write_bytes,
-    write_error,
-)
-from noisefix.tables.source import Source
+from noisefix.tables.atomic import read_bytes, sha256_file, write_bytes, write_error
+from noisefix.tables.leftovers import remove_leftovers
+from noisefix.tables.lock import hold
+from noisefix.tables.source import Source, stem_of
 
 _STDIN_FOLDER = "stdin.noisefix"
+_LOCK, _LEDGER_LOCK = _LOCKS = (".run.lock", ".ledger.lock")
+_PATIENCE_S = 5.0
+"""A stage may take hours: who else writes is told soon."""
+
+_LEDGER_PATIENCE_S = 60.0
+"""An entry takes a moment, even where many wait for their turn."""
+
 _TABLES = (
     "embeddings",
     "label_names",
@@ -32,6 +37,8 @@ _TABLES = (
     "candidates",
     "relabels",
 )
+TABLE_NAMES = tuple(f"{name}.parquet" for name in _TABLES)
+"""The tables that belong to one state of one input; the ledger outlives it."""
 
 
 def default_run_path(data_path: str | Path) -> Path:
@@ -42,7 +49,7 @@ def default_run_path(data_path: str | Path) -> Path:
     if str(data_path) == "-":
         return Path(_STDIN_FOLDER)
     path = Path(data_path)
-    name = path.name[:-3] if path.name.lower().endswith(".gz") else path.name
+    name = path.name[: len(stem_of(path.name))]
     stem = Path(name).stem or name
     return path.with_name(f"{stem}.noisefix")
 
@@ -84,13 +91,20 @@ class RunFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._named_input: Path | None = None
 
     @classmethod
-    def open(cls, path: str | Path) -> RunFolder:
+    def open(cls, path: str | Path, data: str | Path | None = None) -> RunFolder:
         """Open an existing run folder.
 
+        Args:
+            path: the folder.
+            data: where its input is, which is looked for otherwise: where it was, and where it
+                was as seen from the folder.
+
         Raises:
-            DataError: no folder, no run folder, or a broken run.json.
+            DataError: no folder, no run folder, or a broken run.json; or ``data`` is not the file
+                that it was made from.
         """
         run = cls(path)
         if not run.path.exists():
@@ -107,8 +121,34 @@ class RunFolder:
                 f"{path}: not a run folder (there is no run.json in it)",
                 "name the folder that noisefix detect wrote, NAME.noisefix beside the data",
             )
-        run.read()
+        known = run.read()["input"]
+        if data is not None:
+            if sha256_file(data) != known.get("sha256"):
+                raise DataError(
+                    f"{data}: is not the input that {path} was made from ({known.get('name')}, "
+                    f"{known.get('rows')} rows)",
+                    "name that very file, or run noisefix detect on this one",
+                )
+            run._named_input = Path(data)
         return run
+
+    def lock(self, holder: str) -> AbstractContextManager[None]:
+        """Return a context in which nobody else writes the tables and run.json.
+
+        Args:
+            holder: the command, for the message that others get.
+
+        Raises:
+            DataError: on entering it: another process or thread is writing; the message says which.
+        """
+        return hold(self.path / _LOCK, holder, wait_s=_PATIENCE_S)
+
+    def ledger_lock(self, holder: str) -> AbstractContextManager[None]:
+        """Return a context in which nobody else adds to the ledger; for a moment only.
+
+        Args and errors as for ``lock``.
+        """
+        return hold(self.path / _LEDGER_LOCK, holder, wait_s=_LEDGER_PATIENCE_S)
 
     @classmethod
     def create(cls, path: str | Path, source: Source, *, force: bool = False) -> RunFolder:
@@ -127,28 +167,38 @@ class RunFolder:
                 folder of something else; it cannot be written.
         """
         run = cls(path)
-        remove_leftovers(run.path)
-        is_new = not run.run_json.exists()
-        if is_new:
-            run._make_folder()
-        elif force:
-            run._take_over(source)
-        else:
-            run.check_input(source)
-        if source.path is None and source.content is not None:
-            write_bytes(run.stdin_copy, source.content)
-        if is_new:
-            run._write({"noisefix_version": noisefix.__version__, "input": {}, "stages": {}})
+        run.make()
+        with run.lock("noisefix"):
+            is_new = not run.run_json.exists()
+            if not is_new and force:
+                run._take_over(source)
+            elif not is_new:
+                run.check_input(source)
+            if source.path is None and source.content is not None:
+                write_bytes(run.stdin_copy, source.content)
+            if is_new:
+                run._write(_nothing_done())
         return run
+
+    def make(self) -> None:
+        """Make the folder, which may be there already if it is a run folder or empty.
+
+        Raises:
+            DataError: it is a file, or a folder of something else; it cannot be written.
+        """
+        remove_leftovers(self.path)
+        if not self.run_json.exists():
+            self._make_folder()
 
     def read(self) -> dict[str, Any]:
         """Return run.json.
 
         Returns:
-            ``noisefix_version``; ``input``: name, path (absolute; None for standard input), sha256,
-            rows, format, columns {text, label, id}, dialect, missing_labels (where some were
-            named); ``stages``: by name, parameters, seed, inputs and outputs (SHA-256 by name),
-            seconds, finished_at (UTC, ISO 8601).
+            ``noisefix_version``; ``input``: name, path (absolute; None for standard input),
+            path_from_here (as seen from the run folder), sha256, rows, format, columns {text,
+            label, id}, dialect, missing_labels (where some were named); ``stages``: by name,
+            parameters, seed, inputs and outputs (SHA-256 by name), seconds, finished_at (UTC, ISO
+            8601).
 
         Raises:
             DataError: it is missing or broken.
@@ -175,11 +225,10 @@ class RunFolder:
         missing_labels: Sequence[str] = (),
     ) -> None:
         """Record the input, the columns chosen, and which labels mean that there is none."""
-        content = self.read()
-        content["noisefix_version"] = noisefix.__version__
-        content["input"] = {
+        about: dict[str, Any] = {
             "name": source.name,
             "path": None if source.path is None else str(source.path.absolute()),
+            "path_from_here": None if source.path is None else _relative(source.path, self.path),
             "sha256": source.sha256,
             "rows": len(source),
             "format": source.format,
@@ -187,8 +236,9 @@ class RunFolder:
             "dialect": None if source.dialect is None else asdict(source.dialect),
         }
         if missing_labels:
-            content["input"]["missing_labels"] = list(missing_labels)
-        self._write(content)
+            about["missing_labels"] = list(missing_labels)
+        with self.lock("noisefix"):
+            self._write(self.read() | {"noisefix_version": noisefix.__version__, "input": about})
 
     def record_stage(
         self,
@@ -210,8 +260,7 @@ class RunFolder:
             outputs: file name of each output, by name.
             seconds: wall time.
         """
-        content = self.read()
-        content["stages"][name] = {
+        about = {
             "parameters": dict(parameters),
             "seed": seed,
             "inputs": dict(inputs),
@@ -219,7 +268,10 @@ class RunFolder:
             "seconds": round(seconds, 3),
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        self._write(content)
+        with self.lock("noisefix"):
+            content = self.read()
+            content["stages"][name] = about
+            self._write(content)
 
     def check_input(self, source: Source) -> None:
         """Check that this folder belongs to an input.
@@ -242,11 +294,9 @@ class RunFolder:
 
     def input_state(self) -> str:
         """Say what became of the input since: "same", "changed" or "vanished"."""
-        known = self.read()["input"]
-        path = self._known_path(known)
-        if path is None or not path.is_file():
-            return "vanished"
-        return "same" if sha256_file(path) == known.get("sha256") else "changed"
+        if self._unchanged_input() is not None:
+            return "same"
+        return "changed" if any(self.known_inputs()) else "vanished"
 
     def input_path(self) -> Path:
         """Return the path of the input, which is as it was.
@@ -255,31 +305,49 @@ class RunFolder:
             DataError: it vanished or changed, or none was ever recorded.
         """
         known = self.read()["input"]
-        path = self._known_path(known)
-        if path is None:
+        if not known:
             raise DataError(f"{self.run_json}: no input is recorded", _START_AGAIN)
-        state = self.input_state()
-        if state == "vanished":
+        found = self._unchanged_input()
+        if found is not None:
+            return found
+        changed = next(self.known_inputs(), None)
+        if changed is None:
+            path = self.stdin_copy if known.get("path") is None else known["path"]
             raise DataError(
                 f"{path}: the input of {self.path} is no longer there",
-                "put it back, or run noisefix detect on its new place",
+                "put it back, or name its new place with --data",
             )
-        if state == "changed":
-            raise DataError(
-                f"{path}: changed since {self.path} was made from it",
-                f"run noisefix detect {path} again (with --force, or another -o)",
-            )
-        return path
+        raise DataError(
+            f"{changed}: changed since {self.path} was made from it",
+            f"run noisefix detect {changed} again (with --force, or another -o)",
+        )
 
-    def _known_path(self, known: Mapping[str, Any]) -> Path | None:
-        if not known:
-            return None
-        return self.stdin_copy if known.get("path") is None else Path(known["path"])
+    def known_inputs(self) -> Iterator[Path]:
+        """Yield where the input is, changed or not: all places that it may be in, if it is."""
+        try:
+            known = self.read()["input"]
+        except DataError:
+            return
+        places: list[Path | str | None] = [self._named_input]
+        if known.get("path") is None:
+            places += [self.stdin_copy] if known else []
+        else:
+            # A folder that was moved with its input finds it where it was, seen from the folder.
+            away, name = known.get("path_from_here"), known.get("name")
+            places += [known["path"]] + [self.path / str(away)] * bool(away)
+            places += [self.path.parent / Path(str(name)).name] * bool(name)
+        yield from (
+            path for place in places if place is not None and (path := Path(place)).is_file()
+        )
+
+    def _unchanged_input(self) -> Path | None:
+        sha256 = self.read()["input"].get("sha256")
+        return next((path for path in self.known_inputs() if sha256_file(path) == sha256), None)
 
     def _make_folder(self) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            is_empty = not any(self.path.iterdir())
+            is_empty = all(file.name in _LOCKS for file in self.path.iterdir())
         except FileExistsError:
             raise DataError(
                 f"{self.path}: a file is in the way of the run folder",
@@ -298,15 +366,35 @@ class RunFolder:
             self.check_input(source)
         except DataError:
             try:
-                for name in _TABLES:
-                    (self.path / f"{name}.parquet").unlink(missing_ok=True)
+                for name in TABLE_NAMES:
+                    (self.path / name).unlink(missing_ok=True)
             except OSError as error:
                 raise write_error(error, self.path) from error
-            self._write({"noisefix_version": noisefix.__version__, "input": {}, "stages": {}})
+            self._write(_nothing_done())
 
     def _write(self, content: dict[str, Any]) -> None:
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         write_bytes(self.run_json, text.encode())
 
+
+def _nothing_done() -> dict[str, Any]:
+    return {"noisefix_version": noisefix.__version__, "input": {}, "stages": {}}
+
+
+def _relative(path: Path, folder: Path) -> str | None:
+    try:
+        return os.path.relpath(os.path.realpath(path), os.path.realpath(folder))
+    except ValueError:  # another drive
+        return None
+
+
+RESERVED_NAMES = frozenset(
+    {
+        *(file.name for file in vars(RunFolder).values() if isinstance(file, _File)),
+        *(f"annotations.{ending}" for ending in ("sqlite", "sqlite-wal", "sqlite-shm", "lock")),
+        *_LOCKS,
+    }
+)
+"""What a run folder holds: no other command may write there under one of these names."""
 
 _START_AGAIN = "run noisefix detect again with --force, or choose another folder with -o"

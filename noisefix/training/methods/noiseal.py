@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -55,21 +55,14 @@ class Annotate(Protocol):
     def __call__(self, rows: np.ndarray, clean: np.ndarray) -> np.ndarray:
         """Return (A,) class ids for A rows, or one of the codes of ``weighing``, or ``NOT_ASKED``.
 
-        A row that nobody was asked about, for want of money say, may be asked about later.
+        A row that nobody was asked about, for want of money say, may be asked about later. Where
+        not every class is offered, a method ``offered`` from the rows asked to (N, K) bool says
+        which are: an answer among few is often right by chance.
 
         Args:
             rows: (A,) places in the training data, most suspicious first.
             clean: (R,) rows of R: what may be shown as examples.
         """
-        ...
-
-
-@runtime_checkable
-class OffersPools(Protocol):
-    """An ``Annotate`` that does not offer every class: an answer is then often right by chance."""
-
-    def offered(self, asked: np.ndarray) -> np.ndarray | None:
-        """Return (N, K) bool, the labels offered for the rows asked, all for others; None: all."""
         ...
 
 
@@ -219,9 +212,8 @@ class NoiseAL(Plain):
         )
         knows = self.data.true_label_probs is not None and self.data.p_error is not None
         if not knows or self._believed is None or not (self._heard == answers).all():
-            pools = None
-            if isinstance(self.annotate, OffersPools):
-                pools = self.annotate.offered(np.flatnonzero(answers != UNLABELLED))
+            offered = getattr(self.annotate, "offered", None)
+            pools = None if offered is None else offered(np.flatnonzero(answers != UNLABELLED))
             trust = self.params.answer_trust
             self._believed = believe(self.data, average, answers, trust, own, pools)
             self._heard = answers

@@ -237,7 +237,7 @@ def test_changed_or_vanished_input_is_refused(make_run, verdicts, tmp_path):
 
 def test_name_of_another_format_is_refused(make_run, verdicts, tmp_path):
     run = make_run(CSV, verdicts)
-    with pytest.raises(UsageError, match="promises parquet"):
+    with pytest.raises(UsageError, match="promises Parquet"):
         apply(run.path, tmp_path / "clean.parquet")
 
 

@@ -61,6 +61,7 @@ def test_what_is_recorded(run: RunFolder, source: Source) -> None:
     assert content["input"] == {
         "name": "data.csv",
         "path": str(source.path),
+        "path_from_here": "../data.csv",
         "sha256": source.sha256,
         "rows": 2,
         "format": "csv",
