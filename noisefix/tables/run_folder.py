@@ -18,7 +18,8 @@ from noisefix.tables.atomic import (
     write_bytes,
     write_error,
 )
-from noisefix.tables.source import Source
+from noisefix.tables.bad_rows import write_bad_rows
+from noisefix.tables.source import Source, read_source
 
 _STDIN_FOLDER = "stdin.noisefix"
 _TABLES = (
@@ -67,6 +68,7 @@ class RunFolder:
         embeddings, label_names, issues, joint, classes, pairs, duplicates, candidates, relabels:
             the tables.
         ledger: every change that ``apply`` made.
+        bad_rows_list: the rows of the input that could not be read and were left out.
     """
 
     run_json = _File("run.json")
@@ -81,6 +83,7 @@ class RunFolder:
     candidates = _File("candidates.parquet")
     relabels = _File("relabels.parquet")
     ledger = _File("ledger.parquet")
+    bad_rows_list = _File("bad_rows.jsonl")
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -146,7 +149,7 @@ class RunFolder:
 
         Returns:
             ``noisefix_version``; ``input``: name, path (absolute; None for standard input), sha256,
-            rows, format, columns {text, label, id}, dialect; ``stages``: by name, parameters, seed,
+            rows, format, columns {text, label, id}, dialect, bad_rows ("stop" or "skip"); ``stages``: by name, parameters, seed,
             inputs and outputs (SHA-256 by name), seconds, finished_at (UTC, ISO 8601).
 
         Raises:
@@ -183,7 +186,9 @@ class RunFolder:
             "format": source.format,
             "columns": {"text": text_column, "label": label_column, "id": id_column},
             "dialect": None if source.dialect is None else asdict(source.dialect),
+            "bad_rows": source.bad_rows,
         }
+        write_bad_rows(source.bad, self.bad_rows_list)
         self._write(content)
 
     def record_stage(
@@ -266,6 +271,19 @@ class RunFolder:
                 f"run noisefix detect {path} again (with --force, or another -o)",
             )
         return path
+
+    def read_input(self) -> Source:
+        """Read the input as it was read when the folder was made.
+
+        Raises:
+            DataError: as ``input_path`` and ``read_source``.
+        """
+        return read_source(self.input_path(), bad_rows=self.bad_rows)
+
+    @property
+    def bad_rows(self) -> str:
+        """What was done with rows of the input that cannot be read: "stop" or "skip"."""
+        return str(self.read()["input"].get("bad_rows", "stop"))
 
     def _known_path(self, known: Mapping[str, Any]) -> Path | None:
         if not known:

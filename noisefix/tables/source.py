@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from noisefix.errors import DataError
 from noisefix.tables.atomic import read_bytes, read_error
+from noisefix.tables.bad_rows import BadRow, skips
 from noisefix.tables.compression import GZIP_MAGIC, decompress, decompress_start, is_gzip
 from noisefix.tables.csv_source import read_csv
 from noisefix.tables.dialect import CsvDialect
@@ -58,6 +59,8 @@ class Source:
         dialect: how the CSV is written; None for the other formats.
         warnings: what a person should know about the reading.
         content: the bytes as given, for standard input only: they cannot be read again.
+        bad_rows: what was done with rows that cannot be read: "stop" or "skip".
+        bad: the rows left out; they have no row number.
     """
 
     name: str
@@ -69,12 +72,21 @@ class Source:
     dialect: CsvDialect | None
     warnings: tuple[str, ...] = ()
     content: bytes | None = field(default=None, repr=False)
+    bad_rows: str = "stop"
+    bad: tuple[BadRow, ...] = field(default=(), repr=False)
+
+    @property
+    def skips_bad(self) -> bool:
+        """Rows that cannot be read are left out."""
+        return skips(self.bad_rows)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
 
-def read_source(path: str | Path, stdin: BinaryIO | None = None) -> Source:
+def read_source(
+    path: str | Path, stdin: BinaryIO | None = None, *, bad_rows: str = "stop"
+) -> Source:
     """Read a CSV, TSV, JSONL or Parquet file, or CSV on standard input.
 
     The name's ending decides: ``.csv``, ``.tsv``, ``.txt``, ``.jsonl``, ``.ndjson``, ``.json``
@@ -84,11 +96,15 @@ def read_source(path: str | Path, stdin: BinaryIO | None = None) -> Source:
     Args:
         path: the file; "-" for standard input.
         stdin: where "-" reads from; the process's standard input by default.
+        bad_rows: "stop": a row that cannot be read is an error; "skip": it is left out, and the
+            others are numbered as if it were not there.
 
     Raises:
         DataError: the file is missing, unreadable, empty, malformed, or of another format than its
             name says; the message says where, and what to do.
+        UsageError: ``bad_rows`` is another word.
     """
+    skip_bad = skips(bad_rows)
     if str(path) == "-":
         raw, name, location = _read_stdin(stdin), STDIN_NAME, None
     else:
@@ -99,14 +115,19 @@ def read_source(path: str | Path, stdin: BinaryIO | None = None) -> Source:
     data = decompress(raw, name) if is_packed else raw
     check_format(data, kind, name)
     dialect: CsvDialect | None = None
+    bad: tuple[BadRow, ...] = ()
     if kind == "parquet":
         table = read_any_parquet(data, name)
     elif kind == "jsonl":
-        table, more = read_jsonl(data, name)
+        lines: list[BadRow] = []
+        table, more = read_jsonl(data, name, lines if skip_bad else None)
         warnings += more
+        bad = tuple(lines)
     else:
-        content = read_csv(data, name, prefer_tab=stem_of(name).endswith(".tsv"))
-        table, dialect = content.table, content.dialect
+        content = read_csv(
+            data, name, prefer_tab=stem_of(name).endswith(".tsv"), skip_bad=skip_bad
+        )
+        table, dialect, bad = content.table, content.dialect, content.bad
         warnings += content.warnings
     return Source(
         name=name,
@@ -118,6 +139,8 @@ def read_source(path: str | Path, stdin: BinaryIO | None = None) -> Source:
         dialect=dialect,
         warnings=tuple(warnings),
         content=raw if location is None else None,
+        bad_rows=bad_rows,
+        bad=bad,
     )
 
 
