@@ -26,6 +26,7 @@ from noisefix.tables.csv_fields import Fields, Grammar, MalformedQuoteError, spl
 from noisefix.tables.csv_recovery import BadSpan, Recovered, Recovery
 from noisefix.tables.csv_suspects import (
     LOST_DELIMITER,
+    LOST_OPENING,
     MIXED_QUOTES,
     SECOND_HEADER,
     HeaderCheck,
@@ -118,6 +119,7 @@ class CsvRecords:
 
 
 LONE_QUOTE = "a quote in a cell without quotes"
+NUL_BYTE = "a NUL byte is read as part of its cell"
 LOOSE_END = "a lone carriage return taken for a line end"
 
 
@@ -220,6 +222,7 @@ def scan_records(
             )
         raise DataError(f"{name}: there is a header but no rows", "give a file with rows below it")
     remarks = [(LOOSE_END, lines.at(at)) for at in found.loose_ends if at < end]
+    remarks += [(NUL_BYTE, lines.at(match.start())) for match in re.finditer(b"\0", data[:end])]
     if len(lone) and _has_quoted(data, rows, grammar):
         remarks += [(LONE_QUOTE, lines.at(int(rows.starts[r, 0]))) for r in lone.tolist()]
     return CsvRecords(
@@ -304,6 +307,7 @@ def _problems(
     """Return what is wrong with records that have the right number of fields, by record."""
     strays = find_strays(data, fields, grammar)
     problems = dict.fromkeys(with_line_breaks(data, fields, strays.records), MIXED_QUOTES)
+    problems |= dict.fromkeys(strays.unopened, LOST_OPENING)
     problems |= dict.fromkeys(strays.shifted, LOST_DELIMITER)
     firsts, lasts, counts = fields.record_firsts, fields.record_lasts, fields.counts
     problems = {r: reason for r, reason in problems.items() if counts[r] == counts[0]}
@@ -339,9 +343,7 @@ def _without_pairs(
     spans.sort(key=lambda span: span.start)
     kept = rows.without(gone)
     starts = kept.starts[:, 0]
-    renumbered = [
-        replace(span, before=int(np.searchsorted(starts, span.start))) for span in spans
-    ]
+    renumbered = [replace(span, before=int(np.searchsorted(starts, span.start))) for span in spans]
     return kept, renumbered, find_strays(data, kept.fields(), grammar).records
 
 

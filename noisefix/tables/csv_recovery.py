@@ -14,10 +14,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from noisefix.tables.csv_fields import Fields, Grammar
-from noisefix.tables.csv_suspects import LOST_DELIMITER, MIXED_QUOTES
+from noisefix.tables.csv_suspects import LOST_DELIMITER, LOST_OPENING, MIXED_QUOTES
 
 _REACH = 1 << 16
 """Bytes that are looked ahead to decide where a bad row ends."""
+
+_FEW = 0.1
+"""Share of records with a cell that begins with a blank, up to which that says something."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,8 @@ class Recovery:
         self._loose = _Reader(data, grammar, any_end=True)
         self._out = Recovered()
         self._last: tuple[int, int] | None = None  # the good record before, where just read
+        blank = np.frombuffer(data, np.uint8)[np.minimum(fields.starts, len(data) - 1)] == 0x20
+        self._has_blanks = grammar.padded or int(blank.sum()) > 1 + _FEW * len(fields)
         ragged = np.flatnonzero(self._counts != self._width).tolist()
         self._bad_records = sorted({*ragged, *problems})
 
@@ -183,9 +188,21 @@ class Recovery:
             if opened and text.endswith(self._grammar.quote.encode()):
                 return LOST_DELIMITER
             opened = opened or text.find(self._grammar.quote.encode()) < len(text) - 1
+        quote = self._grammar.quote.encode()
+        closing = [t for t in odd if t.endswith(quote)]
+        if any(not t[-2:-1].isdigit() for t in closing):
+            return LOST_OPENING
+        starts = [self._data[s : s + 1] for s in record.starts]
+        if closing and len(starts) > 1 and starts.count(quote) == len(starts) - 1:
+            return LOST_OPENING
         if odd and self._data.find(b"\n", record.starts[0], record.ends[-1]) >= 0:
             return MIXED_QUOTES
         return None
+
+    def _has_stray(self, record: _Record) -> bool:
+        quote = self._grammar.quote.encode()
+        texts = (self._data[s:e] for s, e in zip(record.starts, record.ends, strict=True))
+        return any(quote in text and not text.startswith(quote) for text in texts)
 
     def _odd_fields(self, record: _Record) -> list[bytes]:
         quote = self._grammar.quote.encode()
@@ -209,12 +226,12 @@ class Recovery:
             return after
         start = self._before_swallowed(at)
         if start is None:
-            end = self._next_sound(at)
+            end = self._next_sound(at, is_open=problem.kind == "quote")
             start = at
-            if self._is_tail(at, end, problem):
+            if self._is_tail(at, problem):
                 start = self._take_back()
         else:
-            end = self._next_sound(start)
+            end = self._next_sound(start, is_open=True)
             problem = _Problem("a quote that is never closed, or one too many")
         self._out.bad.append(
             BadSpan(
@@ -276,19 +293,43 @@ class Recovery:
             place = self._next_line(place)
         return None
 
-    def _is_tail(self, at: int, end: int, problem: _Problem) -> bool:
-        """Tell whether a bad row is the rest of the record before, whose opening quote was lost."""
+    def _is_tail(self, at: int, problem: _Problem) -> bool:
+        """Tell whether a bad row is the rest of the record before, whose quotes went wrong."""
         quote = self._grammar.quote.encode()
-        if self._last is None or not quote or problem.kind != "fields":
+        if self._last is None or not quote or not self._closes_first(at):
             return False
-        if problem.found >= self._width:
+        before = self._data[self._last[0] : self._last[1]].rstrip(b"\r\n")
+        if b"\n" in before:
             return False
-        text = self._data[at:end].rstrip(b"\r\n")
-        if not text.endswith(quote) or self._n_quotes(text) % 2 == 0:
+        if quote not in before and self._is_prose(*self._last):
+            return True
+        if self._n_quotes(before) % 2:
+            return True
+        if problem.kind != "fields" or problem.found >= self._width:
             return False
-        start, last_end = self._last
-        before = self._data[start:last_end].rstrip(b"\r\n")
-        return b"\n" not in before and not before.endswith(quote)
+        line = self._data[at : self._next_line(at)].rstrip(b"\r\n")
+        is_emptied = before.endswith(self._grammar.delimiter.encode() + quote * 2)
+        return line.endswith(quote) and (is_emptied or not before.endswith(quote))
+
+    def _closes_first(self, at: int) -> bool:
+        """Tell whether the first quote on a line closes a field that began on a line before."""
+        quote = self._grammar.quote.encode()
+        end = self._next_line(at)
+        first = self._data.find(quote, at, end) if quote else -1
+        while first >= 0 and self._data[first + 1 : first + 2] == quote:
+            first = self._data.find(quote, first + 2, end)
+        if first < 0 or self._opener_like(first) or self._n_quotes(self._data[at:end]) % 2 == 0:
+            return False
+        return not self._data[first - 1 : first].isdigit() and self._closer_like(first)
+
+    def _is_prose(self, start: int, end: int) -> bool:
+        """Tell whether a cell begins with a blank, as text after a comma does, unlike others."""
+        if self._has_blanks:
+            return False
+        record = self._strict.read(start, end - start)
+        return isinstance(record, _Record) and any(
+            self._data[s : s + 1] == b" " for s in record.starts
+        )
 
     def _take_back(self) -> int:
         """Take the last good record back; return where it starts."""
@@ -300,29 +341,39 @@ class Recovery:
         self._last = None
         return start
 
-    def _next_sound(self, at: int) -> int:
-        """Return the line after a bad row: outside of its quotes, or where a good record begins."""
+    def _next_sound(self, at: int, *, is_open: bool) -> int:
+        """Return the line after a bad row: outside of its quotes, or where a good record begins.
+
+        Args:
+            at: where the row begins.
+            is_open: one of its quotes is wrong, so that counting them tells nothing.
+        """
         data = self._data
         place = self._next_line(at)
-        odd = self._n_quotes(data[at:place]) % 2
-        while odd and place < len(data):
-            record = self._read(place, reach=_REACH)
-            is_good = isinstance(record, _Record) and not self._odd_fields(record)
-            if is_good and self._is_outside(place):
-                break
-            after = self._next_line(place)
-            odd ^= self._n_quotes(data[place:after]) % 2
-            place = after
+        is_open = is_open or self._n_quotes(data[at:place]) % 2 == 1
+        while place < len(data):
+            if not self._closes_first(place):
+                if not is_open:
+                    break
+                record = self._read(place, reach=_REACH)
+                if (
+                    isinstance(record, _Record)
+                    and not self._has_stray(record)
+                    and self._is_outside(place)
+                    and not self._is_prose(place, record.end)
+                ):
+                    break
+            place = self._next_line(place)
         return place
 
     def _is_outside(self, place: int) -> bool:
         """Tell by the next quote whether a line lies outside of quotes."""
-        quote = self._grammar.quote.encode()
-        at = self._data.find(quote, place, place + _REACH)
-        if at < 0 or self._opener_like(at):
-            return True
+        at = self._data.find(self._grammar.quote.encode(), place, place + _REACH)
+        return at < 0 or self._opener_like(at) or not self._closer_like(at)
+
+    def _closer_like(self, at: int) -> bool:
         after = self._data[at + 1 : at + 2]
-        return after not in (self._grammar.delimiter.encode(), b"\n", b"\r", b"")
+        return after in (self._grammar.delimiter.encode(), b"\n", b"\r", b"")
 
     def _opener_like(self, at: int) -> bool:
         before = self._data[max(at - 1, 0) : at]

@@ -90,9 +90,7 @@ def locate_cells(
     return _records(decode_text(raw, name), dialect, name, skip_bad)
 
 
-def _records(
-    decoded: DecodedText, dialect: CsvDialect, name: str, skip_bad: bool
-) -> CsvRecords:
+def _records(decoded: DecodedText, dialect: CsvDialect, name: str, skip_bad: bool) -> CsvRecords:
     return scan_records(
         decoded.data[len(dialect.preamble) :],
         dialect.grammar,

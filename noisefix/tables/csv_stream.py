@@ -111,16 +111,12 @@ def survey_csv(
         return _Pass(columns, n_rows, place, tuple(bad), tuple(remarks))
 
     # Whether there is a quote in the file would take a look through it to say; so would reading it.
-    read, dialect, warnings = settle_quotes(
-        dialect, attempt, name, has_quote=True, has_escape=True
-    )
+    read, dialect, warnings = settle_quotes(dialect, attempt, name, has_quote=True, has_escape=True)
     if found.bad_offset is not None and not (skip_bad and found.is_broken):
         warnings = [*encoding_warnings(found, read.place, name), *warnings]
     warnings += reading_warnings(read.bad, read.remarks, name)
     dialect = replace(dialect, encoding=found.encoding, bom=found.bom)
-    return CsvSurvey(
-        read.columns, read.n_rows, dialect, found, tuple(warnings), skip_bad, read.bad
-    )
+    return CsvSurvey(read.columns, read.n_rows, dialect, found, tuple(warnings), skip_bad, read.bad)
 
 
 def csv_blocks(chunks: Chunks, survey: CsvSurvey, name: str) -> Iterator[CsvRecords]:

@@ -13,6 +13,7 @@ LOST_DELIMITER = (
     "a cell without quotes has a quote inside, and a later cell ends in one: the cells have shifted"
 )
 MIXED_QUOTES = "a quoted cell runs over several lines, and another cell has a lone quote"
+LOST_OPENING = "a cell ends in a quote and does not begin with one"
 SECOND_HEADER = "repeats the header"
 _BOM = b"\xef\xbb\xbf"
 
@@ -24,12 +25,15 @@ class Strays:
     Attributes:
         records: (S,) records with such a field, ascending.
         shifted: those whose fields have shifted, because what was in quotes was cut at its commas.
+        unopened: those with a field that ends in a quote after a letter (5" is in inches), or
+            whose other fields are all quoted.
         opens: (S,) the record has such a quote between letters, and none at the end of a field.
         closes: (S,) the first such field ends in its quote.
     """
 
     records: np.ndarray
     shifted: frozenset[int]
+    unopened: frozenset[int]
     opens: np.ndarray
     closes: np.ndarray
 
@@ -48,7 +52,7 @@ def find_strays(data: bytes, fields: Fields, grammar: Grammar) -> Strays:
     without is text (5" pipe), or what is left where a delimiter or a quote was lost.
     """
     none = np.empty(0, np.int64)
-    nothing = Strays(none, frozenset(), none.astype(bool), none.astype(bool))
+    nothing = Strays(none, frozenset(), frozenset(), none.astype(bool), none.astype(bool))
     buffer = np.frombuffer(data, np.uint8)
     quotes = quote_offsets(buffer, grammar)
     starts, ends = fields.starts, fields.ends
@@ -57,7 +61,8 @@ def find_strays(data: bytes, fields: Fields, grammar: Grammar) -> Strays:
     field = np.searchsorted(starts, quotes, "right") - 1
     field_of = np.maximum(field, 0)
     is_stray = (field >= 0) & (quotes < ends[field_of])
-    is_stray &= buffer[np.minimum(starts[field_of], len(buffer) - 1)] != ord(grammar.quote)
+    mark = ord(grammar.quote)
+    is_stray &= buffer[np.minimum(starts[field_of], len(buffer) - 1)] != mark
     quotes, field = quotes[is_stray], field[is_stray]
     if not len(quotes):
         return nothing
@@ -85,7 +90,16 @@ def find_strays(data: bytes, fields: Fields, grammar: Grammar) -> Strays:
             place = int(np.flatnonzero(inside[mine])[0]) if inside[mine].any() else n_fields[k]
             if closing[mine][place + 1 :].any():
                 shifted.add(int(records[k]))
-    return Strays(records, frozenset(shifted), opens, closing[at])
+    before = buffer[np.maximum(last - 1, 0)]
+    after_letter = closing & ~((before >= ord("0")) & (before <= ord("9")))
+    unopened = set(record[after_letter].tolist())
+    firsts = fields.record_firsts
+    for r in set(record[closing & ~after_letter].tolist()):
+        span = slice(int(firsts[r]), int(fields.record_lasts[r]) + 1)
+        n_quoted = int((buffer[np.minimum(starts[span], len(buffer) - 1)] == mark).sum())
+        if n_quoted and n_quoted == span.stop - span.start - 1:
+            unopened.add(r)
+    return Strays(records, frozenset(shifted), frozenset(unopened), opens, closing[at])
 
 
 def with_line_breaks(data: bytes, fields: Fields, records: np.ndarray) -> list[int]:

@@ -152,7 +152,11 @@ def _best(
         double = fits[plain]
         if double.is_sound and double.share < 1 and b"'" in sample:
             single = _fit(sample, is_whole, replace(plain, quote="'"))
-            if single.is_sound:
+            begins = re.escape(delimiter).encode()
+            is_used = re.search(
+                b"(^|[\r\n]|" + begins + b")'[^']*'(" + begins + b"|[\r\n]|$)", sample
+            )
+            if single.is_sound and is_used:
                 fits[replace(plain, quote="'")] = single
     way, fit = max(fits.items(), key=lambda item: item[1])
     ending = "\r\n" if terminator == "\n" and _first_line_end(sample) == b"\r\n" else terminator
@@ -191,6 +195,7 @@ def _fit(sample: bytes, is_whole: bool, way: Grammar) -> _Fit:
 def _has_doubled(sample: bytes, fields: Fields, way: Grammar) -> bool:
     quote = way.quote.encode()
     return any(
-        sample[s : s + 1] == quote and quote * 2 in sample[s + 1 : e - 1].replace(b"\\" + quote, b"")
+        sample[s : s + 1] == quote
+        and quote * 2 in sample[s + 1 : e - 1].replace(b"\\" + quote, b"")
         for s, e in zip(fields.starts.tolist(), fields.ends.tolist(), strict=True)
     )

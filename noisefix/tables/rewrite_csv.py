@@ -60,7 +60,9 @@ def rewrite_csv(raw: bytes, source: Source, changes: Changes) -> bytes:
     if is_last and not data.endswith((b"\n", b"\r")) and len(records) in changes.dropped:
         # The last row is gone, and with it the line end that the row before it now must not have.
         result = _without_line_end(result, dialect.terminator)
-    return encode_text(dialect.preamble.encode() + result, dialect.encoding, dialect.bom, source.name)
+    return encode_text(
+        dialect.preamble.encode() + result, dialect.encoding, dialect.bom, source.name
+    )
 
 
 def _field(

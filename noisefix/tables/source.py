@@ -124,9 +124,7 @@ def read_source(
         warnings += more
         bad = tuple(lines)
     else:
-        content = read_csv(
-            data, name, prefer_tab=stem_of(name).endswith(".tsv"), skip_bad=skip_bad
-        )
+        content = read_csv(data, name, prefer_tab=stem_of(name).endswith(".tsv"), skip_bad=skip_bad)
         table, dialect, bad = content.table, content.dialect, content.bad
         warnings += content.warnings
     return Source(
