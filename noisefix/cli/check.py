@@ -68,6 +68,7 @@ def check(
     labels: options.Labels = None,
     trusted_column: options.TrustedColumn = None,
     seed: options.Seed = 0,
+    bad_rows: options.BadRows = "stop",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -101,6 +102,7 @@ def check(
             seed=seed,
             labels=labels,
             trusted_column=trusted_column,
+            bad_rows=bad_rows,
             progress=progress,
             stdin=standard_input(data),
         )

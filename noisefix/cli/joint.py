@@ -47,6 +47,7 @@ def joint(
     device: options.Device = "auto",
     seed: options.Seed = 0,
     force: options.Force = False,
+    bad_rows: options.BadRows = "stop",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -75,6 +76,7 @@ def joint(
             device=device,
             seed=seed,
             force=force,
+            bad_rows=bad_rows,
             progress=progress,
         )
     show_stage(result, as_json=as_json)

@@ -145,6 +145,15 @@ TrustedColumn = Annotated[
         help="Column that says which rows a person has verified, or holds their label.",
     ),
 ]
+BadRows = Annotated[
+    str,
+    typer.Option(
+        "--bad-rows",
+        metavar="stop|skip",
+        callback=one_of("stop", "skip"),
+        help="Rows that cannot be read: end with an error, or leave them out and list them.",
+    ),
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Run every stage again, even if nothing has changed.")
 ]

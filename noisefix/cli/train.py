@@ -123,6 +123,7 @@ def train(
     label_column: options.LabelColumn = None,
     device: options.Device = "auto",
     seed: options.Seed = 0,
+    bad_rows: options.BadRows = "stop",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -155,6 +156,7 @@ def train(
                 "text_column": text_column,
                 "label_column": label_column,
                 "device": device,
+                "bad_rows": bad_rows,
             },
             quiet=quiet,
             as_json=as_json,
@@ -174,7 +176,9 @@ def train(
         whom: Annotator | None = None
         start: str | Path = source
         if who is not None:
-            folder, notes = _run_to_ask_about(source, method, text_column, label_column, progress)
+            folder, notes = _run_to_ask_about(
+                source, method, text_column, label_column, bad_rows, progress
+            )
             start = folder.path
             whom = connect(
                 stack,
@@ -214,6 +218,7 @@ def train(
             label_column=label_column,
             device=device,
             seed=seed,
+            bad_rows=bad_rows,
             progress=progress,
         )
     tell((*notes, *result.notes), quiet=quiet)
@@ -240,6 +245,7 @@ def _run_to_ask_about(
     method: str,
     text_column: str | None,
     label_column: str | None,
+    bad_rows: str,
     progress: Callback | None,
 ) -> tuple[RunFolder, tuple[str, ...]]:
     """Open the run folder, or make it: whoever is asked must know its classes."""
@@ -248,7 +254,13 @@ def _run_to_ask_about(
     from noisefix.pipeline.train_asking import check_asking
 
     check_asking(method, AskOptions(), asks=True)  # before minutes of work
-    return open_run(source, text_column=text_column, label_column=label_column, progress=progress)
+    return open_run(
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        bad_rows=bad_rows,
+        progress=progress,
+    )
 
 
 def _compare(

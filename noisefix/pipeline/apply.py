@@ -116,7 +116,6 @@ def apply(
         UsageError: the output is the input; a column to be added is there already.
     """
     from noisefix.tables.run_folder import RunFolder
-    from noisefix.tables.source import read_source
 
     params = ApplyParams(strategy, min_probability, min_margin, fill_unlabelled)
     if output is None and not dry_run and review_csv is None:
@@ -125,7 +124,7 @@ def apply(
     issues, provenance = read_verdicts(folder, (*DECISION_COLUMNS, "text"))
     class_names = provenance.class_names
     has_witness = bool(provenance.results.get("can_relabel", False))
-    source = read_source(folder.input_path())
+    source = folder.read_input()
     label_column = folder.read()["input"]["columns"]["label"]
     issues = _in_input_order(issues, source, folder)
     decided = None
@@ -230,14 +229,14 @@ def _check_new_columns(source: Source, added: dict[str, list[str]]) -> None:
 
 
 def _check_target(folder: RunFolder, source: Source, target: Path) -> None:
-    from noisefix.tables.source import FORMATS
+    from noisefix.tables.source import FORMATS, stem_of
 
     if target.exists() and target.samefile(folder.input_path()):
         raise UsageError(
             f"{target}: is the input itself, which is never overwritten",
             "name another file with -o",
         )
-    stem = target.name.lower().removesuffix(".gz")
+    stem = stem_of(target.name)
     promised = next((kind for ending, kind in FORMATS.items() if stem.endswith(ending)), None)
     if promised is not None and promised != source.format:
         raise UsageError(

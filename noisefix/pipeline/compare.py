@@ -98,6 +98,7 @@ def compare(
     text_column: str | None = None,
     label_column: str | None = None,
     device: str = "auto",
+    bad_rows: str = "stop",
     progress: Callable[[Any], None] | None = None,
 ) -> CompareResult:
     """Train methods with several seeds each, and score them on trusted test rows.
@@ -117,6 +118,7 @@ def compare(
         text_column: text column of the tables; None: guessed.
         label_column: label column of the tables; None: guessed.
         device: "auto", "cpu", "cuda" or "mps".
+        bad_rows: for the tables: "stop" or "skip"; as for ``train``.
         progress: called after every training.
 
     Raises:
@@ -135,11 +137,21 @@ def compare(
     chosen = {name: _params(name, features, parameters or {}) for name in names}
     needs_words = next((name for name in names if _needs_words(name)), BASELINE)
     run, notes = load_run(
-        source, needs_words, text_column=text_column, label_column=label_column, progress=progress
+        source,
+        needs_words,
+        text_column=text_column,
+        label_column=label_column,
+        bad_rows=bad_rows,
+        progress=progress,
     )
     prepared = prepare(run, seed)
     trusted = read_trusted(
-        test, run, truth=truth, text_column=text_column, label_column=label_column
+        test,
+        run,
+        truth=truth,
+        text_column=text_column,
+        label_column=label_column,
+        bad_rows=bad_rows,
     )
     texts, labels = trusted.texts, trusted.labels
     frozen = embed_texts(prepared, texts, device) if features == "frozen" else np.empty(0)

@@ -48,6 +48,7 @@ def detect(
     n_neighbors: int = 10,
     seed: int = 0,
     force: bool = False,
+    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
     stdin: BinaryIO | None = None,
 ) -> DetectResult:
@@ -71,6 +72,7 @@ def detect(
         n_neighbors: neighbours that vote and are quoted.
         seed: seed.
         force: run every stage again, and take over the run folder of another input.
+        bad_rows: "stop": a row that cannot be read is an error; "skip": it is left out and listed.
         progress: called with how far it has come.
         stdin: where "-" is read from; None: standard input.
 
@@ -88,7 +90,9 @@ def detect(
     params = joint_params(n_folds, n_neighbors, filter_by, class_shares, device)
     sheet = read_sheet(labels)
     more = read_own_probs(pred_probs)
-    dataset = read_dataset(data, text_column, label_column, id_column, stdin, needs_labels=True)
+    dataset = read_dataset(
+        data, text_column, label_column, id_column, stdin, needs_labels=True, bad_rows=bad_rows
+    )
     names = class_names(dataset.given_labels)
     known_shares(params.class_shares, names)  # what does not fit is said before the long work
     if pred_probs is not None:
@@ -129,7 +133,7 @@ def detect(
         run,
         input_name=dataset.source.name,
         encoder=str(embedded.results.get("encoder", encoder)),
-        notes=dataset.notes + notes,
+        notes=dataset.notes + notes + _list_note(run, dataset),
         warnings=dataset.warnings
         + sheet_warnings(sheet, embedded)
         + truncation_warning(embedded)
@@ -158,6 +162,12 @@ def _open_run(dataset: Dataset, path: str | Path, force: bool) -> tuple[RunFolde
     )
     note = f"{source.name} has changed since the last run: everything is judged anew"
     return run, (note,) if has_changed else ()
+
+
+def _list_note(run: RunFolder, dataset: Dataset) -> tuple[str, ...]:
+    if not dataset.source.bad:
+        return ()
+    return (f"the rows left out are listed in {run.bad_rows_list}",)
 
 
 def _few_rows_warning(judged: StageReport) -> tuple[str, ...]:

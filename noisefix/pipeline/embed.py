@@ -40,6 +40,7 @@ def embed(
     labels: str | Path | None = None,
     seed: int = 0,
     force: bool = False,
+    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
     stdin: BinaryIO | None = None,
 ) -> EmbedResult:
@@ -60,6 +61,7 @@ def embed(
         labels: labels.toml with what the classes mean.
         seed: seed.
         force: run even if nothing changed.
+        bad_rows: "stop": a row that cannot be read is an error; "skip": it is left out and listed.
         progress: called with how far it has come.
         stdin: where "-" is read from; None: standard input.
 
@@ -67,15 +69,20 @@ def embed(
         DataError: the data cannot be read, or the output cannot be written.
         ModelError: the encoder cannot be had.
     """
+    from noisefix.tables.bad_rows import list_beside, write_bad_rows
+
     sheet = read_sheet(labels)
-    dataset = read_dataset(data, text_column, label_column, id_column, stdin, needs_labels=False)
+    dataset = read_dataset(
+        data, text_column, label_column, id_column, stdin, needs_labels=False, bad_rows=bad_rows
+    )
     path = Path(output)
     report = embed_into(dataset, path, encoder, precision, device, seed, force, progress)
     named = embed_names(path, path.parent / LABEL_NAMES_FILE, report, sheet, device, seed, force)
+    listed = write_bad_rows(dataset.source.bad, list_beside(path))
     outputs = report.outputs if named is None else report.outputs | named.outputs
     return EmbedResult(
         **vars(replace(report, outputs=outputs)),
-        notes=dataset.notes,
+        notes=dataset.notes + listed,
         warnings=dataset.warnings + sheet_warnings(sheet, report) + truncation_warning(report),
     )
 
@@ -88,13 +95,14 @@ def read_dataset(
     stdin: BinaryIO | None,
     *,
     needs_labels: bool,
+    bad_rows: str = "stop",
 ) -> Dataset:
     """Read a table and find its columns; without ``needs_labels`` it may have no label column."""
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.source import read_source
 
     return load_dataset(
-        read_source(data, stdin),
+        read_source(data, stdin, bad_rows=bad_rows),
         text_column=text_column,
         label_column=label_column,
         id_column=id_column,

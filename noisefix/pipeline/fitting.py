@@ -43,6 +43,7 @@ def open_run(
     *,
     text_column: str | None = None,
     label_column: str | None = None,
+    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
 ) -> tuple[RunFolder, tuple[str, ...]]:
     """Open a run folder; make one first where the source is a table. Also return what to tell."""
@@ -52,10 +53,14 @@ def open_run(
     if not path.is_file():
         return RunFolder.open(path), ()
     found = noisefix.detect(
-        path, text_column=text_column, label_column=label_column, progress=progress
+        path,
+        text_column=text_column,
+        label_column=label_column,
+        bad_rows=bad_rows,
+        progress=progress,
     )
     note = f"{path.name} is a table: detect was run on it first, into {found.run}"
-    return RunFolder.open(Path(found.run)), (note,)
+    return RunFolder.open(Path(found.run)), (note, *(w for w in found.warnings if "left out" in w))
 
 
 def class_names_of(folder: RunFolder) -> tuple[str, ...]:
@@ -72,11 +77,16 @@ def load_run(
     *,
     text_column: str | None = None,
     label_column: str | None = None,
+    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
 ) -> tuple[RunData, tuple[str, ...]]:
     """Read a run folder; make one first where the source is a table."""
     folder, notes = open_run(
-        source, text_column=text_column, label_column=label_column, progress=progress
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        bad_rows=bad_rows,
+        progress=progress,
     )
     return read_for(folder, method), notes
 

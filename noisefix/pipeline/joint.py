@@ -31,6 +31,7 @@ def joint(
     device: str = "auto",
     seed: int = 0,
     force: bool = False,
+    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
 ) -> StageReport:
     """Judge every label of an embeddings table.
@@ -52,6 +53,8 @@ def joint(
         device: "auto", "cpu", "cuda" or "mps", for the neighbour search.
         seed: seed of folds and bootstrap.
         force: run even if nothing changed.
+        bad_rows: for ``data`` and ``pred_probs``: "stop": a row that cannot be read is an error;
+            "skip": it is left out.
         progress: called with how far it has come.
 
     Raises:
@@ -64,7 +67,7 @@ def joint(
     source = Path(embeddings)
     more = read_own_probs(pred_probs)
     if trusted_column is not None:
-        more["trusted"] = read_trusted(source, trusted_column, data, id_column)
+        more["trusted"] = read_trusted(source, trusted_column, data, id_column, bad_rows)
     elif data is not None:
         raise UsageError(
             "--data names a table, but no column of it", "name the column with --trusted-column"

@@ -53,6 +53,7 @@ def noise(
     encoder: str = DEFAULT_ENCODER,
     device: str = "auto",
     seed: int = 0,
+    bad_rows: str = "stop",
     progress: Any = None,
     stdin: BinaryIO | None = None,
 ) -> NoiseResult:
@@ -71,6 +72,8 @@ def noise(
         encoder: for "instance".
         device: for the encoder.
         seed: seed of the draws.
+        bad_rows: "stop": a row that cannot be read is an error; "skip": it is left out, listed,
+            and kept in the output as it is.
         progress: called with how far the encoder has come.
         stdin: where "-" is read from; None: standard input.
 
@@ -82,6 +85,7 @@ def noise(
     import numpy as np
 
     from noisefix.labels import UNLABELLED, class_names, decode_labels, encode_labels
+    from noisefix.tables.bad_rows import list_beside, write_bad_rows
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.rewrite import rewrite_source
     from noisefix.tables.source import read_source
@@ -94,7 +98,9 @@ def noise(
     if kind == "asymmetric" and rate is not None:
         raise UsageError("--rate: the matrix says how much noise there is", "leave --rate out")
     dataset = load_dataset(
-        read_source(data, stdin), text_column=text_column, label_column=label_column
+        read_source(data, stdin, bad_rows=bad_rows),
+        text_column=text_column,
+        label_column=label_column,
     )
     source = dataset.source
     if truth_column in source.columns:
@@ -122,6 +128,7 @@ def noise(
         edits=edits,
         added={truth_column: decode_labels(true, names)},
     )
+    listed = write_bad_rows(source.bad, list_beside(output))
     return NoiseResult(
         Path(output),
         kind,
@@ -129,7 +136,7 @@ def noise(
         len(flipped),
         truth_column,
         _pairs(true[flipped], given[flipped], names),
-        tuple(note for note in dataset.notes if note.startswith(_used_columns(kind))),
+        (*(n for n in dataset.notes if n.startswith(_used_columns(kind))), *listed),
         dataset.warnings,
     )
 

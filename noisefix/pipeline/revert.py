@@ -74,7 +74,7 @@ def revert(run: str | Path, output: str | Path) -> RevertResult:
         kept: list[Change] = []
         original = folder.input_path()
         # Without edits these are the input's bytes, packed or unpacked if need be.
-        content = rewritten(original, read_source(original), target)
+        content = rewritten(original, read_source(original, bad_rows=folder.bad_rows), target)
         write_logged(folder, target, content, _reversed(undone), "revert")
     else:
         undone, kept = _undo_cells(folder, target, changes, write)
@@ -117,7 +117,7 @@ def _undo_cells(
             "restore the input and delete this file",
         )
     columns = folder.read()["input"]["columns"]
-    source = read_source(target)
+    source = read_source(target, bad_rows=folder.bad_rows)
     data = load_dataset(
         source,
         text_column=columns["text"],

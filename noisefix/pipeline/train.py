@@ -109,6 +109,7 @@ def train(
     label_column: str | None = None,
     device: str = "auto",
     seed: int = 0,
+    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
 ) -> TrainResult:
     """Train a classifier that the remaining noise does not mislead.
@@ -146,6 +147,8 @@ def train(
         label_column: label column of the tables; None: guessed.
         device: "auto", "cpu", "cuda" or "mps".
         seed: seed of all randomness.
+        bad_rows: for the tables: "stop": a row that cannot be read is an error; "skip": it is left
+            out.
         progress: called with how far it has come.
 
     Returns:
@@ -183,7 +186,11 @@ def train(
         features, method, {**(parameters or {}), **extra, **row_limits(asking)}
     )
     folder, notes = open_run(
-        source, text_column=text_column, label_column=label_column, progress=progress
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        bad_rows=bad_rows,
+        progress=progress,
     )
     run = read_for(folder, method)
     prepared = prepare(run, seed)
@@ -196,6 +203,7 @@ def train(
             text_column=text_column,
             label_column=label_column,
             fate_of_unknown="they are left out",
+            bad_rows=bad_rows,
         )
         data, trusted_texts, more = _with_trusted(table, prepared, Path(valid).name, device)
         notes += more

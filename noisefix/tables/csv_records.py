@@ -160,7 +160,7 @@ def scan_records(
             order; without ``skip_bad`` an unclosed quote, text after a closing quote, a row with
             another number of fields than the header, with shifted fields or equal to the header.
     """
-    fields, broken, broken_at = _split(data, grammar, name, origin, is_whole)
+    fields, broken_at = _split(data, grammar, name, origin, is_whole)
     if is_whole and not len(fields):
         raise DataError(f"{name}: the file is empty", "give a file with a header and some rows")
     if not len(fields):
@@ -276,10 +276,10 @@ class _Lines:
 
 def _split(
     data: bytes, grammar: Grammar, name: str, origin: Origin, is_whole: bool
-) -> tuple[Fields, MalformedQuoteError | None, int | None]:
+) -> tuple[Fields, int | None]:
     """Split up to the first quote that does not close, and say where the record with it begins."""
     try:
-        return split_fields(data, grammar), None, None
+        return split_fields(data, grammar), None
     except MalformedQuoteError as error:
         # What lies before the opening quote is sound; one more byte stands for the field itself.
         fields = split_fields(data[: error.opened] + b"x", grammar)
@@ -290,9 +290,9 @@ def _split(
                 lines = _Lines(data, grammar, origin)
                 column = int(fields.counts[0]) - 1
                 raise header_quote_error(error, column, lines.at, grammar.quote, name) from None
-            return fields.first(0), None, None
+            return fields.first(0), None
         at = int(fields.starts[fields.record_firsts[n_sound]])
-        return fields.first(n_sound), error, at if is_final else None
+        return fields.first(n_sound), at if is_final else None
 
 
 def _problems(

@@ -108,7 +108,7 @@ def dialect_of_start(read: Callable[[int], bytes], *, prefer_tab: bool = False) 
     start = read(_LONGEST_PREAMBLE)
     named = _PREAMBLE.match(start)
     preamble = named[0] if named is not None else b""
-    only = named["mark"].decode() if named is not None else None
+    only = None if named is None else named["mark"].decode()
     size = _FIRST_SAMPLE
     while True:
         sample = read(size + 1 + len(preamble))[len(preamble) :]
@@ -116,7 +116,7 @@ def dialect_of_start(read: Callable[[int], bytes], *, prefer_tab: bool = False) 
         if not is_whole:
             # Never cut between CR and LF: half a line end looks like text after a closing quote.
             sample = sample[: sample.rfind(b"\n", 0, size) + 1] or sample[:size]
-        order = (only,) if only is not None else DELIMITERS
+        order: tuple[str, ...] = DELIMITERS if only is None else (only,)
         if prefer_tab:
             order = tuple(sorted(order, key=lambda mark: mark != "\t"))
         dialect, fit = _best(sample, is_whole, "\n", order)

@@ -19,6 +19,7 @@ from noisefix.tables.atomic import (
     write_error,
 )
 from noisefix.tables.bad_rows import write_bad_rows
+from noisefix.tables.compression import without_packing
 from noisefix.tables.source import Source, read_source
 
 _STDIN_FOLDER = "stdin.noisefix"
@@ -43,7 +44,7 @@ def default_run_path(data_path: str | Path) -> Path:
     if str(data_path) == "-":
         return Path(_STDIN_FOLDER)
     path = Path(data_path)
-    name = path.name[:-3] if path.name.lower().endswith(".gz") else path.name
+    name = path.name[: len(without_packing(path.name))]
     stem = Path(name).stem or name
     return path.with_name(f"{stem}.noisefix")
 
@@ -149,8 +150,9 @@ class RunFolder:
 
         Returns:
             ``noisefix_version``; ``input``: name, path (absolute; None for standard input), sha256,
-            rows, format, columns {text, label, id}, dialect, bad_rows ("stop" or "skip"); ``stages``: by name, parameters, seed,
-            inputs and outputs (SHA-256 by name), seconds, finished_at (UTC, ISO 8601).
+            rows, format, columns {text, label, id}, dialect, bad_rows ("stop" or "skip");
+            ``stages``: by name, parameters, seed, inputs and outputs (SHA-256 by name), seconds,
+            finished_at (UTC, ISO 8601).
 
         Raises:
             DataError: it is missing or broken.

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from noisefix.errors import DataError
 from noisefix.tables.bad_rows import BadRow, bad_rows_warning, skips
 from noisefix.tables.compression import decompress_start
 from noisefix.tables.csv_source import encoding_warnings
@@ -97,13 +98,20 @@ def open_stream(
     skip_bad = skips(bad_rows)
     with open_raw(path, stdin) as raw:
         start = raw.start()
-        kind, is_packed, warnings = find_format(start, raw.name, raw.path)
-        check_format(decompress_start(start, START) if is_packed else start, kind, raw.name)
+        kind, packing, warnings = find_format(start, raw.name, raw.path)
+        plain = start if packing is None else decompress_start(start, START, packing)
+        if plain or packing is None:  # what is damaged will say so
+            check_format(plain, kind, raw.name)
         if kind == "parquet":
+            if packing is not None:
+                raise DataError(
+                    f"{raw.name}: a Parquet file packed with {packing.title} once more",
+                    f"unpack it first: {packing.tool} -d {raw.name}",
+                )
             yield _look_parquet(raw, warnings)
             return
         look = _look_csv if kind == "csv" else _look_jsonl
-        chunks = partial(raw.plain_chunks, is_packed=is_packed)
+        chunks = partial(raw.plain_chunks, packing)
         found = survey_encoding(chunks())
         watched = partial(chunks, on_bytes=on_bytes)
         yield look(raw, _Reading(chunks, watched, found, skip_bad), warnings)

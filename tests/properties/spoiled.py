@@ -5,11 +5,45 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-WORDS = (
-    "I am very happy with my bags of coffee, thank you the parcel never came and nobody answers "
-    "why was I charged twice, please refund it soon"
-).split()
+WORDS = [
+    "I",
+    "am",
+    "very",
+    "happy",
+    "with",
+    "my",
+    "bags",
+    "of",
+    "coffee,",
+    "thank",
+    "you",
+    "the",
+    "parcel",
+    "never",
+    "came",
+    "and",
+    "nobody",
+    "answers",
+    "why",
+    "was",
+    "I",
+    "charged",
+    "twice,",
+    "please",
+    "refund",
+    "it",
+    "soon",
+]
 TRICKS = ('say "hi"', '"so"', "a, b", "one\ntwo", "x,\ny, z", "5 o'clock", "", "ü", '"', ",", "\n-")
+
+
+HEADERS = (
+    "id text label",
+    "text label",
+    "label text",
+    "id label text",
+    "id text label source note",
+)
 
 
 @dataclass(frozen=True)
@@ -61,10 +95,7 @@ def _raw(cell: str, always: bool) -> str:
 
 
 def _file(rng: random.Random) -> _File:
-    header = rng.choice(
-        [["id", "text", "label"], ["text", "label"], ["label", "text"], ["id", "label", "text"]]
-        + [["id", "text", "label", "source", "note"]]
-    )
+    header = rng.choice(HEADERS).split()
     n = rng.randint(4, 14)
     rows = []
     for k in range(n):
