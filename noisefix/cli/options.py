@@ -47,7 +47,8 @@ def one_of(*allowed: str) -> Callable[[str | None], str | None]:
 Data = Annotated[
     str,
     typer.Argument(
-        metavar="DATA", help="CSV, TSV, JSONL or Parquet file (.gz too), or - for CSV on stdin."
+        metavar="DATA",
+        help="CSV, TSV, JSONL or Parquet file (.gz, .bz2, .xz, .zst too), or - for CSV on stdin.",
     ),
 ]
 RunArgument = Annotated[
@@ -111,7 +112,7 @@ PredProbs = Annotated[
     typer.Option(
         "--pred-probs",
         metavar="FILE",
-        help="Your own out-of-sample probabilities instead: one column a class.",
+        help="Your own out-of-sample probabilities instead: one column a class (or .npy).",
     ),
 ]
 ClassShares = Annotated[

@@ -64,7 +64,8 @@ def detect(
         precision: "auto", "fp32" or "bf16".
         device: "auto", "cpu", "cuda" or "mps".
         labels: labels.toml with what the classes mean.
-        pred_probs: table with the user's own out-of-sample probabilities, a column a class.
+        pred_probs: the user's own out-of-sample probabilities: a table with a column a class, or
+            a NumPy array (.npy, .npz) with the classes in sorted order.
         trusted_column: column that says which rows a person has verified, or holds their label.
         class_shares: true shares the user knows, as "name=share,name=share".
         filter_by: what flags a row; None: p_error of at least 0.5.
@@ -133,7 +134,7 @@ def detect(
         run,
         input_name=dataset.source.name,
         encoder=str(embedded.results.get("encoder", encoder)),
-        notes=dataset.notes + notes + _list_note(run, dataset),
+        notes=dataset.notes + notes + _order_note(more, names) + _list_note(run, dataset),
         warnings=dataset.warnings
         + sheet_warnings(sheet, embedded)
         + truncation_warning(embedded)
@@ -162,6 +163,14 @@ def _open_run(dataset: Dataset, path: str | Path, force: bool) -> tuple[RunFolde
     )
     note = f"{source.name} has changed since the last run: everything is judged anew"
     return run, (note,) if has_changed else ()
+
+
+def _order_note(more: dict[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    from noisefix.stages.own_probs import is_in_class_order
+
+    if "pred_probs" not in more or not is_in_class_order(more["pred_probs"]):
+        return ()
+    return (f"the columns of --pred-probs are taken to be, in order: {', '.join(names)}",)
 
 
 def _list_note(run: RunFolder, dataset: Dataset) -> tuple[str, ...]:

@@ -40,7 +40,8 @@ def joint(
         embeddings: embeddings.parquet; ``label_names.parquet`` beside it is used where it is of
             these embeddings.
         output: folder for issues, joint, classes, pairs and duplicates.
-        pred_probs: table with the user's own out-of-sample probabilities, a column a class.
+        pred_probs: the user's own out-of-sample probabilities: a table with a column a class, or
+            a NumPy array (.npy, .npz) with the classes in sorted order.
         trusted_column: column that says which rows a person has verified, or holds their label.
         data: the table that holds this column; None: the input of the run folder the embeddings
             lie in.
@@ -53,8 +54,8 @@ def joint(
         device: "auto", "cpu", "cuda" or "mps", for the neighbour search.
         seed: seed of folds and bootstrap.
         force: run even if nothing changed.
-        bad_rows: for ``data`` and ``pred_probs``: "stop": a row that cannot be read is an error;
-            "skip": it is left out.
+        bad_rows: for ``data``: "stop": a row that cannot be read is an error; "skip": it is left
+            out.
         progress: called with how far it has come.
 
     Raises:
@@ -122,8 +123,11 @@ def read_own_probs(path: str | Path | None) -> dict[str, pa.Table]:
     """Read --pred-probs, named as the stage knows it; nothing where there are none."""
     if path is None:
         return {}
+    from noisefix.tables.numpy_file import is_numpy, read_matrix
     from noisefix.tables.source import read_source
 
+    if is_numpy(path):
+        return {"pred_probs": read_matrix(path)}
     return {"pred_probs": read_source(path).table}
 
 

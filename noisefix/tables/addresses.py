@@ -8,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from noisefix.errors import DataError
 
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
+"""With one slash too: that is what becomes of an address once it was taken for a path."""
 _WAYS = {
     "hf": "hf download",
     "s3": "aws s3 cp",
@@ -26,17 +27,27 @@ def local_path(path: str | Path) -> Path:
     """Return the path of a local file.
 
     Raises:
-        DataError: it is the address of something elsewhere, or written as one (file://).
+        DataError: it is no file, but the address of something elsewhere, or a file:// address.
     """
+    error = None if Path(path).exists() else address_error(path)
+    if error is not None:
+        raise error
+    return Path(path)
+
+
+def address_error(path: str | Path) -> DataError | None:
+    """Word the error for an address where a file is wanted; None where it is none."""
     text = str(path)
     found = _ADDRESS.match(text)
     if found is None:
-        return Path(path)
-    scheme = found[1].lower()
+        return None
+    scheme, rest = found[1].lower(), text[found.end() :]
     if scheme == "file":
-        name = unquote(urlsplit(text).path)
-        raise DataError(f"{text}: is an address; a path is wanted", f"name the file so: {name}")
-    raise DataError(f"{text}: is an address, and noisefix reads local files only", _hint(text))
+        name = unquote(urlsplit(f"file:///{rest}").path)
+        shown = f"{found[1]}:///{rest}" if isinstance(path, Path) else text
+        return DataError(f"{shown}: is an address; a path is wanted", f"name the file so: {name}")
+    shown = f"{found[1]}://{rest}"
+    return DataError(f"{shown}: is an address, and noisefix reads local files only", _hint(shown))
 
 
 def _hint(address: str) -> str:

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from noisefix.errors import DataError
+from noisefix.tables.addresses import address_error
 
 _SPACE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _ACCESS_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -171,6 +172,9 @@ def sha256_file(path: str | Path) -> str:
 def read_error(error: OSError, path: str | Path) -> DataError:
     """Say why a file could not be read, and what to do."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
+        address = address_error(path)
+        if address is not None:
+            return address
         return DataError(f"{path}: no such file", "check the path; the file may have been moved")
     if isinstance(error, IsADirectoryError):
         return DataError(f"{path}: is a folder, not a file", "name the file inside it")

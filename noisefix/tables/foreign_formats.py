@@ -90,6 +90,11 @@ _MAGIC = (
         ForeignFormat("pickle", "a Python pickle, which is not opened", "write the data as CSV"),
     ),
 )
+_FASTTEXT = (
+    'convert it to CSV: python -c "import csv, sys; w = csv.writer(sys.stdout); '
+    "w.writerow(['label', 'text']); w.writerows([l.split()[0][9:], l.strip().partition(' ')[2]] "
+    'for l in sys.stdin if l.strip())" < FILE > data.csv'
+)
 _ZIP = b"PK\x03\x04"
 _MARKUP = (b"<!doctype html", b"<html", b"<?xml", b"<table")
 
@@ -109,6 +114,8 @@ def foreign_format(data: bytes) -> ForeignFormat | None:
             "download the file itself (the raw link, after signing in); or "
             + _convert("read_html('FILE')[0]"),
         )
+    if start.startswith(b"__label__"):
+        return ForeignFormat("fastText", "a fastText file (__label__NAME text)", _FASTTEXT)
     if len(data) >= 512 and not data.strip(b"\0"):
         return ForeignFormat("NUL", "nothing but NUL bytes", "copy or download the file again")
     return None

@@ -11,6 +11,7 @@ from typing import Any
 
 import noisefix
 from noisefix.errors import DataError
+from noisefix.tables.addresses import address_error
 from noisefix.tables.atomic import (
     read_bytes,
     remove_leftovers,
@@ -98,7 +99,7 @@ class RunFolder:
         """
         run = cls(path)
         if not run.path.exists():
-            raise DataError(
+            raise address_error(path) or DataError(
                 f"{path}: no such run folder", "make it first: noisefix detect DATA -o FOLDER"
             )
         if not run.path.is_dir():

@@ -101,6 +101,16 @@ def read_source(
             name says; the message says where, and what to do.
         UsageError: ``bad_rows`` is another word.
     """
+    try:
+        return _read(path, stdin, bad_rows)
+    except MemoryError as error:
+        raise DataError(
+            f"{path}: does not fit into the memory of this machine",
+            "give a part of it, or use a machine with more memory; predict reads files of any size",
+        ) from error
+
+
+def _read(path: str | Path, stdin: BinaryIO | None, bad_rows: str) -> Source:
     skip_bad = skips(bad_rows)
     if str(path) == "-":
         stream = sys.stdin.buffer if stdin is None else stdin

@@ -178,7 +178,7 @@ def _look_jsonl(raw: RawFile, reading: _Reading, warnings: list[str]) -> SourceS
 
 
 def _look_parquet(raw: RawFile, warnings: list[str]) -> SourceStream:
-    file = open_any_parquet(raw.file, raw.name)
+    file = open_any_parquet(raw.file, raw.name, raw.size)
 
     def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
         yield from any_parquet_tables(file, columns, _BLOCK_ROWS, raw.name)

@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 
-WORDS = [
-    "I",
-    "am",
-    "very",
-    "happy",
-    "with",
-    "my",
-    "bags",
-    "of",
-    "coffee,",
-    "thank",
-    "you",
-    "the",
-    "parcel",
-    "never",
-    "came",
-    "and",
-    "nobody",
-    "answers",
-    "why",
-    "was",
-    "I",
-    "charged",
-    "twice,",
-    "please",
-    "refund",
-    "it",
-    "soon",
-]
+WORDS = re.split(
+    " ",
+    "I am very happy with my bags of coffee, thank you the parcel never came and nobody answers "
+    "why was I charged twice, please refund it soon",
+)
 TRICKS = ('say "hi"', '"so"', "a, b", "one\ntwo", "x,\ny, z", "5 o'clock", "", "ü", '"', ",", "\n-")
 
 
