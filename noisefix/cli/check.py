@@ -76,6 +76,7 @@ def check(
     trusted_column: options.TrustedColumn = None,
     seed: options.Seed = 0,
     run_data: options.RunData = None,
+    bad_rows: options.BadRows = "stop",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -115,6 +116,7 @@ def check(
             labels=labels,
             trusted_column=trusted_column,
             run_data=run_data,
+            bad_rows=bad_rows,
             progress=progress,
             stdin=standard_input(data),
         )

@@ -45,6 +45,7 @@ def detect(
     n_neighbors: options.Neighbors = 10,
     seed: options.Seed = 0,
     force: options.Force = False,
+    bad_rows: options.BadRows = "stop",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -79,6 +80,7 @@ def detect(
             n_folds=n_folds,
             n_neighbors=n_neighbors,
             force=force,
+            bad_rows=bad_rows,
             progress=progress,
             stdin=standard_input(data),
         )

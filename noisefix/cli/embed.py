@@ -29,6 +29,7 @@ def embed(
     labels: options.Labels = None,
     seed: options.Seed = 0,
     force: options.Force = False,
+    bad_rows: options.BadRows = "stop",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -55,6 +56,7 @@ def embed(
             labels=labels,
             seed=seed,
             force=force,
+            bad_rows=bad_rows,
             progress=progress,
             stdin=standard_input(data),
         )

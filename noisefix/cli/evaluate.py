@@ -40,6 +40,7 @@ def evaluate(
     text_column: options.TextColumn = None,
     id_column: options.IdColumn = None,
     device: options.Device = "auto",
+    bad_rows: options.BadRows = "stop",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -63,6 +64,7 @@ def evaluate(
             id_column=id_column,
             text_column=text_column,
             device=device,
+            bad_rows=bad_rows,
             progress=progress,
         )
     if not isinstance(result, EvaluateResult):

@@ -51,6 +51,7 @@ def joint(
     device: options.Device = "auto",
     seed: options.Seed = 0,
     force: options.Force = False,
+    bad_rows: options.BadRows = "stop",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -79,6 +80,7 @@ def joint(
             device=device,
             seed=seed,
             force=force,
+            bad_rows=bad_rows,
             progress=progress,
         )
     tell(warnings=result.warnings, quiet=quiet)

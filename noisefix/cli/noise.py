@@ -55,6 +55,7 @@ def noise(
     encoder: options.Encoder = options.DEFAULT_ENCODER,
     device: options.Device = "auto",
     seed: options.Seed = 0,
+    bad_rows: options.BadRows = "stop",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -83,6 +84,7 @@ def noise(
             encoder=encoder,
             device=device,
             seed=seed,
+            bad_rows=bad_rows,
             progress=progress,
             stdin=standard_input(data),
         )

@@ -49,7 +49,8 @@ Data = Annotated[
     str,
     READS,
     typer.Argument(
-        metavar="DATA", help="CSV, TSV, JSONL or Parquet file (.gz too), or - for CSV on stdin."
+        metavar="DATA",
+        help="CSV, TSV, JSONL or Parquet file (.gz, .bz2, .xz, .zst too), or - for CSV on stdin.",
     ),
 ]
 RunArgument = Annotated[
@@ -131,7 +132,7 @@ PredProbs = Annotated[
     typer.Option(
         "--pred-probs",
         metavar="FILE",
-        help="Your own out-of-sample probabilities instead: one column a class.",
+        help="Your own out-of-sample probabilities instead: one column a class (or .npy).",
     ),
 ]
 ClassShares = Annotated[
@@ -163,6 +164,15 @@ TrustedColumn = Annotated[
         "--trusted-column",
         metavar="NAME",
         help="Column that says which rows a person has verified, or holds their label.",
+    ),
+]
+BadRows = Annotated[
+    str,
+    typer.Option(
+        "--bad-rows",
+        metavar="stop|skip",
+        callback=one_of("stop", "skip"),
+        help="Rows that cannot be read: end with an error, or leave them out and list them.",
     ),
 ]
 Force = Annotated[

@@ -33,6 +33,7 @@ def predict(
     text_column: options.TextColumn = None,
     id_column: options.IdColumn = None,
     device: options.Device = "auto",
+    bad_rows: options.BadRows = "stop",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -58,6 +59,7 @@ def predict(
             text_column=text_column,
             id_column=id_column,
             device=device,
+            bad_rows=bad_rows,
             progress=progress,
             stdin=standard_input(data),
         )

@@ -134,6 +134,7 @@ def train(
     device: options.Device = "auto",
     seed: options.Seed = 0,
     run_data: options.RunData = None,
+    bad_rows: options.BadRows = "stop",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
     config: options.Config = None,
@@ -167,6 +168,7 @@ def train(
                 "label_column": label_column,
                 "missing_labels": missing_labels,
                 "device": device,
+                "bad_rows": bad_rows,
             },
             quiet=quiet,
             as_json=as_json,
@@ -187,7 +189,14 @@ def train(
         start: str | Path = source
         if who is not None:
             folder, notes = _run_to_ask_about(
-                source, run_data, method, text_column, label_column, missing_labels, progress
+                source,
+                run_data,
+                method,
+                text_column,
+                label_column,
+                missing_labels,
+                bad_rows,
+                progress,
             )
             start = folder.path
             whom = connect(
@@ -233,6 +242,7 @@ def train(
             run_data=run_data,
             device=device,
             seed=seed,
+            bad_rows=bad_rows,
             progress=progress,
         )
     tell((*notes, *result.notes), quiet=quiet)
@@ -261,6 +271,7 @@ def _run_to_ask_about(
     text_column: str | None,
     label_column: str | None,
     missing_labels: str | None,
+    bad_rows: str,
     progress: Callback | None,
 ) -> tuple[RunFolder, tuple[str, ...]]:
     """Open the run folder, or make it: whoever is asked must know its classes."""
@@ -275,6 +286,7 @@ def _run_to_ask_about(
         text_column=text_column,
         label_column=label_column,
         missing_labels=missing_labels,
+        bad_rows=bad_rows,
         progress=progress,
     )
 

@@ -120,7 +120,6 @@ def apply(
             format; a column to be added is there already.
     """
     from noisefix.tables.run_folder import RunFolder
-    from noisefix.tables.source import read_source
 
     params = ApplyParams(strategy, min_probability, min_margin, fill_unlabelled)
     if output is None and not dry_run and review_csv is None:
@@ -131,7 +130,7 @@ def apply(
     issues, provenance = read_verdicts(folder, (*DECISION_COLUMNS, "text"))
     class_names = provenance.class_names
     has_witness = bool(provenance.results.get("can_relabel", False))
-    source = read_source(folder.input_path())
+    source = folder.read_input()
     label_column = folder.read()["input"]["columns"]["label"]
     issues = _in_input_order(issues, source, folder)
     decided = None

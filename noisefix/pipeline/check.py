@@ -116,6 +116,7 @@ def check(
     labels: str | Path | None = None,
     trusted_column: str | None = None,
     run_data: str | Path | None = None,
+    bad_rows: str = "stop",
     progress: Callable[[Any], None] | None = None,
     stdin: BinaryIO | None = None,
 ) -> CheckResult:
@@ -140,6 +141,7 @@ def check(
         labels: as for ``detect``.
         trusted_column: as for ``detect``.
         run_data: where the input of a run folder is, if it was moved.
+        bad_rows: as for ``detect``.
         progress: called as the stages go on.
         stdin: where "-" reads from.
 
@@ -188,6 +190,7 @@ def check(
             labels=labels,
             trusted_column=trusted_column,
             seed=seed,
+            bad_rows=bad_rows,
             progress=progress,
             stdin=stdin,
         )
@@ -224,7 +227,7 @@ def _result(folder: RunFolder, baseline: pa.Table | None, gates: Gates) -> Check
         noise_rate=results["noise_rate"],
         noise_rate_low=results["noise_rate_low"],
         noise_rate_high=results["noise_rate_high"],
-        flagged=_flagged_rows(issues, fresh, _line_numbers(path)),
+        flagged=_flagged_rows(issues, fresh, _line_numbers(path, folder.bad_rows)),
     )
 
 
@@ -251,30 +254,31 @@ def _flagged_rows(
     )
 
 
-def _line_numbers(path: Path | None) -> np.ndarray | None:
+def _line_numbers(path: Path | None, bad_rows: str) -> np.ndarray | None:
     """Return (N,) the line on which each row starts, 1 = first; None where lines mean nothing."""
     from noisefix.tables.atomic import read_bytes
-    from noisefix.tables.compression import is_gzip
+    from noisefix.tables.compression import packing_of
     from noisefix.tables.csv_source import locate_cells
     from noisefix.tables.encoding import decode_text
-    from noisefix.tables.jsonl import line_spans
+    from noisefix.tables.jsonl import row_spans
     from noisefix.tables.source import read_source
 
     if path is None:
         return None
+    source = read_source(path, bad_rows=bad_rows)
     raw = read_bytes(path)
-    if is_gzip(raw):
+    if packing_of(raw) is not None:
         return None
-    source = read_source(path)
-    line_end = ord("\n")
+    line_end, first = ord("\n"), 1
     if source.dialect is not None:
-        records = locate_cells(raw, source.dialect, source.name)
+        records = locate_cells(raw, source.dialect, source.name, skip_bad=source.skips_bad)
         data, starts = records.data, records.starts[1:, 0]
+        first = 1 + records.origin.lines
         line_end = ord(source.dialect.terminator[-1])
     elif source.format == "jsonl":
         data = decode_text(raw, source.name).data
-        starts = np.array([start for start, _ in line_spans(data)])
+        starts = np.array([start for start, _ in row_spans(data, source.bad)])
     else:
         return None
     breaks = np.flatnonzero(np.frombuffer(data, np.uint8) == line_end)
-    return np.asarray(np.searchsorted(breaks, starts) + 1)
+    return np.asarray(np.searchsorted(breaks, starts) + first)

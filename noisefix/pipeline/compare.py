@@ -99,6 +99,7 @@ def compare(
     label_column: str | None = None,
     missing_labels: str | None = None,
     device: str = "auto",
+    bad_rows: str = "stop",
     progress: Callable[[Any], None] | None = None,
 ) -> CompareResult:
     """Train methods with several seeds each, and score them on trusted test rows.
@@ -119,6 +120,7 @@ def compare(
         label_column: label column of the tables; None: guessed.
         missing_labels: labels of the source, where it is a table, that mean that there is none.
         device: "auto", "cpu", "cuda" or "mps".
+        bad_rows: for the tables: "stop" or "skip"; as for ``train``.
         progress: called after every training.
 
     Raises:
@@ -142,11 +144,17 @@ def compare(
         text_column=text_column,
         label_column=label_column,
         missing_labels=missing_labels,
+        bad_rows=bad_rows,
         progress=progress,
     )
     prepared = prepare(run, seed)
     trusted = read_trusted(
-        test, run, truth=truth, text_column=text_column, label_column=label_column
+        test,
+        run,
+        truth=truth,
+        text_column=text_column,
+        label_column=label_column,
+        bad_rows=bad_rows,
     )
     texts, labels = trusted.texts, trusted.labels
     frozen = embed_texts(prepared, texts, device) if features == "frozen" else np.empty(0)

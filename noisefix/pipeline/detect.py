@@ -55,6 +55,7 @@ def detect(
     n_neighbors: int = 10,
     seed: int = 0,
     force: bool = False,
+    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
     stdin: BinaryIO | None = None,
 ) -> DetectResult:
@@ -71,7 +72,8 @@ def detect(
         precision: "auto", "fp32" or "bf16".
         device: "auto", "cpu", "cuda" or "mps".
         labels: labels.toml with what the classes mean.
-        pred_probs: table with the user's own out-of-sample probabilities, a column a class.
+        pred_probs: the user's own out-of-sample probabilities: a table with a column a class, or
+            a NumPy array (.npy, .npz) with the classes in sorted order.
         trusted_column: column that says which rows a person has verified, or holds their label.
         class_shares: true shares the user knows, as "name=share,name=share".
         filter_by: what flags a row; None: p_error of at least 0.5.
@@ -79,6 +81,7 @@ def detect(
         n_neighbors: neighbours that vote and are quoted.
         seed: seed.
         force: run every stage again, and take over the run folder of another input.
+        bad_rows: "stop": a row that cannot be read is an error; "skip": it is left out and listed.
         progress: called with how far it has come.
         stdin: where "-" is read from; None: standard input.
 
@@ -106,6 +109,7 @@ def detect(
         stdin,
         needs_labels=True,
         missing_labels=missing_labels,
+        bad_rows=bad_rows,
     )
     names = class_names(dataset.given_labels)
     known_shares(params.class_shares, names)  # what does not fit is said before the long work
@@ -149,7 +153,7 @@ def detect(
         run,
         input_name=dataset.source.name,
         encoder=str(embedded.results.get("encoder", encoder)),
-        notes=dataset.notes + notes,
+        notes=dataset.notes + notes + _order_note(more, names) + _list_note(run, dataset),
         warnings=dataset.warnings
         + sheet_warnings(sheet, embedded)
         + truncation_warning(embedded)
@@ -180,6 +184,20 @@ def _open_run(dataset: Dataset, path: str | Path, force: bool) -> tuple[RunFolde
     )
     note = f"{source.name} has changed since the last run: everything is judged anew"
     return run, (note,) if has_changed else ()
+
+
+def _order_note(more: dict[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    from noisefix.stages.own_probs import is_in_class_order
+
+    if "pred_probs" not in more or not is_in_class_order(more["pred_probs"]):
+        return ()
+    return (f"the columns of --pred-probs are taken to be, in order: {', '.join(names)}",)
+
+
+def _list_note(run: RunFolder, dataset: Dataset) -> tuple[str, ...]:
+    if not dataset.source.bad:
+        return ()
+    return (f"the rows left out are listed in {run.bad_rows_list}",)
 
 
 def _few_rows_warning(judged: StageReport) -> tuple[str, ...]:

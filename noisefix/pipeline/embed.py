@@ -42,6 +42,7 @@ def embed(
     labels: str | Path | None = None,
     seed: int = 0,
     force: bool = False,
+    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
     stdin: BinaryIO | None = None,
 ) -> EmbedResult:
@@ -63,6 +64,7 @@ def embed(
         labels: labels.toml with what the classes mean.
         seed: seed.
         force: run even if nothing changed.
+        bad_rows: "stop": a row that cannot be read is an error; "skip": it is left out and listed.
         progress: called with how far it has come.
         stdin: where "-" is read from; None: standard input.
 
@@ -71,6 +73,8 @@ def embed(
         ModelError: the encoder cannot be had.
         UsageError: the output is what is read, or another file of a run folder.
     """
+    from noisefix.tables.bad_rows import list_beside, write_bad_rows
+
     path = Path(output)
     names = path.parent / LABEL_NAMES_FILE
     _check_outputs(path, names, encoder, (data, labels))
@@ -83,13 +87,15 @@ def embed(
         stdin,
         needs_labels=False,
         missing_labels=missing_labels,
+        bad_rows=bad_rows,
     )
     report = embed_into(dataset, path, encoder, precision, device, seed, force, progress)
     named = embed_names(path, names, report, sheet, device, seed, force)
+    listed = write_bad_rows(dataset.source.bad, list_beside(path))
     outputs = report.outputs if named is None else report.outputs | named.outputs
     return EmbedResult(
         **vars(replace(report, outputs=outputs)),
-        notes=dataset.notes,
+        notes=dataset.notes + listed,
         warnings=dataset.warnings + sheet_warnings(sheet, report) + truncation_warning(report),
     )
 
@@ -121,13 +127,14 @@ def read_dataset(
     *,
     needs_labels: bool,
     missing_labels: str | None = None,
+    bad_rows: str = "stop",
 ) -> Dataset:
     """Read a table and find its columns; without ``needs_labels`` it may have no label column."""
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.source import read_source
 
     return load_dataset(
-        read_source(data, stdin),
+        read_source(data, stdin, bad_rows=bad_rows),
         text_column=text_column,
         label_column=label_column,
         id_column=id_column,

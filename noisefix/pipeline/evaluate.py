@@ -121,6 +121,7 @@ def evaluate(
     device: str = "auto",
     min_probability: float | None = None,
     min_margin: float = ApplyParams.min_margin,
+    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
 ) -> EvaluateResult | ModelScores:
     """Score a run or a model against a truth column.
@@ -136,6 +137,7 @@ def evaluate(
         device: for a model: "auto", "cpu", "cuda" or "mps".
         min_probability: for a run: threshold of ``apply --strategy relabel``.
         min_margin: likewise.
+        bad_rows: for ``data``: "stop" or "skip"; as for ``detect``.
         progress: for a model: called with how far the encoder has come.
 
     Raises:
@@ -153,6 +155,7 @@ def evaluate(
             id_column=id_column,
             min_probability=min_probability,
             min_margin=min_margin,
+            bad_rows=bad_rows,
         )
     if data is None:
         raise UsageError(
@@ -166,6 +169,7 @@ def evaluate(
         text_column=text_column,
         id_column=id_column,
         device=device,
+        bad_rows=bad_rows,
         progress=progress,
     )
 
@@ -178,6 +182,7 @@ def evaluate_run(
     id_column: str | None = None,
     min_probability: float | None = None,
     min_margin: float = ApplyParams.min_margin,
+    bad_rows: str = "stop",
 ) -> EvaluateResult:
     """Score a run's ranking, flags, probabilities and repairs against a truth column.
 
@@ -188,6 +193,7 @@ def evaluate_run(
         id_column: id column of ``data``; None: named as in the input.
         min_probability: threshold of ``apply --strategy relabel``.
         min_margin: likewise.
+        bad_rows: for ``data``: "stop" or "skip"; as for ``detect``.
 
     Raises:
         DataError: no such column, ids do not match, or no row has a truth.
@@ -197,7 +203,7 @@ def evaluate_run(
 
     folder = RunFolder.open(run)
     issues, provenance = read_table(folder.issues, ISSUES, columns=_COLUMNS)
-    true_labels = _true_labels(folder, issues, truth, data, id_column)
+    true_labels = _true_labels(folder, issues, truth, data, id_column, bad_rows)
     params = ApplyParams("relabel", min_probability, min_margin)
     names = provenance.class_names
     verdicts, _ = read_verdicts(folder, columns=_COLUMNS)
@@ -274,6 +280,7 @@ def _true_labels(
     truth: str,
     data: str | Path | None,
     id_column: str | None,
+    bad_rows: str,
 ) -> list[str | None]:
     """Return (N,) true labels in the order of the issues; None where not known."""
     from noisefix.tables.label_values import column_labels
@@ -281,7 +288,7 @@ def _true_labels(
 
     about = folder.read()["input"]
     columns = about["columns"]
-    source = read_source(data if data is not None else folder.input_path())
+    source = folder.read_input() if data is None else read_source(data, bad_rows=bad_rows)
     _check_column(source, truth, "--truth")
     if truth == columns["label"]:
         raise UsageError(

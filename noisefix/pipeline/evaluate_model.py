@@ -84,6 +84,7 @@ def evaluate_model(
     text_column: str | None = None,
     id_column: str | None = None,
     device: str = "auto",
+    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
 ) -> ModelScores:
     """Score a model's predictions on a table with trusted labels.
@@ -95,6 +96,7 @@ def evaluate_model(
         text_column: column of the texts; None: guessed.
         id_column: column of the ids, which only must not be taken for the text; None: guessed.
         device: "auto", "cpu", "cuda" or "mps", for the encoder.
+        bad_rows: "stop" or "skip"; as for ``detect``.
         progress: called with how far the encoder has come.
 
     Raises:
@@ -108,7 +110,7 @@ def evaluate_model(
     from noisefix.training.predictor import load_model
 
     loaded = load_model(model, device=device)
-    source = read_source(data)
+    source = read_source(data, bad_rows=bad_rows)
     columns = find_columns(
         source,
         text_column=text_column,

@@ -45,6 +45,7 @@ def open_run(
     text_column: str | None = None,
     label_column: str | None = None,
     missing_labels: str | None = None,
+    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
 ) -> tuple[RunFolder, tuple[str, ...]]:
     """Open a run folder; make one first where the source is a table. Also return what to tell.
@@ -55,6 +56,7 @@ def open_run(
         text_column: text column of the table; None: guessed.
         label_column: label column of the table; None: guessed.
         missing_labels: labels of the table that mean that there is none.
+        bad_rows: for the table: "stop" or "skip".
         progress: called with how far ``detect`` has come.
 
     Raises:
@@ -76,6 +78,7 @@ def open_run(
         text_column=text_column,
         label_column=label_column,
         missing_labels=missing_labels,
+        bad_rows=bad_rows,
         progress=progress,
     )
     note = f"{path.name} is a table: detect was run on it first, into {found.run}"
@@ -110,6 +113,7 @@ def load_run(
     text_column: str | None = None,
     label_column: str | None = None,
     missing_labels: str | None = None,
+    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
 ) -> tuple[RunData, tuple[str, ...]]:
     """Read a run folder; make one first where the source is a table."""
@@ -118,6 +122,7 @@ def load_run(
         text_column=text_column,
         label_column=label_column,
         missing_labels=missing_labels,
+        bad_rows=bad_rows,
         progress=progress,
     )
     return read_for(folder, method), notes

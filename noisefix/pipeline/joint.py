@@ -40,6 +40,7 @@ def joint(
     device: str = "auto",
     seed: int = 0,
     force: bool = False,
+    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
 ) -> JointResult:
     """Judge every label of an embeddings table.
@@ -48,7 +49,8 @@ def joint(
         embeddings: embeddings.parquet; ``label_names.parquet`` beside it is used where it is of
             these embeddings.
         output: folder for issues, joint, classes, pairs and duplicates.
-        pred_probs: table with the user's own out-of-sample probabilities, a column a class.
+        pred_probs: the user's own out-of-sample probabilities: a table with a column a class, or
+            a NumPy array (.npy, .npz) with the classes in sorted order.
         trusted_column: column that says which rows a person has verified, or holds their label.
         data: the table that holds this column; None: the input of the run folder the embeddings
             lie in.
@@ -61,6 +63,8 @@ def joint(
         device: "auto", "cpu", "cuda" or "mps", for the neighbour search.
         seed: seed of folds and bootstrap.
         force: run even if nothing changed.
+        bad_rows: for ``data``: "stop": a row that cannot be read is an error; "skip": it is left
+            out.
         progress: called with how far it has come.
 
     Raises:
@@ -76,7 +80,7 @@ def joint(
     _check_outputs(folder, outputs, (embeddings, pred_probs, data))
     more = read_own_probs(pred_probs)
     if trusted_column is not None:
-        more["trusted"] = read_trusted(source, trusted_column, data, id_column)
+        more["trusted"] = read_trusted(source, trusted_column, data, id_column, bad_rows)
     elif data is not None:
         raise UsageError(
             "--data names a table, but no column of it", "name the column with --trusted-column"
@@ -165,8 +169,11 @@ def read_own_probs(path: str | Path | None) -> dict[str, pa.Table]:
     """Read --pred-probs, named as the stage knows it; nothing where there are none."""
     if path is None:
         return {}
+    from noisefix.tables.numpy_file import is_numpy, read_matrix
     from noisefix.tables.source import read_source
 
+    if is_numpy(path):
+        return {"pred_probs": read_matrix(path)}
     return {"pred_probs": read_source(path).table}
 
 

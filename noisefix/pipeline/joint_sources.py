@@ -21,6 +21,7 @@ def read_trusted(
     column: str,
     data: str | Path | None = None,
     id_column: str | None = None,
+    bad_rows: str = "stop",
 ) -> pa.Table:
     """Read which rows of an embeddings table a person has verified.
 
@@ -33,6 +34,7 @@ def read_trusted(
         column: name of the column; see ``stages.trusted``.
         data: the table that holds it; None: the input of the run folder the embeddings lie in.
         id_column: id column of ``data``; None: named as in the run's input, else "id".
+        bad_rows: for ``data``: "stop" or "skip"; as for ``detect``.
 
     Returns:
         id and verified_label of the verified rows that are among the embeddings, in the order of
@@ -60,7 +62,7 @@ def read_trusted(
             "hold the column",
             "name the table that holds it with --data",
         )
-    source = read_source(folder.input_path() if data is None else data)
+    source = folder.read_input() if data is None else read_source(data, bad_rows=bad_rows)
     known = rows["id"].to_pylist()
     is_same = source.sha256 == provenance.inputs.get("data")
     if is_same:

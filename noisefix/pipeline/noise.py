@@ -54,6 +54,7 @@ def noise(
     encoder: str = DEFAULT_ENCODER,
     device: str = "auto",
     seed: int = 0,
+    bad_rows: str = "stop",
     progress: Any = None,
     stdin: BinaryIO | None = None,
 ) -> NoiseResult:
@@ -73,6 +74,8 @@ def noise(
         encoder: for "instance".
         device: for the encoder.
         seed: seed of the draws.
+        bad_rows: "stop": a row that cannot be read is an error; "skip": it is left out, listed,
+            and kept in the output as it is.
         progress: called with how far the encoder has come.
         stdin: where "-" is read from; None: standard input.
 
@@ -85,6 +88,7 @@ def noise(
     import numpy as np
 
     from noisefix.labels import UNLABELLED, class_names, decode_labels, encode_labels
+    from noisefix.tables.bad_rows import list_beside, write_bad_rows
     from noisefix.tables.class_label import label_cell
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.outputs import check_ending, check_output
@@ -100,7 +104,7 @@ def noise(
         raise UsageError("--rate: the matrix says how much noise there is", "leave --rate out")
     check_output(output, (data, matrix), takes_stdout=True)
     dataset = load_dataset(
-        read_source(data, stdin),
+        read_source(data, stdin, bad_rows=bad_rows),
         text_column=text_column,
         label_column=label_column,
         missing_labels=missing_labels,
@@ -133,6 +137,7 @@ def noise(
         edits=edits,
         added={truth_column: decode_labels(true, names)},
     )
+    listed = write_bad_rows(source.bad, list_beside(output))
     return NoiseResult(
         Path(output),
         kind,
@@ -140,7 +145,7 @@ def noise(
         len(flipped),
         truth_column,
         _pairs(true[flipped], given[flipped], names),
-        tuple(note for note in dataset.notes if note.startswith(_used_columns(kind))),
+        (*(n for n in dataset.notes if n.startswith(_used_columns(kind))), *listed),
         dataset.warnings,
     )
 

@@ -52,6 +52,7 @@ def predict(
     text_column: str | None = None,
     id_column: str | None = None,
     device: str = "auto",
+    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
     stdin: BinaryIO | None = None,
 ) -> PredictResult:
@@ -70,6 +71,7 @@ def predict(
         text_column: column of the texts; None: guessed.
         id_column: column of the ids; None: guessed, else the row number.
         device: "auto", "cpu", "cuda" or "mps", for the encoder.
+        bad_rows: "stop": a row that cannot be read is an error; "skip": it is left out and listed.
         progress: called with how far it has come.
         stdin: where "-" is read from; None: standard input.
 
@@ -79,6 +81,7 @@ def predict(
         UsageError: the output is what is read, or its ending is none of these.
     """
     from noisefix.stages.predictions import KINDS, PredictionWriter
+    from noisefix.tables.bad_rows import list_beside, write_bad_rows
     from noisefix.tables.outputs import check_output
     from noisefix.tables.text_stream import open_texts
     from noisefix.training.model_folder import weights_sha256
@@ -97,6 +100,7 @@ def predict(
         text_column=text_column,
         id_column=id_column,
         on_bytes=None if progress is None else _byte_meter(progress),
+        bad_rows=bad_rows,
     ) as stream:
         with writer.opened(_provenance(loaded, weights_sha256(model), stream, proba=proba)):
             done = 0
@@ -110,12 +114,13 @@ def predict(
                 done += len(block.texts)
                 if progress is not None:
                     progress(Progress("predict", done, stream.n_rows))
+        listed = write_bad_rows(stream.source.bad, list_beside(target))
         return PredictResult(
             target,
             stream.n_rows,
             counts,
             time.perf_counter() - started,
-            stream.notes,
+            stream.notes + listed,
             stream.warnings(),
         )
 

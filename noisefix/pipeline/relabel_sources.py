@@ -36,10 +36,9 @@ def column_annotator(
     from noisefix.tables.columns import resolve_column
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.label_values import column_labels
-    from noisefix.tables.source import read_source
 
     columns = folder.read()["input"]["columns"]
-    source = read_source(folder.input_path())
+    source = folder.read_input()
     name = resolve_column(source, column, "--annotator column:NAME")
     if name == columns["label"]:
         raise UsageError(

@@ -81,7 +81,7 @@ def revert(
         kept: list[Change] = []
         original = folder.input_path()
         # Without edits these are the input's bytes, packed or unpacked if need be.
-        content = rewritten(original, read_source(original), target)
+        content = rewritten(original, read_source(original, bad_rows=folder.bad_rows), target)
         write_logged(folder, target, content, _reversed(undone), "revert")
     else:
         undone, kept = _undo_cells(folder, target, changes, write)
@@ -129,7 +129,7 @@ def _undo_cells(
         )
     about = folder.read()["input"]
     columns = about["columns"]
-    source = read_source(target)
+    source = read_source(target, bad_rows=folder.bad_rows)
     fits = is_written_alike(source, about)
     data = load_dataset(
         source,

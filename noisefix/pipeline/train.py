@@ -112,6 +112,7 @@ def train(
     run_data: str | Path | None = None,
     device: str = "auto",
     seed: int = 0,
+    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
 ) -> TrainResult:
     """Train a classifier that the remaining noise does not mislead.
@@ -151,6 +152,8 @@ def train(
         run_data: where the run's input is, if it was moved.
         device: "auto", "cpu", "cuda" or "mps".
         seed: seed of all randomness.
+        bad_rows: for the tables: "stop": a row that cannot be read is an error; "skip": it is left
+            out.
         progress: called with how far it has come.
 
     Returns:
@@ -202,6 +205,7 @@ def train(
         text_column=text_column,
         label_column=label_column,
         missing_labels=missing_labels,
+        bad_rows=bad_rows,
         progress=progress,
     )
     run = read_for(folder, method)
@@ -215,6 +219,7 @@ def train(
             text_column=text_column,
             label_column=label_column,
             fate_of_unknown="they are left out",
+            bad_rows=bad_rows,
         )
         data, trusted_texts, more = _with_trusted(table, prepared, Path(valid).name, device)
         notes += more

@@ -42,6 +42,7 @@ def read_trusted(
     text_column: str | None = None,
     label_column: str | None = None,
     fate_of_unknown: str = "they count as wrong",
+    bad_rows: str = "stop",
 ) -> TrustedTable:
     """Read a table with trusted labels.
 
@@ -54,6 +55,7 @@ def read_trusted(
         truth: column with the labels.
         text_column: column of the texts; None: guessed.
         label_column: label column, where no name says truth; None: guessed.
+        bad_rows: "stop" or "skip"; as for ``detect``.
         fate_of_unknown: what the caller will do with rows of a class that nobody trained on.
 
     Raises:
@@ -64,7 +66,7 @@ def read_trusted(
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.source import read_source
 
-    source = read_source(path)
+    source = read_source(path, bad_rows=bad_rows)
     found = (
         guess_truth(source) if truth is None else Choice(resolve_column(source, truth, "--truth"))
     )

@@ -10,6 +10,7 @@ import numpy as np
 from noisefix.confident.validation import check_pred_probs
 from noisefix.errors import DataError
 from noisefix.tables.label_values import read_ids
+from noisefix.tables.numpy_file import CLASS_ORDER_KEY
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,8 +47,16 @@ def align_probs(table: pa.Table, ids: Sequence[str], names: Sequence[str]) -> np
     """
     import pyarrow as pa
 
+    if is_in_class_order(table):
+        if table.num_columns != len(names):
+            raise DataError(
+                f"the probabilities have {table.num_columns} columns for {len(names)} classes",
+                f"one for each class, in this order: {', '.join(names)}",
+            )
+        table = table.rename_columns(list(names))
     missing = [name for name in names if name not in table.column_names]
     if missing:
+        _check_numbered(table.column_names, names)
         raise DataError(
             f"the probabilities have no column for {len(missing)} of {len(names)} classes: "
             f"{', '.join(missing[:_SHOWN])}",
@@ -65,6 +74,41 @@ def align_probs(table: pa.Table, ids: Sequence[str], names: Sequence[str]) -> np
             ) from error
         probs[:, k] = column if order is None else column[order]
     return probs
+
+
+def is_in_class_order(table: pa.Table) -> bool:
+    """Tell whether the columns are the classes in order, whatever they are called."""
+    return CLASS_ORDER_KEY in (table.schema.metadata or {})
+
+
+def _check_numbered(columns: Sequence[str], names: Sequence[str]) -> None:
+    """Say which class is which column where columns have numbers, or values, for names.
+
+    Raises:
+        DataError: they have.
+    """
+    numbers = [name for name in columns if not name.startswith("Unnamed:") and name != _ID]
+    if not numbers or not all(_is_number(name) for name in numbers):
+        return
+    order = ", ".join(f"{number} = {name}" for number, name in zip(numbers, names, strict=False))
+    if numbers == [str(k) for k in range(len(numbers))]:
+        raise DataError(
+            f"the probabilities' columns are numbered, not named after the {len(names)} classes",
+            f"if they are in sorted order ({order}), rename them so; a NumPy file (.npy) is "
+            "taken to be in that order",
+        )
+    raise DataError(
+        "the probabilities have no header: their first row is numbers",
+        f"put a first line above it; if they are in sorted order: {','.join(names)}",
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _order(table: pa.Table, ids: Sequence[str], names: Sequence[str]) -> np.ndarray | None:

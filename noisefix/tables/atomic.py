@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from noisefix.errors import DataError
+from noisefix.tables.addresses import address_error
 from noisefix.tables.leftovers import remove_leftovers, scratch_folder, temporary_name
 from noisefix.tables.streams import copy_to_stream, is_stream
 
@@ -164,6 +165,9 @@ def sha256_file(path: str | Path) -> str:
 def read_error(error: OSError, path: str | Path) -> DataError:
     """Say why a file could not be read, and what to do."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
+        address = address_error(path)
+        if address is not None:
+            return address
         return DataError(f"{path}: no such file", "check the path; the file may have been moved")
     if isinstance(error, IsADirectoryError):
         return DataError(f"{path}: is a folder, not a file", "name the file inside it")

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from noisefix.errors import DataError
+from noisefix.tables.bad_rows import SKIP_HINT
+from noisefix.tables.csv_fields import Grammar, MalformedQuoteError
 
 if TYPE_CHECKING:
-    from noisefix.tables.csv_records import Fields
-
-
-class MalformedQuoteError(Exception):
-    """A quoted field that does not end as it must.
-
-    Attributes:
-        opened: offset of the opening quote.
-        closed: offset of the quote that closes it too early; None when nothing closes it.
-    """
-
-    def __init__(self, opened: int, closed: int | None) -> None:
-        super().__init__(opened, closed)
-        self.opened = opened
-        self.closed = closed
+    from noisefix.tables.csv_recovery import BadSpan
 
 
 @dataclass(frozen=True)
@@ -54,70 +43,76 @@ def place_name(
     return f"{row}, column {names[column]!r}"
 
 
-def quote_error(
-    error: MalformedQuoteError,
-    data: bytes,
-    before: Fields,
-    quote: str,
+def bad_row_error(
+    bad: BadSpan,
+    n_same: int,
+    line: int,
+    names: list[str],
     name: str,
-    origin: Origin = WHOLE,
+    origin: Origin,
+    *,
+    grammar: Grammar | None = None,
+    closed_line: int | None = None,
 ) -> DataError:
-    """Word the error for a quote that does not close its field.
+    """Word the error for a row that cannot be read.
 
     Args:
-        error: where the quote opens and closes.
-        data: the whole file, as UTF-8.
-        before: the fields up to the opening quote; the field it opens is the last of them.
-        quote: the quote character.
+        bad: the row.
+        n_same: how many rows are wrong in this way, as far as is known.
+        line: where it begins; where a quote is to blame, the line of that quote.
+        names: the header.
         name: the file.
-        origin: where in the file the data lies.
+        origin: where in the file the block of the row lies.
+        grammar: how the file is written.
+        closed_line: where the quote closes too early; None where nothing closes it.
     """
-    record = len(before.record_lasts) - 1
-    column = int(before.counts[record]) - 1
-    width = int(before.record_lasts[0]) + 1
-    spans = zip(before.starts[:width].tolist(), before.ends[:width].tolist(), strict=True)
-    names = [data[s:e].decode(errors="replace").strip(quote) for s, e in spans]
-    place = place_name(data, record, column, error.opened, names, origin)
-    if error.closed is None:
-        return DataError(
-            f"{name}: the quote opened at {place} is never closed",
+    grammar = grammar or Grammar()
+    row = bad.before + origin.rows
+    if bad.kind == "quote":
+        column = repr(names[bad.column]) if bad.column < len(names) else str(bad.column + 1)
+        place = f"row {row} (line {line}), column {column}"
+        message, hint = _quote_words(place, line, closed_line, grammar.quote)
+    elif bad.kind == "fields":
+        more = f" ({n_same} rows are wrong in this way)" if n_same > 1 else ""
+        shown = {"\t": "a tab"}.get(grammar.delimiter, repr(grammar.delimiter))
+        message = f"row {row} (line {line}): {bad.reason}{more}"
+        hint = f"put cells that hold {shown} or a line break in quotes, or mend that line"
+    else:
+        message, hint = f"row {row} (line {line}): {bad.reason}", "mend that line"
+    return DataError(f"{name}: {message}", f"{hint}; {SKIP_HINT}")
+
+
+def header_quote_error(
+    error: MalformedQuoteError, column: int, line_at: Callable[[int], int], quote: str, name: str
+) -> DataError:
+    """Word the error for a quote in the header that does not close its field."""
+    line = line_at(error.opened)
+    closed = None if error.closed is None else line_at(error.closed)
+    message, hint = _quote_words(f"the header, column {column + 1}", line, closed, quote)
+    return DataError(f"{name}: {message}", hint)
+
+
+def reason_of(bad: BadSpan, line_at: Callable[[int], int]) -> str:
+    """Say what is wrong with a row, without its place; ``line_at`` turns an offset into a line."""
+    if bad.kind != "quote":
+        return bad.reason
+    opened = f"the quote opened on line {line_at(bad.opened)}"
+    if bad.closed is None:
+        return f"{opened} is never closed"
+    return f"{opened} is closed on line {line_at(bad.closed)}, but more text follows in the cell"
+
+
+def _quote_words(place: str, line: int, closed: int | None, quote: str) -> tuple[str, str]:
+    if closed is None:
+        return (
+            f"the quote opened at {place} is never closed",
             f"close it, or double it ({quote * 2}) inside a quoted cell if it is part of the text",
         )
-    return DataError(
-        f"{name}: the quote opened at {place} is closed on line "
-        f"{line_number(data, error.closed) + origin.lines}, but more text follows in the cell",
+    return (
+        f"the quote opened at {place} is closed on line {closed}, but more text follows in the "
+        "cell",
         f"double the quotes ({quote * 2}) that are part of a quoted cell's text; or the quote "
-        f"on line {line_number(data, error.opened) + origin.lines} was meant to be closed earlier",
-    )
-
-
-def ragged_error(
-    record: int,
-    n_ragged: int,
-    data: bytes,
-    fields: Fields,
-    delimiter: str,
-    name: str,
-    origin: Origin = WHOLE,
-) -> DataError:
-    """Word the error for rows that are longer or shorter than the header.
-
-    Args:
-        record: the first such record.
-        n_ragged: how many there are, as far as is known.
-        data: the whole file, as UTF-8.
-        fields: the fields of all records.
-        delimiter: what separates the fields.
-        name: the file.
-        origin: where in the file the data lies.
-    """
-    line = line_number(data, int(fields.starts[fields.record_firsts[record]])) + origin.lines
-    more = f" ({n_ragged} rows are wrong in this way)" if n_ragged > 1 else ""
-    shown = {"\t": "a tab"}.get(delimiter, repr(delimiter))
-    return DataError(
-        f"{name}: row {record + origin.rows} (line {line}): found {int(fields.counts[record])} "
-        f"fields, expected {int(fields.counts[0])}{more}",
-        f"put cells that hold {shown} or a line break in quotes, or mend that line",
+        f"on line {line} was meant to be closed earlier",
     )
 
 
@@ -128,23 +123,18 @@ def line_number(data: bytes, offset: int) -> int:
 
 
 def column_names(header: list[str], name: str) -> tuple[str, ...]:
-    """Check the header's names.
-
-    A blank first name is what pandas writes above its index; it is called "Unnamed: 0" here too.
+    """Check the header's names, and name columns without one as pandas does: "Unnamed: 2".
 
     Raises:
-        DataError: a doubled name, or a blank one elsewhere.
+        DataError: a doubled name, or no name at all.
     """
-    names = list(header)
-    if len(names) > 1 and not names[0].strip() and "Unnamed: 0" not in names:
-        names[0] = "Unnamed: 0"
-    blank = [k + 1 for k, column in enumerate(names) if not column.strip()]
-    if blank:
+    if not any(column.strip() for column in header):
         raise DataError(
-            f"{name}: the header has no name for column {', '.join(map(str, blank[:5]))} "
-            f"of {len(names)}",
-            "give every column a name in the first line",
+            f"{name}: the header has no names", "give every column a name in the first line"
         )
+    names = [
+        column if column.strip() else f"Unnamed: {place}" for place, column in enumerate(header)
+    ]
     values, counts = np.unique(np.array(names, dtype=object), return_counts=True)
     for doubled in values[counts > 1].tolist():
         at = [str(k + 1) for k, column in enumerate(names) if column == doubled]

@@ -1,72 +1,46 @@
 """Find every record and field of a CSV file, strictly, as spans of bytes.
 
-Reading and rewriting both go through here, so they cannot disagree on where a cell is. The grammar
-is RFC 4180 with what files in the wild need: a field that starts with the quote character runs to
-the matching one (doubled inside), in any other field quotes are text. Lines end with LF or CR LF;
-a lone CR is text, unless the file has no LF at all. Blank lines are no records.
+Reading and rewriting both go through here, so they cannot disagree on where a cell is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from noisefix.errors import DataError
+from noisefix.tables.bad_rows import BadRow
 from noisefix.tables.csv_errors import (
     WHOLE,
-    MalformedQuoteError,
     Origin,
+    bad_row_error,
+    header_quote_error,
     place_name,
-    quote_error,
-    ragged_error,
+    reason_of,
+)
+from noisefix.tables.csv_fields import Fields, Grammar, MalformedQuoteError, split_fields
+from noisefix.tables.csv_recovery import BadSpan, Recovered, Recovery
+from noisefix.tables.csv_suspects import (
+    LOST_DELIMITER,
+    LOST_OPENING,
+    MIXED_QUOTES,
+    SECOND_HEADER,
+    HeaderCheck,
+    find_strays,
+    with_line_breaks,
 )
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_LF, _CR = 0x0A, 0x0D
-
-
-@dataclass(frozen=True)
-class Fields:
-    """Fields in file order, before anybody asked whether the records are equally long.
-
-    Attributes:
-        starts: (F,) offset of each field.
-        ends: (F,) offset after each field.
-        record_lasts: (R,) index of each record's last field.
-        record_ends: (R,) offset after each record's line end.
-    """
-
-    starts: np.ndarray
-    ends: np.ndarray
-    record_lasts: np.ndarray
-    record_ends: np.ndarray
-
-    @property
-    def record_firsts(self) -> np.ndarray:
-        """(R,) index of each record's first field."""
-        return np.concatenate(([0], self.record_lasts[:-1] + 1)).astype(np.int64)[
-            : len(self.record_lasts)
-        ]
-
-    @property
-    def counts(self) -> np.ndarray:
-        """(R,) number of fields of each record."""
-        return np.asarray(self.record_lasts - self.record_firsts + 1)
-
-    def without_last(self) -> Fields:
-        """Leave out the last record, of which there may be more to come."""
-        n_fields = self.record_lasts[-2] + 1 if len(self.record_lasts) > 1 else 0
-        return Fields(
-            self.starts[:n_fields],
-            self.ends[:n_fields],
-            self.record_lasts[:-1],
-            self.record_ends[:-1],
-        )
+_LONGEST = 1 << 28
+"""Bytes of a file in pieces that may wait for a quote to close."""
+_CONTEXT = 1 << 16
+"""Bytes around a bad row by which its end is decided."""
 
 
 @dataclass(frozen=True)
@@ -78,16 +52,22 @@ class CsvRecords:
         starts: (R, C) int64 offset of each field's first byte, its quote included.
         ends: (R, C) int64 offset after each field's last byte, its quote included.
         record_ends: (R,) int64 offset after each record's line end.
-        quote: the quote character; empty where quotes are text.
+        grammar: how the file is written.
         origin: where in the file the data lies.
+        end: offset after the last row, good or bad.
+        bad: the rows left out.
+        remarks: (what, line) of doubtful places that were read all the same.
     """
 
     data: bytes
     starts: np.ndarray
     ends: np.ndarray
     record_ends: np.ndarray
-    quote: str
+    grammar: Grammar
     origin: Origin = WHOLE
+    end: int = 0
+    bad: tuple[BadRow, ...] = ()
+    remarks: tuple[tuple[str, int], ...] = ()
 
     def __len__(self) -> int:
         return max(len(self.starts) - 1, 0)
@@ -95,11 +75,12 @@ class CsvRecords:
     def is_quoted(self, record: int | slice, column: int | slice) -> np.ndarray:
         """Tell which of the fields are quoted."""
         starts, ends = self.starts[record, column], self.ends[record, column]
-        if not self.quote or not self.data:
+        quote = self.grammar.quote
+        if not quote or not self.data:
             return np.zeros(np.shape(starts), dtype=bool)
         buffer = np.frombuffer(self.data, np.uint8)
         first = buffer[np.minimum(starts, len(buffer) - 1)]
-        return np.asarray((ends > starts) & (first == ord(self.quote)))
+        return np.asarray((ends > starts) & (first == ord(quote)))
 
     def value(self, record: int, column: int) -> str:
         """Return one field's value."""
@@ -121,9 +102,9 @@ class CsvRecords:
         ends = self.ends[1:, column] - quoted
         data = self.data
         values = [data[s:e] for s, e in zip(starts.tolist(), ends.tolist(), strict=True)]
-        double = (self.quote * 2).encode()
+        marks = ((self.grammar.quote * 2).encode(), self.grammar.escape.encode() or None)
         for row in np.flatnonzero(quoted).tolist():
-            if double in values[row]:
+            if any(mark is not None and mark in values[row] for mark in marks):
                 values[row] = self._unquote(values[row])
         return pa.array(values, pa.large_binary()).view(pa.large_string())
 
@@ -134,174 +115,278 @@ class CsvRecords:
         return place_name(self.data, record, max(column, 0), offset, self.header(), self.origin)
 
     def _unquote(self, raw: bytes) -> bytes:
-        return raw.replace((self.quote * 2).encode(), self.quote.encode())
+        return unquote(raw, self.grammar)
+
+
+LONE_QUOTE = "a quote in a cell without quotes"
+NUL_BYTE = "a NUL byte is read as part of its cell"
+LOOSE_END = "a lone carriage return taken for a line end"
+
+
+def unquote(raw: bytes, grammar: Grammar) -> bytes:
+    """Return what a quoted field says, given what stands between its quotes."""
+    quote, escape = grammar.quote.encode(), grammar.escape.encode()
+    if not escape:
+        return raw.replace(quote * 2, quote)
+    q, e = re.escape(quote), re.escape(escape)
+    return re.sub(e + b"([" + q + e + b"])|" + q + b"(" + q + b")", rb"\1\2", raw)
 
 
 def scan_records(
     data: bytes,
-    delimiter: str,
-    quote: str,
-    terminator: str,
+    grammar: Grammar,
     name: str,
     *,
     origin: Origin = WHOLE,
     is_whole: bool = True,
+    skip_bad: bool = False,
+    is_broken: bool = False,
 ) -> CsvRecords:
     """Find every field of a CSV file.
 
     Args:
         data: the file as UTF-8, without a byte order mark.
-        delimiter: one ASCII character.
-        quote: one ASCII character, or empty: quotes are text.
-        terminator: CR for files whose lines end with a lone CR; else LF and CR LF both end lines.
+        grammar: how it is written.
         name: the file, for messages.
         origin: where in the file the data lies, when it is a block of it.
-        is_whole: the data goes to the end of the file; else its last record, which may go on, is
-            left out, and that there are no rows is no error. It must not end between CR and LF.
+        is_whole: the data goes to the end of the file; else its last records, of which there may
+            be more to come, are left out, and that there are no rows is no error. It must not end
+            between CR and LF.
+        skip_bad: leave rows out that cannot be read; else the first of them is an error.
+        is_broken: the data is not valid UTF-8 everywhere; rows where it is not are bad.
 
     Raises:
-        DataError: empty file, header only, unclosed quote, text after a closing quote, or a row
-            with another number of fields than the header.
+        DataError: empty file, header only, no header, two headers with the columns in different
+            order; without ``skip_bad`` an unclosed quote, text after a closing quote, a row with
+            another number of fields than the header, with shifted fields or equal to the header.
     """
-    try:
-        fields = split_fields(data, delimiter, quote, terminator)
-    except MalformedQuoteError as error:
-        # What lies before the opening quote is sound; one more byte stands for the field itself.
-        fields = split_fields(data[: error.opened] + b"x", delimiter, quote, terminator)
-        if is_whole or error.closed is not None:
-            raise quote_error(error, data, fields, quote, name, origin) from None
-    if not is_whole and len(fields.record_lasts):
-        fields = fields.without_last()
-    counts = fields.counts
-    if is_whole and not len(counts):
+    fields, broken_at = _split(data, grammar, name, origin, is_whole)
+    if is_whole and not len(fields):
         raise DataError(f"{name}: the file is empty", "give a file with a header and some rows")
-    width = int(counts[0]) if len(counts) else 0
-    ragged = np.flatnonzero(counts != width)
-    if len(ragged):
-        n_known = len(ragged) if is_whole and origin == WHOLE else 1
-        raise ragged_error(int(ragged[0]), n_known, data, fields, delimiter, name, origin)
-    if len(counts) == 1 and is_whole and not origin.rows:
+    if not len(fields):
+        return _nothing(data, grammar, origin)
+    width = int(fields.counts[0])
+    lines = _Lines(data, grammar, origin)
+    header = [
+        _value(data, int(s), int(e), grammar)
+        for s, e in zip(fields.starts[:width], fields.ends[:width], strict=True)
+    ]
+    checked = HeaderCheck(header, grammar.quote, name)
+
+    def check(starts: list[int], ends: list[int]) -> str | None:
+        if is_broken:
+            try:
+                data[starts[0] : ends[-1]].decode()
+            except UnicodeDecodeError as error:
+                return f"byte 0x{error.object[error.start]:02X} is not valid UTF-8"
+        cells = [data[s:e] for s, e in zip(starts, ends, strict=True)]
+        return SECOND_HEADER if checked.is_header(cells, lines.at(starts[0])) else None
+
+    problems = _problems(data, fields, grammar, check, checked, all_rows=is_broken)
+    found = Recovered()
+    if problems or broken_at is not None or (fields.counts != width).any():
+        if 0 in problems:
+            raise bad_row_error(BadSpan(0, 0, 0, problems[0]), 1, lines.at(0), [], name, origin)
+        found = Recovery(data, grammar, fields, problems, broken_at, check).run()
+    else:
+        shape = (len(fields), width)
+        found.starts.append(fields.starts.reshape(shape))
+        found.ends.append(fields.ends.reshape(shape))
+        found.record_ends.append(fields.record_ends)
+    rows = _Rows(
+        np.concatenate(found.starts), np.concatenate(found.ends), np.concatenate(found.record_ends)
+    )
+    bad = found.bad
+    rows, bad, lone = _without_pairs(data, rows, bad, grammar)
+    end = len(data)
+    if not is_whole:
+        end = _cut(data, rows, bad, lone)
+        rows, bad = rows.before(end), [span for span in bad if span.start < end]
+        lone = lone[: int(np.searchsorted(lone, len(rows.record_ends)))]
+    if bad and not skip_bad:
+        first = bad[0]
+        n_same = sum(span.kind == first.kind for span in bad)
+        n_same = n_same if is_whole and origin == WHOLE else 1
+        names = [cell.decode(errors="replace") for cell in header]
+        spot = first.opened if first.kind == "quote" else first.start
+        closed = None if first.closed is None else lines.at(first.closed)
+        raise bad_row_error(
+            first, n_same, lines.at(spot), names, name, origin, grammar=grammar, closed_line=closed
+        )
+    if len(rows.record_ends) == 1 and is_whole and not origin.rows:
+        if bad:
+            raise DataError(
+                f"{name}: there is no row that can be read; line {lines.at(bad[0].start)}: "
+                f"{reason_of(bad[0], lines.at)}",
+                "give a file whose rows have as many cells as its header",
+            )
         raise DataError(f"{name}: there is a header but no rows", "give a file with rows below it")
-    shape = (len(counts), width)
+    remarks = [(LOOSE_END, lines.at(at)) for at in found.loose_ends if at < end]
+    remarks += [(NUL_BYTE, lines.at(match.start())) for match in re.finditer(b"\0", data[:end])]
+    if len(lone) and _has_quoted(data, rows, grammar):
+        remarks += [(LONE_QUOTE, lines.at(int(rows.starts[r, 0]))) for r in lone.tolist()]
     return CsvRecords(
         data,
-        fields.starts.reshape(shape),
-        fields.ends.reshape(shape),
-        fields.record_ends,
-        quote,
+        rows.starts,
+        rows.ends,
+        rows.record_ends,
+        grammar,
         origin,
+        end,
+        tuple(_listed(span, data, lines) for span in bad),
+        tuple(remarks),
     )
 
 
-def split_fields(data: bytes, delimiter: str, quote: str, terminator: str) -> Fields:
-    """Split at every delimiter and line end outside of quotes; blank lines are left out.
+@dataclass(frozen=True)
+class _Rows:
+    starts: np.ndarray
+    ends: np.ndarray
+    record_ends: np.ndarray
 
-    Raises:
-        MalformedQuoteError: a quoted field without a proper end.
-    """
-    buffer = np.frombuffer(data, np.uint8)
-    line_end = _CR if terminator == "\r" else _LF
-    separators = np.flatnonzero((buffer == ord(delimiter)) | (buffer == line_end))
-    opens, closes = _quoted_spans(data, buffer, delimiter, quote, line_end)
-    if len(opens):
-        before = np.searchsorted(opens, separators) - 1
-        inside = (before >= 0) & (separators < closes[np.maximum(before, 0)])
-        separators = separators[~inside]
-    is_last = buffer[separators] == line_end
-    record_ends = separators + 1
-    if len(data) and not (len(is_last) and is_last[-1] and separators[-1] == len(data) - 1):
-        separators = np.append(separators, len(data))
-        is_last = np.append(is_last, True)
-        record_ends = np.append(record_ends, len(data))
-    starts = np.concatenate(([0], separators[:-1] + 1)).astype(np.int64)[: len(separators)]
-    ends = separators.astype(np.int64)
-    if line_end == _LF and len(data):
-        has_cr = is_last & (ends > starts) & (ends < len(data))
-        has_cr &= buffer[np.maximum(ends - 1, 0)] == _CR
-        ends = ends - has_cr
-    return _without_blank_lines(starts, ends, is_last, record_ends)
+    def before(self, offset: int) -> _Rows:
+        n = int(np.searchsorted(self.record_ends, offset, "right"))
+        return _Rows(self.starts[:n], self.ends[:n], self.record_ends[:n])
+
+    def without(self, rows: list[int]) -> _Rows:
+        keep = np.ones(len(self.record_ends), dtype=bool)
+        keep[rows] = False
+        return _Rows(self.starts[keep], self.ends[keep], self.record_ends[keep])
+
+    def fields(self) -> Fields:
+        n, width = self.starts.shape
+        lasts = np.arange(1, n + 1, dtype=np.int64) * width - 1
+        return Fields(self.starts.reshape(-1), self.ends.reshape(-1), lasts, self.record_ends)
 
 
-def _without_blank_lines(
-    starts: np.ndarray, ends: np.ndarray, is_last: np.ndarray, record_ends: np.ndarray
-) -> Fields:
-    is_first = np.concatenate(([True], is_last[:-1]))[: len(is_last)]
-    blank = is_first & is_last & (starts == ends)
-    if blank.any():
-        keep = ~blank
-        starts, ends, is_last = starts[keep], ends[keep], is_last[keep]
-        record_ends = record_ends[keep]
-    lasts = np.flatnonzero(is_last)
-    return Fields(starts, ends, lasts, record_ends[lasts].astype(np.int64))
+class _Lines:
+    """Line numbers by offset."""
+
+    def __init__(self, data: bytes, grammar: Grammar, origin: Origin) -> None:
+        self._data, self._grammar, self._before = data, grammar, origin.lines
+        self._breaks: np.ndarray | None = None
+
+    def at(self, offset: int) -> int:
+        if self._breaks is None:
+            buffer = np.frombuffer(self._data, np.uint8)
+            line_end = 0x0A if b"\n" in self._data else 0x0D
+            self._breaks = np.flatnonzero(buffer == line_end)
+        return int(np.searchsorted(self._breaks, offset)) + 1 + self._before
 
 
-def _quoted_spans(
-    data: bytes, buffer: np.ndarray, delimiter: str, quote: str, line_end: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the offsets of the opening and the closing quote of every quoted field.
-
-    In a well-formed file every second quote opens: that is checked for all quotes at once, and
-    the first place where it does not hold goes on quote by quote.
-    """
-    quotes = np.flatnonzero(buffer == ord(quote)) if quote else np.empty(0, np.int64)
-    paired = len(quotes) // 2 * 2
-    opens, closes = quotes[0:paired:2], quotes[1:paired:2]
-    # A doubled quote inside a field looks like a field that ends and another that starts at once.
-    joins = closes[:-1] + 1 == opens[1:]
-    starts_field = np.concatenate(([True], ~joins))[: len(opens)]
-    ends_field = np.concatenate((~joins, [True]))[: len(opens)]
-    before = buffer[np.maximum(opens - 1, 0)]
-    good_start = (opens == 0) | (before == ord(delimiter)) | (before == line_end)
-    bad = (starts_field & ~good_start) | (
-        ends_field & ~_may_follow(buffer, closes, delimiter, line_end)
-    )
-    wrong = np.flatnonzero(bad)
-    if not len(wrong) and paired == len(quotes):
-        return opens[starts_field], closes[ends_field]
-    # Restart at the field in which the first wrong pair lies.
-    first = int(wrong[0]) if len(wrong) else len(opens) - 1
-    while first > 0 and not starts_field[first]:
-        first -= 1
-    first = max(first, 0)
-    sound = starts_field[:first]
-    walked = list(_walk_quotes(data, buffer, quotes[2 * first :], delimiter, line_end))
-    spans = np.array(walked, dtype=np.int64).reshape(-1, 2)
-    return (
-        np.concatenate((opens[:first][sound], spans[:, 0])),
-        np.concatenate((closes[:first][ends_field[:first]], spans[:, 1])),
-    )
+def _split(
+    data: bytes, grammar: Grammar, name: str, origin: Origin, is_whole: bool
+) -> tuple[Fields, int | None]:
+    """Split up to the first quote that does not close, and say where the record with it begins."""
+    try:
+        return split_fields(data, grammar), None
+    except MalformedQuoteError as error:
+        # What lies before the opening quote is sound; one more byte stands for the field itself.
+        fields = split_fields(data[: error.opened] + b"x", grammar)
+        n_sound = len(fields) - 1
+        is_final = is_whole or error.closed is not None or len(data) - error.opened > _LONGEST
+        if not n_sound:
+            if is_final:
+                lines = _Lines(data, grammar, origin)
+                column = int(fields.counts[0]) - 1
+                raise header_quote_error(error, column, lines.at, grammar.quote, name) from None
+            return fields.first(0), None
+        at = int(fields.starts[fields.record_firsts[n_sound]])
+        return fields.first(n_sound), at if is_final else None
 
 
-def _may_follow(
-    buffer: np.ndarray, closes: np.ndarray, delimiter: str, line_end: int
-) -> np.ndarray:
-    last = len(buffer) - 1
-    after = buffer[np.minimum(closes + 1, last)]
-    second = buffer[np.minimum(closes + 2, last)]
-    crlf = (after == _CR) & (second == _LF) & (closes + 2 <= last)
-    return np.asarray(
-        (closes == last) | (after == ord(delimiter)) | (after == line_end) | crlf, dtype=bool
-    )
+def _problems(
+    data: bytes,
+    fields: Fields,
+    grammar: Grammar,
+    check: Callable[[list[int], list[int]], str | None],
+    header: HeaderCheck,
+    *,
+    all_rows: bool,
+) -> dict[int, str]:
+    """Return what is wrong with records that have the right number of fields, by record."""
+    strays = find_strays(data, fields, grammar)
+    problems = dict.fromkeys(with_line_breaks(data, fields, strays.records), MIXED_QUOTES)
+    problems |= dict.fromkeys(strays.unopened, LOST_OPENING)
+    problems |= dict.fromkeys(strays.shifted, LOST_DELIMITER)
+    firsts, lasts, counts = fields.record_firsts, fields.record_lasts, fields.counts
+    problems = {r: reason for r, reason in problems.items() if counts[r] == counts[0]}
+    suspects = range(len(fields)) if all_rows else header.candidates(data, fields).tolist()
+    for r in suspects:
+        if counts[r] == counts[0] and r not in problems:
+            span = slice(int(firsts[r]), int(lasts[r]) + 1)
+            reason = check(fields.starts[span].tolist(), fields.ends[span].tolist())
+            if reason is not None and (r or reason != SECOND_HEADER):
+                problems[r] = reason
+    return problems
 
 
-def _walk_quotes(
-    data: bytes, buffer: np.ndarray, quotes: np.ndarray, delimiter: str, line_end: int
-) -> Iterator[tuple[int, int]]:
-    may_follow = _may_follow(buffer, quotes, delimiter, line_end).tolist()
-    positions = quotes.tolist()
-    field_starts_after = (ord(delimiter), line_end)
-    i = 0
-    while i < len(positions):
-        opened = positions[i]
-        if opened and data[opened - 1] not in field_starts_after:
-            i += 1  # a quote in the middle of a field is text
+def _without_pairs(
+    data: bytes, rows: _Rows, bad: list[BadSpan], grammar: Grammar
+) -> tuple[_Rows, list[BadSpan], np.ndarray]:
+    """Leave out records that look like one cut in two; also return those with a lone quote."""
+    fields = rows.fields()
+    strays = find_strays(data, fields, grammar)
+    lone = strays.records
+    between = {span.before for span in bad}
+    firsts = [r for r in strays.pairs() if r and r + 1 not in between]
+    if not firsts:
+        return rows, bad, lone
+    spans, gone, taken = list(bad), [], set[int]()
+    for r in firsts:
+        if r in taken:
             continue
-        j = i + 1
-        while j + 1 < len(positions) and positions[j + 1] == positions[j] + 1:
-            j += 2
-        if j >= len(positions):
-            raise MalformedQuoteError(opened, None)
-        if not may_follow[j]:
-            raise MalformedQuoteError(opened, positions[j])
-        yield opened, positions[j]
-        i = j + 1
+        taken |= {r, r + 1}
+        gone += [r, r + 1]
+        start, end = int(rows.starts[r, 0]), int(rows.record_ends[r + 1])
+        spans.append(BadSpan(start, end, r, LOST_DELIMITER))
+    spans.sort(key=lambda span: span.start)
+    kept = rows.without(gone)
+    starts = kept.starts[:, 0]
+    renumbered = [replace(span, before=int(np.searchsorted(starts, span.start))) for span in spans]
+    return kept, renumbered, find_strays(data, kept.fields(), grammar).records
+
+
+def _cut(data: bytes, rows: _Rows, bad: list[BadSpan], lone: np.ndarray) -> int:
+    """Return where a block of a file ends that goes on: all before is decided for good.
+
+    What is bad or doubtful is decided by what follows, so that it must not lie close to the end.
+    """
+    starts = rows.starts[:, 0]
+    n = len(starts)
+    if n < 3:
+        return int(starts[1]) if n > 1 and not bad else 0
+    doubtful = [span.start for span in bad] + starts[lone].tolist()
+    near = [at for at in doubtful if at > len(data) - _CONTEXT]
+    end = int(starts[n - 2])
+    if near:
+        before = int(np.searchsorted(starts, min(near))) - 1
+        end = min(end, int(starts[max(before, 0)]))
+    return max(end, 0)
+
+
+def _has_quoted(data: bytes, rows: _Rows, grammar: Grammar) -> bool:
+    if not grammar.quote:
+        return False
+    buffer = np.frombuffer(data, np.uint8)
+    first = buffer[np.minimum(rows.starts, len(buffer) - 1)]
+    return bool(((first == ord(grammar.quote)) & (rows.ends > rows.starts)).any())
+
+
+def _listed(span: BadSpan, data: bytes, lines: _Lines) -> BadRow:
+    first = lines.at(span.start)
+    text = data[span.start : span.end].rstrip(b"\r\n")
+    last = lines.at(span.start + max(len(text) - 1, 0))
+    return BadRow(first, last, reason_of(span, lines.at), text.decode(errors="backslashreplace"))
+
+
+def _value(data: bytes, start: int, end: int, grammar: Grammar) -> bytes:
+    raw = data[start:end]
+    if grammar.quote and raw[:1] == grammar.quote.encode():
+        return unquote(raw[1:-1], grammar)
+    return raw
+
+
+def _nothing(data: bytes, grammar: Grammar, origin: Origin) -> CsvRecords:
+    none = np.empty((0, 0), np.int64)
+    return CsvRecords(data, none, none, np.empty(0, np.int64), grammar, origin)

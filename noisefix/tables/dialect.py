@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from noisefix.tables.csv_errors import MalformedQuoteError
-from noisefix.tables.csv_records import split_fields
+from noisefix.tables.csv_fields import Fields, Grammar, MalformedQuoteError, split_fields
+from noisefix.tables.csv_suspects import find_strays
 
 DELIMITERS = (",", "\t", ";", "|")
+_PREAMBLE = re.compile(rb'"?[sS][eE][pP]=(?P<mark>[^\w"\'\r\n\x80-\xff])"?(\r\n|\r|\n)')
+_LONGEST_PREAMBLE = 16
 _FIRST_SAMPLE = 1 << 18
 _ENOUGH_RECORDS = 300
 
@@ -25,6 +27,10 @@ class CsvDialect:
         quote: the quote character; empty where quotes are ordinary text.
         terminator: line end used for new lines: LF, CR LF or CR.
         quote_all: every field is quoted, and new ones will be.
+        escape: a backslash where quotes inside a quoted field stand after one; else empty: they
+            are doubled.
+        padded: a blank follows each delimiter.
+        preamble: a first line that names the delimiter ("sep=;"), its line end included.
     """
 
     encoding: str = "utf-8"
@@ -33,6 +39,14 @@ class CsvDialect:
     quote: str = '"'
     terminator: str = "\n"
     quote_all: bool = False
+    escape: str = ""
+    padded: bool = False
+    preamble: str = ""
+
+    @property
+    def grammar(self) -> Grammar:
+        """What separates the fields."""
+        return Grammar(self.delimiter, self.quote, self.terminator, self.escape, self.padded)
 
     def format_field(self, value: str, *, quoted: bool = False) -> str | None:
         """Write a value as a field.
@@ -45,10 +59,14 @@ class CsvDialect:
             The field; None when the dialect has no quotes and the value would need them.
         """
         needs = any(mark in value for mark in (self.delimiter, "\n", "\r", self.quote or "\n"))
+        needs = needs or (self.padded and value.startswith(" "))
         if not self.quote:
             return None if needs else value
         if not (needs or quoted or self.quote_all):
             return value
+        if self.escape:
+            escaped = value.replace(self.escape, self.escape * 2)
+            return self.quote + escaped.replace(self.quote, self.escape + self.quote) + self.quote
         return self.quote + value.replace(self.quote, self.quote * 2) + self.quote
 
 
@@ -64,6 +82,7 @@ class _Fit:
     is_sound: bool  # every quote closes
     width: int  # columns of the header
     records: int
+    n_strays: int  # quotes in fields without, turned about: the fewer the better
 
 
 def detect_dialect(data: bytes, *, prefer_tab: bool = False) -> CsvDialect:
@@ -86,20 +105,27 @@ def dialect_of_start(read: Callable[[int], bytes], *, prefer_tab: bool = False) 
     Returns:
         The dialect; its encoding, ``bom`` and ``quote_all`` are for the caller to set.
     """
+    start = read(_LONGEST_PREAMBLE)
+    named = _PREAMBLE.match(start)
+    preamble = named[0] if named is not None else b""
+    only = None if named is None else named["mark"].decode()
     size = _FIRST_SAMPLE
     while True:
-        sample = read(size + 1)
+        sample = read(size + 1 + len(preamble))[len(preamble) :]
         is_whole = len(sample) <= size
         if not is_whole:
             # Never cut between CR and LF: half a line end looks like text after a closing quote.
             sample = sample[: sample.rfind(b"\n", 0, size) + 1] or sample[:size]
-        dialect, fit = _best(sample, is_whole, "\n", prefer_tab)
+        order: tuple[str, ...] = DELIMITERS if only is None else (only,)
+        if prefer_tab:
+            order = tuple(sorted(order, key=lambda mark: mark != "\t"))
+        dialect, fit = _best(sample, is_whole, "\n", order)
         if _first_line_end(sample) == b"\r":
-            other, other_fit = _best(sample, is_whole, "\r", prefer_tab)
+            other, other_fit = _best(sample, is_whole, "\r", order)
             if other_fit.is_plausible or other_fit > fit:
                 dialect, fit = other, other_fit
         if is_whole or fit.records >= _ENOUGH_RECORDS:
-            return dialect
+            return replace(dialect, preamble=preamble.decode())
         size *= 8
 
 
@@ -109,38 +135,67 @@ def _first_line_end(sample: bytes) -> bytes:
 
 
 def _best(
-    sample: bytes, is_whole: bool, terminator: str, prefer_tab: bool
+    sample: bytes, is_whole: bool, terminator: str, delimiters: tuple[str, ...]
 ) -> tuple[CsvDialect, _Fit]:
-    order = sorted(DELIMITERS, key=lambda mark: mark != "\t") if prefer_tab else DELIMITERS
-    fits: dict[tuple[str, str], _Fit] = {}
-    for delimiter in order:
-        double = _fit(sample, is_whole, delimiter, '"', terminator)
-        fits[delimiter, '"'] = double
+    fits: dict[Grammar, _Fit] = {}
+    for delimiter in delimiters:
+        plain = Grammar(delimiter, '"', terminator)
+        ways = [plain]
+        if b'\\"' in sample:
+            ways.append(replace(plain, escape="\\"))
+        if delimiter != "\t" and re.search(re.escape(delimiter).encode() + b' +"', sample):
+            ways += [replace(way, padded=True) for way in ways]
         if delimiter == "\t" and b'"' in sample:
-            fits[delimiter, ""] = _fit(sample, is_whole, delimiter, "", terminator)
+            ways.append(replace(plain, quote=""))
+        for way in ways:
+            fits[way] = _fit(sample, is_whole, way)
+        double = fits[plain]
         if double.is_sound and double.share < 1 and b"'" in sample:
-            single = _fit(sample, is_whole, delimiter, "'", terminator)
-            if single.is_sound:
-                fits[delimiter, "'"] = single
-    (delimiter, quote), fit = max(fits.items(), key=lambda item: item[1])
+            single = _fit(sample, is_whole, replace(plain, quote="'"))
+            begins = re.escape(delimiter).encode()
+            is_used = re.search(
+                b"(^|[\r\n]|" + begins + b")'[^']*'(" + begins + b"|[\r\n]|$)", sample
+            )
+            if single.is_sound and is_used:
+                fits[replace(plain, quote="'")] = single
+    way, fit = max(fits.items(), key=lambda item: item[1])
     ending = "\r\n" if terminator == "\n" and _first_line_end(sample) == b"\r\n" else terminator
-    return CsvDialect(delimiter=delimiter, quote=quote, terminator=ending), fit
+    dialect = CsvDialect(
+        delimiter=way.delimiter,
+        quote=way.quote,
+        terminator=ending,
+        escape=way.escape,
+        padded=way.padded,
+    )
+    return dialect, fit
 
 
-def _fit(sample: bytes, is_whole: bool, delimiter: str, quote: str, terminator: str) -> _Fit:
+def _fit(sample: bytes, is_whole: bool, way: Grammar) -> _Fit:
     is_sound = True
     try:
-        fields = split_fields(sample, delimiter, quote, terminator)
+        fields = split_fields(sample, way)
     except MalformedQuoteError as error:
         is_sound = error.closed is None and not is_whole
         is_whole = False
-        fields = split_fields(sample[: error.opened] + b"x", delimiter, quote, terminator)
+        fields = split_fields(sample[: error.opened] + b"x", way)
     counts = fields.counts if is_whole else fields.counts[:-1]
     if not len(counts):
         # Not even the header is whole: judge by what there is of it.
-        return _Fit(False, 0.0, is_sound, int(fields.counts[0]) if len(fields.counts) else 0, 0)
+        return _Fit(False, 0.0, is_sound, int(fields.counts[0]) if len(fields.counts) else 0, 0, 0)
     width, rows = int(counts[0]), counts[1:]
     share = float((rows == width).mean()) if len(rows) else 1.0
     # A quote that goes wrong in the very first row hides how long the rows are.
     is_plausible = width > 1 and (share >= 0.1 if len(rows) else not is_sound)
-    return _Fit(is_plausible, share, is_sound, width, len(counts))
+    if way.escape and _has_doubled(sample, fields, way):
+        is_plausible = is_sound = False  # a file has one way to write a quote, not two
+    n_strays = len(find_strays(sample, fields, way).records)
+    return _Fit(is_plausible, share, is_sound, width, len(counts), -n_strays)
+
+
+def _has_doubled(sample: bytes, fields: Fields, way: Grammar) -> bool:
+    quote = way.quote.encode()
+    return any(
+        sample[s : s + 1] == quote
+        and quote * 2 in sample[s + 1 : e - 1].replace(b"\\" + quote, b"")
+        for s, e in zip(fields.starts.tolist(), fields.ends.tolist(), strict=True)
+    )

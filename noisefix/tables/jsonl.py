@@ -8,6 +8,7 @@ from json.decoder import JSONDecoder, scanstring  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
+from noisefix.tables.bad_rows import SKIP_HINT, BadRow, bad_rows_warning
 from noisefix.tables.encoding import broken_utf8_error, decode_text, encoding_warning
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ _INT64 = range(-(2**63), 2**63)
 _EXACT_FLOAT = 2**53
 
 
-def read_jsonl(raw: bytes, name: str) -> tuple[pa.Table, list[str]]:
+def read_jsonl(
+    raw: bytes, name: str, bad: list[BadRow] | None = None
+) -> tuple[pa.Table, list[str]]:
     """Read a file with one JSON object a line.
 
     Columns come in the order of their first appearance; a key missing in a line is null. A column
@@ -29,6 +32,7 @@ def read_jsonl(raw: bytes, name: str) -> tuple[pa.Table, list[str]]:
     Args:
         raw: the file's bytes, not compressed.
         name: the file, for messages.
+        bad: takes the lines that cannot be read; None: the first of them is an error.
 
     Returns:
         The table (N rows) and warnings.
@@ -40,10 +44,13 @@ def read_jsonl(raw: bytes, name: str) -> tuple[pa.Table, list[str]]:
     warnings = []
     if decoded.bad_offset is not None:
         line = decoded.data.count(b"\n", 0, decoded.bad_offset) + 1
-        if decoded.found.is_broken:
+        if not decoded.found.is_broken:
+            warnings.append(encoding_warning(decoded.found, name, f"line {line}"))
+        elif bad is None:
             raise broken_utf8_error(decoded.found, name, f"line {line}")
-        warnings.append(encoding_warning(decoded.found, name, f"line {line}"))
-    rows = list(json_rows([decoded.data], name))
+    rows = list(json_rows([decoded.data], name, bad))
+    if bad:
+        warnings.append(bad_rows_warning(bad, name))
     kinds: dict[str, ColumnKinds] = {}
     note_kinds(rows, kinds)
     if not kinds:
@@ -56,12 +63,15 @@ def no_rows(name: str) -> DataError:
     return DataError(f"{name}: there are no rows", "give a file with one JSON object a line")
 
 
-def json_rows(chunks: Iterable[bytes], name: str) -> Iterator[dict[str, Any]]:
+def json_rows(
+    chunks: Iterable[bytes], name: str, bad: list[BadRow] | None = None
+) -> Iterator[dict[str, Any]]:
     """Yield the object of every line that is not blank.
 
     Args:
         chunks: the file as UTF-8, in pieces that may be cut anywhere.
         name: the file, for messages.
+        bad: takes the lines that cannot be read; None: the first of them is an error.
 
     Raises:
         DataError: a line is no JSON object, or has a doubled key.
@@ -75,9 +85,13 @@ def json_rows(chunks: Iterable[bytes], name: str) -> Iterator[dict[str, Any]]:
                 row = _parse_line(data[start:end])
             except _LineError as error:
                 line = lines_before + data.count(b"\n", 0, start) + 1
-                raise DataError(
-                    f"{name}: line {line} {error}", _hint(name, is_array=is_array)
-                ) from error
+                if bad is None or is_array:
+                    raise DataError(
+                        f"{name}: line {line} {error}", _hint(name, is_array=is_array)
+                    ) from error
+                text = data[start:end].decode(errors="backslashreplace")
+                bad.append(BadRow(line, line, f"the line {error}", text))
+                continue
             yield row
         lines_before += data.count(b"\n")
 
@@ -171,6 +185,17 @@ def line_spans(data: bytes) -> Iterator[tuple[int, int]]:
         start = end + 1
 
 
+def row_spans(data: bytes, bad: Sequence[BadRow]) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of every line that is a row: neither blank nor among those left out."""
+    left_out = {row.line for row in bad}
+    line, counted = 1, 0
+    for start, end in line_spans(data):
+        line += data.count(b"\n", counted, start)
+        counted = start
+        if line not in left_out:
+            yield start, end
+
+
 def value_spans(line: str) -> dict[str, tuple[int, int]]:
     """Return where each top-level value of a JSON object stands.
 
@@ -216,13 +241,18 @@ def _parse_line(line: bytes) -> dict[str, Any]:
         raise _LineError(f"is not valid JSON: {reason}") from error
     if not isinstance(row, dict):
         raise _LineError(f"is a JSON {_kind(row)}, not an object")
+    for key in row:
+        if not key.isascii() and _without_lone_surrogates(key) != key:
+            raise _LineError("has a key with half a character in it (a lone surrogate)")
     return row
 
 
 def _hint(name: str, *, is_array: bool) -> str:
     if is_array:
         return f"this is one JSON array; make it one object a line: jq -c '.[]' {name} > rows.jsonl"
-    return f"one JSON object a line is needed; jq -c . {name} > rows.jsonl writes it so"
+    return (
+        f"one JSON object a line is needed; jq -c . {name} > rows.jsonl writes it so; {SKIP_HINT}"
+    )
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

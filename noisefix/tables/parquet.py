@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from noisefix.errors import DataError
 from noisefix.schemas import TableSchema
 from noisefix.tables.atomic import atomic_path, read_error
+from noisefix.tables.limits import too_much_unpacked, unpacked_limit
 from noisefix.tables.provenance import METADATA_KEY, Provenance
 from noisefix.tables.table_checks import conform
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 PARQUET_MAGIC = b"PAR1"
+_CELL = 4
+"""Bytes that a cell takes in memory, whatever it holds."""
 
 
 def write_table(
@@ -124,22 +127,24 @@ def read_any_parquet(data: bytes, name: str) -> pa.Table:
 
     if not data:
         raise DataError(f"{name}: the file is empty", "give a file with some rows")
-    file = open_any_parquet(pa.BufferReader(data), name)
+    file = open_any_parquet(pa.BufferReader(data), name, len(data))
     try:
         return file.read()
     except (OSError, ValueError) as error:
         raise _damaged(name, error) from error
 
 
-def open_any_parquet(file: Any, name: str) -> pq.ParquetFile:
+def open_any_parquet(file: Any, name: str, size: int) -> pq.ParquetFile:
     """Open a Parquet file that is not ours, and check its columns.
 
     Args:
         file: an open file, or a buffer.
         name: the file, for messages.
+        size: its bytes.
 
     Raises:
-        DataError: not Parquet, damaged, a doubled column name, or no rows.
+        DataError: not Parquet, damaged, a doubled column name, no rows, or far more of them than
+            so many bytes hold of text.
     """
     import pyarrow.parquet as pq
 
@@ -153,7 +158,18 @@ def open_any_parquet(file: Any, name: str) -> pq.ParquetFile:
         raise DataError(f"{name}: column {doubled!r} appears twice", "rename one of them")
     if not found.metadata.num_rows:
         raise DataError(f"{name}: there are columns but no rows", "give a file with some rows")
+    limit = unpacked_limit(size)
+    if _claimed_bytes(found.metadata) > limit:
+        raise too_much_unpacked(name, limit)
     return found
+
+
+def _claimed_bytes(metadata: pq.FileMetaData) -> int:
+    """Return how much memory a file says its rows take, at the least."""
+    groups = [metadata.row_group(k) for k in range(metadata.num_row_groups)]
+    n_rows = max(metadata.num_rows, sum(max(group.num_rows, 0) for group in groups))
+    content = sum(max(group.total_byte_size, 0) for group in groups)
+    return int(max(content, n_rows * _CELL * metadata.num_columns))
 
 
 def any_parquet_tables(

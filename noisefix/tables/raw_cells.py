@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from noisefix.tables.atomic import read_bytes
-from noisefix.tables.compression import decompress, is_gzip
+from noisefix.tables.compression import decompress, packing_of
 from noisefix.tables.csv_source import locate_cells
 from noisefix.tables.encoding import decode_text
-from noisefix.tables.jsonl import line_spans, value_spans
+from noisefix.tables.jsonl import row_spans, value_spans
 from noisefix.tables.source import Source
 
 
@@ -71,16 +71,18 @@ def _raw_cells(path: Path, source: Source, column: str, rows: set[int]) -> dict[
     if source.format not in ("csv", "jsonl"):
         return {}
     raw = read_bytes(path)
-    plain = decompress(raw, source.name) if is_gzip(raw) else raw
+    packing = packing_of(raw)
+    plain = raw if packing is None else decompress(raw, source.name, packing)
     found = {}
     if source.dialect is not None:
-        records, k = locate_cells(plain, source.dialect, source.name), source.columns.index(column)
+        records = locate_cells(plain, source.dialect, source.name, skip_bad=source.skips_bad)
+        k = source.columns.index(column)
         for row in rows:
             cell = records.data[int(records.starts[row, k]) : int(records.ends[row, k])]
             found[row] = cell.decode(errors="replace")
         return found
     data = decode_text(plain, source.name).data
-    for row, (start, end) in enumerate(line_spans(data), 1):
+    for row, (start, end) in enumerate(row_spans(data, source.bad), 1):
         if row in rows:
             line = data[start:end].decode()
             first, last = value_spans(line).get(column, (0, 0))

@@ -7,14 +7,22 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from noisefix.errors import DataError
+from noisefix.tables.addresses import local_path
 from noisefix.tables.atomic import read_error, write_error
-from noisefix.tables.compression import decompress_chunks
+from noisefix.tables.compression import Packing, decompress_chunks
+from noisefix.tables.limits import (
+    bounded,
+    pipe_limit,
+    too_long_a_pipe,
+    too_much_unpacked,
+    unpacked_limit,
+)
 
 CHUNK = 1 << 22
 START = 1 << 16
@@ -73,15 +81,17 @@ class RawFile:
         return digest.hexdigest()
 
     def plain_chunks(
-        self, *, is_packed: bool, on_bytes: BytesCallback | None = None
+        self, packing: Packing | None, on_bytes: BytesCallback | None = None
     ) -> Iterator[bytes]:
         """Yield the bytes, unpacked where they are packed, some 4 MiB at a time.
 
         Raises:
-            DataError: as ``chunks``; or it is no whole gzip file.
+            DataError: as ``chunks``; or it is not packed so, or holds far too much.
         """
         chunks = self.chunks(on_bytes)
-        return _filled(decompress_chunks(chunks, self.name)) if is_packed else chunks
+        if packing is None:
+            return chunks
+        return _filled(unpacked(chunks, self.name, packing, self.size))
 
     def check_unchanged(self) -> None:
         """Check that nobody writes to the file while it is read.
@@ -114,29 +124,83 @@ def open_raw(path: str | Path, stdin: BinaryIO | None = None) -> Iterator[RawFil
         with _copied(sys.stdin.buffer if stdin is None else stdin, STDIN_NAME) as copy:
             yield RawFile(STDIN_NAME, None, copy)
         return
-    location = Path(path)
+    location = local_path(path)
     try:
         file = location.open("rb")
     except OSError as error:
         raise read_error(error, location) from error
     with file:
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        mode = os.fstat(file.fileno()).st_mode
+        if is_device(mode):
+            raise DataError(f"{path}: is a device, not a file", "name a file or a pipe")
+        if stat.S_ISREG(mode):
             yield RawFile(location.name, location, file)
         else:
             with _copied(file, location.name) as copy:
                 yield RawFile(location.name, location, copy)
 
 
-@contextmanager
-def _copied(stream: BinaryIO, name: str) -> Iterator[BinaryIO]:
-    with tempfile.TemporaryFile() as copy:
+def read_whole(path: Path) -> bytes:
+    """Return the bytes of a file, or of a pipe that ends.
+
+    Raises:
+        DataError: it is missing, a folder or a device, not readable, or a pipe without an end.
+    """
+    try:
+        mode = path.stat().st_mode
+        if is_device(mode):
+            raise DataError(f"{path}: is a device, not a file", "name a file or a pipe")
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+            return path.read_bytes()
+        with path.open("rb") as file:
+            return b"".join(stream_chunks(file, str(path)))
+    except OSError as error:
+        raise read_error(error, path) from error
+
+
+def stream_chunks(stream: BinaryIO, name: str) -> Iterator[bytes]:
+    """Yield what comes from a pipe, 4 MiB at a time.
+
+    Raises:
+        DataError: it cannot be read, or does not seem to end.
+    """
+    limit = pipe_limit()
+
+    def pieces() -> Iterator[bytes]:
         while True:
             try:
                 chunk = stream.read(CHUNK)
             except OSError as error:
                 raise read_error(error, name) from error
             if not chunk:
-                break
+                return
+            yield chunk
+
+    return bounded(pieces(), limit, too_long_a_pipe(name, limit))
+
+
+def unpacked(
+    chunks: Iterable[bytes], name: str, packing: Packing, packed_size: int
+) -> Iterator[bytes]:
+    """Unpack pieces of bytes, up to a limit.
+
+    Raises:
+        DataError: not packed so, damaged, or of more than it may hold.
+    """
+    limit = unpacked_limit(packed_size)
+    found = decompress_chunks(chunks, name, packing)
+    return bounded(found, limit, too_much_unpacked(name, limit))
+
+
+def is_device(mode: int) -> bool:
+    """Tell of a file's mode whether it is a device, which may have no end (/dev/zero)."""
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+
+
+@contextmanager
+def _copied(stream: BinaryIO, name: str) -> Iterator[BinaryIO]:
+    with tempfile.TemporaryFile() as copy:
+        for chunk in stream_chunks(stream, name):
             try:
                 copy.write(chunk)
             except OSError as error:

@@ -9,7 +9,8 @@ from pathlib import Path
 from noisefix.errors import DataError
 from noisefix.tables.atomic import read_bytes, write_bytes
 from noisefix.tables.changes import Changes
-from noisefix.tables.compression import compress, decompress, is_gzip
+from noisefix.tables.compression import packing_named, packing_of
+from noisefix.tables.raw_file import unpacked
 from noisefix.tables.rewrite_csv import rewrite_csv
 from noisefix.tables.rewrite_jsonl import rewrite_jsonl
 from noisefix.tables.rewrite_parquet import rewrite_parquet
@@ -28,9 +29,10 @@ def rewrite_source(
     """Write the source with cells changed, rows dropped and columns added.
 
     The output has the input's format, encoding, byte order mark, delimiter, quotes, line ends and
-    final newline; it is packed with gzip when its name ends in ``.gz``. Cells that are not edited
-    keep every byte (CSV, JSON Lines) or their type and value (Parquet); an edit that gives a cell
-    the value it has changes nothing; without any change the output is the input, byte for byte.
+    final newline; it is packed when its name ends in ``.gz``, ``.bz2``, ``.xz`` or ``.zst``.
+    Cells that are not edited keep every byte (CSV, JSON Lines) or their type and value (Parquet);
+    rows that could not be read stay where they were; an edit that gives a cell the value it has
+    changes nothing; without any change the output is the input, byte for byte.
 
     Args:
         data: the input's bytes as given, or its path.
@@ -71,10 +73,12 @@ def rewritten(
             "run noisefix detect on it again",
         )
     changes = Changes.checked(source, edits or {}, dropped, added or {})
-    to_pack = str(output).lower().endswith(".gz")
-    if changes.is_empty and is_gzip(data) == to_pack:
+    packing, wanted = packing_of(data), packing_named(str(output))
+    if changes.is_empty and packing == wanted:
         return data
-    plain = decompress(data, source.name) if is_gzip(data) else data
+    plain = data
+    if packing is not None:
+        plain = b"".join(unpacked([data], source.name, packing, len(data)))
     if changes.is_empty:
         result = plain
     elif source.format == "csv":
@@ -83,7 +87,7 @@ def rewritten(
         result = rewrite_jsonl(plain, source, changes)
     else:
         result = rewrite_parquet(plain, source, changes)
-    return compress(result) if to_pack else result
+    return result if wanted is None else wanted.pack(result)
 
 
 def _refuse_input(given: str | Path | None, output: str | Path) -> None:

@@ -25,7 +25,7 @@ def rewrite_csv(raw: bytes, source: Source, changes: Changes) -> bytes:
         DataError: a value that cannot be written in this encoding or without quotes.
     """
     dialect = source.dialect or CsvDialect()
-    records = locate_cells(raw, dialect, source.name)
+    records = locate_cells(raw, dialect, source.name, skip_bad=source.skips_bad)
     column_index = {name: k for k, name in enumerate(source.columns)}
     data = records.data
     pieces: list[bytes] = []
@@ -60,10 +60,13 @@ def rewrite_csv(raw: bytes, source: Source, changes: Changes) -> bytes:
             copied = last
     pieces.append(data[copied:])
     result = b"".join(pieces)
-    if not data.endswith((b"\n", b"\r")) and len(records.starts) - 1 in changes.dropped:
+    is_last = int(records.record_ends[-1]) == len(data)
+    if is_last and not data.endswith((b"\n", b"\r")) and len(records) in changes.dropped:
         # The last row is gone, and with it the line end that the row before it now must not have.
         result = _without_line_end(result, dialect.terminator)
-    return encode_text(result, dialect.encoding, dialect.bom, source.name)
+    return encode_text(
+        dialect.preamble.encode() + result, dialect.encoding, dialect.bom, source.name
+    )
 
 
 def _field(
@@ -84,7 +87,7 @@ def _added_fields(record: int, source: Source, changes: Changes, dialect: CsvDia
         field = dialect.format_field(value)
         if field is None:
             raise cannot_hold(source, record, name, value, _NO_QUOTES)
-        parts.append(dialect.delimiter + field)
+        parts.append(dialect.delimiter + (" " if dialect.padded else "") + field)
     return "".join(parts).encode()
 
 

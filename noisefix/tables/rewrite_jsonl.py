@@ -9,7 +9,7 @@ from typing import Any
 
 from noisefix.tables.changes import Changes, cannot_hold
 from noisefix.tables.encoding import decode_text, encode_text
-from noisefix.tables.jsonl import line_spans, value_spans
+from noisefix.tables.jsonl import row_spans, value_spans
 from noisefix.tables.raw_cells import Raw
 from noisefix.tables.source import Source
 
@@ -41,8 +41,9 @@ def rewrite_jsonl(raw: bytes, source: Source, changes: Changes) -> bytes:
     data = decoded.data
     ascii_only = data.isascii()
     pieces: list[bytes] = []
-    copied = 0
-    for row, (start, end) in enumerate(line_spans(data), 1):
+    copied = last_end = 0
+    for row, (start, end) in enumerate(row_spans(data, source.bad), 1):
+        last_end = end
         if row in changes.dropped:
             after = data.find(b"\n", end)
             pieces.append(data[copied:start])
@@ -54,7 +55,8 @@ def rewrite_jsonl(raw: bytes, source: Source, changes: Changes) -> bytes:
             copied = end
     pieces.append(data[copied:])
     result = b"".join(pieces)
-    if not data.endswith(b"\n") and len(source) in changes.dropped:
+    is_last = not data[last_end:].strip()
+    if is_last and not data.endswith(b"\n") and len(source) in changes.dropped:
         result = result.removesuffix(b"\n").removesuffix(b"\r")
     return encode_text(result, decoded.encoding, decoded.bom, source.name)
 

@@ -13,10 +13,13 @@ from typing import Any
 
 import noisefix
 from noisefix.errors import DataError
+from noisefix.tables.addresses import address_error
 from noisefix.tables.atomic import read_bytes, sha256_file, write_bytes, write_error
+from noisefix.tables.bad_rows import write_bad_rows
+from noisefix.tables.compression import without_packing
 from noisefix.tables.leftovers import remove_leftovers
 from noisefix.tables.lock import hold
-from noisefix.tables.source import Source, stem_of
+from noisefix.tables.source import Source, read_source
 
 _STDIN_FOLDER = "stdin.noisefix"
 _LOCK, _LEDGER_LOCK = _LOCKS = (".run.lock", ".ledger.lock")
@@ -49,7 +52,7 @@ def default_run_path(data_path: str | Path) -> Path:
     if str(data_path) == "-":
         return Path(_STDIN_FOLDER)
     path = Path(data_path)
-    name = path.name[: len(stem_of(path.name))]
+    name = path.name[: len(without_packing(path.name))]
     stem = Path(name).stem or name
     return path.with_name(f"{stem}.noisefix")
 
@@ -74,6 +77,7 @@ class RunFolder:
         embeddings, label_names, issues, joint, classes, pairs, duplicates, candidates, relabels:
             the tables.
         ledger: every change that ``apply`` made.
+        bad_rows_list: the rows of the input that could not be read and were left out.
     """
 
     run_json = _File("run.json")
@@ -88,6 +92,7 @@ class RunFolder:
     candidates = _File("candidates.parquet")
     relabels = _File("relabels.parquet")
     ledger = _File("ledger.parquet")
+    bad_rows_list = _File("bad_rows.jsonl")
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -108,7 +113,7 @@ class RunFolder:
         """
         run = cls(path)
         if not run.path.exists():
-            raise DataError(
+            raise address_error(path) or DataError(
                 f"{path}: no such run folder", "make it first: noisefix detect DATA -o FOLDER"
             )
         if not run.path.is_dir():
@@ -196,9 +201,9 @@ class RunFolder:
         Returns:
             ``noisefix_version``; ``input``: name, path (absolute; None for standard input),
             path_from_here (as seen from the run folder), sha256, rows, format, columns {text,
-            label, id}, dialect, missing_labels (where some were named); ``stages``: by name,
-            parameters, seed, inputs and outputs (SHA-256 by name), seconds, finished_at (UTC, ISO
-            8601).
+            label, id}, dialect, missing_labels (where some were named), bad_rows ("stop" or
+            "skip"); ``stages``: by name, parameters, seed, inputs and outputs (SHA-256 by name),
+            seconds, finished_at (UTC, ISO 8601).
 
         Raises:
             DataError: it is missing or broken.
@@ -234,9 +239,11 @@ class RunFolder:
             "format": source.format,
             "columns": {"text": text_column, "label": label_column, "id": id_column},
             "dialect": None if source.dialect is None else asdict(source.dialect),
+            "bad_rows": source.bad_rows,
         }
         if missing_labels:
             about["missing_labels"] = list(missing_labels)
+        write_bad_rows(source.bad, self.bad_rows_list)
         with self.lock("noisefix"):
             self._write(self.read() | {"noisefix_version": noisefix.__version__, "input": about})
 
@@ -321,6 +328,19 @@ class RunFolder:
             f"{changed}: changed since {self.path} was made from it",
             f"run noisefix detect {changed} again (with --force, or another -o)",
         )
+
+    def read_input(self) -> Source:
+        """Read the input as it was read when the folder was made.
+
+        Raises:
+            DataError: as ``input_path`` and ``read_source``.
+        """
+        return read_source(self.input_path(), bad_rows=self.bad_rows)
+
+    @property
+    def bad_rows(self) -> str:
+        """What was done with rows of the input that cannot be read: "stop" or "skip"."""
+        return str(self.read()["input"].get("bad_rows", "stop"))
 
     def known_inputs(self) -> Iterator[Path]:
         """Yield where the input is, changed or not: all places that it may be in, if it is."""

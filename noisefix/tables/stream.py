@@ -14,6 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from noisefix.errors import DataError
+from noisefix.tables.bad_rows import BadRow, bad_rows_warning, skips
 from noisefix.tables.compression import decompress_start
 from noisefix.tables.csv_source import encoding_warnings
 from noisefix.tables.csv_stream import csv_blocks, survey_csv
@@ -44,12 +46,14 @@ class SourceStream:
         n_rows: rows in the file.
         warnings: what a person should know about the reading.
         tables: reads the rows of some columns, or of all, in pieces of any length.
+        bad: the rows left out.
     """
 
     head: Source
     n_rows: int
     warnings: tuple[str, ...]
     tables: Tables
+    bad: tuple[BadRow, ...] = ()
 
     def blocks(self, columns: Sequence[str], n_rows: int = _BLOCK_ROWS) -> Iterator[pa.Table]:
         """Yield tables of ``n_rows`` rows, the last one shorter, with some of the columns."""
@@ -73,7 +77,11 @@ class SourceStream:
 
 @contextmanager
 def open_stream(
-    path: str | Path, stdin: BinaryIO | None = None, on_bytes: BytesCallback | None = None
+    path: str | Path,
+    stdin: BinaryIO | None = None,
+    on_bytes: BytesCallback | None = None,
+    *,
+    bad_rows: str = "stop",
 ) -> Iterator[SourceStream]:
     """Look through a CSV, TSV, JSONL or Parquet file, or CSV on standard input.
 
@@ -81,31 +89,42 @@ def open_stream(
         path: the file, named as for ``read_source``; "-" for standard input.
         stdin: where "-" reads from; the process's standard input by default.
         on_bytes: called while the file is looked through.
+        bad_rows: as for ``read_source``.
 
     Raises:
         DataError: as ``read_source``, for any row of the file; or there is no room for a copy of
             standard input; while reading: the file has changed.
     """
+    skip_bad = skips(bad_rows)
     with open_raw(path, stdin) as raw:
         start = raw.start()
-        kind, is_packed, warnings = find_format(start, raw.name, raw.path)
-        check_format(decompress_start(start, START) if is_packed else start, kind, raw.name)
+        kind, packing, warnings = find_format(start, raw.name, raw.path)
+        plain = start if packing is None else decompress_start(start, START, packing)
+        if plain or packing is None:  # what is damaged will say so
+            check_format(plain, kind, raw.name)
         if kind == "parquet":
+            if packing is not None:
+                raise DataError(
+                    f"{raw.name}: a Parquet file packed with {packing.title} once more",
+                    f"unpack it first: {packing.tool} -d {raw.name}",
+                )
             yield _look_parquet(raw, warnings)
             return
         look = _look_csv if kind == "csv" else _look_jsonl
-        chunks = partial(raw.plain_chunks, is_packed=is_packed)
+        chunks = partial(raw.plain_chunks, packing)
         found = survey_encoding(chunks())
-        yield look(raw, _Reading(chunks, partial(chunks, on_bytes=on_bytes), found), warnings)
+        watched = partial(chunks, on_bytes=on_bytes)
+        yield look(raw, _Reading(chunks, watched, found, skip_bad), warnings)
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """How to read a text file: unpacked; the same with somebody watching; its encoding."""
+    """How to read a text file: unpacked; with somebody watching; its encoding; past bad rows."""
 
     chunks: Callable[[], Iterator[bytes]]
     watched: Callable[[], Iterator[bytes]]
     found: TextEncoding
+    skip_bad: bool
 
 
 def _look_csv(raw: RawFile, reading: _Reading, warnings: list[str]) -> SourceStream:
@@ -117,6 +136,7 @@ def _look_csv(raw: RawFile, reading: _Reading, warnings: list[str]) -> SourceStr
         raw.name,
         prefer_tab=stem_of(raw.name).endswith(".tsv"),
         watched=reading.watched,
+        skip_bad=reading.skip_bad,
     )
 
     def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
@@ -126,35 +146,39 @@ def _look_csv(raw: RawFile, reading: _Reading, warnings: list[str]) -> SourceStr
             yield pa.table([records.column(k) for k in places], list(names))
 
     head = _source(raw, "csv", _first_rows(tables(None)), survey.dialect)
-    return SourceStream(head, survey.n_rows, (*warnings, *survey.warnings), tables)
+    return SourceStream(head, survey.n_rows, (*warnings, *survey.warnings), tables, survey.bad)
 
 
 def _look_jsonl(raw: RawFile, reading: _Reading, warnings: list[str]) -> SourceStream:
     found, name = reading.found, raw.name
-    if found.bad_offset is not None:
+    if found.bad_offset is not None and not (reading.skip_bad and found.is_broken):
         place = f"line {_line_of(reading.chunks(), found)}"
         warnings = [*warnings, *encoding_warnings(found, place, name)]
 
-    def rows(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-        return json_rows(decode_chunks(chunks, found, name), name)
+    def rows(chunks: Iterable[bytes], bad: list[BadRow]) -> Iterator[dict[str, Any]]:
+        decoded = decode_chunks(chunks, found, name)
+        return json_rows(decoded, name, bad if reading.skip_bad else None)
 
     kinds: dict[str, ColumnKinds] = {}
-    n_rows = note_kinds(rows(reading.watched()), kinds)
+    bad: list[BadRow] = []
+    n_rows = note_kinds(rows(reading.watched(), bad), kinds)
+    if bad:
+        warnings = [*warnings, bad_rows_warning(bad, name)]
     if not kinds:
         raise no_rows(name)
 
     def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
         wanted = kinds if columns is None else {key: kinds[key] for key in columns}
-        iterator = rows(reading.chunks())
+        iterator = rows(reading.chunks(), [])
         while block := list(islice(iterator, _BLOCK_ROWS)):
             yield rows_table(block, wanted)
 
     head = _source(raw, "jsonl", _first_rows(tables(None)), None)
-    return SourceStream(head, n_rows, tuple(warnings), tables)
+    return SourceStream(head, n_rows, tuple(warnings), tables, tuple(bad))
 
 
 def _look_parquet(raw: RawFile, warnings: list[str]) -> SourceStream:
-    file = open_any_parquet(raw.file, raw.name)
+    file = open_any_parquet(raw.file, raw.name, raw.size)
 
     def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
         yield from any_parquet_tables(file, columns, _BLOCK_ROWS, raw.name)

@@ -84,6 +84,7 @@ def open_texts(
     text_column: str | None = None,
     id_column: str | None = None,
     on_bytes: BytesCallback | None = None,
+    bad_rows: str = "stop",
 ) -> Iterator[TextStream]:
     """Open a table for its texts: every row of it is checked before the first is handed out.
 
@@ -93,12 +94,13 @@ def open_texts(
         text_column: its name; guessed by the first rows when None.
         id_column: its name; guessed when None, and row numbers where nothing fits.
         on_bytes: called while the file is looked through.
+        bad_rows: as for ``read_source``.
 
     Raises:
         DataError: as ``read_source`` and ``load_dataset``.
         UsageError: one column named for two purposes.
     """
-    with open_stream(path, stdin, on_bytes) as source:
+    with open_stream(path, stdin, on_bytes, bad_rows=bad_rows) as source:
         columns = find_columns(
             source.head,
             text_column=text_column,

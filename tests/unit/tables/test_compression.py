@@ -1,31 +1,40 @@
 from __future__ import annotations
 
-import gzip
-
 import pytest
 
 from noisefix.errors import DataError
-from noisefix.tables.compression import compress, decompress, is_gzip
+from noisefix.tables.compression import GZIP, PACKINGS, Packing, decompress, packing_of
 
 
 def test_round_trip_and_same_bytes_each_time() -> None:
     data = b"id,text\n1,a\n" * 100
-    assert decompress(compress(data), "x") == data
-    assert compress(data) == compress(data)
-    assert is_gzip(compress(data))
-    assert not is_gzip(data)
+    for kind in PACKINGS:
+        packed = kind.pack(data)
+        assert decompress(packed, "x", kind) == data
+        assert packed == kind.pack(data)
+        assert packing_of(packed) is kind
+    assert packing_of(data) is None
 
 
 def test_several_members_are_all_read() -> None:
-    assert decompress(gzip.compress(b"a") + gzip.compress(b"b"), "x") == b"ab"
+    for kind in PACKINGS:
+        assert decompress(kind.pack(b"a") + kind.pack(b"b"), "x", kind) == b"ab"
+
+
+@pytest.mark.parametrize("kind", PACKINGS[1:])
+def test_other_packings_that_are_damaged_or_cut_short(kind: Packing) -> None:
+    packed = kind.pack(bytes(range(256)) * 1000)
+    for raw in (packed[:-9], packed[: len(packed) // 2], packed[:20] + b"xxxx" + packed[24:]):
+        with pytest.raises(DataError, match=f"not a whole {kind.title} file"):
+            decompress(raw, "x", kind)
 
 
 @pytest.mark.parametrize(
     "raw",
     [
         b"id,text\n",
-        compress(b"abc" * 1000)[:-5],
-        compress(b"abc" * 1000)[:12],
+        GZIP.pack(b"abc" * 1000)[:-5],
+        GZIP.pack(b"abc" * 1000)[:12],
         b"\x1f\x8b" + b"x" * 40,
     ],
 )

@@ -6,17 +6,18 @@ from noisefix.errors import DataError
 from noisefix.tables.csv_errors import column_names, line_number, place_name
 
 
-def test_pandas_index_column_gets_its_pandas_name() -> None:
+def test_columns_without_a_name_get_their_pandas_names() -> None:
     assert column_names(["", "text", "label"], "x") == ("Unnamed: 0", "text", "label")
+    assert column_names(["v1", "v2", "", " "], "x") == ("v1", "v2", "Unnamed: 2", "Unnamed: 3")
 
 
 @pytest.mark.parametrize(
     ("header", "message"),
     [
         (["id", "label", "text", "label"], r"column 'label' appears 2 times .* \(columns 2, 4\)"),
-        (["id", "", "text"], "no name for column 2 of 3"),
-        (["id", "text", " ", ""], "no name for column 3, 4 of 4"),
-        ([""], "no name for column 1 of 1"),
+        (["", " "], "the header has no names"),
+        ([""], "the header has no names"),
+        (["Unnamed: 1", "", "text"], "'Unnamed: 1' appears 2 times"),
     ],
 )
 def test_bad_headers(header: list[str], message: str) -> None:

@@ -73,7 +73,11 @@ def test_what_is_recorded(run: RunFolder, source: Source) -> None:
             "quote": '"',
             "terminator": "\n",
             "quote_all": False,
+            "escape": "",
+            "padded": False,
+            "preamble": "",
         },
+        "bad_rows": "stop",
     }
     stage = content["stages"]["joint"]
     assert stage.pop("finished_at").endswith("+00:00")

@@ -1,0 +1,483 @@
+"""Go on after a row that cannot be read: where does the next good one begin?
+
+Where a quote was lost or doubled, the strict grammar would take many rows for one cell. Here such a
+row ends at the next line from which a record can be read that has the right number of fields, and
+that does not lie within a quoted cell of the bad row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from noisefix.tables.csv_fields import Fields, Grammar
+from noisefix.tables.csv_suspects import LOST_DELIMITER, LOST_OPENING, MIXED_QUOTES
+
+_REACH = 1 << 16
+"""Bytes that are looked ahead to decide where a bad row ends."""
+
+_FEW = 0.1
+"""Share of records with a cell that begins with a blank, up to which that says something."""
+
+
+@dataclass(frozen=True)
+class BadSpan:
+    """A row that cannot be read.
+
+    Attributes:
+        start: offset of its first byte.
+        end: offset after its last line end.
+        before: records before it, the header included.
+        reason: what is wrong with it, in words.
+        kind: "fields", "quote" or "other".
+        opened: of "quote": offset of the opening quote.
+        closed: offset of the quote that closes it too early; None when nothing closes it.
+        column: of "quote": place of the field, 0 = first.
+        found: of "fields": how many there are.
+    """
+
+    start: int
+    end: int
+    before: int
+    reason: str
+    kind: str = "other"
+    opened: int = 0
+    closed: int | None = None
+    column: int = 0
+    found: int = 0
+
+
+@dataclass(frozen=True)
+class _Problem:
+    reason: str
+    kind: str = "other"
+    opened: int = 0
+    closed: int | None = None
+    column: int = 0
+    found: int = 0
+
+
+@dataclass(frozen=True)
+class _Record:
+    starts: list[int]
+    ends: list[int]
+    end: int  # after the line end
+
+
+Check = Callable[[list[int], list[int]], str | None]
+"""Says what else is wrong with a record of the right length, given where its fields lie."""
+
+
+@dataclass
+class Recovered:
+    """The good records, header included, and the bad rows between them.
+
+    Attributes:
+        starts, ends: pieces of (R, C) offsets.
+        record_ends: pieces of (R,) offsets.
+        bad: the rows left out.
+        n: good records so far.
+        loose_ends: offsets of lone CRs that were taken for line ends.
+    """
+
+    starts: list[np.ndarray] = field(default_factory=list)
+    ends: list[np.ndarray] = field(default_factory=list)
+    record_ends: list[np.ndarray] = field(default_factory=list)
+    bad: list[BadSpan] = field(default_factory=list)
+    n: int = 0
+    loose_ends: list[int] = field(default_factory=list)
+
+
+class Recovery:
+    """One pass over a file with bad rows.
+
+    Args:
+        data: the file.
+        grammar: how it is written.
+        fields: what the strict grammar makes of it, up to the first quote that does not close.
+        problems: what is wrong with some of these records, by index.
+        broken_at: where the record with that quote begins; None where every quote closes.
+        check: looks at records of the right length.
+    """
+
+    def __init__(
+        self,
+        data: bytes,
+        grammar: Grammar,
+        fields: Fields,
+        problems: dict[int, str],
+        broken_at: int | None,
+        check: Check,
+    ) -> None:
+        self._data, self._grammar, self._fields = data, grammar, fields
+        self._width = int(fields.counts[0])
+        self._firsts = fields.record_firsts
+        self._record_starts = fields.starts[self._firsts]
+        self._counts = fields.counts
+        self._problems = problems
+        self._broken_at = broken_at
+        self._check = check
+        self._strict = _Reader(data, grammar, any_end=False)
+        self._loose = _Reader(data, grammar, any_end=True)
+        self._out = Recovered()
+        self._last: tuple[int, int] | None = None  # the good record before, where just read
+        blank = np.frombuffer(data, np.uint8)[np.minimum(fields.starts, len(data) - 1)] == 0x20
+        self._has_blanks = grammar.padded or int(blank.sum()) > 1 + _FEW * len(fields)
+        ragged = np.flatnonzero(self._counts != self._width).tolist()
+        self._bad_records = sorted({*ragged, *problems})
+
+    def run(self) -> Recovered:
+        """Read all of it."""
+        i, n = 0, len(self._fields)
+        place = 0  # in self._bad_records
+        while True:
+            while place < len(self._bad_records) and self._bad_records[place] < i:
+                place += 1
+            nxt = self._bad_records[place] if place < len(self._bad_records) else n
+            self._add_run(i, nxt)
+            if nxt < n:
+                at = int(self._record_starts[nxt])
+            elif self._broken_at is not None and self._broken_at < len(self._data):
+                at = self._broken_at
+            else:
+                return self._out
+            i = self._go_on(at)
+            if i >= n and (self._broken_at is None or self._past_broken):
+                return self._out
+
+    _past_broken = False
+
+    def _go_on(self, at: int) -> int:
+        """Read record by record from a bad one on; return the next record of the fast reading."""
+        while at < len(self._data):
+            k = int(np.searchsorted(self._record_starts, at))
+            if k < len(self._fields) and self._record_starts[k] == at and self._is_sound(k):
+                return k
+            found = self._read(at)
+            if isinstance(found, _Record):
+                self._add(found)
+                at = self._skip_blank(found.end)
+            else:
+                at = self._bad_row(at, found)
+        self._past_broken = True
+        return len(self._fields)
+
+    def _is_sound(self, k: int) -> bool:
+        return bool(self._counts[k] == self._width) and k not in self._problems
+
+    def _read(self, at: int, *, reach: int | None = None) -> _Record | _Problem:
+        found = self._strict.read(at, reach)
+        if isinstance(found, _Problem):
+            return found
+        if len(found.starts) != self._width:
+            return _Problem(
+                f"found {len(found.starts)} fields, expected {self._width}",
+                "fields",
+                found=len(found.starts),
+            )
+        reason = self._stray_problem(found) or self._check(found.starts, found.ends)
+        return found if reason is None else _Problem(reason)
+
+    def _stray_problem(self, record: _Record) -> str | None:
+        odd = self._odd_fields(record)
+        opened = False
+        for text in odd:
+            if opened and text.endswith(self._grammar.quote.encode()):
+                return LOST_DELIMITER
+            opened = opened or text.find(self._grammar.quote.encode()) < len(text) - 1
+        quote = self._grammar.quote.encode()
+        closing = [t for t in odd if t.endswith(quote)]
+        if any(not t[-2:-1].isdigit() for t in closing):
+            return LOST_OPENING
+        starts = [self._data[s : s + 1] for s in record.starts]
+        if closing and len(starts) > 1 and starts.count(quote) == len(starts) - 1:
+            return LOST_OPENING
+        if odd and self._data.find(b"\n", record.starts[0], record.ends[-1]) >= 0:
+            return MIXED_QUOTES
+        return None
+
+    def _has_stray(self, record: _Record) -> bool:
+        quote = self._grammar.quote.encode()
+        texts = (self._data[s:e] for s, e in zip(record.starts, record.ends, strict=True))
+        return any(quote in text and not text.startswith(quote) for text in texts)
+
+    def _odd_fields(self, record: _Record) -> list[bytes]:
+        quote = self._grammar.quote.encode()
+        if not quote or quote not in self._data[record.starts[0] : record.ends[-1]]:
+            return []
+        texts = [self._data[s:e] for s, e in zip(record.starts, record.ends, strict=True)]
+        return [t for t in texts if not t.startswith(quote) and self._n_quotes(t) % 2]
+
+    def _n_quotes(self, text: bytes) -> int:
+        quote, escape = self._grammar.quote.encode(), self._grammar.escape.encode()
+        if not quote:
+            return 0
+        if escape:
+            text = re.sub(re.escape(escape) + b".", b"", text, flags=re.DOTALL)
+        return text.count(quote)
+
+    def _bad_row(self, at: int, problem: _Problem) -> int:
+        """Note a bad row, and return where the next record begins."""
+        after = self._by_loose_ends(at)
+        if after is not None:
+            return after
+        start = self._before_swallowed(at)
+        if start is None:
+            end = self._next_sound(at, is_open=problem.kind == "quote")
+            start = at
+            if self._is_tail(at, problem):
+                start = self._take_back()
+        else:
+            end = self._next_sound(start, is_open=True)
+            problem = _Problem("a quote that is never closed, or one too many")
+        self._out.bad.append(
+            BadSpan(
+                start,
+                end,
+                self._out.n,
+                problem.reason,
+                problem.kind if start == at else "other",
+                problem.opened,
+                problem.closed,
+                problem.column,
+                problem.found,
+            )
+        )
+        self._last = None
+        return self._skip_blank(end)
+
+    def _by_loose_ends(self, at: int) -> int | None:
+        """Take lone CRs for line ends where that makes good records of the whole line."""
+        end = self._next_line(at)
+        if self._data.find(b"\r", at, end - 2) < 0:
+            return None
+        found, place = [], at
+        while place < end:
+            record = self._loose.read(place, None)
+            if isinstance(record, _Problem) or len(record.starts) != self._width:
+                return None
+            if self._odd_fields(record) or self._check(record.starts, record.ends) is not None:
+                return None
+            found.append(record)
+            place = record.end
+        if place != end or len(found) < 2:
+            return None
+        for record in found:
+            self._add(record)
+        self._out.loose_ends.append(at)
+        return self._skip_blank(end)
+
+    def _before_swallowed(self, at: int) -> int | None:
+        """Return where the record before starts, if it has swallowed the beginning of this one.
+
+        A quoted cell over several lines whose closing quote looks like an opening one is doubtful
+        when what follows cannot be read, and can be if a row began inside of it.
+        """
+        if self._last is None:
+            return None
+        start, last_end = self._last
+        opener = self._opener_like
+        quote = self._grammar.quote.encode()
+        inner = self._data.find(b"\n", start, last_end)
+        if not quote or inner < 0:
+            return None
+        place = inner + 1
+        while place < at:
+            record = self._read(place, reach=_REACH)
+            first = self._data.find(quote, place, at)
+            if first >= 0 and opener(first) and isinstance(record, _Record) and record.end > at:
+                return self._take_back()
+            place = self._next_line(place)
+        return None
+
+    def _is_tail(self, at: int, problem: _Problem) -> bool:
+        """Tell whether a bad row is the rest of the record before, whose quotes went wrong."""
+        quote = self._grammar.quote.encode()
+        if self._last is None or not quote or not self._closes_first(at):
+            return False
+        before = self._data[self._last[0] : self._last[1]].rstrip(b"\r\n")
+        if b"\n" in before:
+            return False
+        if quote not in before and self._is_prose(*self._last):
+            return True
+        if self._n_quotes(before) % 2:
+            return True
+        if problem.kind != "fields" or problem.found >= self._width:
+            return False
+        line = self._data[at : self._next_line(at)].rstrip(b"\r\n")
+        is_emptied = before.endswith(self._grammar.delimiter.encode() + quote * 2)
+        return line.endswith(quote) and (is_emptied or not before.endswith(quote))
+
+    def _closes_first(self, at: int) -> bool:
+        """Tell whether the first quote on a line closes a field that began on a line before."""
+        quote = self._grammar.quote.encode()
+        end = self._next_line(at)
+        first = self._data.find(quote, at, end) if quote else -1
+        while first >= 0 and self._data[first + 1 : first + 2] == quote:
+            first = self._data.find(quote, first + 2, end)
+        if first < 0 or self._opener_like(first) or self._n_quotes(self._data[at:end]) % 2 == 0:
+            return False
+        return not self._data[first - 1 : first].isdigit() and self._closer_like(first)
+
+    def _is_prose(self, start: int, end: int) -> bool:
+        """Tell whether a cell begins with a blank, as text after a comma does, unlike others."""
+        if self._has_blanks:
+            return False
+        record = self._strict.read(start, end - start)
+        return isinstance(record, _Record) and any(
+            self._data[s : s + 1] == b" " for s in record.starts
+        )
+
+    def _take_back(self) -> int:
+        """Take the last good record back; return where it starts."""
+        assert self._last is not None
+        start = self._last[0]
+        for pieces in (self._out.starts, self._out.ends, self._out.record_ends):
+            pieces[-1] = pieces[-1][:-1]
+        self._out.n -= 1
+        self._last = None
+        return start
+
+    def _next_sound(self, at: int, *, is_open: bool) -> int:
+        """Return the line after a bad row: outside of its quotes, or where a good record begins.
+
+        Args:
+            at: where the row begins.
+            is_open: one of its quotes is wrong, so that counting them tells nothing.
+        """
+        data = self._data
+        place = self._next_line(at)
+        is_open = is_open or self._n_quotes(data[at:place]) % 2 == 1
+        while place < len(data):
+            if not self._closes_first(place):
+                if not is_open:
+                    break
+                record = self._read(place, reach=_REACH)
+                if (
+                    isinstance(record, _Record)
+                    and not self._has_stray(record)
+                    and self._is_outside(place)
+                    and not self._is_prose(place, record.end)
+                ):
+                    break
+            place = self._next_line(place)
+        return place
+
+    def _is_outside(self, place: int) -> bool:
+        """Tell by the next quote whether a line lies outside of quotes."""
+        at = self._data.find(self._grammar.quote.encode(), place, place + _REACH)
+        return at < 0 or self._opener_like(at) or not self._closer_like(at)
+
+    def _closer_like(self, at: int) -> bool:
+        after = self._data[at + 1 : at + 2]
+        return after in (self._grammar.delimiter.encode(), b"\n", b"\r", b"")
+
+    def _opener_like(self, at: int) -> bool:
+        before = self._data[max(at - 1, 0) : at]
+        if self._grammar.padded and before == b" ":
+            before = self._data[max(at - _REACH, 0) : at].rstrip(b" ")[-1:]
+        return before in (b"", self._grammar.delimiter.encode(), b"\n", b"\r")
+
+    def _next_line(self, at: int) -> int:
+        found = self._data.find(bytes([self._grammar.line_end]), at)
+        return len(self._data) if found < 0 else found + 1
+
+    def _skip_blank(self, at: int) -> int:
+        line_end = bytes([self._grammar.line_end])
+        while at < len(self._data):
+            end = self._next_line(at)
+            if self._data[at:end].removesuffix(line_end).strip(b"\r"):
+                break
+            at = end
+        return at
+
+    def _add_run(self, first: int, after: int) -> None:
+        if after <= first:
+            return
+        span = slice(int(self._firsts[first]), int(self._fields.record_lasts[after - 1]) + 1)
+        shape = (after - first, self._width)
+        self._out.starts.append(self._fields.starts[span].reshape(shape))
+        self._out.ends.append(self._fields.ends[span].reshape(shape))
+        self._out.record_ends.append(self._fields.record_ends[first:after])
+        self._out.n += after - first
+        self._last = None
+        if self._out.n > 1:
+            last = int(self._record_starts[after - 1]), int(self._fields.record_ends[after - 1])
+            self._last = last
+
+    def _add(self, record: _Record) -> None:
+        self._out.starts.append(np.array([record.starts], dtype=np.int64))
+        self._out.ends.append(np.array([record.ends], dtype=np.int64))
+        self._out.record_ends.append(np.array([record.end], dtype=np.int64))
+        self._out.n += 1
+        self._last = record.starts[0], record.end
+
+
+class _Reader:
+    """Reads one record from any offset, by the strict grammar.
+
+    Args:
+        data: the file.
+        grammar: how it is written.
+        any_end: a lone CR ends a line too, and LF does in a file of CRs.
+    """
+
+    def __init__(self, data: bytes, grammar: Grammar, *, any_end: bool) -> None:
+        self._data = data
+        self._padded = grammar.padded
+        self._delimiter = grammar.delimiter.encode()
+        self._quote = grammar.quote.encode()
+        ends = "\r\n" if any_end else chr(grammar.line_end)
+        mark = re.escape(grammar.delimiter)
+        self._plain = re.compile(f"[^{mark}{ends}]*+".encode())
+        line_end = r"\r*\n|\r" if any_end else (r"\r*\n" if ends == "\n" else r"\r")
+        self._line_end = re.compile(line_end.encode())
+        q = re.escape(grammar.quote)
+        e = re.escape(grammar.escape)
+        pair = rf"{q}{q}|{e}." if e else f"{q}{q}"
+        body = rf"{q}[^{q}{e}]*+(?:(?:{pair})[^{q}{e}]*+)*+{q}"
+        self._quoted = re.compile(body.encode(), re.DOTALL) if q else None
+
+    def read(self, at: int, reach: int | None) -> _Record | _Problem:
+        """Read the record that begins at an offset; quoted fields end within ``reach`` bytes."""
+        data = self._data
+        size = len(data)
+        starts: list[int] = []
+        ends: list[int] = []
+        while True:
+            if self._padded:
+                while data[at : at + 1] == b" ":
+                    at += 1
+            starts.append(at)
+            if self._quoted is not None and data[at : at + 1] == self._quote:
+                limit = size if reach is None else min(size, at + reach)
+                found = self._quoted.match(data, at, limit)
+                column = len(starts) - 1
+                if found is None:
+                    return _Problem("a quote that is never closed", "quote", at, None, column)
+                end = found.end()
+                if not self._may_follow(end):
+                    reason = "text after the closing quote of a cell"
+                    return _Problem(reason, "quote", at, end - 1, column)
+            else:
+                match = self._plain.match(data, at)
+                assert match is not None
+                end = match.end()
+            ends.append(end)
+            if data[end : end + 1] == self._delimiter:
+                at = end + 1
+                continue
+            after = self._line_end.match(data, end)
+            stop = size if after is None else after.end()
+            if after is not None and after[0].endswith(b"\n"):
+                while ends[-1] > starts[-1] and data[ends[-1] - 1] == 0x0D:
+                    ends[-1] -= 1
+            return _Record(starts, ends, stop)
+
+    def _may_follow(self, end: int) -> bool:
+        if end == len(self._data) or self._data[end : end + 1] == self._delimiter:
+            return True
+        return self._line_end.match(self._data, end) is not None
