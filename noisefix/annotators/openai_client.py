@@ -6,14 +6,17 @@ import json
 import os
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from noisefix.annotators.budget import NO_USAGE, Usage
 from noisefix.annotators.exchange import Reply
+from noisefix.annotators.fencing import clean_text
 from noisefix.annotators.openai_connection import Connection, HttpReply
 from noisefix.annotators.openai_features import Features
-from noisefix.annotators.openai_reply import read_completion, reply_of
+from noisefix.annotators.openai_reply import Completion, read_completion, reply_of
+from noisefix.annotators.prompts import label_literal
 from noisefix.annotators.protocol import INVALID, REFUSED, Answer, Identity, Message, Question
 from noisefix.annotators.retry import (
     RejectedError,
@@ -24,6 +27,7 @@ from noisefix.annotators.retry import (
 )
 from noisefix.annotators.secrets import Redactor, Secret, display_url, passwords_in
 from noisefix.errors import ServiceError, UsageError
+from noisefix.redaction import looks_like_key, shown_variable
 
 OPENAI_URL = "https://api.openai.com/v1"
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
@@ -78,6 +82,11 @@ class OpenAIAnnotator:
     ) -> None:
         if concurrency < 1:
             raise UsageError(f"concurrency is {concurrency}; it must be at least 1")
+        if looks_like_key(model):
+            raise UsageError(
+                "what was given as --model looks like a key, not like the name of a model",
+                "name the model with --model; the key is read from the variable of --api-key-env",
+            )
         self.model = model
         self.concurrency = concurrency
         self.policy = policy or RetryPolicy()
@@ -92,6 +101,7 @@ class OpenAIAnnotator:
         self._without = tuple(without)
         self._settings = (max_output_tokens, temperature, seed)
         self._key = _key_from(api_key_env, self._base_url)
+        self.redactor = Redactor(self._key, *passwords_in(self._base_url))
         sampling = {"temperature": temperature, "seed": seed, "max_tokens": max_output_tokens}
         self.identity = Identity("openai", model, {**sampling, **self.extra_body})
 
@@ -109,9 +119,15 @@ class OpenAIAnnotator:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[OpenAISession]:
         """Open the connections."""
-        redactor = Redactor(self._key, *passwords_in(self._base_url))
-        async with Connection(self._base_url, self._key, redactor, self.concurrency) as connection:
-            yield OpenAISession(self, connection, redactor)
+        server = Connection(self._base_url, self._key, self.redactor, self.concurrency)
+        async with server as connection:
+            yield OpenAISession(self, connection)
+
+    def reply(self, completion: Completion, question: Question) -> Reply:
+        """Return what a completion answers; no key is kept, even if the server says it."""
+        reply = reply_of(completion, question)
+        raw = reply.raw_answer
+        return replace(reply, raw_answer=None if raw is None else self.redactor.redact(raw))
 
     def features(self) -> Features:
         """Return the optional parameters to begin with."""
@@ -139,13 +155,10 @@ class OpenAIAnnotator:
 class OpenAISession:
     """Open connections to one server, and what has been learned about it."""
 
-    def __init__(
-        self, annotator: OpenAIAnnotator, connection: Connection, redactor: Redactor
-    ) -> None:
+    def __init__(self, annotator: OpenAIAnnotator, connection: Connection) -> None:
         self.annotator = annotator
         self.connection = connection
         self.features = annotator.features()
-        self._redactor = redactor
 
     def exchange(self, question: Question, lane: int) -> OpenAIExchange:
         """Begin with a question."""
@@ -153,7 +166,7 @@ class OpenAISession:
 
     def clean(self, text: str) -> str:
         """Return a text of the server's without secrets, fit to be kept."""
-        return self._redactor.clean(text)
+        return self.annotator.redactor.clean(text)
 
     async def trouble(self, http: HttpReply) -> RetryableError | RejectedError | ServiceError:
         """Return the error that an HTTP status stands for."""
@@ -235,7 +248,7 @@ class OpenAIExchange:
             return None
         features.is_proven = True
         self.usage += completion.usage
-        reply = reply_of(completion, self._question)
+        reply = session.annotator.reply(completion, self._question)
         if reply.is_label or reply.answer != INVALID or self._off_list is not None:
             return reply
         self._off_list = reply
@@ -248,8 +261,8 @@ class OpenAIExchange:
     def _messages(self) -> tuple[Message, ...]:
         if self._off_list is None:
             return self._question.prompt
-        said = (self._off_list.raw_answer or "")[:500]
-        allowed = ", ".join(json.dumps(text, ensure_ascii=False) for text in self._question.allowed)
+        said = clean_text((self._off_list.raw_answer or "")[:500])
+        allowed = ", ".join(map(label_literal, self._question.allowed))
         again = Message(
             "user",
             "That is not one of the allowed answers. Reply with exactly one of these, in the form"
@@ -290,6 +303,13 @@ class OpenAIExchange:
 
 
 def _key_from(variable: str, base_url: str) -> Secret:
+    if variable not in os.environ and shown_variable(variable) != variable:
+        raise UsageError(
+            "what was given as --api-key-env is no name of an environment variable, and not set:"
+            f" {shown_variable(variable)}",
+            "put the key into a variable (export OPENAI_API_KEY=...), and give the variable's name;"
+            " if a key was typed here, the shell's history has it: delete it there",
+        )
     key = Secret(os.environ.get(variable, "").strip())
     if key and not key.is_sendable:
         raise UsageError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -23,7 +22,7 @@ from noisefix.cli.joint import joint
 from noisefix.cli.noise import noise
 from noisefix.cli.predict import predict
 from noisefix.cli.relabel import relabel
-from noisefix.cli.terminal import sanitize, sanitize_lines
+from noisefix.cli.terminal import Screen, sanitize, say
 from noisefix.cli.train import train
 from noisefix.errors import (
     EXIT_BUG,
@@ -85,7 +84,7 @@ for _name, _function in COMMANDS.items():
 
 def _show_version(value: bool) -> None:
     if value:
-        typer.echo(f"noisefix {__version__}")
+        Screen().line(f"noisefix {__version__}")
         raise typer.Exit
 
 
@@ -149,7 +148,9 @@ def _tell(error: Exception) -> int:
         return EXIT_INTERRUPTED
     if isinstance(error, typer.TyperException):
         return _tell_usage(error)
-    _say("".join(traceback.format_exception(error)).rstrip())
+    from noisefix.cli.bug_report import bug_report
+
+    _say(bug_report(error))
     _say("error: this is a bug in noisefix; please report it with the lines above")
     return EXIT_BUG
 
@@ -179,11 +180,9 @@ def _as_data_error(error: OSError) -> DataError:
     return DataError(f"{path}: {reason}", hints.get(error.errno or 0, ""))
 
 
-def _say(*lines: str) -> None:
-    text = "".join(sanitize_lines(line) + "\n" for line in lines if line)
+def _say(*messages: str) -> None:
     try:
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        say(*messages)
     except (BrokenPipeError, ValueError):
         pass  # nobody is left to be told
 

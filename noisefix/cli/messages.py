@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import BinaryIO
 
-from noisefix.cli.terminal import sanitize
+from noisefix.cli.terminal import sanitize, say
 
 
 def tell(notes: Iterable[str] = (), warnings: Iterable[str] = (), *, quiet: bool = False) -> None:
@@ -15,7 +15,7 @@ def tell(notes: Iterable[str] = (), warnings: Iterable[str] = (), *, quiet: bool
         return
     for kind, lines in (("note", notes), ("warning", warnings)):
         for line in lines:
-            sys.stderr.write(f"{kind}: {sanitize(line)}\n")
+            say(f"{kind}: {sanitize(line)}")
 
 
 def standard_input(data: str) -> BinaryIO | None:
@@ -23,5 +23,5 @@ def standard_input(data: str) -> BinaryIO | None:
     if data != "-":
         return None
     if sys.stdin.isatty():
-        sys.stderr.write("reading CSV from this terminal; Ctrl-D ends it\n")
+        say("reading CSV from this terminal; Ctrl-D ends it")
     return sys.stdin.buffer

@@ -19,6 +19,7 @@ from noisefix.annotators.selection import (
 )
 from noisefix.annotators.weighing import NO_ANSWER, NONE_FITS, Verdicts, weigh
 from noisefix.labels import UNLABELLED
+from noisefix.redaction import redact
 from noisefix.schemas import RELABELS
 from noisefix.stages.run_rows import RunRows
 from noisefix.tables.parquet import write_table
@@ -211,8 +212,8 @@ def _table(
                 "cost_usd": answer.cost_usd,
                 "latency_s": answer.latency_s,
                 "attempts": answer.attempts,
-                "error": answer.error,
-                "raw_answer": answer.raw_answer,
+                "error": None if answer.error is None else redact(answer.error),
+                "raw_answer": None if answer.raw_answer is None else redact(answer.raw_answer),
                 "p_error": None if np.isnan(p_error) else round(p_error, 6),
                 "is_probe": row in probed,
             }
