@@ -34,22 +34,22 @@ _HTML = (
     "|optgroup|option|p|param|samp|script|section|select|small|span|strike|strong|style|sub"
     "|summary|sup|svg|table|tbody|td|textarea|tfoot|th|thead|time|title|tr|tt|u|ul|var|wbr"
 )
-_GAP = "[\u200c\u200d\ufffd]*"  # a tokenizer may take these out before it looks for its tokens
+_GAPS = _JOINERS + REPLACEMENT  # a tokenizer may take these out before it looks for its tokens
 _INSIDE = r"(?:[^\s<>@/]|/(?!/))"
 # The looks of a control token. Chat models of today hold several thousand of them, and each new one
 # brings others; what they have in common is a name in brackets that no sentence has.
 _CHAT_MARKUP = re.compile(
     # <|im_start|>, <|turn>, <｜User｜> and <[begin▁of▁sentence]>
-    rf"<(?={_GAP}[|\[])"
-    # <s>, </s>, <start_of_turn>, <turn|>, <seed:bos>, <unused0>, <0x0A>, <sep/>; no <br/>, <1>, <a@b.c>
+    r"<(?=[|\[])"
+    # <s>, </s>, <start_of_turn>, <turn|>, <seed:bos>, <unused0>, <0x0A>; no <br/>, <1>, <a@b.c>
     rf"|<(?!/?(?:(?-i:pre)|{_HTML})/?>)"
-    rf"(?={_GAP}/?{_GAP}(?={_INSIDE}{{0,64}}[^\W\d_]){_INSIDE}{{1,64}}/?>)"
+    rf"(?=/?(?={_INSIDE}{{0,64}}[^\W\d_]){_INSIDE}{{1,64}}/?>)"
     # [INST], [/INST], [IMG_BREAK], [PAD151645], [unused1], [gMASK], [control_8]; no [link], no [A]
-    rf"|\[(?={_GAP}/?{_GAP}(?-i:[A-Z][A-Z0-9]+|[a-z]{{1,2}}[A-Z]+|unused\d+)\])"
-    rf"|\[(?={_GAP}/?[\w-]{{0,40}}_[\w-]{{1,40}}\])"
-    rf"|\[(?={_GAP}/?{_GAP}(?:inst|sys|bos|eos|pad|unk|cls|sep|mask|think)\])"
+    r"|\[(?=/?(?-i:[A-Z][A-Z0-9]+|[a-z]{1,2}[A-Z]+|unused\d+)\])"
+    r"|\[(?=/?[\w-]{0,40}_[\w-]{1,40}\])"
+    r"|\[(?=/?(?:inst|sys|bos|eos|pad|unk|cls|sep|mask|think)\])"
     # [|system|]
-    rf"|\[(?={_GAP}\|)"
+    r"|\[(?=\|)"
     # ]~b], [e~[, ]!p~[, ]<]image[>[
     r"|\](?=[~!<][^\s\[\]]{0,20}[\[\]])|\[(?=[^\s\[\]]{0,20}[~>]\[)"
     # >>TITLE<<
@@ -87,10 +87,14 @@ def break_chat_markup(text: str) -> str:
     """Put a blank into everything that a tokenizer could take for a token of its chat template.
 
     The blank stands behind the first bracket, so that the text reads as before. What a tokenizer's
-    normalisation may make of a text (wide brackets, other case) counts as well.
+    normalisation may make of a text (wide brackets, other case, no joiners) counts as well.
     """
-    seen = text if text.isascii() else text.translate(_NARROW)
-    places = [hit.end() for hit in _CHAT_MARKUP.finditer(seen)]
+    if text.isascii():
+        places = [hit.end() for hit in _CHAT_MARKUP.finditer(text)]
+    else:
+        kept = [place for place, char in enumerate(text) if char not in _GAPS]
+        seen = "".join(text[place] for place in kept).translate(_NARROW)
+        places = [kept[hit.end() - 1] + 1 for hit in _CHAT_MARKUP.finditer(seen)]
     parts = [text[start:end] for start, end in pairwise([0, *places, len(text)])]
     return " ".join(parts)
 

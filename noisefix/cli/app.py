@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -181,10 +182,8 @@ def _as_data_error(error: OSError) -> DataError:
 
 
 def _say(*messages: str) -> None:
-    try:
+    with contextlib.suppress(BrokenPipeError, ValueError):  # nobody is left to be told
         say(*messages)
-    except (BrokenPipeError, ValueError):
-        pass  # nobody is left to be told
 
 
 def _harden_streams() -> None:
