@@ -14,8 +14,8 @@ from noisefix.tables.source import Source
 def rewrite_csv(raw: bytes, source: Source, changes: Changes) -> bytes:
     """Return the file with the changes made.
 
-    An edited cell keeps its quotes; others get them where their new value needs them. Cells of added
-    columns that a spreadsheet program would take for a formula get an apostrophe in front.
+    An edited cell keeps its quotes; others get them where their new value needs them. Cells of
+    added columns that a spreadsheet program would take for a formula get an apostrophe in front.
 
     Args:
         raw: the input's bytes, not compressed.
