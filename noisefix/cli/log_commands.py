@@ -20,9 +20,9 @@ from __future__ import annotations
 import re
 
 # A start of a line may also be where a terminal wraps: after any blank or sign, and after a word
-# where a whole command follows. "std::vector" and "a::b" stay.
+# where a whole command follows. "std::vector" and "[::1]" stay.
 _COMMAND = re.compile(
-    r"(?<![\w)\]>:]):{2,}(?=\S)"
+    r"(?<![\w)\[\]>:]):{2,}(?=\S)"
     r"|::(?=(?:add-mask|add-path|add-matcher|remove-matcher|set-env|set-output|save-state"
     r"|stop-commands|group|endgroup|debug|notice|warning|error|echo)(?:\s[^:]*)?::)"
     r"|##(?=\w*\[)"
