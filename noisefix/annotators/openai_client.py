@@ -25,7 +25,7 @@ from noisefix.annotators.retry import (
     is_retryable,
     retry_after_s,
 )
-from noisefix.annotators.secrets import Redactor, Secret, display_url, passwords_in
+from noisefix.annotators.secrets import Redactor, Secret, display_url, is_web_address, passwords_in
 from noisefix.errors import ServiceError, UsageError
 from noisefix.redaction import looks_like_key, shown_variable
 
@@ -93,10 +93,10 @@ class OpenAIAnnotator:
         self.extra_body = dict(extra_body or {})
         self.api_key_env = api_key_env
         self._base_url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
-        if not self._base_url.startswith(("http://", "https://")):
+        if not is_web_address(self._base_url):
             raise UsageError(
                 f"base URL {display_url(self._base_url)!r} is no web address",
-                "it looks like http://localhost:8000/v1",
+                "it looks like http://localhost:8000/v1; in a password, write / as %2F",
             )
         self._without = tuple(without)
         self._settings = (max_output_tokens, temperature, seed)

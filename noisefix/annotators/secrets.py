@@ -75,6 +75,15 @@ class Redactor:
         return False
 
 
+def is_web_address(url: str) -> bool:
+    """Tell whether an address has a host that can be reached over HTTP."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
+
+
 def display_url(url: str) -> str:
     """Return the address without user name, password, query and fragment."""
     scheme, _, rest = url.rpartition("://")
