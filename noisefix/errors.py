@@ -6,6 +6,8 @@ next. Anything that is not a ``NoisefixError`` is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+from noisefix.redaction import redact
+
 EXIT_OK = 0
 EXIT_GATE_FAILED = 1
 EXIT_USAGE = 2
@@ -17,16 +19,16 @@ class NoisefixError(Exception):
     """Base of all expected errors.
 
     Args:
-        message: what is wrong, where, and the numbers.
+        message: what is wrong, where, and the numbers; what looks like a key is taken out of it.
         hint: what to do next; empty when the message already says it.
     """
 
     exit_code = EXIT_BUG
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = redact(message)
+        self.hint = redact(hint)
+        super().__init__(self.message)
 
 
 class UsageError(NoisefixError):

@@ -20,10 +20,11 @@ LAYERS = (
     {"tables"},
     {"schemas", "labels", "label_descriptions", "progress", "threads", "config"},
     {"errors"},
+    {"redaction"},
 )
 """From the top down; a module may import from its own unit and from the layers below."""
 
-LIGHT = {"__init__", "errors", "schemas", "config", "progress", "cli", "__main__"}
+LIGHT = {"__init__", "errors", "redaction", "schemas", "config", "progress", "cli", "__main__"}
 """Units that load at the start of every command: not even NumPy at the top of a module."""
 
 SLOW = {

@@ -12,7 +12,7 @@ from noisefix.annotators.budget import Prices
 from noisefix.annotators.keys import key_maker
 from noisefix.annotators.openai_client import OpenAIAnnotator
 from noisefix.annotators.openai_complaint import complaint_of
-from noisefix.annotators.openai_reply import read_completion, reply_of
+from noisefix.annotators.openai_reply import read_completion
 from noisefix.annotators.protocol import Answer, Question
 from noisefix.annotators.store import AnswerStore
 from noisefix.errors import DataError
@@ -163,10 +163,10 @@ class _Reader:
         if completion is None:
             self._failed += 1
             said = complaint_of(value) or complaint_of(body) or "no reason given"
-            self._first_failure = self._first_failure or said[:300]
+            self._first_failure = self._first_failure or self._annotator.redactor.clean(said)
             return None
         self._found += 1
-        reply, usage = reply_of(completion, question), completion.usage
+        reply, usage = self._annotator.reply(completion, question), completion.usage
         cost = None
         if self._prices is not None and usage.input_tokens is not None:
             cost = self._prices.cost_usd(usage.input_tokens, usage.output_tokens or 0)

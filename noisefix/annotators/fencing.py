@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 REPLACEMENT = "\ufffd"
 CUT_MARKER = "\n[... {count} characters left out ...]\n"
@@ -24,20 +25,49 @@ _TRANSLATION: dict[int, str] = {
 }
 # Joiners carry meaning (emoji, Persian, Indic scripts); every other invisible character goes.
 _JOINERS = "\u200c\u200d"
-_NAMES = (
-    "s|bos|eos|pad|unk|mask|cls|sep|human|assistant|user|system|bot|tool|think|thinking"
-    "|(?:start|end|begin)(?:[_▁ ]of[_▁ ][\\w▁]{1,20})|tool_\\w{1,20}|function_\\w{1,20}"
+# Elements of HTML as they stand in ordinary texts. Those that are tokens of chat models as well
+# (<s>, <img>, <image>, <video>, <ref>, <mask>, ...) are not among them.
+_HTML = (
+    "a|abbr|address|article|aside|b|big|blockquote|body|br|button|caption|center|cite|code|col"
+    "|colgroup|dd|del|details|dfn|div|dl|dt|em|fieldset|figcaption|figure|font|footer|form|h[1-6]"
+    "|head|header|hr|html|i|iframe|input|ins|kbd|label|legend|li|link|main|mark|meta|nav|ol"
+    "|optgroup|option|p|param|samp|script|section|select|small|span|strike|strong|style|sub"
+    "|summary|sup|svg|table|tbody|td|textarea|tfoot|th|thead|time|title|tr|tt|u|ul|var|wbr"
 )
-_BRACKETED = (
-    "INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|IMG|PREFIX"
-    "|SUFFIX|MIDDLE|BOS|EOS|PAD|UNK|CLS|SEP|MASK|gMASK|THINK"
-)
-# ChatML, Llama 3 and Phi (<|x|>), DeepSeek (<｜x｜>), Llama 2 and Mistral ([INST], <<SYS>>, <s>),
-# Gemma (<start_of_turn>), BERT ([SEP]).
+_GAPS = _JOINERS + REPLACEMENT  # a tokenizer may take these out before it looks for its tokens
+_INSIDE = r"(?:[^\s<>@/]|/(?!/))"
+# The looks of a control token. Chat models of today hold several thousand of them, and each new one
+# brings others; what they have in common is a name in brackets that no sentence has.
 _CHAT_MARKUP = re.compile(
-    rf"<(?=[|｜])|<(?=</?SYS>)|<(?=/?(?:{_NAMES})>)|\[(?=/?(?:{_BRACKETED})\])",
+    # <|im_start|>, <|turn>, <｜User｜> and <[begin▁of▁sentence]>
+    r"<(?=[|\[])"
+    # <s>, </s>, <start_of_turn>, <turn|>, <seed:bos>, <unused0>, <0x0A>; no <br/>, <1>, <a@b.c>
+    rf"|<(?!/?(?:(?-i:pre)|{_HTML})/?>)"
+    rf"(?=/?(?={_INSIDE}{{0,64}}[^\W\d_]){_INSIDE}{{1,64}}/?>)"
+    # [INST], [/INST], [IMG_BREAK], [PAD151645], [unused1], [gMASK], [control_8]; no [link], no [A]
+    r"|\[(?=/?(?-i:[A-Z][A-Z0-9]+|[a-z]{1,2}[A-Z]+|unused\d+)\])"
+    r"|\[(?=/?[\w-]{0,40}_[\w-]{1,40}\])"
+    r"|\[(?=/?(?:inst|sys|bos|eos|pad|unk|cls|sep|mask|think)\])"
+    # [|system|]
+    r"|\[(?=\|)"
+    # ]~b], [e~[, ]!p~[, ]<]image[>[
+    r"|\](?=[~!<][^\s\[\]]{0,20}[\[\]])|\[(?=[^\s\[\]]{0,20}[~>]\[)"
+    # >>TITLE<<
+    r"|>(?=>[A-Z_]{2,40}<<)",
     re.IGNORECASE,
 )
+
+
+class _Narrow(dict[int, int]):
+    """Code points to what they are made of, where that is one character of ASCII: ＜ to <."""
+
+    def __missing__(self, code: int) -> int:
+        folded = unicodedata.normalize("NFKC", chr(code))
+        self[code] = ord(folded) if len(folded) == 1 and folded.isascii() else code
+        return self[code]
+
+
+_NARROW = _Narrow()
 
 
 def clean_text(text: str) -> str:
@@ -54,8 +84,19 @@ def clean_text(text: str) -> str:
 
 
 def break_chat_markup(text: str) -> str:
-    """Put a blank into everything that a chat template could take for its own markup."""
-    return _CHAT_MARKUP.sub(lambda hit: f"{hit[0]} ", text)
+    """Put a blank into everything that a tokenizer could take for a token of its chat template.
+
+    The blank stands behind the first bracket, so that the text reads as before. What a tokenizer's
+    normalisation may make of a text (wide brackets, other case, no joiners) counts as well.
+    """
+    if text.isascii():
+        places = [hit.end() for hit in _CHAT_MARKUP.finditer(text)]
+    else:
+        kept = [place for place, char in enumerate(text) if char not in _GAPS]
+        seen = "".join(text[place] for place in kept).translate(_NARROW)
+        places = [kept[hit.end() - 1] + 1 for hit in _CHAT_MARKUP.finditer(seen)]
+    parts = [text[start:end] for start, end in pairwise([0, *places, len(text)])]
+    return " ".join(parts)
 
 
 def cut_text(text: str, max_chars: int) -> str:

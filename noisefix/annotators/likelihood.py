@@ -86,7 +86,7 @@ class Scorer:
         if self.max_batch_tokens < longest:
             raise ModelError(
                 f"out of memory on a single prompt of {longest:,} tokens",
-                "use a smaller model, --device cpu, or shorter texts in the prompt",
+                "use a smaller model, --device cpu or --no-demonstrations",
             )
         self.max_batch_tokens = min(self.max_batch_tokens, longest * len(tasks)) // 2
         if torch.cuda.is_available():

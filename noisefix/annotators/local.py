@@ -103,7 +103,7 @@ class LocalAnnotator:
             return None
         return (
             f"the prompt has {task.longest:,} tokens and the model takes {most:,}:"
-            " show fewer demonstrations, cut texts shorter, or use another model"
+            " use --no-demonstrations, or another model"
         )
 
     def _answer(
@@ -111,7 +111,10 @@ class LocalAnnotator:
     ) -> Answer:
         scores = np.array(sums) / np.array([len(tokens) for tokens in task.continuations])
         if not np.isfinite(scores).all():
-            return self._failure(question, "the model's output is not finite: try --precision fp32")
+            return self._failure(
+                question,
+                "the model's output is not finite: try another --device, or use another model",
+            )
         probabilities = _softmax(scores)
         by_name = sorted(zip(question.label_pool, probabilities, strict=True))
         label, probability = max(by_name, key=lambda pair: pair[1])

@@ -6,18 +6,22 @@ import json
 import os
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from noisefix.annotators.exchange import Reply
 from noisefix.annotators.openai_connection import Connection, HttpReply
 from noisefix.annotators.openai_exchange import OpenAIExchange
 from noisefix.annotators.openai_features import SYSTEM, Features
+from noisefix.annotators.openai_reply import Completion, reply_of
 from noisefix.annotators.openai_room import DEFAULT_ROOM, Room
 from noisefix.annotators.openai_trouble import Troubles
 from noisefix.annotators.protocol import Answer, Identity, Message, Question
 from noisefix.annotators.retry import RetryPolicy
-from noisefix.annotators.secrets import Redactor, Secret, display_url, passwords_in
+from noisefix.annotators.secrets import Redactor, Secret, display_url, is_web_address, passwords_in
 from noisefix.errors import UsageError
+from noisefix.redaction import looks_like_key, shown_variable
 
 OPENAI_URL = "https://api.openai.com/v1"
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
@@ -74,16 +78,21 @@ class OpenAIAnnotator:
     ) -> None:
         if concurrency < 1:
             raise UsageError(f"concurrency is {concurrency}; it must be at least 1")
+        if looks_like_key(model):
+            raise UsageError(
+                "what was given as --model looks like a key, not like the name of a model",
+                "name the model with --model; the key is read from the variable of --api-key-env",
+            )
         self.model = model
         self.concurrency = concurrency
         self.policy = policy or RetryPolicy()
         self.extra_body = dict(extra_body or {})
         self.api_key_env = api_key_env
         self._base_url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
-        if not self._base_url.startswith(("http://", "https://")):
+        if not is_web_address(self._base_url):
             raise UsageError(
                 f"base URL {display_url(self._base_url)!r} is no web address",
-                "it looks like http://localhost:8000/v1",
+                "it looks like http://localhost:8000/v1; in a password, write / as %2F",
             )
         self._without = {*without}
         if system_role == "user":
@@ -96,6 +105,7 @@ class OpenAIAnnotator:
             raise UsageError(f"max output tokens is {most}; it must be at least 1")
         self._settings = (most, temperature, seed)
         self._key = _key_from(api_key_env, self._base_url)
+        self.redactor = Redactor(self._key, *passwords_in(self._base_url))
         sampling = {"temperature": temperature, "seed": seed, "max_tokens": most}
         self.identity = Identity("openai", model, {**sampling, **self.extra_body})
 
@@ -113,9 +123,15 @@ class OpenAIAnnotator:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[OpenAISession]:
         """Open the connections."""
-        redactor = Redactor(self._key, *passwords_in(self._base_url))
-        async with Connection(self._base_url, self._key, redactor, self.concurrency) as connection:
-            yield OpenAISession(self, connection, redactor)
+        server = Connection(self._base_url, self._key, self.redactor, self.concurrency)
+        async with server as connection:
+            yield OpenAISession(self, connection)
+
+    def reply(self, completion: Completion, question: Question) -> Reply:
+        """Return what a completion answers; no key is kept, even if the server says it."""
+        reply = reply_of(completion, question)
+        raw = reply.raw_answer
+        return replace(reply, raw_answer=None if raw is None else self.redactor.redact(raw))
 
     def features(self) -> Features:
         """Return the optional parameters to begin with."""
@@ -150,9 +166,7 @@ class OpenAIAnnotator:
 class OpenAISession:
     """Open connections to one server, and what has been learned about it."""
 
-    def __init__(
-        self, annotator: OpenAIAnnotator, connection: Connection, redactor: Redactor
-    ) -> None:
+    def __init__(self, annotator: OpenAIAnnotator, connection: Connection) -> None:
         self.annotator = annotator
         self.connection = connection
         self.features = annotator.features()
@@ -160,10 +174,9 @@ class OpenAISession:
             annotator.url,
             annotator.model,
             annotator.api_key_env,
-            redactor.clean,
+            annotator.redactor.clean,
             connection.models,
         )
-        self._redactor = redactor
 
     def exchange(self, question: Question, lane: int) -> OpenAIExchange:
         """Begin with a question."""
@@ -176,12 +189,23 @@ class OpenAISession:
         body = self.annotator.request_body(question, self.features, messages, most=most)
         return await self.connection.post(lane, json.dumps(body).encode())
 
+    def reply(self, completion: Completion, question: Question) -> Reply:
+        """Return what a completion answers, without any key."""
+        return self.annotator.reply(completion, question)
+
     def clean(self, text: str) -> str:
         """Return a text of the server's without secrets, fit to be kept."""
-        return self._redactor.clean(text)
+        return self.annotator.redactor.clean(text)
 
 
 def _key_from(variable: str, base_url: str) -> Secret:
+    if variable not in os.environ and shown_variable(variable) != variable:
+        raise UsageError(
+            "what was given as --api-key-env is no name of an environment variable, and not set:"
+            f" {shown_variable(variable)}",
+            "put the key into a variable (export OPENAI_API_KEY=...), and give the variable's name;"
+            " if a key was typed here, the shell's history has it: delete it there",
+        )
     key = Secret(os.environ.get(variable, "").strip())
     if key and not key.is_sendable:
         raise UsageError(

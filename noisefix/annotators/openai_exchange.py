@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from noisefix.annotators.budget import NO_USAGE, Usage
 from noisefix.annotators.exchange import Reply
+from noisefix.annotators.fencing import clean_text
 from noisefix.annotators.openai_complaint import (
     is_about_key,
     is_about_parameters,
@@ -16,9 +16,10 @@ from noisefix.annotators.openai_complaint import (
 )
 from noisefix.annotators.openai_connection import HttpReply
 from noisefix.annotators.openai_features import Features
-from noisefix.annotators.openai_reply import read_completion, reply_of
+from noisefix.annotators.openai_reply import Completion, read_completion
 from noisefix.annotators.openai_room import is_about_room, names_the_answer, read_limits
 from noisefix.annotators.openai_trouble import Troubles
+from noisefix.annotators.prompts import label_literal
 from noisefix.annotators.protocol import CUT_MARK, INVALID, REFUSED, Message, Question
 from noisefix.annotators.retry import RejectedError
 from noisefix.errors import ServiceError
@@ -40,6 +41,10 @@ class Talk(Protocol):
         self, question: Question, messages: Sequence[Message], lane: int, most: int | None
     ) -> HttpReply:
         """Send a question."""
+        ...
+
+    def reply(self, completion: Completion, question: Question) -> Reply:
+        """Return what a completion answers, without any key."""
         ...
 
     def clean(self, text: str) -> str:
@@ -83,7 +88,7 @@ class OpenAIExchange:
             self._unreadable(http)
             return None
         self.usage += completion.usage
-        reply = reply_of(completion, self._question)
+        reply = self._session.reply(completion, self._question)
         if self._has_own_room and self._remembers_room and not reply.is_cut:
             features.room.settle(self._own_room)
         features.is_proven = True
@@ -176,12 +181,12 @@ class OpenAIExchange:
 
 def _asked_again(question: Question, useless: Reply) -> tuple[Message, ...]:
     """Return the prompt with a word on what was wrong with the answer."""
-    allowed = ", ".join(json.dumps(text, ensure_ascii=False) for text in question.allowed)
+    allowed = ", ".join(map(label_literal, question.allowed))
     words = (
         "That is not one of the allowed answers. Reply with exactly one of these, in the form"
         f" asked for, and with nothing else: {allowed}"
     )
-    said = (useless.raw_answer or "").removesuffix(CUT_MARK)[:500]
+    said = clean_text((useless.raw_answer or "").removesuffix(CUT_MARK)[:500])
     if said.strip():
         return (*question.prompt, Message("assistant", said), Message("user", words))
     *before, last = question.prompt  # roles have to take turns

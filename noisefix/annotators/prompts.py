@@ -63,6 +63,10 @@ _ANSWER_AS = {
 _MOST_LISTED_AGAIN = 8
 _MOST_EXAMPLES = 3
 _EXAMPLE_CHARS = 200
+_BRACKETS_ESCAPED = {ord(bracket): f"\\u{ord(bracket):04x}" for bracket in "<>[]"}
+
+LONGEST_LABEL = 300
+"""Characters. A longer label is no name but a text, and each prompt shows several."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +220,26 @@ def label_literal(label: str) -> str:
     if clean_text(literal) == literal:
         return literal
     # Escapes are read back by any JSON parser, so the label stays what it is.
-    return json.dumps(label, ensure_ascii=True).replace("<", "\\u003c").replace("[", "\\u005b")
+    return json.dumps(label, ensure_ascii=True).translate(_BRACKETS_ESCAPED)
+
+
+def check_label_names(names: Sequence[str]) -> None:
+    """Refuse names that are too long to be shown beside others in a prompt.
+
+    Args:
+        names: every class that may be offered.
+
+    Raises:
+        DataError: a name has more than ``LONGEST_LABEL`` characters.
+    """
+    longest = max(names, key=len, default="")
+    if len(longest) > LONGEST_LABEL:
+        raise DataError(
+            f"a label has {len(longest):,} characters, and a prompt has room for names of at most"
+            f" {LONGEST_LABEL}: {longest[:40]!r}...",
+            "if this column holds texts, name the right one with noisefix detect --label-column;"
+            " else give the class a shorter name in the table, and run noisefix detect again",
+        )
 
 
 def _plain_word(word: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from noisefix.redaction import HIDDEN, redact
 
 _LONGEST_MESSAGE = 300
 
@@ -34,16 +36,27 @@ class Secret:
 
 
 class Redactor:
-    """Takes secrets out of texts that somebody will read."""
+    """Takes secrets out of texts that somebody will read.
+
+    Args:
+        secrets: what must not be seen, whatever it looks like; in a text it may also stand as in
+            an address (``%2B``) or in base64. What looks like a key goes without being named.
+    """
 
     def __init__(self, *secrets: Secret) -> None:
-        texts = {secret.reveal() for secret in secrets}
-        self._secrets = sorted((t for t in texts if len(t) > 3), key=len, reverse=True)
+        plain = {secret.reveal() for secret in secrets}
+        forms = plain | {quote(t, safe="") for t in plain} | {_base64(t) for t in plain}
+        self._secrets = sorted((t for t in forms if len(t) > 3), key=len, reverse=True)
+
+    def redact(self, text: str) -> str:
+        """Return the text without secrets, otherwise as it is."""
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return redact(text)
 
     def clean(self, text: str) -> str:
         """Return the text without secrets and control characters, cut to a readable length."""
-        for secret in self._secrets:
-            text = text.replace(secret, "[hidden]")
+        text = self.redact(text)
         text = re.sub(r"[\x00-\x1f\x7f-\x9f\s]+", " ", text).strip()
         return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + "…"
 
@@ -62,11 +75,21 @@ class Redactor:
         return False
 
 
+def is_web_address(url: str) -> bool:
+    """Tell whether an address has a host that can be reached over HTTP."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
+
+
 def display_url(url: str) -> str:
     """Return the address without user name, password, query and fragment."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}".rstrip("/")
+    scheme, _, rest = url.rpartition("://")
+    # A password with a slash in it ends the host for urlsplit; what is before the last @ goes.
+    place = re.split("[?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    return f"{scheme}://{place}".rstrip("/")
 
 
 def without_credentials(url: str) -> tuple[str, Secret]:
@@ -80,14 +103,19 @@ def without_credentials(url: str) -> tuple[str, Secret]:
     if not at:
         return bare, Secret("")
     user, _, password = credentials.partition(":")
-    plain = f"{unquote(user)}:{unquote(password)}".encode()
-    return bare, Secret(f"Basic {b64encode(plain).decode()}")
+    return bare, Secret(f"Basic {_base64(f'{unquote(user)}:{unquote(password)}')}")
 
 
 def passwords_in(url: str) -> list[Secret]:
-    """Return the password in an address, in all forms in which it may be seen."""
-    password = urlsplit(url).password
-    if not password:
-        return []
-    header = without_credentials(url)[1].reveal()
-    return [Secret(text) for text in (password, unquote(password), header.removeprefix("Basic "))]
+    """Return the password in an address and the keys in its query, in all forms of them."""
+    parts = urlsplit(url)
+    pairs = [pair.partition("=") for pair in re.split("[&;]", parts.query)]
+    texts = [value for name, _, value in pairs if redact(f"?{name}={value}").endswith(HIDDEN)]
+    if parts.password:
+        header = without_credentials(url)[1].reveal()
+        texts += [parts.password, header.removeprefix("Basic ")]
+    return [Secret(text) for text in dict.fromkeys(f for t in texts for f in (t, unquote(t)))]
+
+
+def _base64(text: str) -> str:
+    return b64encode(text.encode("utf-8", "surrogatepass")).decode()

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from noisefix.annotators.protocol import Answer, Identity, Question
 from noisefix.errors import DataError, ServiceError
+from noisefix.redaction import redact
 
 STORE_NAME = "annotations.sqlite"
 LONGEST_RAW_ANSWER = 20_000
@@ -233,8 +234,8 @@ def _row(key: bytes, answer: Answer) -> tuple[Any, ...]:
 
 
 def _storable(text: str | None) -> str | None:
-    """Replace what SQLite cannot hold: halves of surrogate pairs, which JSON can smuggle in."""
-    return None if text is None else text.encode("utf-8", "replace").decode()
+    """Take out what looks like a key, and halves of surrogate pairs, which SQLite cannot hold."""
+    return None if text is None else redact(text).encode("utf-8", "replace").decode()
 
 
 def restore(row: StoredRow, question: Question, identity: Identity) -> Answer:

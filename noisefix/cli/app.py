@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
-import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from noisefix.cli.noise import noise
 from noisefix.cli.paths import guarded
 from noisefix.cli.predict import predict
 from noisefix.cli.relabel import relabel
-from noisefix.cli.terminal import sanitize, sanitize_lines
+from noisefix.cli.terminal import Screen, sanitize, say
 from noisefix.cli.train import train
 from noisefix.errors import (
     EXIT_BUG,
@@ -86,7 +86,7 @@ for _name, _function in COMMANDS.items():
 
 def _show_version(value: bool) -> None:
     if value:
-        typer.echo(f"noisefix {__version__}")
+        Screen().line(f"noisefix {__version__}")
         raise typer.Exit
 
 
@@ -150,7 +150,9 @@ def _tell(error: Exception) -> int:
         return EXIT_INTERRUPTED
     if isinstance(error, typer.TyperException):
         return _tell_usage(error)
-    _say("".join(traceback.format_exception(error)).rstrip())
+    from noisefix.cli.bug_report import bug_report
+
+    _say(bug_report(error))
     _say("error: this is a bug in noisefix; please report it with the lines above")
     return EXIT_BUG
 
@@ -180,13 +182,9 @@ def _as_data_error(error: OSError) -> DataError:
     return DataError(f"{path}: {reason}", hints.get(error.errno or 0, ""))
 
 
-def _say(*lines: str) -> None:
-    text = "".join(sanitize_lines(line) + "\n" for line in lines if line)
-    try:
-        sys.stderr.write(text)
-        sys.stderr.flush()
-    except (BrokenPipeError, ValueError):
-        pass  # nobody is left to be told
+def _say(*messages: str) -> None:
+    with contextlib.suppress(BrokenPipeError, ValueError):  # nobody is left to be told
+        say(*messages)
 
 
 def _harden_streams() -> None:

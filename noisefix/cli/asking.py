@@ -134,6 +134,7 @@ def show_asking(*, quiet: bool) -> Iterator[Callable[[AskProgress], None] | None
     if quiet:
         yield None
         return
+    from noisefix.cli.terminal import open_console, say
     from noisefix.cli.wording import format_seconds
 
     def line(step: AskProgress) -> str:
@@ -157,12 +158,10 @@ def show_asking(*, quiet: bool) -> Iterator[Callable[[AskProgress], None] | None
         return "relabel: " + ", ".join(parts)
 
     if sys.stderr.isatty():
-        from rich.console import Console
         from rich.live import Live
         from rich.text import Text
 
-        console = Console(file=sys.stderr, markup=False, emoji=False, highlight=False)
-        with Live(console=console, refresh_per_second=4) as live:
+        with Live(console=open_console(), refresh_per_second=4) as live:
             yield lambda step: live.update(Text(line(step)))
         return
     last: list[AskProgress] = []
@@ -170,7 +169,7 @@ def show_asking(*, quiet: bool) -> Iterator[Callable[[AskProgress], None] | None
         yield _keep_last(last)
     finally:
         if last:
-            sys.stderr.write(line(last[-1]) + "\n")
+            say(line(last[-1]))
 
 
 def _keep_last(last: list[AskProgress]) -> Callable[[AskProgress], None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,7 +86,7 @@ def check(
     temporary folder unless -o names one; a run folder is taken as it is.
     """
     from noisefix.cli.messages import standard_input, tell
-    from noisefix.cli.terminal import write_json
+    from noisefix.cli.terminal import write_json, write_lines
     from noisefix.errors import EXIT_GATE_FAILED, UsageError
     from noisefix.pipeline.check import check as run_check
 
@@ -130,7 +129,7 @@ def check(
     elif github:
         from noisefix.cli.github import annotation_lines
 
-        sys.stdout.writelines(line + "\n" for line in annotation_lines(result))
+        write_lines(annotation_lines(result))
     else:
         _show_gates(result, quiet=quiet)
     if not result.passed:

@@ -47,7 +47,7 @@ def write_junit(result: CheckResult, path: Path) -> None:
         case = ET.SubElement(suite, "testcase", classname="noisefix.check", name=gate.name)
         if not gate.passed:
             failure = ET.SubElement(case, "failure", message=_text(gate.message), type="gate")
-            failure.text = "\n".join([gate.message, *_rows(result)])
+            failure.text = "\n".join([_text(gate.message), *_rows(result)])
     ET.indent(suites)
     write_bytes(path, ET.tostring(suites, encoding="utf-8", xml_declaration=True) + b"\n")
 

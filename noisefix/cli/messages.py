@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from noisefix.cli.terminal import Screen, sanitize
+from noisefix.cli.terminal import Screen, sanitize, say
 from noisefix.errors import UsageError
 
 
@@ -17,7 +17,7 @@ def tell(notes: Iterable[str] = (), warnings: Iterable[str] = (), *, quiet: bool
         return
     for kind, lines in (("note", notes), ("warning", warnings)):
         for line in lines:
-            sys.stderr.write(f"{kind}: {sanitize(line)}\n")
+            say(f"{kind}: {sanitize(line)}")
 
 
 def standard_input(data: str) -> BinaryIO | None:
@@ -25,7 +25,7 @@ def standard_input(data: str) -> BinaryIO | None:
     if data != "-":
         return None
     if sys.stdin.isatty():
-        sys.stderr.write("reading CSV from this terminal; Ctrl-D ends it\n")
+        say("reading CSV from this terminal; Ctrl-D ends it")
     return sys.stdin.buffer
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from noisefix.cli.terminal import sanitize
+from noisefix.cli.terminal import open_console, sanitize, say
 from noisefix.cli.wording import format_seconds
 from noisefix.progress import Progress
 
@@ -81,11 +81,8 @@ class LineDisplay:
             return
         self._said[step.stage] = now
         pace = _pace(step, now - start, step.done - first)
-        self._stream.write(
-            f"{sanitize(step.stage)}: {step.done:,} of {step.total:,} {step.unit}"
-            f"{f' ({pace})' if pace else ''}\n"
-        )
-        self._stream.flush()
+        line = f"{step.stage}: {step.done:,} of {step.total:,} {step.unit}"
+        say(line + (f" ({pace})" if pace else ""), stream=self._stream)
 
 
 def _pace(step: Progress, seconds: float, advanced: int) -> str:
@@ -109,7 +106,6 @@ def _speed(rate: float, unit: str) -> str:
 
 
 def _bars(stream: IO[str]) -> Bars:
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     return Progress(
@@ -117,5 +113,5 @@ def _bars(stream: IO[str]) -> Bars:
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TextColumn("{task.fields[pace]}", markup=False, style="dim"),
-        console=Console(file=stream, markup=False, emoji=False, highlight=False),
+        console=open_console(stream),
     )

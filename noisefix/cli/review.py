@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from noisefix.annotators.human import AMBIGUOUS_KEY, COMMANDS, END, Card
-from noisefix.cli.terminal import sanitize
+from noisefix.cli.terminal import open_console, sanitize
 from noisefix.errors import UsageError
 
 if TYPE_CHECKING:
@@ -153,11 +153,8 @@ def open_desk(total: int | None = None) -> Iterator[TerminalDesk]:
             "a human review needs a terminal, and stdin or stderr is none",
             "run it in a terminal, or use --annotator column:NAME for answers from a file",
         )
-    from rich.console import Console
-
-    console = Console(file=sys.stderr, markup=False, emoji=False, highlight=False)
     with _single_keys(sys.stdin) as read_key:
-        yield TerminalDesk(console, read_key, total)
+        yield TerminalDesk(open_console(), read_key, total)
 
 
 @contextmanager

@@ -132,38 +132,24 @@ def _show_classes(screen: Screen, result: DetectResult) -> None:
 
 
 def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
-    from noisefix.cli.app import COMMANDS
-
     run = shlex.quote(str(result.run))
     suffix = "".join(Path(data).suffixes[-2:]) if data != "-" else ".csv"
     table = shlex.quote(data) if data != "-" else run
     limit = f"{min(1.0, result.noise_rate_high + 0.01):.2f}"
-    steps = [
-        (
-            "apply",
-            f"noisefix apply {run} -o flagged{suffix}",
-            "the verdicts as columns, to look through",
-        ),
-        (
-            "apply",
+    screen.heading(f"Every row is in {result.run}/issues.parquet. Next:")
+    screen.command(
+        f"noisefix apply {run} -o flagged{suffix}", "the verdicts as columns, to look through"
+    )
+    if result.can_relabel:
+        screen.command(
             f"noisefix apply {run} --strategy relabel --dry-run",
             "the labels that are clearly better, as a diff",
-        ),
-        ("relabel", f"noisefix relabel {run} --dry-run", "an LLM looks at the flagged rows only"),
-        ("report", f"noisefix report {run} -o report.html", "all this, to read in a browser"),
-        ("check", f"noisefix check {table} --max-noise-rate {limit}", "a gate for CI"),
-        (
-            "evaluate",
-            f"noisefix evaluate {run} --truth COLUMN",
-            "how good this is, if some labels are verified",
-        ),
-    ]
-    screen.heading(f"Every row is in {result.run}/issues.parquet. Next:")
-    for name, command, purpose in steps:
-        if "--strategy relabel" in command and not result.can_relabel:
-            continue
-        if name in COMMANDS:
-            screen.command(command, purpose)
+        )
+    screen.command(f"noisefix relabel {run} --dry-run", "an LLM looks at the flagged rows only")
+    screen.command(f"noisefix check {table} --max-noise-rate {limit}", "a gate for CI")
+    screen.command(
+        f"noisefix evaluate {run} --truth COLUMN", "how good this is, if some labels are verified"
+    )
     screen.line()
     witness = (
         "Where nobody is asked, relabel changes only what is clearly better"

@@ -1,8 +1,9 @@
 """What reaches the terminal: every text of the data goes through here, and comes out harmless.
 
 ``sanitize`` is the one way from a cell of the data to the screen. ``Screen`` writes results to
-stdout, as rich tables on a terminal and as plain aligned text in a pipe; it sanitises all that it
-is given, so that no caller can forget to.
+stdout, as rich tables on a terminal and as plain aligned text in a pipe; ``say`` writes messages to
+stderr. Both sanitise all that they are given, so that no caller can forget to, and nothing else in
+the package writes to either stream.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+from noisefix.cli.log_commands import break_log_commands, escape_log_commands
 from noisefix.errors import NoisefixError
+from noisefix.redaction import redact
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,18 +40,19 @@ def sanitize(text: str, width: int | None = None) -> str:
 
     Control characters become visible pictures (ESC is shown as ␛), line breaks ⏎, other white
     space a space; direction marks and other invisible format characters go; half surrogates become
-    �. Nothing that is left can move the cursor, set a colour, reorder the line or end it.
+    �. Nothing that is left can move the cursor, set a colour, reorder the line or end it, and a CI
+    service that reads the log finds no command in it.
 
     Args:
         text: any text, of any length.
         width: columns of the terminal that it may fill; longer is cut and ends in "…". None: all.
     """
     if width is None:
-        return "".join(map(_visible, _one_line(text)))
+        return break_log_commands("".join(map(_visible, _one_line(text))))
     budget = _CODE_POINTS_A_CELL * width
     # Only the head of a text can be seen: a 10 MB cell must not cost 10 MB of work.
     head = text[: 4 * budget]
-    shown = "".join(map(_visible, _one_line(head)))
+    shown = break_log_commands("".join(map(_visible, _one_line(head))))
     was_cut = len(head) < len(text)
     if len(shown) > budget:
         shown, was_cut = shown[:budget], True
@@ -95,6 +99,21 @@ def sanitize_lines(text: str) -> str:
     return "\n".join(sanitize(line) for line in text.split("\n"))
 
 
+def say(*messages: str, stream: IO[str] | None = None) -> None:
+    """Write messages to stderr, without secrets; a message may have several lines."""
+    out = stream if stream is not None else sys.stderr
+    out.write("".join(sanitize_lines(redact(message)) + "\n" for message in messages if message))
+    out.flush()
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """Write lines to stdout that are commands for a CI service.
+
+    The one way around ``sanitize``: each text in them has gone through it already.
+    """
+    sys.stdout.writelines(line + "\n" for line in lines)
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a table: its title, its side, and how wide its cells may become."""
@@ -117,7 +136,7 @@ class Screen:
         self._stream = stream if stream is not None else sys.stdout
         self._console: Console | None = None
         if self._stream.isatty():
-            self._console = _console(self._stream)
+            self._console = open_console(self._stream)
 
     def line(
         self, text: str = "", *, style: str = "", indent: int = 0, is_cut: bool = False
@@ -225,11 +244,16 @@ def _has_titles(columns: Sequence[Column]) -> bool:
     return any(column.title for column in columns)
 
 
-def _console(stream: IO[str]) -> Console:
+def open_console(stream: IO[str] | None = None) -> Console:
+    """Return rich's console on a stream; stderr when None.
+
+    No markup, no emoji codes, no highlighting: a text is data and is never interpreted. Texts are
+    for the caller to sanitise.
+    """
     from rich.console import Console
 
-    # No markup, no emoji codes, no highlighting: a text is data and is never interpreted.
-    return Console(file=stream, markup=False, emoji=False, highlight=False)
+    out = stream if stream is not None else sys.stderr
+    return Console(file=out, markup=False, emoji=False, highlight=False)
 
 
 def write_json(value: Any, stream: IO[str] | None = None) -> None:
@@ -237,12 +261,12 @@ def write_json(value: Any, stream: IO[str] | None = None) -> None:
 
     An expected error becomes its message and its hint, as one text.
 
-    What is not finite becomes null, as JSON knows no NaN; all beyond ASCII is escaped, so that no
-    text of the data can touch the terminal.
+    What is not finite becomes null, as JSON knows no NaN; all beyond ASCII is escaped, and so is
+    what a CI service would take for a command: no text of the data can touch the terminal or
+    the log.
     """
     out = stream if stream is not None else sys.stdout
-    json.dump(_plain(value), out, indent=2, allow_nan=False)
-    out.write("\n")
+    out.write(escape_log_commands(json.dumps(_plain(value), indent=2, allow_nan=False)) + "\n")
 
 
 def _plain(value: Any) -> Any:

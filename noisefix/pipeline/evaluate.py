@@ -203,9 +203,9 @@ def evaluate_run(
 
     folder = RunFolder.open(run)
     issues, provenance = read_table(folder.issues, ISSUES, columns=_COLUMNS)
-    true_labels = _true_labels(folder, issues, truth, data, id_column, bad_rows)
-    params = ApplyParams("relabel", min_probability, min_margin)
     names = provenance.class_names
+    true_labels = _true_labels(folder, issues, names, truth, data, id_column, bad_rows)
+    params = ApplyParams("relabel", min_probability, min_margin)
     verdicts, _ = read_verdicts(folder, columns=_COLUMNS)
     return _score(folder.path, issues, verdicts, true_labels, names, params, provenance.results)
 
@@ -277,12 +277,14 @@ def _score(
 def _true_labels(
     folder: RunFolder,
     issues: pa.Table,
+    names: tuple[str, ...],
     truth: str,
     data: str | Path | None,
     id_column: str | None,
     bad_rows: str,
 ) -> list[str | None]:
     """Return (N,) true labels in the order of the issues; None where not known."""
+    from noisefix.tables.formulas import restored_labels
     from noisefix.tables.label_values import column_labels
     from noisefix.tables.source import read_source
 
@@ -296,7 +298,8 @@ def _true_labels(
             "name the column with the verified labels",
         )
     where = f"{source.name}, column {truth!r}"
-    labels = column_labels(source, truth, like=columns["label"]).labels
+    cells = column_labels(source, truth, like=columns["label"]).labels
+    labels = restored_labels(cells, names)
     join_column = id_column or columns["id"]
     if source.sha256 == about["sha256"]:
         keys, wanted = list(range(1, len(source) + 1)), issues["row_number"].to_pylist()

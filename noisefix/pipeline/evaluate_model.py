@@ -105,6 +105,7 @@ def evaluate_model(
     """
     from noisefix.tables.columns import resolve_column
     from noisefix.tables.dataset import find_columns
+    from noisefix.tables.formulas import restored_labels
     from noisefix.tables.label_values import column_labels, read_texts
     from noisefix.tables.source import read_source
     from noisefix.training.predictor import load_model
@@ -122,9 +123,10 @@ def evaluate_model(
     label, text = str(columns.label), columns.text
     values = column_labels(source, label)
     texts = read_texts(source.table.column(text), schema.field(text), f"{where} {text!r}")
-    rows = [i for i, value in enumerate(values.labels) if value is not None]
-    true = [str(values.labels[i]) for i in rows]
     known = set(loaded.class_names)
+    labels = restored_labels(values.labels, known)
+    rows = [i for i, value in enumerate(labels) if value is not None]
+    true = [str(labels[i]) for i in rows]
     unknown = Counter(value for value in true if value not in known)
     if unknown.total() == len(true):
         shown = ", ".join(loaded.class_names[:10])

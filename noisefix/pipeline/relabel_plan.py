@@ -109,12 +109,15 @@ def plan_relabel(
         run_data: where the run's input is, if it was moved.
 
     Raises:
-        DataError: the run folder, labels.toml or the template cannot be used.
+        DataError: the run folder, labels.toml or the template cannot be used, or a label is too
+            long to be asked about.
     """
+    from noisefix.annotators.prompts import check_label_names
     from noisefix.stages.asking import first_rows
 
     folder = RunFolder.open(run, run_data)
     rows = read_run_rows(folder)
+    check_label_names(rows.class_names)
     style = options.style()
     n_most = _most_rows(options, rows)
     asked, probe = first_rows(rows, n_most, options.n_probe, seed=options.seed)

@@ -17,6 +17,7 @@ import numpy as np
 
 from noisefix.annotators.column import ColumnAnnotator
 from noisefix.annotators.engine import UnansweredError, stored_answers
+from noisefix.annotators.prompts import check_label_names
 from noisefix.annotators.protocol import NOT_LABELS
 from noisefix.annotators.store import STORE_NAME, AnswerStore
 from noisefix.annotators.votes import majority
@@ -72,7 +73,7 @@ class TrainingQuestions:
         progress: called with how far the asking has come.
 
     Raises:
-        DataError: the store cannot be used.
+        DataError: the store cannot be used, or a label is too long to be asked about.
         ServiceError: another process is asking with this store.
     """
 
@@ -95,6 +96,7 @@ class TrainingQuestions:
         self._store: AnswerStore | None = None
         options.budget()  # complains now, not in the middle of a training
         if not isinstance(annotator, ColumnAnnotator):
+            check_label_names(rows.class_names)
             self._store = self._stack.enter_context(AnswerStore(folder.path / STORE_NAME))
             self._asker = Asker(annotator, options, self._store, self._tell)
 

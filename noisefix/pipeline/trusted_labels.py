@@ -64,6 +64,7 @@ def read_trusted(
     """
     from noisefix.tables.columns import Choice, guess_truth, resolve_column
     from noisefix.tables.dataset import load_dataset
+    from noisefix.tables.formulas import restored_labels
     from noisefix.tables.source import read_source
 
     source = read_source(path, bad_rows=bad_rows)
@@ -79,8 +80,9 @@ def read_trusted(
     )
     column = str(dataset.label_column)
     index = {name: k for k, name in enumerate(run.class_names)}
-    rows = [i for i, label in enumerate(dataset.given_labels) if label is not None]
-    names = [str(dataset.given_labels[i]) for i in rows]
+    found_labels = restored_labels(dataset.given_labels, index)
+    rows = [i for i, label in enumerate(found_labels) if label is not None]
+    names = [str(found_labels[i]) for i in rows]
     texts = [dataset.texts[i] for i in rows]
     labels = np.array([index.get(name, -1) for name in names], dtype=np.int64)
     if (labels < 0).all():

@@ -62,7 +62,7 @@ class JointParams:
         from noisefix.confident.filters import FILTERS
 
         if self.n_folds < 2:
-            raise UsageError(f"--folds is {self.n_folds}", "at least 2 folds are needed")
+            raise UsageError(f"--n-folds is {self.n_folds}", "at least 2 folds are needed")
         if self.n_neighbors < 1:
             raise UsageError(f"--n-neighbors is {self.n_neighbors}", "it must be at least 1")
         if self.filter_by != DEFAULT_VERDICT and self.filter_by not in FILTERS:

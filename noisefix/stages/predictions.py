@@ -12,6 +12,7 @@ import numpy as np
 
 from noisefix.errors import UsageError
 from noisefix.tables.atomic import atomic_path
+from noisefix.tables.formulas import defused
 from noisefix.tables.provenance import METADATA_KEY, Provenance
 from noisefix.tables.streams import is_stream
 
@@ -21,6 +22,9 @@ KINDS = ("parquet", "csv", "jsonl")
 
 class PredictionWriter:
     """Writes id, label, confidence and, if wanted, one probability for each class.
+
+    In CSV, ids and labels that a spreadsheet program would take for a formula get an apostrophe in
+    front; the other formats hold them as they are.
 
     The file takes its place when its context ends well; else nothing is left.
     """
@@ -96,6 +100,9 @@ class PredictionWriter:
             return
         import pyarrow as pa
 
+        if self._format == ".csv":
+            for name in ("id", "label"):
+                columns[name] = [defused(cell) for cell in columns[name]]
         self._sink.write_table(pa.table(columns, schema=self._schema()))
 
     def _schema(self) -> Any:

@@ -12,6 +12,7 @@ import noisefix
 from noisefix.annotators.protocol import HUMAN, NONE, Answer
 from noisefix.annotators.weighing import NO_ANSWER, NONE_FITS, REVIEW, Verdicts, weigh
 from noisefix.labels import UNLABELLED
+from noisefix.redaction import redact
 from noisefix.schemas import RELABELS
 from noisefix.stages.relabel_report import RelabelReport, make_report
 from noisefix.stages.run_rows import RunRows
@@ -152,8 +153,8 @@ def _table(
                 "cost_usd": answer.cost_usd,
                 "latency_s": answer.latency_s,
                 "attempts": answer.attempts,
-                "error": answer.error,
-                "raw_answer": answer.raw_answer,
+                "error": None if answer.error is None else redact(answer.error),
+                "raw_answer": None if answer.raw_answer is None else redact(answer.raw_answer),
                 "p_error": None if np.isnan(p_error) else round(p_error, 6),
                 "is_probe": row in probed,
             }

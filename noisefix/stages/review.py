@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from noisefix.annotators.protocol import HUMAN
 from noisefix.errors import DataError
 from noisefix.stages.apply import Decision
+from noisefix.tables.formulas import defused, restored
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,10 +33,6 @@ REVIEW_COLUMNS = (
 KEEP = "keep"
 DROP = "drop"
 UNSURE = "unsure"
-
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-"""A spreadsheet program takes such a cell for a formula. Apostrophes before it count, so that one
-more can be taken away again without a doubt."""
 
 _SHOWN_LABELS = 12
 
@@ -102,7 +98,7 @@ def review_csv_bytes(issues: pa.Table, rows: np.ndarray) -> bytes:
             "; ".join(row["reasons"]),
             "",
         )
-        writer.writerow([_guarded(str(cell)) for cell in cells])
+        writer.writerow([defused(str(cell)) for cell in cells])
     return file.getvalue().encode("utf-8-sig")
 
 
@@ -138,7 +134,7 @@ def read_review(path: Path, ids: Sequence[str], class_names: Sequence[str]) -> R
         where = f"{source.name}, row {number}"
         said = "" if row["decision"] is None else str(row["decision"]).strip()
         key = "" if row["id"] is None else str(row["id"])
-        key = key if key in known else _bare(key)
+        key = key if key in known else restored(key)
         if key not in known:
             raise DataError(
                 f"{where}: no row of the run has the id {key!r}",
@@ -185,7 +181,7 @@ def _meanings(class_names: Sequence[str]) -> Callable[[str], tuple[str, bool] | 
         folded.setdefault(name.strip().casefold(), []).append(name)
 
     def meaning(said: str) -> tuple[str, bool] | None:
-        for cell in (said, _bare(said)):
+        for cell in (said, restored(said)):
             if cell in exact:
                 return cell, True
             alike = folded.get(cell.casefold(), [])
@@ -266,11 +262,3 @@ def _reason(review: Review, key: str) -> str:
     if key in review.labels:
         return f"a person says {review.choices[key]}"
     return "a person keeps it" if review.choices[key] == KEEP else "a person leaves it out"
-
-
-def _guarded(cell: str) -> str:
-    return "'" + cell if _FORMULA.match(cell) else cell
-
-
-def _bare(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

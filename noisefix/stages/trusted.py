@@ -11,6 +11,7 @@ import numpy as np
 from noisefix.errors import DataError, UsageError
 from noisefix.labels import UNLABELLED, class_names
 from noisefix.tables.columns import resolve_column
+from noisefix.tables.formulas import restored_labels
 from noisefix.tables.label_values import column_labels
 
 if TYPE_CHECKING:
@@ -100,13 +101,14 @@ def verified_rows(
             )
     where = f"{source.name}, column {name!r}"
     values = column_labels(source, name, like=purposes.get("label")).labels
+    labels = {label for label in given_labels if label is not None}
+    values = restored_labels(values, labels)
     present = {value for value in values if value is not None}
     if not present:
         raise DataError(
             f"{source.name}: the trusted column {name!r} is empty",
             "fill in the verified label, or yes, where a person has looked at a row",
         )
-    labels = {label for label in given_labels if label is not None}
     is_marks = all(value.lower() in _YES | _NO for value in present)
     if is_marks and present <= labels:
         if None not in values or len({value.lower() in _YES for value in present}) < 2:

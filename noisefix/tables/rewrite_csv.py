@@ -7,6 +7,7 @@ from noisefix.tables.csv_records import CsvRecords
 from noisefix.tables.csv_source import locate_cells
 from noisefix.tables.dialect import CsvDialect
 from noisefix.tables.encoding import encode_text
+from noisefix.tables.formulas import defused
 from noisefix.tables.raw_cells import Raw
 from noisefix.tables.source import Source
 
@@ -14,7 +15,8 @@ from noisefix.tables.source import Source
 def rewrite_csv(raw: bytes, source: Source, changes: Changes) -> bytes:
     """Return the file with the changes made.
 
-    An edited cell keeps its quotes; others get them where their new value needs them.
+    An edited cell keeps its quotes; others get them where their new value needs them. Cells of
+    added columns that a spreadsheet program would take for a formula get an apostrophe in front.
 
     Args:
         raw: the input's bytes, not compressed.
@@ -83,7 +85,7 @@ def _field(
 def _added_fields(record: int, source: Source, changes: Changes, dialect: CsvDialect) -> bytes:
     parts = []
     for name, values in changes.added.items():
-        value = name if record == 0 else values[record - 1] or ""
+        value = defused(name if record == 0 else values[record - 1] or "")
         field = dialect.format_field(value)
         if field is None:
             raise cannot_hold(source, record, name, value, _NO_QUOTES)

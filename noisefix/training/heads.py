@@ -42,7 +42,9 @@ def init_heads(
         UsageError: the kind is unknown.
     """
     if kind not in HEADS:
-        raise UsageError(f"--head {kind!r} is unknown", f"choose one of {', '.join(HEADS)}")
+        raise UsageError(
+            f"head {kind!r} is unknown", f"choose {' or '.join(f'--set head={k}' for k in HEADS)}"
+        )
     rng = np.random.default_rng(seed)
 
     def uniform(fan_in: int, fan_out: int) -> np.ndarray:

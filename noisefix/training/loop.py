@@ -149,7 +149,8 @@ class _Run:
         loss = float(total) / max(len(self.rows), 1)
         if not math.isfinite(loss):
             raise ModelError(
-                f"the loss is {loss} after epoch {epoch + 1}", "try a smaller learning rate"
+                f"the loss is {loss} after epoch {epoch + 1}",
+                "try a smaller one: --set learning_rate=0.002",
             )
         return loss
 

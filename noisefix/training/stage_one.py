@@ -173,7 +173,9 @@ def train_branches(
                 learner.descend(loss)
                 total += float(loss.detach())
         if not math.isfinite(total):
-            raise ModelError(f"the loss is {total} in epoch {epoch + 1}", "lower the learning rate")
+            raise ModelError(
+                f"the loss is {total} in epoch {epoch + 1}", "try another --seed or --method"
+            )
         kept.append({name: value.clone() for name, value in learner.average.items()})
         if checkpoint is not None:
             facts = {"phase": phase, "steps": learner.step}

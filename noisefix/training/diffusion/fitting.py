@@ -147,7 +147,7 @@ class DenoiserRun:
                 loss, changed = self._epoch(epoch)
             if not math.isfinite(loss):
                 raise ModelError(
-                    f"the loss is {loss} in epoch {epoch + 1}", "lower the learning rate"
+                    f"the loss is {loss} in epoch {epoch + 1}", "try another --seed or --method"
                 )
             facts = {"prior_changed": changed}
             yield TrainingStep(epoch + 1, n_epochs, loss, facts, phase="diffusion")

@@ -87,7 +87,7 @@ class Tuning:
         if files.folder is None:
             raise UsageError(
                 f"encoder {files.name} has no weights to tune",
-                "use --features frozen, or run detect with another --encoder",
+                "use --features frozen, or another encoder: noisefix detect DATA --encoder NAME",
             )
         self.files, self.texts, self.trusted_texts = files, list(texts), list(trusted_texts)
         self.params = params or TuningParams()
@@ -184,7 +184,9 @@ class Tuning:
             self._encoder = open_encoder(find_encoder(str(self.folder)), device=self._device)
         vectors = self._encoder.encode(list(texts))
         if not np.isfinite(vectors).all():
-            raise ModelError("the tuned encoder gives NaN or infinity", "lower the encoder_rate")
+            raise ModelError(
+                "the tuned encoder gives NaN or infinity", "lower it: --set encoder_rate=0.00003"
+            )
         return vectors
 
     def close(self) -> None:

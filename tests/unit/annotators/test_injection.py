@@ -160,7 +160,9 @@ def test_a_fence_that_can_be_guessed_is_not_enough(monkeypatch: pytest.MonkeyPat
 
     fixed = Fence("data-000000000000")
     monkeypatch.setattr(prompts, "make_fence", lambda *parts: fixed)
-    assert lost(ours) == [11]
+    assert lost(ours) == []  # its tags have the shape of chat markup, and are broken as such
+    monkeypatch.setattr(prompts, "clean_text", lambda text: text)
+    assert 11 in lost(ours)
 
 
 def test_nor_is_a_fence_around_chat_markup(monkeypatch: pytest.MonkeyPatch) -> None:

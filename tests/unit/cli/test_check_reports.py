@@ -11,7 +11,7 @@ from noisefix.cli.junit import write_junit
 from noisefix.gates import GateResult
 from noisefix.pipeline.check import CheckedRow, CheckResult
 
-HOSTILE = "50%\n::error::owned,x:y \x1b[31m <b>&amp;\x00\ufffe"
+HOSTILE = "50%\n::error::owned,x:y ##vso[task.x]y \x1b[31m <b>&amp;\x00\ufffe"
 
 
 def row(number: int, label: str = "a", line: int | None = 5) -> CheckedRow:
@@ -55,7 +55,7 @@ def test_hostile_label_cannot_start_a_workflow_command(result):
     lines = annotation_lines(bad)
     assert len(lines) == 2
     assert all(line.startswith("::error ") and line.isprintable() for line in lines)
-    assert "50%25⏎::error::owned" in lines[1]
+    assert "50%25⏎: :error::owned,x:y # #vso[task.x]y" in lines[1]
     assert "line=" not in lines[1]
 
 
@@ -80,7 +80,7 @@ def test_junit_is_valid_xml_whatever_the_data_say(result, tmp_path):
     failed, passed = suite
     assert failed.get("name") == "max-issues"
     assert failed[0].get("message") == "2 rows are flagged, limit 1"
-    assert "given 50%⏎::error::owned,x:y ␛[31m <b>&amp;␀" in (failed[0].text or "")
+    assert "given 50%⏎: :error::owned,x:y # #vso[task.x]y ␛[31m <b>&amp;␀" in (failed[0].text or "")
     assert len(passed) == 0
 
 

@@ -227,7 +227,7 @@ def test_what_does_not_fit_is_said_before_the_texts_are_embedded(data, tmp_path,
         find(data, labels=tmp_path / "labels.toml")
     with pytest.raises(DataError, match="'nope'"):
         find(data, trusted_column="nope")
-    with pytest.raises(UsageError, match="--folds is 1"):
+    with pytest.raises(UsageError, match="--n-folds is 1"):
         find(data, n_folds=1)
 
 

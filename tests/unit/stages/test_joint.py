@@ -251,7 +251,7 @@ def test_shares_that_cannot_be(make_set, shares, error, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_folds": 1}, "--folds is 1"),
+        ({"n_folds": 1}, "--n-folds is 1"),
         ({"n_neighbors": 0}, "--n-neighbors is 0"),
         ({"filter_by": "magic"}, "'magic' is unknown"),
     ],

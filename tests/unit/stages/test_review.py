@@ -62,7 +62,7 @@ def test_cells_that_look_like_formulas_come_back_as_they_were(issues, tmp_path):
     assert content.startswith(b"\xef\xbb\xbf")
     header, *rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
     assert tuple(header) == REVIEW_COLUMNS
-    assert [row[0] for row in rows] == ["'-1", "a", "d"]
+    assert [row[0] for row in rows] == ["-1", "a", "d"]  # a number is no formula
     assert [row[2] for row in rows] == ["''@me", "'=1+1", 'a\nb, "c"']
     assert [row[-1] for row in rows] == ["", "", ""]
 
