@@ -18,7 +18,16 @@ LAYERS = (
     {"probing", "training"},
     {"encoders", "confident", "neighbors", "annotators", "evaluation", "gates"},
     {"tables"},
-    {"schemas", "labels", "label_descriptions", "progress", "threads", "config"},
+    {
+        "schemas",
+        "labels",
+        "label_descriptions",
+        "progress",
+        "threads",
+        "config",
+        "memory",
+        "processor",
+    },
     {"errors"},
 )
 """From the top down; a module may import from its own unit and from the layers below."""
