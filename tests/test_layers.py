@@ -18,7 +18,16 @@ LAYERS = (
     {"probing", "training"},
     {"encoders", "confident", "neighbors", "annotators", "evaluation", "gates"},
     {"tables"},
-    {"schemas", "labels", "label_descriptions", "progress", "threads", "config"},
+    {
+        "schemas",
+        "labels",
+        "label_descriptions",
+        "progress",
+        "threads",
+        "config",
+        "memory",
+        "processor",
+    },
     {"errors"},
     {"redaction"},
 )

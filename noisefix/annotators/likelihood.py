@@ -3,7 +3,8 @@
 The prompt's keys and values are computed once and shared by its continuations. Prompts go in
 batches, padded on the left, so that the distance between two tokens is what it would be without
 padding; the result is that of one plain forward pass per continuation. Models whose state is not
-a plain cache of keys and values (state-space and hybrid models) take that plain way.
+a plain cache of keys and values (state-space and hybrid models) take that plain way. Which way it
+is, is tried out on a few tokens: what libraries call their caches, and the layers in them, changes.
 """
 
 from __future__ import annotations
@@ -14,13 +15,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import ModelError
+from noisefix.memory import is_out_of_memory
 
 if TYPE_CHECKING:
     import torch
 
 _MOST_LOGITS = 1 << 27  # held at once: 512 MB as float32
-_PLAIN_CACHE_LAYERS = {"DynamicLayer", "DynamicSlidingWindowLayer"}
-_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
+_CACHE_ARGUMENTS = ("past_key_values", "cache")
+"""What a model calls the cache that it takes."""
+
+_MAX_DIFFERENCE = {"torch.float32": 0.01}
+_MAX_ROUGH_DIFFERENCE = 0.5
+"""Between the two ways, in nats over two tokens; numbers of 16 bits are rounded that much."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,10 @@ class Scorer:
         model: a causal language model of transformers, in evaluation mode.
         pad_id: any valid token id; what stands there is masked.
         max_batch_tokens: tokens in one forward pass, padding included.
+
+    Attributes:
+        max_batch_tokens: as given, and smaller once memory ran out.
+        shares_prefix: a prompt is computed once for all of its continuations.
     """
 
     def __init__(self, model: Any, pad_id: int, max_batch_tokens: int) -> None:
@@ -50,7 +60,8 @@ class Scorer:
         self._model = model
         self._pad_id = pad_id
         self._parameters = inspect.signature(model.forward).parameters
-        self._shares_prefix = _has_plain_cache(model)
+        self._cache_argument = next((a for a in _CACHE_ARGUMENTS if a in self._parameters), None)
+        self.shares_prefix = self._agrees_when_shared()
 
     def score(self, tasks: Sequence[ScoringTask]) -> Iterator[list[tuple[int, list[float]]]]:
         """Yield batches: for each task its place and the log-likelihood of each continuation.
@@ -76,11 +87,11 @@ class Scorer:
 
         try:
             with torch.inference_mode():
-                if self._shares_prefix:
+                if self.shares_prefix:
                     return self._score_shared(tasks)
                 return [self._score_plainly(task) for task in tasks]
         except RuntimeError as error:  # torch.OutOfMemoryError is one
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
         longest = tasks[0].longest
         if self.max_batch_tokens < longest:
@@ -92,6 +103,34 @@ class Scorer:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         return None
+
+    def _agrees_when_shared(self) -> bool:
+        """Try both ways on a few tokens: is the cache all that the model keeps of a prompt?"""
+        import torch
+
+        if self._cache_argument is None:
+            return False
+        vocabulary = self._model.config.get_text_config().vocab_size
+        ids = [(7 * k + 3) % vocabulary for k in range(24)]
+        # Of different lengths, for then the shorter one is padded.
+        tasks = [ScoringTask(ids[:length], [ids[-3:], ids[-2:]]) for length in (20, 13)]
+        with torch.inference_mode():
+            plain = torch.tensor([self._score_plainly(task) for task in tasks])
+            try:
+                shared = torch.tensor(self._score_shared(tasks))
+            except (
+                AttributeError,
+                IndexError,
+                KeyError,
+                TypeError,
+                ValueError,
+                RuntimeError,
+            ) as error:
+                if is_out_of_memory(error):
+                    raise
+                return False
+        allowed = _MAX_DIFFERENCE.get(str(self._model.dtype), _MAX_ROUGH_DIFFERENCE)
+        return bool((shared - plain).abs().max() <= allowed)
 
     def _score_shared(self, tasks: list[ScoringTask]) -> list[list[float]]:
         """Score a batch whose prompts are computed once."""
@@ -109,7 +148,7 @@ class Scorer:
             for k, continuation in enumerate(task.continuations)
             if len(continuation) > 1
         ]
-        layers = [(layer.keys, layer.values) for layer in cache.layers]
+        layers = [(keys, values) for keys, values, *_ in cache]
         width = max((len(tasks[b].continuations[k]) for b, k in longer), default=0)
         at_once = self._rows_at_once(ids.shape[1] + width, width, logits.shape[-1])
         for start in range(0, len(longer), at_once):
@@ -136,7 +175,9 @@ class Scorer:
     def _score_plainly(self, task: ScoringTask) -> list[float]:
         """Score the continuations as whole sequences, padded on the right."""
         width = max(map(len, task.continuations))
-        at_once = self._rows_at_once(task.longest, width + 1, self._model.config.vocab_size)
+        at_once = self._rows_at_once(
+            task.longest, width + 1, self._model.config.get_text_config().vocab_size
+        )
         scores: list[float] = []
         for start in range(0, len(task.continuations), at_once):
             part = task.continuations[start : start + at_once]
@@ -156,8 +197,8 @@ class Scorer:
     ) -> torch.Tensor:
         """Return the logits of the last ``n_last`` places."""
         arguments: dict[str, Any] = {"use_cache": cache is not None}
-        if cache is not None:
-            arguments["past_key_values"] = cache
+        if cache is not None and self._cache_argument is not None:
+            arguments[self._cache_argument] = cache
         if positions is not None and "position_ids" in self._parameters:
             arguments["position_ids"] = positions.clamp(min=0)
         if "logits_to_keep" in self._parameters:
@@ -190,23 +231,3 @@ def _picked(logits: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor) -> torc
     logits = logits.float()
     chosen = logits.gather(-1, ids.unsqueeze(-1)).squeeze(-1) - logits.logsumexp(-1)
     return (chosen * mask).sum(1)
-
-
-def _has_plain_cache(model: Any) -> bool:
-    """Return True when all that the model keeps of a prompt is keys and values."""
-    from transformers import DynamicCache
-
-    if "past_key_values" not in inspect.signature(model.forward).parameters:
-        return False
-    try:
-        layers = DynamicCache(config=model.config).layers
-    except (TypeError, ValueError, AttributeError, KeyError):
-        return False
-    return bool(layers) and {type(layer).__name__ for layer in layers} <= _PLAIN_CACHE_LAYERS
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    import torch
-
-    message = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or any(w in message for w in _OUT_OF_MEMORY)

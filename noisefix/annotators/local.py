@@ -37,6 +37,10 @@ class LocalAnnotator:
         answer_form: the form of answer that the prompts ask for.
         max_batch_tokens: tokens in one forward pass; None: what suits the device. Halved whenever
             memory runs out.
+
+    Attributes:
+        shares_prefix: the model reads a prompt once for all labels of its pool; False: once for
+            each label, which takes longer.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class LocalAnnotator:
         self._scorer = Scorer(
             model.model, pad_id, max_batch_tokens or (_TOKENS_ON_GPU if on_gpu else _TOKENS_ON_CPU)
         )
+        self.shares_prefix = self._scorer.shares_prefix
 
     @cached_property
     def identity(self) -> Identity:

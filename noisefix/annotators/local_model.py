@@ -12,6 +12,7 @@ from typing import Any
 from noisefix.annotators.likelihood import ScoringTask
 from noisefix.annotators.protocol import Message
 from noisefix.errors import ModelError
+from noisefix.processor import has_native_bf16
 
 _MARKUP = re.compile(r"<.+>|\[.+\]", re.DOTALL)
 _PROBE = (Message("system", "some rules"), Message("user", "a question"))
@@ -237,7 +238,4 @@ def _computes_in_bf16(device: str) -> bool:
 
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # Names without a promise: where torch does not have them, fp32 it is.
-    wide: Any = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)
-    tiles: Any = getattr(torch.cpu, "_is_amx_tile_supported", bool)
-    return device == "cpu" and bool(wide() or tiles())
+    return device == "cpu" and has_native_bf16()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from noisefix.cli.messages import tell
 from noisefix.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +72,15 @@ def connect(
         from noisefix.annotators.local import LocalAnnotator
         from noisefix.annotators.local_model import load_local_model
 
-        return LocalAnnotator(load_local_model(name, device))
+        annotator = LocalAnnotator(load_local_model(name, device))
+        if not annotator.shares_prefix:
+            tell(
+                [
+                    f"{name} keeps more of a prompt than keys and values, so it reads the prompt"
+                    " again for each label: slower, the same answers"
+                ]
+            )
+        return annotator
     if who == "human" and plan is not None:
         from noisefix.annotators.human import HumanAnnotator
         from noisefix.cli.review import open_desk

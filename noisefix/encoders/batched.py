@@ -15,10 +15,11 @@ from noisefix.encoders.batching import (
     shrinking_batches,
     token_batches,
 )
-from noisefix.encoders.hardware import free_memory, is_out_of_memory
+from noisefix.encoders.hardware import free_memory
 from noisefix.encoders.protocol import Embedded, EncodeCallback, EncodeProgress
 from noisefix.encoders.threaded import torch_thread_map
 from noisefix.errors import ModelError
+from noisefix.memory import is_out_of_memory
 
 GPU_BATCH_TOKENS = 1 << 16
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.errors import ModelError, UsageError
+from noisefix.processor import has_native_bf16
 
 if TYPE_CHECKING:
     import torch
@@ -60,36 +60,6 @@ def choose_precision(wanted: str, device: str) -> str:
 
         return "bf16" if torch.cuda.get_device_capability(device) >= _FIRST_BF16_GPU else "fp32"
     return "bf16" if device == "cpu" and has_native_bf16() else "fp32"
-
-
-def has_native_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Say whether the CPU multiplies bf16 matrices natively (AMX or AVX512-BF16; bf16 on Arm)."""
-    try:
-        lines = cpuinfo.read_text(errors="replace").splitlines()
-    except OSError:
-        return _torch_says_bf16()
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name.strip().lower() in ("flags", "features"):
-            return not {"amx_bf16", "avx512_bf16", "bf16"}.isdisjoint(value.split())
-    return False
-
-
-def _torch_says_bf16() -> bool:
-    """Ask torch, where there is no /proc/cpuinfo."""
-    import torch
-
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, check, bool)() for check in checks)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether a GPU's memory ran out: a smaller batch may fit."""
-    import torch
-
-    if isinstance(error, torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "out of memory" in str(error).lower()
 
 
 def free_memory(device: torch.device | str) -> None:

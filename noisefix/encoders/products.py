@@ -1,7 +1,8 @@
 """Matrix products of a layer, by the fastest way the processor has.
 
 On a CPU torch hands fp32 products to MKL, which on AMD processors reaches half the speed of oneDNN;
-oneDNN takes them through an operator that torch's own compiler uses.
+oneDNN takes them through operators that torch's own compiler uses. Their names are private and may
+go: then torch's public product is taken, and tests/test_private_names.py says so.
 """
 
 from __future__ import annotations

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.encoders.batching import BatchTooLargeError, shrinking_batches, token_batches
-from noisefix.encoders.hardware import free_memory, is_out_of_memory
+from noisefix.encoders.hardware import free_memory
 from noisefix.errors import ModelError
+from noisefix.memory import is_out_of_memory
 from noisefix.training.finetune.encoder import TrainableEncoder
 from noisefix.training.precision import torch_seed
 

@@ -108,3 +108,48 @@ def test_other_errors_are_not_swallowed(model: Any) -> None:
             scores(scorer)
     finally:
         model.forward = forward
+
+
+@pytest.mark.parametrize("kind", ["llama", "mistral", "gpt2", "bloom"])
+def test_models_with_keys_and_values_share_the_prompt(save_tiny_model: Save, kind: str) -> None:
+    model = load_local_model(save_tiny_model(kind), "cpu", "fp32").model
+    scorer = Scorer(model, 0, 1_000)
+    assert scorer.shares_prefix
+    expected = [scorer._score_plainly(task) for task in TASKS]
+    for place, sums in scores(scorer).items():
+        assert sums == pytest.approx(expected[place], abs=1e-3)
+
+
+def test_models_that_keep_something_else_do_not(save_tiny_model: Save) -> None:
+    model = load_local_model(save_tiny_model("mamba"), "cpu", "fp32").model
+    assert not Scorer(model, 0, 1_000).shares_prefix
+
+
+def test_a_cache_that_is_not_used_is_noticed(model: Any) -> None:
+    forward = model.forward
+
+    def forgetful(*, input_ids: Any, cache: Any = None, **options: Any) -> Any:
+        """Take a cache, and look at no prompt that lies in it."""
+        mask = options.pop("attention_mask")[:, -input_ids.shape[1] :]
+        if cache is not None and not len(cache):
+            return forward(input_ids=input_ids, cache=cache, attention_mask=mask, **options)
+        return forward(input_ids=input_ids, attention_mask=mask, **options)
+
+    model.forward = forgetful
+    try:
+        assert not Scorer(model, 0, 1_000).shares_prefix
+    finally:
+        model.forward = forward
+
+
+def test_a_cache_under_another_name_is_noticed(model: Any) -> None:
+    forward = model.forward
+
+    def renamed(*, input_ids: Any, memory: Any = None, **options: Any) -> Any:
+        return forward(input_ids=input_ids, **options)
+
+    model.forward = renamed
+    try:
+        assert not Scorer(model, 0, 1_000).shares_prefix
+    finally:
+        model.forward = forward

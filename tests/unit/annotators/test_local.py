@@ -212,3 +212,16 @@ def test_bf16_is_close_to_fp32(save_tiny_model: Save) -> None:
     for row in exact:
         left, right = exact[row].probabilities or {}, rough[row].probabilities or {}
         assert left == pytest.approx(right, abs=0.05)
+
+
+@pytest.mark.parametrize(("kind", "said"), [("llama", False), ("mamba", True)])
+def test_a_model_that_reads_each_prompt_again_is_announced(save_tiny_model, capsys, kind, said):
+    from contextlib import ExitStack
+
+    from noisefix.cli.asking import connect
+
+    with ExitStack() as stack:
+        options = {"model": None, "base_url": None, "api_key_env": None, "concurrency": 1}
+        who = f"local:{save_tiny_model(kind)}"
+        connect(stack, who, None, (), **options, timeout_s=1.0, device="cpu", seed=0)
+    assert ("reads the prompt again for each label" in capsys.readouterr().err) is said

@@ -5,30 +5,6 @@ from noisefix.encoders import hardware
 from noisefix.errors import ModelError, UsageError
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("processor\t: 0\nflags\t\t: fpu sse2 avx512f avx512_bf16\n", True),
-        ("flags\t\t: fpu amx_tile amx_bf16\n", True),
-        ("Features\t: fp asimd bf16\n", True),
-        ("flags\t\t: fpu sse2 avx2 avx512f avx512_vnni\n", False),
-        ("flags\t\t: fpu not_amx_bf16_at_all\n", False),
-        ("", False),
-    ],
-)
-def test_native_bf16_is_read_from_the_flags(text, expected, tmp_path):
-    path = tmp_path / "cpuinfo"
-    path.write_text(text)
-    assert hardware.has_native_bf16(path) is expected
-
-
-def test_without_cpuinfo_torch_is_asked(tmp_path, monkeypatch):
-    for answer in (True, False):
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)
-        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda a=answer: a, raising=False)
-        assert hardware.has_native_bf16(tmp_path / "missing") is answer
-
-
 def test_auto_precision_follows_the_device(monkeypatch):
     monkeypatch.setattr(hardware, "has_native_bf16", lambda: True)
     assert hardware.choose_precision("auto", "cpu") == "bf16"
@@ -73,10 +49,3 @@ def test_a_device_that_is_not_there_is_a_model_error(monkeypatch):
 def test_an_unknown_kind_of_device_is_a_usage_error(wanted):
     with pytest.raises(UsageError, match="is unknown"):
         hardware.choose_device(wanted)
-
-
-def test_out_of_memory_errors_are_told_from_others():
-    assert hardware.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
-    assert hardware.is_out_of_memory(RuntimeError("MPS backend out of memory (4 GiB)"))
-    assert not hardware.is_out_of_memory(RuntimeError("shapes do not match"))
-    assert not hardware.is_out_of_memory(ValueError("out of memory"))
