@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisefix.errors import DataError
+from noisefix.tables.bad_rows import SKIP_HINT
 
 # UTF-32 before UTF-16: its little-endian mark starts with UTF-16's.
 _MARKS = (
@@ -260,7 +261,7 @@ def broken_utf8_error(found: TextEncoding, name: str, place: str) -> DataError:
         f"{name}: byte 0x{found.bad_byte:02X} at {place} is not valid UTF-8, while the rest of "
         "the file is UTF-8",
         "repair that cell, or drop all broken bytes: "
-        f"iconv -f utf-8 -t utf-8 -c {name} > repaired_{name}",
+        f"iconv -f utf-8 -t utf-8 -c {name} > repaired_{name}; {SKIP_HINT}",
     )
 
 

@@ -18,6 +18,8 @@ KINDS_KEY = b"noisefix_json_kinds"
 _WHITESPACE = " \t\r"
 _INT64 = range(-(2**63), 2**63)
 _EXACT_FLOAT = 2**53
+_DEEPEST = 200
+"""Levels of a JSON value: Python reads some hundreds, and writing takes as many again."""
 
 
 def read_jsonl(
@@ -236,15 +238,29 @@ def _parse_line(line: bytes) -> dict[str, Any]:
         reason = (
             f"{error.msg}, column {error.colno}"
             if isinstance(error, json.JSONDecodeError)
-            else str(error)
+            else "it is nested too deeply"
+            if isinstance(error, RecursionError)
+            else str(error).partition(";")[0]
         )
         raise _LineError(f"is not valid JSON: {reason}") from error
     if not isinstance(row, dict):
         raise _LineError(f"is a JSON {_kind(row)}, not an object")
+    if line.count(b"[") + line.count(b"{") > _DEEPEST and _depth(row) > _DEEPEST:
+        raise _LineError(f"is nested more than {_DEEPEST} levels deep")
     for key in row:
         if not key.isascii() and _without_lone_surrogates(key) != key:
             raise _LineError("has a key with half a character in it (a lone surrogate)")
     return row
+
+
+def _depth(value: Any) -> int:
+    """Return how many levels of lists and objects there are, without a call for each."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        parts = (list(v.values()) if isinstance(v, dict) else v for v in level)
+        level = [inner for part in parts for inner in part if isinstance(inner, dict | list)]
+    return depth
 
 
 def _hint(name: str, *, is_array: bool) -> str:

@@ -1,10 +1,15 @@
-"""Ordinary CSV files with one spoiled place, and what an honest reader may make of them."""
+"""CSV files with one spoiled place: refused at the right line, or read without a wrong row."""
 
 from __future__ import annotations
 
 import random
 import re
 from dataclasses import dataclass
+
+import pytest
+
+from noisefix.errors import DataError
+from noisefix.tables.csv_source import CsvContent, read_csv
 
 WORDS = re.split(
     " ",
@@ -62,7 +67,7 @@ def _text(rng: random.Random) -> str:
     parts = rng.sample(WORDS, rng.randint(2, 6))
     for _ in range(rng.choice([0, 0, 1, 1, 2])):
         parts.insert(rng.randint(0, len(parts)), rng.choice(TRICKS))
-    return " ".join(parts)
+    return " ".join(parts).strip(" ")
 
 
 def _raw(cell: str, always: bool) -> str:
@@ -179,3 +184,78 @@ KINDS = (
     "wrong byte",
     "shifted",
 )
+
+
+N_FILES = 60
+UNKNOWABLE = {
+    # Reading after reading would give the same: the cell may have been like this.
+    "extra comma": "within quotes it is text",
+    "cut line": "a last cell that is cut is a shorter cell",
+    "nul": "a cell may hold any byte; a warning says so",
+    "wrong byte": "a file with one byte that is no UTF-8 may be of a one-byte encoding",
+}
+
+
+def outcome(file: Spoiled) -> CsvContent | DataError:
+    try:
+        return read_csv(file.data, "x.csv")
+    except DataError as error:
+        return error
+
+
+def rows_of(content: CsvContent) -> list[list[str]]:
+    return [list(row.values()) for row in content.table.to_pylist()]
+
+
+def left_over(rows: list[list[str]], wanted: list[list[str]]) -> list[list[str]]:
+    """Return the rows besides the wanted ones, which must be there in their order."""
+    left, at = [], 0
+    for row in rows:
+        if at < len(wanted) and row == wanted[at]:
+            at += 1
+        else:
+            left.append(row)
+    assert at == len(wanted), f"row {wanted[at]} is lost"
+    return left
+
+
+def files(kind: str, first: int = 0) -> list[tuple[int, Spoiled]]:
+    made = [(seed, spoil(kind, seed)) for seed in range(first, first + N_FILES)]
+    return [(seed, file) for seed, file in made if file is not None]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_spoiled_file_is_refused_where_it_is_spoiled_or_read_without_a_wrong_row(kind):
+    n_refused = 0
+    for seed, file in files(kind):
+        found = outcome(file)
+        if isinstance(found, DataError):
+            n_refused += 1
+            lines = [int(line) for line in re.findall(r"line (\d+)", found.message)]
+            assert any(file.lines[0] <= line <= file.lines[1] for line in lines), (seed, found)
+            assert "--bad-rows skip" in found.hint
+            continue
+        left = left_over(rows_of(found), file.rows)
+        if left and left != file.touched:
+            assert kind in UNKNOWABLE, (seed, left)
+            assert len(left) == 1
+    assert n_refused or kind in ("nul", "wrong byte")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_with_skip_all_other_rows_are_read_and_nothing_else(kind):
+    n_skipped = 0
+    for seed, file in files(kind):
+        content = read_csv(file.data, "x.csv", skip_bad=True)
+        n_skipped += bool(content.bad)
+        left = left_over(rows_of(content), file.rows)
+        for row in content.bad:
+            assert row.line <= row.last_line
+            assert file.lines[0] <= row.last_line
+            assert row.line <= file.lines[1]
+        if left and left != file.touched and not content.bad:
+            assert kind in UNKNOWABLE, (seed, left)
+        if content.bad:
+            assert len(left) <= len(file.touched), (seed, left)
+            assert any("left out" in warning for warning in content.warnings)
+    assert n_skipped or kind == "lone cr"
