@@ -120,6 +120,8 @@ def show_asked(screen: Screen, report: AskingReport) -> None:
     others = ", ".join(f"{count:,} {kind}" for kind, count in report.other_answers.items())
     stored = f" ({report.reused:,} answers were stored)" if report.reused else ""
     screen.line(said + (f"; {others}" if others else "") + stored)
+    for note in report.notes:
+        screen.line(note, style="yellow")
     if report.input_tokens or report.cost_usd:
         screen.line(
             f"{report.input_tokens:,} tokens in, {report.output_tokens:,} out"
@@ -134,6 +136,7 @@ def show_asking(*, quiet: bool) -> Iterator[Callable[[AskProgress], None] | None
     if quiet:
         yield None
         return
+    from noisefix.cli.messages import tell
     from noisefix.cli.wording import format_seconds
 
     def line(step: AskProgress) -> str:
@@ -156,6 +159,7 @@ def show_asking(*, quiet: bool) -> Iterator[Callable[[AskProgress], None] | None
             parts.append(f"{format_seconds(step.remaining_s)} left")
         return "relabel: " + ", ".join(parts)
 
+    last: list[AskProgress] = []
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.live import Live
@@ -163,18 +167,17 @@ def show_asking(*, quiet: bool) -> Iterator[Callable[[AskProgress], None] | None
 
         console = Console(file=sys.stderr, markup=False, emoji=False, highlight=False)
         with Live(console=console, refresh_per_second=4) as live:
-            yield lambda step: live.update(Text(line(step)))
-        return
-    last: list[AskProgress] = []
-    try:
-        yield _keep_last(last)
-    finally:
-        if last:
-            sys.stderr.write(line(last[-1]) + "\n")
 
+            def draw(step: AskProgress) -> None:
+                last[:] = [step]
+                live.update(Text(line(step)))
 
-def _keep_last(last: list[AskProgress]) -> Callable[[AskProgress], None]:
-    def keep(step: AskProgress) -> None:
-        last[:] = [step]
-
-    return keep
+            yield draw
+    else:
+        try:
+            yield lambda step: last.__setitem__(slice(None), [step])
+        finally:
+            if last:
+                sys.stderr.write(line(last[-1]) + "\n")
+    if last:
+        tell(last[-1].notes, quiet=quiet)
