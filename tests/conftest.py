@@ -171,8 +171,18 @@ def _lists(probs: np.ndarray) -> pa.Array:
 @pytest.fixture(scope="session")
 def faults() -> ModuleType:
     """The scripted chat completion server: ``with faults.FaultServer(respond) as server``."""
-    path = Path(__file__).parent / "servers" / "fault_server.py"
-    spec = importlib.util.spec_from_file_location("noisefix_fault_server", path)
+    return _server_module("fault_server")
+
+
+@pytest.fixture(scope="session")
+def services(faults: ModuleType) -> ModuleType:
+    """Services as they are: ``with faults.FaultServer(services.SERVICES[name]) as server``."""
+    return _server_module("services")
+
+
+def _server_module(name: str) -> ModuleType:
+    path = Path(__file__).parent / "servers" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"noisefix_{name}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -245,11 +245,13 @@ class Lanes:
         now = self._loop.time()
         if outcome.is_hopeless(problem, self._n_replies, self._policy, now):
             return
-        if wait_s is None and problem.slow_down:  # for all: the limit is the key's, not the row's
-            wait_s = self._policy.wait_s(max(self._throttle.refusals, 1), self._random)
-            if problem.per_minute:
+        if problem.slow_down:  # everybody waits: the limit is the key's, not the row's
+            if wait_s is None and problem.per_minute:
                 left = self._throttle.window_left_s(self._policy.window_s)
-                wait_s = max(wait_s, left + _AFTER_WINDOW * self._policy.window_s)
+                wait_s = left + _AFTER_WINDOW * self._policy.window_s
+            # "Try again in 0 s", say servers that round down.
+            again = self._policy.wait_s(max(self._throttle.refusals, 1), self._random)
+            wait_s = max(wait_s or 0.0, again)
         if wait_s is not None:
             self._throttle.pause(wait_s)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -123,7 +124,8 @@ class OpenAIExchange:
             return Reply(REFUSED, raw_answer=self._session.clean(http.complaint))
         if status in _NOT_ABOUT_PARAMETERS:
             raise await troubles.of(http)
-        words = words.replace(troubles.model.lower(), "")  # it may be called like a parameter
+        # A model may be called like a parameter.
+        words = re.sub(rf"(?<!\w){re.escape(troubles.model.lower())}(?!\w)", " ", words)
         if is_about_room(words):
             if self._shorten(words, most):
                 return None

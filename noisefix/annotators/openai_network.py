@@ -34,8 +34,8 @@ def connection_trouble(
     """
     chain = list(_causes(error))
     for cause in chain:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return _certificate(cause, url, clean)
+        if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_message"):
+            return _certificate(clean(cause.verify_message), url)
     kinds = {type(one).__name__ for one in chain}
     is_proxy = bool(kinds & {"ClientProxyConnectionError", "ClientHttpProxyError", "ProxyError"})
     reason = clean(str(_reason(chain))) or type(error).__name__
@@ -67,10 +67,7 @@ def connection_trouble(
     return RetryableError(message, _RUN_IT)
 
 
-def _certificate(
-    error: ssl.SSLCertVerificationError, url: str, clean: Callable[[str], str]
-) -> ServiceError:
-    said = clean(error.verify_message or str(error))
+def _certificate(said: str, url: str) -> ServiceError:
     hint = (
         "if it is signed by yourself or your company, name the file with the signer's certificate: "
         "SSL_CERT_FILE=ca.pem"

@@ -28,10 +28,12 @@ _NAMES = re.compile(
 _CONTEXT = (
     re.compile(r"\d+ \+ \d+ > (\d+)"),
     re.compile(r"> (\d+) - \d+"),
-    re.compile(r"context (?:length|size|window|limit)\D{0,40}(\d+)"),
+    re.compile(r"n_ctx (\d+)"),
+    re.compile(
+        r"context (?:length|size|window|limit)(?:(?!exceed|input|prompt|request)\D){0,40}(\d+)"
+    ),
     re.compile(r"`?inputs`? tokens \+ `?max_new_tokens`?\D{0,30}(\d+)"),
     re.compile(r"(\d+) (?:tokens? )?(?:maximum|max) context"),
-    re.compile(r"n_ctx (\d+)"),
 )
 _PROMPT = (
     re.compile(r"(\d+) \+ \d+ > \d+"),

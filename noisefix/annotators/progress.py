@@ -30,6 +30,7 @@ class AskProgress:
         cost_usd: spent in this run; None when no prices are known.
         projected_cost_usd: what the run will have cost at its end; None when not known.
         remaining_s: seconds left; None when not known.
+        notes: what a user should know of the answers so far, those of earlier goes included.
     """
 
     done: int
@@ -44,6 +45,7 @@ class AskProgress:
     cost_usd: float | None
     projected_cost_usd: float | None
     remaining_s: float | None
+    notes: tuple[str, ...] = ()
 
 
 class Meter:

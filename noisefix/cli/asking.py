@@ -129,6 +129,8 @@ def show_asked(screen: Screen, report: AskingReport) -> None:
     others = ", ".join(f"{count:,} {kind}" for kind, count in report.other_answers.items())
     stored = f" ({report.reused:,} answers were stored)" if report.reused else ""
     screen.line(said + (f"; {others}" if others else "") + stored)
+    for note in report.notes:
+        screen.line(note, style="yellow")
     if report.input_tokens or report.cost_usd:
         screen.line(
             f"{report.input_tokens:,} tokens in, {report.output_tokens:,} out"
@@ -143,6 +145,7 @@ def show_asking(*, quiet: bool) -> Iterator[Callable[[AskProgress], None] | None
     if quiet:
         yield None
         return
+    from noisefix.cli.messages import tell
     from noisefix.cli.terminal import open_console, say
     from noisefix.cli.wording import format_seconds
 
@@ -166,23 +169,23 @@ def show_asking(*, quiet: bool) -> Iterator[Callable[[AskProgress], None] | None
             parts.append(f"{format_seconds(step.remaining_s)} left")
         return "relabel: " + ", ".join(parts)
 
+    last: list[AskProgress] = []
     if sys.stderr.isatty():
         from rich.live import Live
         from rich.text import Text
 
         with Live(console=open_console(), refresh_per_second=4) as live:
-            yield lambda step: live.update(Text(line(step)))
-        return
-    last: list[AskProgress] = []
-    try:
-        yield _keep_last(last)
-    finally:
-        if last:
-            say(line(last[-1]))
 
+            def draw(step: AskProgress) -> None:
+                last[:] = [step]
+                live.update(Text(line(step)))
 
-def _keep_last(last: list[AskProgress]) -> Callable[[AskProgress], None]:
-    def keep(step: AskProgress) -> None:
-        last[:] = [step]
-
-    return keep
+            yield draw
+    else:
+        try:
+            yield lambda step: last.__setitem__(slice(None), [step])
+        finally:
+            if last:
+                say(line(last[-1]))
+    if last:
+        tell(last[-1].notes, quiet=quiet)

@@ -48,6 +48,7 @@ class AskingReport:
         input_tokens: tokens sent for these answers, whenever they were asked.
         output_tokens: tokens received for them.
         cost_usd: what they cost; 0 where no prices are known.
+        notes: what a user should know of the answers: that many cannot be used, say.
     """
 
     asked: int
@@ -57,6 +58,7 @@ class AskingReport:
     input_tokens: int
     output_tokens: int
     cost_usd: float
+    notes: tuple[str, ...] = ()
 
 
 class TrainingQuestions:
@@ -146,6 +148,7 @@ class TrainingQuestions:
             input_tokens=sum(answer.input_tokens or 0 for answer in answers),
             output_tokens=sum(answer.output_tokens or 0 for answer in answers),
             cost_usd=sum(answer.cost_usd or 0.0 for answer in answers),
+            notes=() if self._asker is None else self._asker.notes,
         )
 
     def _ask(self, rows: np.ndarray, clean: np.ndarray) -> Iterator[Answer]:

@@ -32,6 +32,14 @@ def test_a_429_counts_only_when_nobody_gets_through(is_429, replies_between, exp
     assert failures_until_hopeless(problem, replies_between) == expected
 
 
+def test_429s_alone_are_waited_out_for_more_than_a_window():
+    attempts = Attempts(0)
+    problem = RetryableError("busy", slow_down=True)
+    at = [0.0, 10.0, 30.0, 60.0, 74.0, 76.0]
+    given_up = [attempts.is_hopeless(problem, 0, POLICY, now) for now in at]
+    assert given_up == [False] * 5 + [True]
+
+
 def test_the_answer_of_a_reply(make_questions):
     (question,) = make_questions(1, vote=2)
     attempts = Attempts(0)

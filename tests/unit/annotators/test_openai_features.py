@@ -1,8 +1,5 @@
 """Finding out what a server understands, without a server."""
 
-import pytest
-
-from noisefix.annotators.openai_complaint import complaint_of
 from noisefix.annotators.openai_features import Features
 from noisefix.annotators.openai_room import Room
 
@@ -53,21 +50,37 @@ def test_after_a_success_an_unexplained_complaint_is_about_the_question():
     assert features.adapt(ALL, "logprobs are not available just now")
 
 
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ({"error": {"message": "a", "param": "b", "code": "c"}}, "a; b; c"),
-        ({"error": {"message": "a", "param": None, "code": 400}}, "a; 400"),
-        ({"error": "plain"}, "plain"),
-        ({"message": "m"}, "m"),
-        ({"detail": "d"}, "d"),
-        ({"detail": [{"loc": ["body", "x"], "msg": "bad", "input": "text"}]}, "body.x: bad"),
-        ({"detail": ["odd"]}, "odd"),
-        ({}, ""),
-        ([], ""),
-        (None, ""),
-        ("text", "text"),
-    ],
-)
-def test_complaints_in_every_form(body, expected):
-    assert complaint_of(body) == expected
+def test_the_parameter_named_first_is_dropped_and_a_field_goes_before():
+    complaint = "logprobs is not supported when using response_format"
+    features = Features(Room(100), 0.0, 1)
+    features.adapt(ALL, complaint)
+    assert "logprobs" not in features.active
+    features = Features(Room(100), 0.0, 1)
+    features.adapt(ALL, complaint, "response_format")
+    assert "response_format" not in features.active
+    assert "logprobs" in features.active
+
+
+def test_alternatives_are_dropped_before_the_log_probabilities(make_questions):
+    features = Features(Room(100), 0.0, 1)
+    assert features.adapt(ALL, "top_logprobs is not supported")
+    sent = features.parameters(make_questions(1)[0], 100)
+    assert sent["logprobs"] is True
+    assert "top_logprobs" not in sent
+    assert features.adapt(features.active, "logprobs is not supported")
+    assert "logprobs" not in features.parameters(make_questions(1)[0], 100)
+
+
+def test_a_complaint_that_may_not_be_guessed_at_changes_nothing():
+    features = Features(Room(100), 0.0, 1)
+    assert not features.adapt(ALL, "go away", may_guess=False)
+    assert features.active == ALL
+
+
+def test_without_a_system_role_its_words_stand_first(make_questions):
+    (question,) = make_questions(1)
+    features = Features(Room(100), 0.0, 1)
+    assert features.adapt(ALL, "System role not supported")
+    (sent,) = features.messages(question.prompt)
+    assert sent["role"] == "user"
+    assert sent["content"] == "Label the text.\n\nrow 0 of the data"

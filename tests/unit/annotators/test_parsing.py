@@ -57,6 +57,27 @@ POOL = ("spam", "ham", "card_arrival", "Content-Container")
         ("spam\n\nThe text has a link.", "spam"),
         ("Label: ham?\nNo: there is a link.\nFinal answer: spam", "spam"),
         ('<think>ham? {"answer": "ham"} no</think>\nspam', "spam"),
+        ("<reasoning>\nLabel: ham\n</reasoning>\nspam", "spam"),
+        ("[THINK]ham?[/THINK]spam", "spam"),
+        (
+            "<|channel|>analysis<|message|>ham?<|end|><|start|>assistant<|channel|>final<|message|>"
+            '{"answer": "spam"}',
+            "spam",
+        ),
+        ("spam<|im_end|>", "spam"),
+        ('{"answer": "spam"}</s>', "spam"),
+        ("Label: spam<end_of_turn>", "spam"),
+        ("spam <|eot_id|><|end_of_text|>", "spam"),
+        ("spam[/INST]", "spam"),
+        ("spam<|im_end|>\n<|im_start|>user\nThank you. ham?", "spam"),
+        ("\\boxed{spam}", "spam"),
+        ("So $\\boxed{\\text{card\\_arrival}}$.", "card_arrival"),
+        ("<answer>spam</answer>", "spam"),
+        ('"{\\"answer\\": \\"spam\\"}"', "spam"),
+        ("The label for this text is spam.", "spam"),
+        ("I would label this as spam.", "spam"),
+        ("This text is about card arrival.", "card_arrival"),
+        ("It belongs to the category spam.", "spam"),
     ],
 )
 def test_answers_that_count(raw: str, label: str) -> None:
@@ -89,6 +110,14 @@ def test_answers_that_count(raw: str, label: str) -> None:
         '{"answer": "spa',
         '{"spam": 1}',
         "I doubt that the label is spam",
+        "<think>\nThe answer is spam.",
+        "[THINK]\nspam",
+        "<|channel|>analysis<|message|>The answer is spam.",
+        "\\boxed{spam} or \\boxed{ham}",
+        "\\boxed{banana}",
+        "<answer>spam</answer> <answer>ham</answer>",
+        "I would not label this as spam.",
+        "This is not about spam.",
         "The text was spam-like, and\nspam\nwas on my mind.",
     ],
 )
@@ -236,3 +265,34 @@ def test_matcher_prefers_the_closest_form() -> None:
     assert matcher.match("a-b") is None  # either could be meant
     assert matcher.match("a-b-c") == "A B C"
     assert matcher.match("x" * 10_000) is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "answer"),
+    [
+        ("spam", "spam"),
+        ("<think>ham?</think>\nspam", "spam"),
+        ('{"answer": "spam"}', "spam"),
+        ('```json\n{"answer": "spam"}\n```', "spam"),
+        ('{"answer": "spam"' + " \n" * 5000, "spam"),
+        ('{"answer": "spam", ', "spam"),
+        ('{"answer": "spa', INVALID),
+        ('{"answer": "spam", "reason": "it has a', INVALID),
+        ("The answer is spam.", INVALID),
+        ("Label: spam\nBut", INVALID),
+        ('Perhaps {"answer": "spam"}', INVALID),
+        ("spam\n\nThe text has a", INVALID),
+        ("\\boxed{spam}, but", INVALID),
+        ("<think>\nspam", INVALID),
+        ("", INVALID),
+    ],
+)
+def test_prose_that_was_cut_off_says_nothing(raw: str, answer: str) -> None:
+    assert parse_answer(raw, POOL, is_cut=True).answer == answer
+
+
+def test_labels_in_the_shape_of_tokens() -> None:
+    pool = ("email", "email <html>", "<|x|>")
+    assert parse_answer("email <html>", pool).answer == "email <html>"
+    assert parse_answer("Label: email <html><|im_end|>", pool).answer == "email <html>"
+    assert parse_answer("<|x|></s>", pool).answer == "<|x|>"

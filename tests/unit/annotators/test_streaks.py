@@ -1,7 +1,12 @@
 """Giving up a service, and not giving it up too early."""
 
-from noisefix.annotators.protocol import Answer
-from noisefix.annotators.streaks import FAILURES_IN_A_ROW, USELESS_IN_A_ROW, Streaks
+from noisefix.annotators.protocol import CUT_MARK, Answer
+from noisefix.annotators.streaks import (
+    FAILURES_IN_A_ROW,
+    USELESS_IN_A_ROW,
+    NothingUsableError,
+    Streaks,
+)
 
 FAILED = Answer("a", None, error="broken pipe")
 INVALID = Answer("a", "invalid")
@@ -40,3 +45,15 @@ def test_a_useful_answer_between_them_ends_the_row():
 
 def test_a_class_of_that_name_is_a_useful_answer():
     assert judged([Answer("a", "invalid", True)] * 100) == []
+
+
+def test_the_error_shows_what_came_and_says_what_to_do():
+    cut = Answer("a", "invalid", raw_answer="<think>\nwell" + CUT_MARK)
+    (error,) = judged([cut] * USELESS_IN_A_ROW)
+    assert isinstance(error, NothingUsableError)
+    assert "'<think> well'" in error.message
+    assert "--max-output-tokens" in error.hint
+    (error,) = judged([Answer("a", "refused", raw_answer="no")] * USELESS_IN_A_ROW)
+    assert "another model" in error.hint
+    (error,) = judged([Answer("a", "invalid", raw_answer="x" * 500)] * USELESS_IN_A_ROW)
+    assert len(error.message) < 400

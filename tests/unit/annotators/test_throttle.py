@@ -126,3 +126,47 @@ def test_a_cancelled_waiter_does_not_swallow_the_place():
         return throttle.active
 
     assert asyncio.run(run()) == 1
+
+
+def test_after_a_429_one_request_goes_first():
+    async def run():
+        throttle = Throttle(8)
+        throttle.open_up()
+        throttle.slow_down(await throttle.enter())
+        throttle.leave()
+        await throttle.enter()
+        others = [asyncio.create_task(throttle.enter()) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert throttle.active == 1
+        throttle.leave(succeeded=True)
+        await asyncio.gather(*others)
+        return throttle.active, throttle.refusals
+
+    assert asyncio.run(run()) == (3, 0)
+
+
+def test_a_request_that_hangs_holds_the_others_up_no_longer_than_its_time():
+    async def run():
+        throttle = Throttle(4)
+        throttle.slow_down(await throttle.enter())
+        other = asyncio.create_task(throttle.enter())
+        await asyncio.sleep(0)
+        assert not other.done()
+        throttle.open_up()
+        await asyncio.wait_for(other, 1)
+        return throttle.active
+
+    assert asyncio.run(run()) == 2
+
+
+def test_a_window_is_counted_from_its_first_request():
+    async def run():
+        throttle = Throttle(4)
+        assert throttle.window_left_s(60.0) == 0.0
+        await throttle.enter()
+        await asyncio.sleep(0.02)
+        assert 59.0 < throttle.window_left_s(60.0) < 59.99
+        throttle.pause(0.5)  # the next window begins with the first request after it
+        return throttle.window_left_s(60.0)
+
+    assert 0.4 < asyncio.run(run()) <= 0.5
