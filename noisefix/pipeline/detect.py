@@ -86,7 +86,8 @@ def detect(
         ModelError: the encoder cannot be had.
         UsageError: an option is out of range.
     """
-    from noisefix.labels import class_names
+    from noisefix.labels import class_names, encode_labels
+    from noisefix.probing.judgeable import check_comparable
     from noisefix.stages.joint import STAGE as JOINT_STAGE
     from noisefix.stages.joint import known_shares
     from noisefix.stages.own_probs import own_probs
@@ -105,6 +106,7 @@ def detect(
         missing_labels=missing_labels,
     )
     names = class_names(dataset.given_labels)
+    check_comparable(encode_labels(dataset.given_labels, names), dataset.texts, len(names))
     known_shares(params.class_shares, names)  # what does not fit is said before the long work
     if pred_probs is not None:
         own_probs(more["pred_probs"], dataset.ids, names)
