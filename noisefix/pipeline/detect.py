@@ -90,7 +90,8 @@ def detect(
         ModelError: the encoder cannot be had.
         UsageError: an option is out of range.
     """
-    from noisefix.labels import class_names
+    from noisefix.labels import class_names, encode_labels
+    from noisefix.probing.judgeable import check_comparable
     from noisefix.stages.joint import STAGE as JOINT_STAGE
     from noisefix.stages.joint import known_shares
     from noisefix.stages.own_probs import own_probs
@@ -112,6 +113,7 @@ def detect(
         bad_rows=bad_rows,
     )
     names = class_names(dataset.given_labels)
+    check_comparable(encode_labels(dataset.given_labels, names), dataset.texts, len(names))
     known_shares(params.class_shares, names)  # what does not fit is said before the long work
     if pred_probs is not None:
         own_probs(more["pred_probs"], dataset.ids, names)

@@ -150,6 +150,22 @@ class Scope:
         return wide
 
 
+def check_comparable(given_labels: np.ndarray, texts: Sequence[str], n_classes: int) -> None:
+    """Check before any work that there are two classes with several texts each.
+
+    Args:
+        given_labels: (N,) class ids, -1 = unlabelled.
+        texts: (N,) texts.
+        n_classes: K.
+
+    Raises:
+        DataError: as ``find_scope``, for texts that are the same to the letter.
+    """
+    number = {text: k for k, text in enumerate(dict.fromkeys(texts))}
+    same = np.fromiter((number[text] for text in texts), np.int64, len(texts))
+    find_scope(given_labels, same, written_rows(texts), n_classes)
+
+
 def find_scope(
     given_labels: np.ndarray,
     groups: np.ndarray,

@@ -10,6 +10,7 @@ from noisefix.annotators.protocol import Answer
 from noisefix.annotators.selection import draw_probe, rank_rows
 from noisefix.annotators.weighing import Verdicts, weigh
 from noisefix.labels import UNLABELLED
+from noisefix.probing.judgeable import written_rows
 from noisefix.stages.relabel import answer_arrays
 from noisefix.stages.run_rows import RunRows
 
@@ -37,9 +38,10 @@ def first_rows(
         Row indices in order, (A,), and those of the probe, (P,).
     """
     labelled = rows.given_labels != UNLABELLED
-    unflagged = labelled & ~rows.is_issue & ~rows.is_trusted
+    barred = _barred(rows)
+    unflagged = labelled & ~rows.is_issue & ~barred
     probe = draw_probe(unflagged, min(n_probe, n_most // 2), groups=rows.groups, seed=seed)
-    settled = rows.is_trusted.copy()
+    settled = barred.copy()
     settled[probe] = True
     ranked = rank_rows(
         rows.given_labels, rows.true_label_probs, groups=rows.groups, exclude=settled
@@ -98,7 +100,7 @@ def rounds(
 def _next_order(
     rows: RunRows, asked: np.ndarray, probe: np.ndarray, verdicts: Verdicts, n_left: int
 ) -> np.ndarray:
-    settled = asked | rows.is_trusted
+    settled = asked | _barred(rows)
     settled[probe] = True
     ranked = rank_rows(
         rows.given_labels,
@@ -109,6 +111,12 @@ def _next_order(
     )
     left = probe[~asked[probe]]
     return _spread(ranked[: n_left - len(left)], left)
+
+
+def _barred(rows: RunRows) -> np.ndarray:
+    """Return (N,) bool: rows never asked about: a person has said, or there is no text to read."""
+    barred: np.ndarray = rows.is_trusted | ~written_rows(rows.texts)
+    return barred
 
 
 def _spread(ranked: np.ndarray, probe: np.ndarray) -> np.ndarray:

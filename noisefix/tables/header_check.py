@@ -43,7 +43,8 @@ def check_header(source: Source, is_known_name: Callable[[str], bool]) -> list[s
     if source.format != "csv":
         return []
     below = {name: _values(source.table, name) for name in source.columns}
-    if any(is_known_name(name) and name not in below[name] for name in source.columns):
+    is_repeated = all(name in below[name] for name in source.columns)  # a second header
+    if any(is_known_name(name) and (is_repeated or name not in below[name]) for name in below):
         return []
     if _counts_columns(source.columns):
         return []

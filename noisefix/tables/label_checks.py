@@ -11,6 +11,7 @@ from noisefix.errors import DataError
 
 _SHOWN = 5
 _MANY_SCORES = 20
+_ROWS_OF_A_CLASS = 10
 _MIN_ROWS_TO_DOUBT = 20
 _MISSING = frozenset(
     (
@@ -22,7 +23,8 @@ _MISSING = frozenset(
         *("tbd", "todo", "to do", "#ref!", "#value!", "#name?", "#null!", "#div/0!", "-1"),
     )
 )
-_SEPARATORS = ("|", ";", ",", "/", "\n", "\t")
+_NEVER_IN_A_NAME = ("|", ";", "\n", "\t")
+_SEPARATORS = (*_NEVER_IN_A_NAME, ",", "/")
 _NUMBER = re.compile(r"[+-]?\d+")
 _SCORE = re.compile(r"[+-]?\d*\.\d+(e[+-]?\d+)?", re.IGNORECASE)
 
@@ -41,19 +43,20 @@ def label_warnings(
         labels: (N,) labels, None for an unlabelled row.
         where: file and column, for messages.
         missing: the labels that mean that there is none; None: nobody has said.
-        refuse: fail where a cell holds several labels.
+        refuse: fail where cells hold several labels, or scores.
 
     Raises:
-        DataError: cells hold several labels, and ``refuse`` is set.
+        DataError: they do, and ``refuse`` is set.
     """
     warnings = missing_words(labels, where) if missing is None else []
-    try:
-        warnings += check_single(labels, where)
-    except DataError as error:
-        if refuse:
-            raise
-        warnings.append(error.message)
-    return warnings + score_warning(labels, where)
+    for check in (check_single, check_scores):
+        try:
+            warnings += check(labels, where)
+        except DataError as error:
+            if refuse:
+                raise
+            warnings.append(error.message)
+    return warnings
 
 
 def check_classes(labels: Sequence[str | None], where: str) -> None:
@@ -108,7 +111,8 @@ def check_single(labels: Sequence[str | None], where: str) -> list[str]:
     """Check that a cell holds one label, not several; warn where it cannot be told.
 
     Several are told by a list (``['a', 'b']``), and by ``a|b`` (or with ; , / or a line break)
-    where both parts are classes of their own too. One such combination alone may be a class.
+    where both parts are classes of their own too. One such combination alone may be a class, if it
+    is with , or /.
 
     Args:
         labels: (N,) labels, None for an unlabelled row.
@@ -125,7 +129,7 @@ def check_single(labels: Sequence[str | None], where: str) -> list[str]:
         joined = [label for label in counts if _is_joined(label, separator, counts)]
         if separator == "," and all(_is_decimal(label) for label in joined):
             continue
-        if len(joined) > 1:
+        if len(joined) > 1 or (joined and separator in _NEVER_IN_A_NAME):
             raise _several(joined, counts, where)
         if joined:
             return [
@@ -135,16 +139,22 @@ def check_single(labels: Sequence[str | None], where: str) -> list[str]:
     return []
 
 
-def score_warning(labels: Sequence[str | None], where: str) -> list[str]:
-    """Warn where labels are numbers with decimals, each its own class."""
-    distinct = {label for label in labels if label is not None}
+def check_scores(labels: Sequence[str | None], where: str) -> list[str]:
+    """Warn where labels are numbers with decimals, each its own class.
+
+    Raises:
+        DataError: and there are fewer than ten rows for each.
+    """
+    given = [label for label in labels if label is not None]
+    distinct = set(given)
     scores = [label for label in distinct if _SCORE.fullmatch(label)]
     if len(scores) <= _MANY_SCORES or len(scores) < len(distinct) / 2:
         return []
-    return [
-        f"{where}: {len(scores):,} different numbers such as {min(scores)} are taken for classes; "
-        "if they are scores, cut them into classes first, or name another --label-column"
-    ]
+    hint = "if they are scores, cut them into classes first, or name another --label-column"
+    found = f"{where}: {len(scores):,} different numbers such as {min(scores)}"
+    if len(given) < _ROWS_OF_A_CLASS * len(distinct):
+        raise DataError(f"{found} in {len(given):,} labelled rows are no classes", hint)
+    return [f"{found} are taken for classes; {hint}"]
 
 
 def _several(labels: list[str], counts: Counter[str], where: str) -> DataError:

@@ -149,6 +149,16 @@ def test_class_label_names_are_shown_and_numbers_are_written(cli, parquet, tmp_p
     assert noisy["true_label"].to_pylist() == [NAMES[k] for k in before["label"].to_pylist()]
 
 
+@pytest.mark.parametrize(
+    "made", [[("same text", n) for n in NAMES * 9], [(" ? ", n) for n in NAMES * 9]]
+)
+def test_nothing_to_compare_is_said_before_the_work(cli, tmp_path, made):
+    outcome = cli("detect", write(tmp_path / "d.csv", made), *FAST)
+    assert outcome.code == 3
+    assert "there is nothing to compare" in outcome.err
+    assert not (tmp_path / "d.noisefix").exists()
+
+
 def test_what_cannot_be_read_as_one_label_a_row_is_refused(cli, tmp_path):
     made = [(t, f"{n}|{NAMES[i % 2]}" if i % 4 == 0 else n) for i, (t, n) in enumerate(rows())]
     outcome = cli("detect", write(tmp_path / "d.csv", made), *FAST)

@@ -90,3 +90,16 @@ def test_the_first_round_follows_the_plan_and_the_next_what_was_learned(rows):
 def test_rounds_go_on_without_any_answer(rows):
     first, probe = first_rows(rows, 100, 10)
     assert sum(len(now) for now in rounds(rows, first, probe, 100, [])) == 100
+
+
+def test_rows_without_a_text_are_never_asked_about(rows):
+    silent = np.arange(0, 300, 3)
+    for row in silent.tolist():
+        rows.texts[row] = [" ", "...", "N/A"][row % 3]
+    asked, probe = first_rows(rows, 300, 60)
+    assert len(probe) == 60
+    assert not np.isin(asked, silent).any()
+    answers = []
+    for now in rounds(rows, asked[:80], probe, 300, answers):
+        answers += answers_to(rows, now, rows.given_labels)
+        assert not np.isin(now, silent).any()

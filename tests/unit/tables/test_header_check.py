@@ -64,6 +64,12 @@ def test_a_usual_name_beside_numbers_says_that_there_is_a_header() -> None:
     assert check("text,spam\nhello,spam\nbye,ham\nso,spam\n") == []
 
 
+def test_a_header_that_is_repeated_is_a_header() -> None:
+    assert check("text,label\n" + lines(2, 1) + "text,label\n" + lines(2, 1)) == []
+    with pytest.raises(DataError, match="looks like data"):
+        check(lines(2, 1) + lines(2, 1))
+
+
 def test_a_sentence_for_a_name_is_told_where_nothing_else_can_tell() -> None:
     (warning,) = check("The parcel is late again,odd\n" + lines(2, 1))
     assert "'The parcel is late again'" in warning

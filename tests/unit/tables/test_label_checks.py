@@ -4,11 +4,11 @@ import pytest
 
 from noisefix.errors import DataError
 from noisefix.tables.label_checks import (
+    check_scores,
     check_single,
     label_warnings,
     missing_words,
     parse_missing,
-    score_warning,
 )
 
 REAL = ["billing"] * 30 + ["delivery"] * 30
@@ -76,17 +76,24 @@ def test_a_separator_alone_makes_no_second_label(labels: list[str]) -> None:
     assert check_single(labels, "d.csv") == []
 
 
+def test_no_class_is_called_with_a_bar() -> None:
+    with pytest.raises(DataError, match="2 of 4 labelled rows"):
+        check_single(["pos", "neg", "pos|neg", "pos|neg"], "d.csv")
+
+
 def test_one_combination_may_be_a_class_and_is_told() -> None:
     (warning,) = check_single(["pos", "neg", "pos/neg", "pos/neg"], "d.csv")
     assert "'pos/neg' (2 rows) is made of other classes" in warning
 
 
 def test_scores_are_told() -> None:
-    scores = [f"0.{n}" for n in range(10, 60)] * 3
-    (warning,) = score_warning(scores, "d.csv")
-    assert "50 different numbers such as 0.10" in warning
-    assert score_warning(["0", "0.5", "1"] * 20, "d.csv") == []
-    assert score_warning([str(n) for n in range(77)] * 3, "d.csv") == []
+    scores = [f"0.{n}" for n in range(10, 60)]
+    (warning,) = check_scores(scores * 10, "d.csv")
+    assert "50 different numbers such as 0.10 are taken for classes" in warning
+    with pytest.raises(DataError, match=r"50 different numbers.* in 150 labelled rows"):
+        check_scores(scores * 3, "d.csv")
+    assert check_scores(["0", "0.5", "1"] * 20, "d.csv") == []
+    assert check_scores([str(n) for n in range(77)] * 3, "d.csv") == []
 
 
 def test_an_empty_list_of_missing_labels_ends_the_warning() -> None:
