@@ -1,4 +1,4 @@
-"""``apply --revert`` puts back the cells as they stood, and finds the write that really happened."""
+"""``apply --revert`` puts the cells back as they stood, by the write that really happened."""
 
 from __future__ import annotations
 
@@ -128,9 +128,10 @@ def killed_before_the_file_appears(monkeypatch, *arguments, **options):
         if path.name.endswith(".tmp") and path.parent == Path(arguments[1]).parent:
             raise KilledError
 
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
+    with monkeypatch.context() as patch:
         patch.setattr(atomic, "_flush", flush)
-        apply(*arguments, **options)
+        with pytest.raises(KilledError):
+            apply(*arguments, **options)
 
 
 def test_an_entry_whose_file_never_appeared_is_passed_over(
