@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from noisefix.cli.terminal import Screen
-from noisefix.cli.wording import plural
+from noisefix.cli.wording import output_name, plural
 
 if TYPE_CHECKING:
     from noisefix.pipeline.apply import ApplyResult
@@ -36,6 +36,8 @@ def show_changes(screen: Screen, changes: Sequence[Change]) -> None:
 
 def show_applied(screen: Screen, result: ApplyResult) -> None:
     """Say in a few lines what was written, and how to take it back."""
+    from noisefix.tables.streams import is_stream
+
     if result.output is None and result.review_csv is not None:
         _show_review(screen, result)
         return
@@ -71,8 +73,9 @@ def show_applied(screen: Screen, result: ApplyResult) -> None:
     if result.output is None:
         screen.line("Nothing was written (--dry-run).", style="dim")
         return
-    undo = f"noisefix apply {_quote(result.run)} --revert -o {_quote(result.output)}"
-    screen.line(f"Written to {result.output}; recorded in {result.ledger}.")
+    undo = f"noisefix apply {_quote(result.run)} --revert -o "
+    undo += "FILE, where it was saved" if is_stream(result.output) else _quote(result.output)
+    screen.line(f"Written to {output_name(result.output)}; recorded in {result.ledger}.")
     screen.line(f"To take it back: {undo}", style="dim")
 
 

@@ -66,7 +66,7 @@ def noise(
     """
     from noisefix.cli.messages import screen_beside, standard_input, tell
     from noisefix.cli.terminal import Column, write_json
-    from noisefix.cli.wording import percent, plural
+    from noisefix.cli.wording import output_name, percent, plural
     from noisefix.pipeline.noise import noise as run_noise
 
     screen = screen_beside(output, as_json=as_json)
@@ -94,8 +94,8 @@ def noise(
         return
     share = percent(result.flipped / max(result.rows, 1))
     screen.line(
-        f"{result.output}: {result.flipped:,} of {plural(result.rows, 'label')} are wrong now "
-        f"({share}); the right ones are in column {result.truth_column}"
+        f"{output_name(result.output)}: {result.flipped:,} of {plural(result.rows, 'label')} are "
+        f"wrong now ({share}); the right ones are in column {result.truth_column}"
     )
     if result.pairs:
         screen.heading("Most frequent errors")

@@ -43,11 +43,10 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     The commands' Python twins check more, each what it knows of its outputs; this holds for every
     option without a line of its own, and for files that only the command line reads.
     """
-    roles = path_roles(command)
 
     @wraps(command)
     def run(**arguments: Any) -> None:
-        _check(roles, arguments)
+        _check(path_roles(command), arguments)
         command(**arguments)
 
     return run

@@ -46,7 +46,7 @@ def predict(
     """
     from noisefix.cli.messages import screen_beside, standard_input, tell
     from noisefix.cli.terminal import write_json
-    from noisefix.cli.wording import format_seconds, plural
+    from noisefix.cli.wording import format_seconds, output_name, plural
     from noisefix.pipeline.predict import predict as run_predict
 
     screen = screen_beside(output, as_json=as_json)
@@ -68,6 +68,6 @@ def predict(
         write_json(result)
         return
     screen.line(
-        f"{result.output}: {plural(result.rows, 'row')} predicted "
+        f"{output_name(result.output)}: {plural(result.rows, 'row')} predicted "
         f"({format_seconds(result.seconds)})"
     )

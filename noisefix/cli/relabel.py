@@ -93,9 +93,10 @@ def relabel(
     from noisefix.cli.relabel_summary import show_plan, show_relabels
     from noisefix.cli.terminal import Screen, write_json
     from noisefix.pipeline.relabel import finish
-    from noisefix.pipeline.relabel_batch import export_requests
+    from noisefix.pipeline.relabel_batch import check_export, export_requests
     from noisefix.pipeline.relabel_batch import import_responses as read_responses
     from noisefix.pipeline.relabel_plan import RelabelOptions, plan_relabel
+    from noisefix.tables.run_folder import RunFolder
 
     chosen = RelabelOptions(
         max_rows=max_rows,
@@ -112,6 +113,8 @@ def relabel(
         with_demonstrations=demonstrations,
         seed=seed,
     )
+    if export_batch is not None:
+        check_export(RunFolder.open(run, run_data), export_batch, chosen)
     with ExitStack() as stack:
         plan: RelabelPlan = plan_relabel(run, chosen, run_data)
         if dry_run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 
 def percent(share: float) -> str:
@@ -42,3 +43,10 @@ def number(value: float) -> str:
 def share(value: float) -> str:
     """Write a share with one digit: "12.3 %"; "-" where there is none."""
     return "-" if math.isnan(value) else f"{100 * value:.1f} %"
+
+
+def output_name(path: Path) -> str:
+    """Return how to call a file that was written."""
+    from noisefix.tables.streams import is_stdout
+
+    return "standard output" if is_stdout(path) else str(path)

@@ -190,6 +190,8 @@ def check_replaced_folder(folder: str | Path, inputs: Iterable[Readable]) -> Non
         UsageError: something does.
     """
     target = Path(os.path.realpath(folder))
+    if not target.is_dir():
+        check_not_read(folder, inputs)
     for given in _present(inputs):
         place = Path(os.path.realpath(given))
         if target in (place, *place.parents):

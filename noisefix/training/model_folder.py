@@ -35,6 +35,9 @@ _ENCODER_JSON = "encoder.json"
 _CARD = "README.md"
 _DIVISION = "division.parquet"
 _TUNED = "encoder"
+_MARKS = {"format", "class_names", "encoder", "method", "kind", "noisefix_version"}
+"""Keys of every model.json, by which it is told from others of that name."""
+
 _FILES = {_JSON, _WEIGHTS, _ENCODER_WEIGHTS, _ENCODER_JSON, _CARD, _DIVISION, _TUNED}
 
 
@@ -143,9 +146,32 @@ def check_target(target: Path) -> None:
     """
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise DataError(f"{target}: a file is in the way of the model folder", _OTHER_PLACE)
-    if target.is_dir() and any(file.name not in _FILES for file in target.iterdir()):
-        raise DataError(f"{target}: the folder holds something other than a model", _OTHER_PLACE)
+    if target.is_dir() and not _may_be_replaced(target):
+        raise DataError(
+            f"{target}: the folder holds something other than a model of noisefix",
+            f"{_OTHER_PLACE}, or remove this one yourself",
+        )
     check_can_make(target)
+
+
+def _may_be_replaced(folder: Path) -> bool:
+    """Say whether a folder is empty, or a model and nothing else: names alone prove nothing."""
+    names = {file.name for file in folder.iterdir()}
+    if not names:
+        return True
+    about = _peek(folder / _JSON)
+    expected = _FILES if about.get("encoder", {}).get("is_tuned") else _FILES - {_TUNED}
+    return bool(about) and names <= expected
+
+
+def _peek(path: Path) -> dict[str, Any]:
+    """Return what model.json says if it is noisefix's own, of whatever version; else nothing."""
+    try:
+        about = _read_json(path)
+    except ModelError:
+        return {}
+    is_ours = isinstance(about, dict) and isinstance(about.get("encoder"), dict)
+    return about if is_ours and set(about) >= _MARKS else {}
 
 
 def read_model(folder: str | Path) -> StoredModel:

@@ -178,4 +178,5 @@ def test_folder_that_is_not_there(cli, run, tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_output_that_is_no_plain_file(cli, run):
-    refusal(cli("apply", run.path, "-o", "/dev/full"), 3, "not a plain file")
+    refusal(cli("apply", run.path, "-o", "/dev/full"), 3, "disk is full")
+    refusal(cli("apply", run.path, "-o", run.path), 2, "it is a folder")

@@ -141,11 +141,13 @@ def test_bad_tables_leave_the_old_predictions_alone(cli, model, table, tmp_path,
 
 
 def test_output_that_cannot_be_written(cli, mortal_cli, model, table, tmp_path):
-    refusal(cli("predict", model, table, "-o", table), 3, "the input itself")
-    refusal(cli("predict", model, table, "-o", tmp_path), 2, "the ending says nothing")
+    refusal(cli("predict", model, table, "-o", table), 2, "the input itself")
+    refusal(cli("predict", model, table, "-o", tmp_path), 2, "it is a folder")
+    refusal(cli("predict", model, table, "-o", tmp_path / "p"), 2, "the ending says nothing")
+    refusal(cli("predict", model, table, "-o", tmp_path / "p.xlsx"), 2, "promises .xlsx")
     refusal(cli("predict", model, table, "-o", tmp_path / "no" / "p.csv"), 3, "does not exist")
     (tmp_path / "d.csv").mkdir()
-    refusal(cli("predict", model, table, "-o", tmp_path / "d.csv"), 3, "it is a folder")
+    refusal(cli("predict", model, table, "-o", tmp_path / "d.csv"), 2, "it is a folder")
     closed = tmp_path / "closed"
     closed.mkdir()
     closed.chmod(0o555)

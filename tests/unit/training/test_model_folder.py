@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -66,6 +67,29 @@ def test_an_older_model_is_replaced_but_nothing_else(folder, classifier, tmp_pat
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="in the way"):
         write_model(tmp_path / "file", INFO, classifier)
+
+
+def test_names_alone_make_no_model(folder, classifier, tmp_path):
+    project = tmp_path / "project"
+    (project / "encoder").mkdir(parents=True)
+    (project / "encoder" / "design.txt").write_text("mine")
+    (project / "README.md").write_text("mine")
+
+    def refused():
+        with pytest.raises(DataError, match="something other than a model"):
+            write_model(project, INFO, classifier)
+        assert (project / "README.md").read_text() == "mine"
+        assert (project / "encoder" / "design.txt").read_text() == "mine"
+
+    refused()
+    for theirs in ("{", "[]", '{"format": 1, "name": "my app"}', '{"encoder": {}}'):
+        (project / "model.json").write_text(theirs)
+        refused()
+    shutil.copy(folder / "model.json", project)  # a model, but one without an encoder of its own
+    refused()
+    shutil.rmtree(project / "encoder")
+    write_model(project, INFO, classifier)
+    assert (project / "README.md").read_text() != "mine"
 
 
 def test_a_failed_write_leaves_the_old_model(folder, classifier):
