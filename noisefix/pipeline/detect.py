@@ -21,9 +21,9 @@ from noisefix.pipeline.embed import (
 from noisefix.pipeline.findings import DetectResult, read_detection
 from noisefix.pipeline.joint import (
     joint_params,
-    lone_classes_warning,
     read_own_probs,
     stage_outputs,
+    verdict_warnings,
 )
 from noisefix.stages.base import StageReport, run_stage
 from noisefix.tables.outputs import check_run_outputs
@@ -159,7 +159,7 @@ def detect(
         warnings=dataset.warnings
         + sheet_warnings(sheet, embedded)
         + truncation_warning(embedded)
-        + lone_classes_warning(judged)
+        + verdict_warnings(judged)
         + _few_rows_warning(judged),
         seconds={report.name: report.seconds for report in reports},
         skipped=tuple(report.name for report in reports if report.skipped),

@@ -99,12 +99,25 @@ def joint(
         progress=progress,
         in_memory=more,
     )
-    return JointResult(
-        **vars(report), warnings=_no_text_warning(report) + lone_classes_warning(report)
+    return JointResult(**vars(report), warnings=_no_text_warning(report) + verdict_warnings(report))
+
+
+def verdict_warnings(judged: StageReport) -> tuple[str, ...]:
+    """Say what a person should know of verdicts that there are none of."""
+    return _lone_classes_warning(judged) + _all_trusted_warning(judged)
+
+
+def _all_trusted_warning(judged: StageReport) -> tuple[str, ...]:
+    labelled, noise = judged.results["labelled"], judged.results["noise_rate"]
+    if judged.results["trusted"] < labelled or noise > 0:
+        return ()
+    return (
+        f"--trusted-column: all {labelled:,} labelled rows are verified as they are, so that there "
+        "is nothing to find; is it a copy of the labels?",
     )
 
 
-def lone_classes_warning(judged: StageReport) -> tuple[str, ...]:
+def _lone_classes_warning(judged: StageReport) -> tuple[str, ...]:
     """Say which classes have nothing that their rows could be compared with."""
     count, names = judged.results["lone_classes"], judged.results["lone_class_names"]
     if not count:

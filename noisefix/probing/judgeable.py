@@ -195,6 +195,6 @@ def find_scope(
             f"{'has' if len(classes) == 1 else 'have'} two different texts or more, and "
             f"{n_texts:,} labelled rows have a text",
             "a label is judged by other rows of its class and of others: give two classes with "
-            "several rows each, or name another --label-column or --text-column",
+            "several rows each; are these the right text and label columns?",
         )
     return Scope(rows, written, np.arange(n_classes) if every_class else classes, n_classes)

@@ -10,7 +10,6 @@ from noisefix.annotators.protocol import Answer
 from noisefix.annotators.selection import draw_probe, rank_rows
 from noisefix.annotators.weighing import Verdicts, weigh
 from noisefix.labels import UNLABELLED
-from noisefix.probing.judgeable import written_rows
 from noisefix.stages.relabel import answer_arrays
 from noisefix.stages.run_rows import RunRows
 
@@ -115,7 +114,7 @@ def _next_order(
 
 def _barred(rows: RunRows) -> np.ndarray:
     """Return (N,) bool: rows never asked about: a person has said, or there is no text to read."""
-    barred: np.ndarray = rows.is_trusted | ~written_rows(rows.texts)
+    barred: np.ndarray = rows.is_trusted | ~rows.written
     return barred
 
 

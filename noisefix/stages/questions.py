@@ -72,10 +72,12 @@ def questions(
 def _demonstrations(
     rows: RunRows, part: list[int], pools: list[list[int]], clean: np.ndarray | None
 ) -> list[list[Demonstration]]:
-    labels, params = rows.given_labels, DemonstrationParams()
+    labels = np.where(rows.written, rows.given_labels, UNLABELLED)
+    params = DemonstrationParams()
     if clean is not None:
-        labels = np.full_like(rows.given_labels, UNLABELLED)
-        labels[clean] = rows.given_labels[clean]
+        is_clean = np.zeros(len(rows), dtype=bool)
+        is_clean[clean] = True
+        labels[~is_clean] = UNLABELLED
         params = replace(params, clean_share=1.0, max_p_error=1.0)  # somebody has chosen already
     chosen = choose_demonstrations(
         rows.embeddings, labels, rows.p_error, rows.groups, np.array(part), pools, params

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED, encode_labels
+from noisefix.probing.judgeable import written_rows
 from noisefix.schemas import CANDIDATES, EMBEDDINGS, ISSUES
 from noisefix.tables.atomic import sha256_file
 from noisefix.tables.parquet import read_table
@@ -67,6 +69,11 @@ class RunRows:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @cached_property
+    def written(self) -> np.ndarray:
+        """(N,) bool: the row has a text."""
+        return written_rows(self.texts)
 
     def label_pool(self, row: int, *, everything: bool = False) -> list[int]:
         """Return the class ids to offer for a row, the most plausible first.

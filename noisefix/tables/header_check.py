@@ -54,9 +54,8 @@ def check_header(source: Source, is_known_name: Callable[[str], bool]) -> list[s
         raise DataError(
             f"{source.name}: the first line looks like data, not like column names: "
             f"{', '.join(_shortened(name) for name in [*data, *sentences][:3])}",
-            "put a line with names in front, such as "
-            f"{_example(source)}; if these are names, say which columns to use: "
-            "--text-column NAME --label-column NAME",
+            f"put a line with names in front, such as {_example(source)}; if these are names, say "
+            "which column holds the texts: --text-column NAME",
         )
     return [
         f"{source.name}: the first line is taken for column names, one of which is a sentence: "

@@ -24,7 +24,8 @@ _MISSING = frozenset(
     )
 )
 _NEVER_IN_A_NAME = ("|", ";", "\n", "\t")
-_SEPARATORS = (*_NEVER_IN_A_NAME, ",", "/")
+_IN_NAMES_TOO = ("+", "&", " and ")
+_SEPARATORS = (*_NEVER_IN_A_NAME, ",", "/", *_IN_NAMES_TOO)
 _NUMBER = re.compile(r"[+-]?\d+")
 _SCORE = re.compile(r"[+-]?\d*\.\d+(e[+-]?\d+)?", re.IGNORECASE)
 
@@ -110,9 +111,9 @@ def missing_words(labels: Sequence[str | None], where: str) -> list[str]:
 def check_single(labels: Sequence[str | None], where: str) -> list[str]:
     """Check that a cell holds one label, not several; warn where it cannot be told.
 
-    Several are told by a list (``['a', 'b']``), and by ``a|b`` (or with ; , / or a line break)
-    where both parts are classes of their own too. One such combination alone may be a class, if it
-    is with , or /.
+    Several are told by a list (``['a', 'b']``), and by ``a|b`` (or with ; , / + & "and" or a line
+    break) where both parts are classes of their own too. One such combination alone may be a class,
+    but with | ; and line breaks.
 
     Args:
         labels: (N,) labels, None for an unlabelled row.
@@ -181,7 +182,8 @@ def _is_list(label: str) -> bool:
 
 def _is_joined(label: str, separator: str, classes: Counter[str]) -> bool:
     parts = {part.strip() for part in label.split(separator)} - {""}
-    return len(parts) > 1 and sum(part in classes for part in parts) > 1
+    least = len(parts) if separator in _IN_NAMES_TOO else 2
+    return len(parts) > 1 and sum(part in classes for part in parts) >= least
 
 
 def _is_decimal(label: str) -> bool:

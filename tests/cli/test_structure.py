@@ -178,6 +178,17 @@ def test_no_row_is_lost_as_a_header(cli, tmp_path, command):
     assert "hint: put a line with names in front, such as 'label,text'" in outcome.err
 
 
+def test_a_copy_of_the_labels_is_told(cli, tmp_path):
+    path = tmp_path / "d.csv"
+    path.write_text("text,label,checked\n" + "".join(f"{t},{n},{n}\n" for t, n in rows()))
+    outcome = cli(
+        "check", path, "--max-issues", 0, "--encoder", "tfidf", "--trusted-column", "checked"
+    )
+    assert outcome.code == 0
+    assert "all 66 labelled rows are verified as they are" in outcome.err
+    assert "is it a copy of the labels?" in outcome.err
+
+
 @pytest.mark.parametrize("column", ["label", "text"])
 def test_the_gate_is_not_disarmed_by_the_labels_themselves(cli, tmp_path, column):
     path = write(tmp_path / "d.csv", rows())

@@ -292,7 +292,7 @@ def test_without_two_classes_of_two_rows_there_is_nothing_to_compare(make_set, g
         data = data.given_to([row], label)
     with pytest.raises(DataError, match="nothing to compare") as caught:
         judged(data.tables())
-    assert "--label-column" in (caught.value.hint or "")
+    assert "label columns?" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(

@@ -54,3 +54,13 @@ def test_the_blocks_in_which_rows_are_looked_up_change_nothing(rows, monkeypatch
     whole = list(questions(rows, asked, STYLE, QuestionParams()))
     monkeypatch.setattr(module, "_ROWS_AT_ONCE", 7)
     assert list(questions(rows, asked, STYLE, QuestionParams())) == whole
+
+
+@pytest.mark.parametrize("clean", [None, np.arange(40)])
+def test_a_row_without_a_text_is_no_example(rows, clean):
+    for row in range(0, 40, 2):
+        rows.texts[row] = "..."
+    made = list(questions(rows, [5, 7, 9], STYLE, QuestionParams(pool="all"), clean))
+    shown = [text for q in made for text in re.findall(r">\n(.*)\n</data", q.prompt[-1].content)]
+    assert len(shown) > 3
+    assert "..." not in shown

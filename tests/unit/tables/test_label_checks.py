@@ -39,7 +39,7 @@ def test_other_labels_are_no_such_words(labels: list[str | None]) -> None:
     assert missing_words(labels, "d.csv") == []
 
 
-@pytest.mark.parametrize("separator", ["|", ";", ",", "/", "\n", " | ", ", "])
+@pytest.mark.parametrize("separator", ["|", ";", ",", "/", "\n", " | ", ", ", "+", " & ", " and "])
 def test_several_labels_in_a_cell_are_refused(separator: str) -> None:
     labels = [*REAL, *["praise"] * 5]
     labels += [f"billing{separator}praise"] * 4 + [f"delivery{separator}praise"] * 3
@@ -70,6 +70,8 @@ def test_a_list_in_a_cell_is_refused(cell: str) -> None:
         ["1", "1,5", "2", "2,5", "5"],  # decimal commas
         ["N/A", "a", "b"],
         ["and/or", "both"],
+        ["home & kitchen", "kitchen", "garden & kitchen"],
+        ["a+b", "a", "c+d", "d"],
     ],
 )
 def test_a_separator_alone_makes_no_second_label(labels: list[str]) -> None:
