@@ -70,6 +70,15 @@ def test_blanks_after_the_comma(tmp_path: Path) -> None:
     assert added.decode().splitlines()[:2] == ["id, text, label, f", '1, "one, two", "x", 1']
 
 
+def test_one_wrong_quote_in_a_tsv_does_not_make_quotes_text(tmp_path: Path) -> None:
+    rows = '1\t"one, two"\tx\n2\t"three"\ty\n3\t"four\tx\n4\t"five"\ty\n'
+    (tmp_path / "d.tsv").write_text("id\ttext\tlabel\n" + rows)
+    with pytest.raises(DataError, match=r"the quote opened at row 3 \(line 4\)"):
+        read_source(tmp_path / "d.tsv")
+    source = read_source(tmp_path / "d.tsv", bad_rows="skip")
+    assert source.table["text"].to_pylist() == ["one, two", "three", "five"]
+
+
 def test_a_blank_before_a_word_in_quotes_is_text(tmp_path: Path) -> None:
     source = read(tmp_path, 'id,text,label\n1, "Hi" he said,x\n2,b,y\n')
     assert source.table["text"].to_pylist() == [' "Hi" he said', "b"]
