@@ -124,6 +124,20 @@ What lies in a run folder, as Parquet. A table may hold more columns than are na
 fewer. Its metadata hold, under the key `noisefix`, a JSON object: name and version of the schema,
 version of noisefix, class names in order, parameters, seed, and the SHA-256 of each input. `D` is
 the size of the embeddings, `K` the number of classes, in the order of the class names.
+
+Beside them, where `--bad-rows skip` has left rows of the input out, lies `bad_rows.jsonl`: one JSON
+object for each of them, with `line` and `last_line` (where the row stands in the input, 1 = first
+line), `reason` (why it cannot be read) and `text` (its first 2,000 characters). Commands that write
+no run folder put this list beside their output, as `OUTPUT.bad_rows.jsonl`. These rows have no row
+number: rows that can be read are numbered 1, 2, 3, ... as if the others were not there. `run.json`
+says that they were left out, so that `apply`, `relabel` and `--revert` read the input the same way;
+`apply` and `noise` write them again where they were, byte for byte.
+
+A row cannot be read when it has another number of cells than the header, a quote that is never
+closed or closed within the text, cells that have shifted because a comma before a quote was lost,
+a byte that is not valid UTF-8 in a file that otherwise is, when it repeats the header, or when its
+line of JSON is no object. It ends before the next line that can be read and that does not lie
+within its quotes.
 """
 
 

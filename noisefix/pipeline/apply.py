@@ -243,10 +243,13 @@ def _check_outputs(
 def _cells_to_change(
     folder: RunFolder, source: Source, decisions: Sequence[Decision], label_column: str | None
 ) -> dict[int, Cell]:
+    from noisefix.tables.class_label import class_label_names
     from noisefix.tables.raw_cells import read_cells
 
     rows = [d.row_number for d in decisions if d.new_label is not None]
     if label_column is None or not rows:
+        return {}
+    if class_label_names(source.table.schema, label_column):  # the cell is a number, not a label
         return {}
     return read_cells(folder.input_path(), source, label_column, rows)
 

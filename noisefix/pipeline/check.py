@@ -198,9 +198,14 @@ def check(
         return replace(
             result,
             run=result.run if output is not None else None,
-            notes=found.notes,
+            notes=found.notes if output is not None else _without_folder(found.notes, folder),
             warnings=found.warnings,
         )
+
+
+def _without_folder(notes: tuple[str, ...], folder: str | Path) -> tuple[str, ...]:
+    """Leave out what is said of a folder that is gone by then."""
+    return tuple(note for note in notes if str(folder) not in note)
 
 
 def _result(folder: RunFolder, baseline: pa.Table | None, gates: Gates) -> CheckResult:

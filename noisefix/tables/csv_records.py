@@ -28,6 +28,7 @@ from noisefix.tables.csv_suspects import (
     LOST_DELIMITER,
     LOST_OPENING,
     MIXED_QUOTES,
+    MOST_ALIKE,
     SECOND_HEADER,
     HeaderCheck,
     find_strays,
@@ -318,6 +319,14 @@ def _problems(
             reason = check(fields.starts[span].tolist(), fields.ends[span].tolist())
             if reason is not None and (r or reason != SECOND_HEADER):
                 problems[r] = reason
+
+    def is_exact(r: int) -> bool:
+        places = range(int(firsts[r]), int(lasts[r]) + 1)
+        return header.is_exact([data[fields.starts[k] : fields.ends[k]] for k in places])
+
+    alike = [r for r, reason in problems.items() if reason == SECOND_HEADER and not is_exact(r)]
+    if len(alike) > MOST_ALIKE:
+        problems = {r: reason for r, reason in problems.items() if r not in set(alike)}
     return problems
 
 

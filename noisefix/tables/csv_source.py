@@ -10,7 +10,7 @@ from noisefix.errors import DataError
 from noisefix.tables.bad_rows import BadRow, bad_rows_warning
 from noisefix.tables.csv_errors import WHOLE, Origin, column_names
 from noisefix.tables.csv_records import CsvRecords, scan_records
-from noisefix.tables.dialect import CsvDialect, detect_dialect
+from noisefix.tables.dialect import SAMPLE, CsvDialect, detect_dialect, mostly_enclosed
 from noisefix.tables.encoding import (
     DecodedText,
     TextEncoding,
@@ -120,6 +120,7 @@ def _scan(
         name,
         has_quote=bool(dialect.quote) and dialect.quote.encode() in decoded.data,
         has_escape=b'\\"' in decoded.data,
+        is_enclosed=mostly_enclosed(decoded.data[:SAMPLE]),
     )
 
 
@@ -142,6 +143,7 @@ def settle_quotes(
     *,
     has_quote: bool,
     has_escape: bool,
+    is_enclosed: bool,
 ) -> tuple[Found, CsvDialect, list[str]]:
     """Read a file by the dialect; where that goes wrong, see whether quotes mean something else.
 
@@ -151,6 +153,7 @@ def settle_quotes(
         name: the file, for messages.
         has_quote: the file may have the quote character somewhere.
         has_escape: it may have a backslash before one.
+        is_enclosed: most quotes enclose cells (``mostly_enclosed``).
 
     Returns:
         What ``attempt`` returned, the dialect, and warnings.
@@ -172,7 +175,7 @@ def settle_quotes(
         other = caught(escaped)
         if not isinstance(other, DataError) and not other.bad:
             chosen, first, is_clean = escaped, other, True
-    if dialect.delimiter == "\t" and dialect.quote and has_quote:
+    if dialect.delimiter == "\t" and dialect.quote and has_quote and not is_enclosed:
         plain = replace(dialect, quote="", escape="")
         other = caught(plain)
         if not isinstance(other, DataError) and (

@@ -15,7 +15,7 @@ from noisefix.tables.csv_source import (
     settle_quotes,
     start_of,
 )
-from noisefix.tables.dialect import CsvDialect, dialect_of_start
+from noisefix.tables.dialect import SAMPLE, CsvDialect, dialect_of_start, mostly_enclosed
 from noisefix.tables.encoding import TextEncoding, decode_chunks, decoded_offset
 
 Chunks = Callable[[], Iterable[bytes]]
@@ -111,7 +111,14 @@ def survey_csv(
         return _Pass(columns, n_rows, place, tuple(bad), tuple(remarks))
 
     # Whether there is a quote in the file would take a look through it to say; so would reading it.
-    read, dialect, warnings = settle_quotes(dialect, attempt, name, has_quote=True, has_escape=True)
+    read, dialect, warnings = settle_quotes(
+        dialect,
+        attempt,
+        name,
+        has_quote=True,
+        has_escape=True,
+        is_enclosed=mostly_enclosed(start(SAMPLE)),
+    )
     if found.bad_offset is not None and not (skip_bad and found.is_broken):
         warnings = [*encoding_warnings(found, read.place, name), *warnings]
     warnings += reading_warnings(read.bad, read.remarks, name)

@@ -15,6 +15,8 @@ LOST_DELIMITER = (
 MIXED_QUOTES = "a quoted cell runs over several lines, and another cell has a lone quote"
 LOST_OPENING = "a cell ends in a quote and does not begin with one"
 SECOND_HEADER = "repeats the header"
+MOST_ALIKE = 3
+"""Where more records are half like the first one, that one is a record too, not a header."""
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -139,6 +141,10 @@ class HeaderCheck:
             ],
             dtype=np.int64,
         )
+
+    def is_exact(self, cells: list[bytes]) -> bool:
+        """Tell whether a record says what the header says, cell by cell."""
+        return [_plain(cell, self._quote) for cell in cells] == self._names
 
     def is_header(self, cells: list[bytes], line: int) -> bool:
         """Tell whether a record is the header again.

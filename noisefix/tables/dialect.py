@@ -12,6 +12,10 @@ from noisefix.tables.csv_suspects import find_strays
 DELIMITERS = (",", "\t", ";", "|")
 _PREAMBLE = re.compile(rb'"?[sS][eE][pP]=(?P<mark>[^\w"\'\r\n\x80-\xff])"?(\r\n|\r|\n)')
 _LONGEST_PREAMBLE = 16
+_OPENED = re.compile(rb'(?<![^\t\r\n])"')
+_ENCLOSED = re.compile(rb'(?<![^\t\r\n])"[^"\t]*+(?:""[^"\t]*+)*+"(?=[\t\r\n]|\Z)')
+SAMPLE = 1 << 20
+"""Bytes by which it is told what quotes are, where a file cannot be read as it begins."""
 _FIRST_SAMPLE = 1 << 18
 _ENOUGH_RECORDS = 300
 
@@ -145,7 +149,7 @@ def _best(
             ways.append(replace(plain, escape="\\"))
         if delimiter != "\t" and re.search(re.escape(delimiter).encode() + b' +"', sample):
             ways += [replace(way, padded=True) for way in ways]
-        if delimiter == "\t" and b'"' in sample:
+        if delimiter == "\t" and b'"' in sample and not mostly_enclosed(sample):
             ways.append(replace(plain, quote=""))
         for way in ways:
             fits[way] = _fit(sample, is_whole, way)
@@ -190,6 +194,14 @@ def _fit(sample: bytes, is_whole: bool, way: Grammar) -> _Fit:
         is_plausible = is_sound = False  # a file has one way to write a quote, not two
     n_strays = len(find_strays(sample, fields, way).records)
     return _Fit(is_plausible, share, is_sound, width, len(counts), -n_strays)
+
+
+def mostly_enclosed(sample: bytes) -> bool:
+    """Tell whether most tab-separated cells that begin with a quote end in one, too.
+
+    Then quotes enclose cells, and where one does not, something is wrong with it.
+    """
+    return 2 * len(_ENCLOSED.findall(sample)) > len(_OPENED.findall(sample))
 
 
 def _has_doubled(sample: bytes, fields: Fields, way: Grammar) -> bool:
