@@ -65,17 +65,21 @@ def embed(
         stdin: where "-" is read from; None: standard input.
 
     Raises:
-        DataError: the data cannot be read, or the output cannot be written.
+        DataError: the data cannot be read, or the output cannot be written; another process writes
+            in the run folder.
         ModelError: the encoder cannot be had.
         UsageError: the output is what is read, or another file of a run folder.
     """
+    from noisefix.tables.run_folder import lock_if_run
+
     path = Path(output)
     names = path.parent / LABEL_NAMES_FILE
     _check_outputs(path, names, encoder, (data, labels))
     sheet = read_sheet(labels)
     dataset = read_dataset(data, text_column, label_column, id_column, stdin, needs_labels=False)
-    report = embed_into(dataset, path, encoder, precision, device, seed, force, progress)
-    named = embed_names(path, names, report, sheet, device, seed, force)
+    with lock_if_run(path.parent, "noisefix embed"):
+        report = embed_into(dataset, path, encoder, precision, device, seed, force, progress)
+        named = embed_names(path, names, report, sheet, device, seed, force)
     outputs = report.outputs if named is None else report.outputs | named.outputs
     return EmbedResult(
         **vars(replace(report, outputs=outputs)),
