@@ -32,19 +32,21 @@ def candidates(
         progress: called with how far it has come.
 
     Raises:
-        DataError: a table is not what it should be.
+        DataError: a table is not what it should be, or another process writes in the run folder.
         UsageError: the output is an input, or another file of a run folder.
     """
     from noisefix.stages.candidates import STAGE, CandidatesParams
     from noisefix.tables.outputs import check_output
+    from noisefix.tables.run_folder import lock_if_run
 
     check_output(output, (embeddings, issues), kinds=("parquet",), own="candidates.parquet")
-    return run_stage(
-        STAGE,
-        {"embeddings": Path(embeddings), "issues": Path(issues)},
-        {"candidates": Path(output)},
-        CandidatesParams(n_neighbors=n_neighbors, device=device),
-        seed=seed,
-        force=force,
-        progress=progress,
-    )
+    with lock_if_run(Path(output).parent, "noisefix candidates"):
+        return run_stage(
+            STAGE,
+            {"embeddings": Path(embeddings), "issues": Path(issues)},
+            {"candidates": Path(output)},
+            CandidatesParams(n_neighbors=n_neighbors, device=device),
+            seed=seed,
+            force=force,
+            progress=progress,
+        )

@@ -69,11 +69,13 @@ def embed(
         stdin: where "-" is read from; None: standard input.
 
     Raises:
-        DataError: the data cannot be read, or the output cannot be written.
+        DataError: the data cannot be read, or the output cannot be written; another process writes
+            in the run folder.
         ModelError: the encoder cannot be had.
         UsageError: the output is what is read, or another file of a run folder.
     """
     from noisefix.tables.bad_rows import list_beside, write_bad_rows
+    from noisefix.tables.run_folder import lock_if_run
 
     path = Path(output)
     names = path.parent / LABEL_NAMES_FILE
@@ -89,8 +91,9 @@ def embed(
         missing_labels=missing_labels,
         bad_rows=bad_rows,
     )
-    report = embed_into(dataset, path, encoder, precision, device, seed, force, progress)
-    named = embed_names(path, names, report, sheet, device, seed, force)
+    with lock_if_run(path.parent, "noisefix embed"):
+        report = embed_into(dataset, path, encoder, precision, device, seed, force, progress)
+        named = embed_names(path, names, report, sheet, device, seed, force)
     listed = write_bad_rows(dataset.source.bad, list_beside(path))
     outputs = report.outputs if named is None else report.outputs | named.outputs
     return EmbedResult(

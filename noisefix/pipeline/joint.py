@@ -68,11 +68,12 @@ def joint(
         progress: called with how far it has come.
 
     Raises:
-        DataError: a table is not what it should be.
+        DataError: a table is not what it should be, or another process writes in the run folder.
         UsageError: an option is out of range; a table to be written is an input, or a file that is
             not noisefix's has its name.
     """
     from noisefix.stages.joint import STAGE
+    from noisefix.tables.run_folder import lock_if_run
 
     params = joint_params(n_folds, n_neighbors, filter_by, class_shares, device)
     source, folder = Path(embeddings), Path(output)
@@ -89,16 +90,17 @@ def joint(
     has_names = _is_made_from(names, source)
     if source.is_file():  # else there is nothing to write, and no folder to leave behind
         _make_folder(folder)
-    report = run_stage(
-        STAGE,
-        {"embeddings": source} | ({"label_names": names} if has_names else {}),
-        outputs,
-        params,
-        seed=seed,
-        force=force,
-        progress=progress,
-        in_memory=more,
-    )
+    with lock_if_run(folder, "noisefix joint"):
+        report = run_stage(
+            STAGE,
+            {"embeddings": source} | ({"label_names": names} if has_names else {}),
+            outputs,
+            params,
+            seed=seed,
+            force=force,
+            progress=progress,
+            in_memory=more,
+        )
     return JointResult(**vars(report), warnings=_no_text_warning(report) + verdict_warnings(report))
 
 

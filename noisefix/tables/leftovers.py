@@ -50,14 +50,24 @@ def remove_leftovers(folder: Path) -> None:
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """Yield a new folder where the system keeps temporary files; it vanishes with its content."""
-    parent = Path(tempfile.gettempdir())
-    remove_leftovers(parent)
-    folder = parent / temporary_name()
-    folder.mkdir(mode=0o700)
+    folder = make_scratch_folder()
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_scratch_folder() -> Path:
+    """Make such a folder, for this user alone; should this process be killed, another removes it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    parent = Path(tempfile.gettempdir())
+    remove_leftovers(parent)
+    folder = parent / temporary_name()
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 def _is_abandoned(leftover: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -348,17 +348,10 @@ class RunFolder:
             known = self.read()["input"]
         except DataError:
             return
-        places: list[Path | str | None] = [self._named_input]
-        if known.get("path") is None:
-            places += [self.stdin_copy] if known else []
-        else:
-            # A folder that was moved with its input finds it where it was, seen from the folder.
-            away, name = known.get("path_from_here"), known.get("name")
-            places += [known["path"]] + [self.path / str(away)] * bool(away)
-            places += [self.path.parent / Path(str(name)).name] * bool(name)
-        yield from (
-            path for place in places if place is not None and (path := Path(place)).is_file()
-        )
+        places = [] if self._named_input is None else [self._named_input]
+        if known:
+            places += _places(self.path, known) if known.get("path") else [self.stdin_copy]
+        yield from (path for path in places if path.is_file())
 
     def _unchanged_input(self) -> Path | None:
         sha256 = self.read()["input"].get("sha256")
@@ -395,6 +388,25 @@ class RunFolder:
     def _write(self, content: dict[str, Any]) -> None:
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         write_bytes(self.run_json, text.encode())
+
+
+def lock_if_run(folder: Path, holder: str) -> AbstractContextManager[None]:
+    """Return ``RunFolder.lock`` of a folder; of one that is no run folder, a context of no effect.
+
+    Args and errors as for ``RunFolder.lock``.
+    """
+    run = RunFolder(folder)
+    return run.lock(holder) if run.run_json.exists() else nullcontext()
+
+
+def _places(folder: Path, known: Mapping[str, Any]) -> list[Path]:
+    """Return where an input may be: where it was; as seen from the folder; beside the folder."""
+    found = [Path(str(known["path"]))]
+    if known.get("path_from_here"):
+        found.append(folder / str(known["path_from_here"]))
+    if known.get("name"):
+        found.append(folder.parent / Path(str(known["name"])).name)
+    return found
 
 
 def _nothing_done() -> dict[str, Any]:

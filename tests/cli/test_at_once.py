@@ -50,6 +50,9 @@ def test_who_else_writes_the_folder_waits_and_is_told(cli, run, tmp_path, monkey
             ("detect", data, "--encoder", "tfidf"),
             ("check", data, "--encoder", "tfidf", "--max-issues", 9, "-o", run.path),
             ("relabel", run.path, "--annotator", "column:id"),
+            ("embed", data, "--encoder", "tfidf", "-o", run.embeddings),
+            ("joint", run.embeddings, "-o", run.path),
+            ("candidates", run.embeddings, run.issues, "-o", run.candidates),
         ):
             outcome = cli(*arguments)
             assert (outcome.code, outcome.out) == (3, ""), outcome.err

@@ -8,13 +8,13 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from noisefix.errors import ModelError, UsageError
 from noisefix.tables.atomic import write_error
+from noisefix.tables.leftovers import make_scratch_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -145,9 +145,9 @@ class Tuning:
         encoder = self._source.encoder
         encoder.load({name.removeprefix("encoder."): value for name, value in weights.items()})
         self._weights = {name: value.cpu().numpy() for name, value in weights.items()}
-        home = mkdtemp(prefix="noisefix-encoder-")
+        home = make_scratch_folder()
         self._home = weakref.finalize(self, shutil.rmtree, home, ignore_errors=True)
-        self._folder = Path(home) / "encoder"
+        self._folder = home / "encoder"
         try:
             encoder.save(self.folder)
         except OSError as error:

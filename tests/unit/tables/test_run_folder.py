@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from noisefix.errors import DataError
-from noisefix.tables.run_folder import RunFolder, default_run_path
+from noisefix.tables.run_folder import RunFolder, default_run_path, lock_if_run
 from noisefix.tables.source import Source, read_source
 
 CSV = b"id,text,label\n1,a,x\n2,b,y\n"
@@ -38,6 +38,7 @@ def other_source(content: bytes = CSV + b"3,c,x\n") -> Source:
     [
         ("a/tickets.csv", "a/tickets.noisefix"),
         ("tickets.csv.gz", "tickets.noisefix"),
+        ("tickets.csv.GZ", "tickets.noisefix"),
         ("v1.2.jsonl", "v1.2.noisefix"),
         ("plain", "plain.noisefix"),
         (".csv", ".csv.noisefix"),
@@ -210,3 +211,47 @@ def test_run_json_is_for_people_too(run: RunFolder) -> None:
     text = run.run_json.read_text()
     assert text.endswith("}\n")
     assert list(json.loads(text)) == ["noisefix_version", "input", "stages"]
+
+
+def test_an_input_that_was_moved_with_its_folder_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a" / "in").mkdir(parents=True)
+    data = tmp_path / "a" / "in" / "data.csv"
+    data.write_bytes(CSV)
+    source = read_source(data)
+    run = RunFolder.create(tmp_path / "a" / "out" / "run", source)
+    run.set_input(source, text_column="text", label_column="label", id_column="id")
+    (tmp_path / "a").rename(tmp_path / "b")
+    moved = RunFolder.open(tmp_path / "b" / "out" / "run")
+    assert moved.input_path().samefile(tmp_path / "b" / "in" / "data.csv")
+    (tmp_path / "b" / "in" / "data.csv").rename(tmp_path / "b" / "out" / "data.csv")
+    assert moved.input_path() == tmp_path / "b" / "out" / "data.csv"
+    (tmp_path / "b" / "out" / "data.csv").write_bytes(CSV + b"3,c,x\n")
+    assert moved.input_state() == "changed"
+
+
+def test_the_input_may_be_named(tmp_path: Path, run: RunFolder, source: Source) -> None:
+    assert source.path is not None
+    away = source.path.rename(tmp_path / "away.csv")
+    assert RunFolder.open(run.path, away).input_path() == away
+    away.write_bytes(CSV + b"3,c,x\n")
+    with pytest.raises(DataError, match=r"is not the input that .* \(data\.csv, 2 rows\)"):
+        RunFolder.open(run.path, away)
+    with pytest.raises(DataError, match="no such file"):
+        RunFolder.open(run.path, tmp_path / "none.csv")
+
+
+def test_a_folder_with_the_lock_of_a_killed_process_counts_as_empty(
+    tmp_path: Path, source: Source
+) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / ".run.lock").write_text("{}")
+    run = RunFolder.create(tmp_path / "new", source)
+    assert [path.name for path in run.path.iterdir()] == ["run.json"]
+
+
+def test_locks_leave_nothing(run: RunFolder) -> None:
+    with run.lock("a"), run.ledger_lock("b"):
+        assert sorted(path.name for path in run.path.glob(".*")) == [".ledger.lock", ".run.lock"]
+    assert not list(run.path.glob(".*"))
+    with lock_if_run(run.path.parent, "c"):
+        assert not list(run.path.parent.glob(".*"))
