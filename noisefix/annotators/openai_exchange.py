@@ -122,7 +122,8 @@ class OpenAIExchange:
             raise await troubles.of(http)
         if status not in _NOT_ABOUT_TEXTS and status < 500 and is_moderation(words):
             return Reply(REFUSED, raw_answer=self._session.clean(http.complaint))
-        if status in _NOT_ABOUT_PARAMETERS:
+        is_too_much = status == 429 and "too large" in words  # one request alone passes the limit
+        if status in _NOT_ABOUT_PARAMETERS and not is_too_much:
             raise await troubles.of(http)
         # A model may be called like a parameter.
         words = re.sub(rf"(?<!\w){re.escape(troubles.model.lower())}(?!\w)", " ", words)
@@ -134,7 +135,10 @@ class OpenAIExchange:
                     (await troubles.of(http)).message,
                     "this text is too long for the model: take one with a larger context",
                 )
-        may_guess = status in _UNPROMPTED_GUESSES or is_about_parameters(words)
+        if is_too_much:
+            raise await troubles.of(http)
+        # A server that fails for another reason, at first, must not cost the run its parameters.
+        may_guess = status in _UNPROMPTED_GUESSES or (status < 500 and is_about_parameters(words))
         named = parameter_of(http.body)
         if self._session.features.adapt(used, words, named, may_guess=may_guess):
             return None
@@ -151,6 +155,12 @@ class OpenAIExchange:
         limits = read_limits(words)
         has_room = room.learn(limits, sent, self._characters)
         left = room.left(self._characters)
+        if self._useless is not None and left is not None:  # it was cut off with this much
+            larger = room.more(left, self._characters)
+            if larger == sent:  # nothing was told
+                larger = sent // 2
+            self._has_own_room, self._own_room = True, larger
+            return larger is not None and left < larger < sent
         if has_room and left is not None and left < sent:
             self._has_own_room = False
             return True

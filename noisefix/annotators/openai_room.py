@@ -13,6 +13,7 @@ DEFAULT_ROOM = 2048
 """Tokens that an answer may have at first when nobody says how many."""
 
 _GROWS_BY = 4
+_WORTH_ASKING_AGAIN = 1.25
 _SPARE = 16
 _FIRST_TOKENS_PER_CHARACTER = 0.25
 _ABOUT_ROOM = re.compile(
@@ -124,7 +125,8 @@ class Room:
                 self._tokens_per_character = max(_FIRST_TOKENS_PER_CHARACTER, known * 1.5)
             return self._left(characters) >= LEAST_ROOM
         if limits.most is not None and sent is not None and LEAST_ROOM <= limits.most < sent:
-            self.most = self._ceiling = limits.most
+            self._ceiling = limits.most
+            self.most = limits.most if self.most is None else min(self.most, limits.most)
             return True
         return False
 
@@ -139,7 +141,7 @@ class Room:
         larger = min(_GROWS_BY * sent, self._ceiling)
         if self._context is not None:
             larger = min(larger, self._left(characters))
-        return larger if larger > sent else None
+        return larger if larger >= sent * _WORTH_ASKING_AGAIN else None
 
     def _left(self, characters: int) -> int:
         assert self._context is not None

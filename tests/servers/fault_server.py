@@ -11,12 +11,15 @@ import contextlib
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+CERTIFICATE = Path(__file__).with_name("localhost.pem")
 CLOSE = "close"
 RESET = "reset"
 Step = bytes | float | str
@@ -98,10 +101,17 @@ def error(
 
 
 class FaultServer:
-    """Runs in a thread from ``__enter__`` to ``__exit__``; keeps every request it got."""
+    """Runs in a thread from ``__enter__`` to ``__exit__``; keeps every request it got.
 
-    def __init__(self, respond: Callable[[Request], Sequence[Step]]) -> None:
+    With ``tls`` it speaks TLS, with the certificate in ``CERTIFICATE``.
+    """
+
+    def __init__(self, respond: Callable[[Request], Sequence[Step]], *, tls: bool = False) -> None:
         self.respond = respond
+        self._tls: ssl.SSLContext | None = None
+        if tls:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(CERTIFICATE)
         self.requests: list[Request] = []
         self.connections = 0
         self.most_at_once = 0
@@ -111,7 +121,7 @@ class FaultServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{'https://localhost' if self._tls else 'http://127.0.0.1'}:{self.port}/v1"
 
     @property
     def rows(self) -> list[str]:
@@ -130,7 +140,7 @@ class FaultServer:
 
     async def _main(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._connection, "127.0.0.1", 0, ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()

@@ -1,8 +1,7 @@
 """Services with ways of their own, each a function for ``FaultServer``.
 
-Every one of them labels all texts ``RIGHT`` names, as soon as it is asked in the way it wants. A
-prompt's right answer is the word after ``about`` in its last text (``... about refund``), or
-``pos``.
+Every one of them gives each text its right label, as soon as it is asked in the way it wants. The
+right label of a ticket follows from its number ("case 7 about"); that of any other text is ``pos``.
 """
 
 from __future__ import annotations
@@ -15,12 +14,13 @@ from typing import Any
 from noisefix_fault_server import Request, Step, completion, error, http
 
 CONTEXT, PROMPT = 2048, 700
+TICKETS = ("account", "refund", "shipping")
 
 
 def label(request: Request) -> str:
     """Return the right answer to a prompt."""
-    found = re.findall(r"case \d+ about (\w+)|(?<=\n)about (\w+)", request.text)
-    return next((a or b for a, b in reversed(found)), "pos")
+    cases = re.findall(r"case (\d+) about", request.text)
+    return TICKETS[int(cases[-1]) % 3] if cases else "pos"
 
 
 def said(request: Request) -> str:

@@ -143,6 +143,50 @@ def test_a_cut_off_answer_is_asked_for_again_with_more_room(run, faults, said):
     assert lengths == [2048, *[8192] * 4]  # remembered
 
 
+@pytest.mark.parametrize(
+    ("complaint", "lengths"),
+    [
+        ("max_tokens is too large: at most 4096 are supported", [2048, 8192, 4096]),
+        ("maximum context length is 2100 tokens, you asked for 8197 (5 in the prompt)",
+         [2048, 8192]),
+        ("max_tokens is too large", [2048, 8192, 4096]),
+    ],
+)  # fmt: skip
+def test_more_room_than_there_is_is_not_insisted_on(run, faults, complaint, lengths):
+    def respond(request):
+        if request.body["max_tokens"] > 4096:
+            return faults.error(400, complaint)
+        return [faults.http(200, faults.completion("Let me see", finish_reason="length"))]
+
+    (got,), error, server = run(respond, 1)
+    assert error is None
+    assert got.is_cut
+    assert [request.body["max_tokens"] for request in server.requests] == lengths
+
+
+def test_a_server_that_fails_at_first_keeps_its_parameters(run, faults):
+    def respond(request):
+        if request.number < 2:
+            return faults.error(500, "An unexpected error occurred: invalid argument")
+        return faults.says("pos")
+
+    _, error, server = run(respond, 2)
+    assert error is None
+    assert all("response_format" in request.body for request in server.requests)
+
+
+def test_a_request_that_alone_passes_the_limit_is_made_shorter(run, faults):
+    def respond(request):
+        if request.body["max_tokens"] > 1500:
+            return faults.error(429, "Request too large: Limit 2000, Requested 2600 tokens")
+        return faults.says("pos")
+
+    got, error, server = run(respond, 3)
+    assert error is None
+    assert [answer.label for answer in got] == ["pos"] * 3
+    assert [request.body["max_tokens"] for request in server.requests] == [2048, *[1024] * 3]
+
+
 @pytest.mark.parametrize("said", CUT)
 def test_what_stays_cut_off_is_never_a_label(run, faults, said):
     body = faults.completion(said, finish_reason="length")
