@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from noisefix.config import command_options, read_config
+from noisefix.seeds import HIGHEST_SEED
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -99,7 +100,16 @@ Device = Annotated[
         help="Where to compute.",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Same seed, same result.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        min=0,
+        max=HIGHEST_SEED,
+        metavar="N",
+        help="Same seed, same result.",
+    ),
+]
 Labels = Annotated[
     Path | None,
     typer.Option(
