@@ -79,7 +79,7 @@ def detect(
         ModelError: the encoder cannot be had.
         UsageError: an option is out of range.
     """
-    from noisefix.labels import class_names
+    from noisefix.labels import check_class_count, class_names
     from noisefix.stages.joint import STAGE as JOINT_STAGE
     from noisefix.stages.joint import known_shares
     from noisefix.stages.own_probs import own_probs
@@ -90,6 +90,9 @@ def detect(
     more = read_own_probs(pred_probs)
     dataset = read_dataset(data, text_column, label_column, id_column, stdin, needs_labels=True)
     names = class_names(dataset.given_labels)
+    n_labelled = sum(label is not None for label in dataset.given_labels)
+    where = f"{dataset.source.name}, column {dataset.label_column!r}"
+    check_class_count(len(names), n_labelled, where)
     known_shares(params.class_shares, names)  # what does not fit is said before the long work
     if pred_probs is not None:
         own_probs(more["pred_probs"], dataset.ids, names)

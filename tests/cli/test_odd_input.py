@@ -110,3 +110,11 @@ def test_an_odd_model_folder(cli, detected, table, tmp_path):
             assert not (tmp_path / "p.csv").exists()
         (model / name).write_text(text)
     assert cli(*predict).code == 0
+
+
+def test_a_label_column_of_ids_is_refused_before_the_long_work(cli, tmp_path):
+    path = tmp_path / "d.csv"
+    path.write_text("text,label\n" + "".join(f"text {i},case {i % 150}\n" for i in range(200)))
+    outcome = cli("detect", path, "--encoder", "tfidf", "-q", "-o", tmp_path / "run")
+    refusal(outcome, 3, "d.csv, column 'label'", "150 different labels in 200", "--label-column")
+    assert not (tmp_path / "run").exists()
