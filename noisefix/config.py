@@ -12,12 +12,12 @@ for it alone and wins. What is typed on the command line wins over both::
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from noisefix.documents import parse_toml
 from noisefix.errors import UsageError
 
 
@@ -28,13 +28,13 @@ def read_config(path: Path) -> dict[str, Any]:
         UsageError: it cannot be read, or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return parse_toml(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(
             f"{path}: cannot read the configuration: {error.strerror}",
             "check the path given to --config",
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageError(
             f"{path}: not valid TOML: {error}", 'text needs quotes: text_column = "message"'
         ) from error

@@ -18,12 +18,12 @@ A name with a dot, a blank or a letter beyond a-z in it goes in quotes:
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from noisefix.documents import parse_toml
 from noisefix.errors import DataError
 
 _TOP_LEVEL_KEYS = ("task", "labels")
@@ -81,8 +81,8 @@ def load_label_sheet(path: Path) -> LabelSheet:
             f"{path}: not UTF-8 text (byte {error.start})", "save the file as UTF-8"
         ) from error
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = parse_toml(text)
+    except ValueError as error:
         raise DataError(f"{path}: not valid TOML: {error}", _SHAPE_HINT) from error
     return _parse_sheet(document, str(path))
 

@@ -14,6 +14,13 @@ from noisefix.errors import DataError
 
 UNLABELLED = -1
 
+MOST_CLASSES = 5_000
+"""The tables of classes by classes have 25 million rows then, and each row as many numbers."""
+
+_FEW_CLASSES = 100
+_LEAST_ROWS_A_CLASS = 2
+"""On average; where nearly every row has a label of its own there is nothing to compare it with."""
+
 
 def class_names(labels: Iterable[str | None]) -> tuple[str, ...]:
     """Return the distinct labels in their canonical order.
@@ -28,6 +35,33 @@ def class_names(labels: Iterable[str | None]) -> tuple[str, ...]:
     if all(_is_canonical_integer(label) for label in distinct):
         return tuple(sorted(distinct, key=int))
     return tuple(sorted(distinct))
+
+
+def check_class_count(n_classes: int, n_labelled: int, where: str) -> None:
+    """Check that labels can be compared, before any long work.
+
+    Args:
+        n_classes: K.
+        n_labelled: labelled rows.
+        where: file and column, for the message.
+
+    Raises:
+        DataError: more than 5,000 classes; or more than 100 of less than two rows on average, as
+            an id or text column has them.
+    """
+    is_unique = n_classes > _FEW_CLASSES and n_labelled < _LEAST_ROWS_A_CLASS * n_classes
+    if n_classes <= MOST_CLASSES and not is_unique:
+        return
+    limit = (
+        "less than two rows a class, as in a column of ids or texts"
+        if is_unique
+        else f"{MOST_CLASSES:,} is the limit"
+    )
+    raise DataError(
+        f"{where}: {n_classes:,} different labels in {n_labelled:,} labelled rows: {limit}",
+        "name the column of the classes with --label-column, or merge rare classes into coarser "
+        "ones first",
+    )
 
 
 def encode_labels(labels: Sequence[str | None], names: Sequence[str]) -> np.ndarray:

@@ -8,6 +8,7 @@ _SAYINGS = (
     "can't allocate memory",  # torch on a CPU
     "cannot allocate memory",  # the system
     "bad_alloc",  # C++
+    "can't start new thread",  # Python, where there is no room for its stack
 )
 
 

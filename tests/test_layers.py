@@ -27,6 +27,8 @@ LAYERS = (
         "config",
         "memory",
         "processor",
+        "seeds",
+        "documents",
     },
     {"errors"},
     {"redaction"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from noisefix.annotators.openai_complaint import complaint_of
 from noisefix.annotators.openai_reply import read_completion
 from noisefix.annotators.protocol import Answer, Question
 from noisefix.annotators.store import AnswerStore
+from noisefix.documents import parse_json
 from noisefix.errors import DataError
 
 _STORE_AT_ONCE = 500
@@ -190,6 +190,6 @@ class _Reader:
 
 def _decoded(line: bytes) -> Any:
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
+        return parse_json(line)
+    except ValueError:
         return None

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from noisefix.annotators.protocol import Answer, Identity, Question
+from noisefix.documents import misfit, parse_json
 from noisefix.errors import DataError, ServiceError
 from noisefix.redaction import redact
 
@@ -50,8 +51,26 @@ _SELECT = (
     " cost_usd, latency_s, attempts, raw_answer FROM answers WHERE key IN "
 )
 
+_MOVE_AWAY = "move the file away to start a new one (what it holds would be asked again)"
+
 StoredRow = tuple[Any, ...]
 """A row as ``find`` returns it; ``restore`` makes an answer of it."""
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """Kinds of the values that a sound row holds."""
+
+    answer: str
+    is_label: int
+    confidence: float | None
+    probabilities: dict[str, float] | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    latency_s: float | None
+    attempts: int
+    raw_answer: str | None
 
 
 @dataclass(frozen=True)
@@ -91,8 +110,7 @@ class AnswerStore:
         except sqlite3.Error as error:
             self.close()
             raise DataError(
-                f"{self.path}: cannot be used as a store of answers: {error}",
-                "move the file away to start a new one (what it holds would be asked again)",
+                f"{self.path}: cannot be used as a store of answers: {error}", _MOVE_AWAY
             ) from error
         except BaseException:
             self.close()
@@ -110,14 +128,43 @@ class AnswerStore:
             self._connections.pop().close()
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, StoredRow]:
-        """Return the stored rows among these keys."""
+        """Return the stored rows among these keys.
+
+        Raises:
+            DataError: the file is damaged, or one of these rows is.
+        """
         found: dict[bytes, StoredRow] = {}
         for start in range(0, len(keys), _LOOKUP_AT_ONCE):
             part = keys[start : start + _LOOKUP_AT_ONCE]
             marks = ",".join("?" * len(part))
-            for row in self._reader.execute(f"{_SELECT}({marks})", part):
+            with self._reading():
+                rows = self._reader.execute(f"{_SELECT}({marks})", part).fetchall()
+            for row in rows:
+                self._check(row)
                 found[row[0]] = row
         return found
+
+    def _check(self, row: StoredRow) -> None:
+        values = dict(zip(_Stored.__dataclass_fields__, row[1:], strict=True))
+        try:
+            if values["probabilities"] is not None:
+                values["probabilities"] = parse_json(values["probabilities"])
+            wrong = misfit(_Stored, values)
+        except (ValueError, TypeError) as error:
+            wrong = f"probabilities: {error}"
+        if wrong is not None:
+            raise DataError(
+                f"{self.path}: a stored answer is damaged: {wrong}",
+                'have it asked again: sqlite3 annotations.sqlite "DELETE FROM answers WHERE '
+                f"key = x'{row[0].hex()}'\"; or move the file away (then all is asked again)",
+            )
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise DataError(f"{self.path}: cannot be read: {error}", _MOVE_AWAY) from error
 
     def put(self, key: bytes, answer: Answer) -> bool:
         """Store an answer for good; False when the key had one already, which stays.
@@ -163,12 +210,13 @@ class AnswerStore:
 
     def totals(self) -> StoreTotals:
         """Return what the store holds."""
-        return StoreTotals(
-            *self._reader.execute(
-                "SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),"
-                " coalesce(sum(cost_usd), 0.0) FROM answers"
-            ).fetchone()
-        )
+        with self._reading():
+            return StoreTotals(
+                *self._reader.execute(
+                    "SELECT count(*), coalesce(sum(input_tokens), 0),"
+                    " coalesce(sum(output_tokens), 0), coalesce(sum(cost_usd), 0.0) FROM answers"
+                ).fetchone()
+            )
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -239,8 +287,18 @@ def _storable(text: str | None) -> str | None:
 
 
 def restore(row: StoredRow, question: Question, identity: Identity) -> Answer:
-    """Make the answer to a question from its stored row."""
+    """Make the answer to a question from its stored row.
+
+    Raises:
+        DataError: the label was not among those offered.
+    """
     key, answer, is_label, confidence, probabilities, tokens_in, tokens_out, *rest = row
+    if is_label and answer not in question.label_pool:
+        raise DataError(
+            f"{STORE_NAME}: the stored answer to row {question.id} is no label that was offered:"
+            f" {answer!r}",
+            _MOVE_AWAY,
+        )
     cost_usd, latency_s, attempts, raw_answer = rest
     return Answer(
         question.id,

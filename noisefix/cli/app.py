@@ -32,8 +32,10 @@ from noisefix.errors import (
     EXIT_OK,
     EXIT_USAGE,
     DataError,
+    ModelError,
     NoisefixError,
 )
+from noisefix.memory import is_out_of_memory
 
 EXIT_PIPE_CLOSED = 141
 """What a shell reports of a program whose reader went away (128 + SIGPIPE)."""
@@ -109,18 +111,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what follows ``noisefix``; None: the arguments of this process.
     """
     _harden_streams()
+    words = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None and not sys.warnoptions:
         # Deprecations inside of libraries are news for developers, who run the tests.
         warnings.simplefilter("ignore")
     try:
-        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        code = _run(words)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
         _drop_stdout()
         return EXIT_PIPE_CLOSED
     except Exception as error:
-        return _tell(error)
+        return _tell(_out_of_memory(error, words) if is_out_of_memory(error) else error)
     except KeyboardInterrupt:
         _say("interrupted; finished stages are kept, run the same command again to go on")
         return EXIT_INTERRUPTED
@@ -166,6 +169,25 @@ def _tell_usage(error: Any) -> int:
     path = context.command_path if context is not None else "noisefix"
     _say(f"error: {message[:1].lower()}{message[1:]}", f"hint: {path} --help shows how it is used")
     return EXIT_USAGE
+
+
+def _out_of_memory(error: Exception, arguments: list[str]) -> NoisefixError:
+    """Say where memory ran out: in a model's computing, else in holding the data."""
+    words = str(error).strip().partition("\n")[0][:200]
+    reason = f" ({words})" if words else ""
+    paths = [a for a in arguments[1:] if not a.startswith("-") and os.path.exists(a)]  # noqa: PTH110
+    where = f"{paths[0]}: " if paths else ""
+    if not isinstance(error, (MemoryError, OSError)):  # torch's errors are RuntimeErrors
+        return ModelError(
+            f"{where}out of memory while a model was computing{reason}",
+            "use a smaller --encoder (tfidf needs the least) or --device cpu, or give it more"
+            " memory",
+        )
+    return DataError(
+        f"{where}out of memory: the data is too large for this machine{reason}",
+        "use fewer rows, shorter texts or fewer classes (a part of the file, or of a packed file"
+        " unpacked), or a machine with more memory",
+    )
 
 
 def _as_data_error(error: OSError) -> DataError:

@@ -10,6 +10,7 @@ import typer
 
 from noisefix.cli.paths import READS
 from noisefix.config import command_options, read_config
+from noisefix.seeds import HIGHEST_SEED
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -111,7 +112,16 @@ Device = Annotated[
         help="Where to compute.",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Same seed, same result.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        min=0,
+        max=HIGHEST_SEED,
+        metavar="N",
+        help="Same seed, same result.",
+    ),
+]
 RunData = Annotated[
     Path | None,
     READS,

@@ -316,7 +316,7 @@ def _compare(
 
 def _parameters(settings: list[str]) -> dict[str, Any]:
     """Read NAME=VALUE pairs; a value is JSON where it can be read so, else a word."""
-    import json
+    from noisefix.documents import parse_json
 
     found: dict[str, Any] = {}
     for setting in settings:
@@ -324,7 +324,7 @@ def _parameters(settings: list[str]) -> dict[str, Any]:
         if not equals or not name:
             raise typer.BadParameter(f"--set {setting!r} is not NAME=VALUE")
         try:
-            found[name] = json.loads(value)
+            found[name] = parse_json(value)
         except ValueError:
             found[name] = value
     return found

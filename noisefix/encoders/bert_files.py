@@ -7,10 +7,11 @@ small English encoders. Anything that is not quite so is left to sentence-transf
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from noisefix.documents import parse_json
 
 _PLAIN_SETTINGS: dict[str, tuple[Any, ...]] = {
     "model_type": ("bert",),
@@ -112,7 +113,7 @@ def _read(folder: Path) -> BertFiles | None:
 def _json(path: Path, default: dict[str, Any] | None = None) -> dict[str, Any]:
     if default is not None and not path.exists():
         return default
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    content: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
     return content
 
 
@@ -123,13 +124,13 @@ def _fits(config: dict[str, Any], plain: dict[str, tuple[Any, ...]]) -> bool:
 def _has_tensors(weights: Path) -> bool:
     """Look into the header of a safetensors file: its size in 8 bytes, then JSON by tensor name."""
     with weights.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        header = parse_json(file.read(int.from_bytes(file.read(8), "little")))
     return any(all(prefix + name in header for name in _TENSORS) for prefix in ("", "bert."))
 
 
 def _pooling(folder: Path) -> str | None:
     """Return the pooling of a stack Transformer, Pooling and maybe Normalize; None for others."""
-    modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    modules = parse_json((folder / "modules.json").read_text(encoding="utf-8"))
     kinds = [module["type"] for module in modules]
     names = [kind.rpartition(".")[2] for kind in kinds]
     if names not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):

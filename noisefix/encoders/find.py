@@ -7,7 +7,6 @@ In this order: a local folder; the local hub cache; for the default encoder the 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from noisefix.documents import parse_json
 from noisefix.encoders.hub import cached_snapshot, download_snapshot, hub_names
 from noisefix.errors import ModelError
 from noisefix.progress import Progress
@@ -128,7 +128,7 @@ def _refuse_code(folder: Path) -> None:
     if not path.is_file():
         return
     try:
-        kinds = [str(module["type"]) for module in json.loads(path.read_text(encoding="utf-8"))]
+        kinds = [str(module["type"]) for module in parse_json(path.read_text(encoding="utf-8"))]
     except (ValueError, TypeError, KeyError) as error:
         raise ModelError(f"{path}: cannot be read: {error}", "name another --encoder") from error
     foreign = [kind for kind in kinds if not kind.startswith("sentence_transformers.")]

@@ -23,6 +23,7 @@ from noisefix.pipeline.fitting import (
 )
 from noisefix.pipeline.trusted_labels import read_trusted
 from noisefix.progress import Progress
+from noisefix.seeds import check_seed
 
 BASELINE = "ce"
 
@@ -135,6 +136,7 @@ def compare(
         )
     if n_seeds < 1:
         raise UsageError(f"--seeds is {n_seeds}", "at least 1")
+    check_seed(seed, n_seeds)
     names = [BASELINE, *dict.fromkeys(name for name in methods if name != BASELINE)]
     chosen = {name: _params(name, features, parameters or {}) for name in names}
     needs_words = next((name for name in names if _needs_words(name)), BASELINE)

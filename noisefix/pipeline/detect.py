@@ -90,7 +90,7 @@ def detect(
         ModelError: the encoder cannot be had.
         UsageError: an option is out of range.
     """
-    from noisefix.labels import class_names, encode_labels
+    from noisefix.labels import check_class_count, class_names, encode_labels
     from noisefix.probing.judgeable import check_comparable
     from noisefix.stages.joint import STAGE as JOINT_STAGE
     from noisefix.stages.joint import known_shares
@@ -113,6 +113,9 @@ def detect(
         bad_rows=bad_rows,
     )
     names = class_names(dataset.given_labels)
+    n_labelled = sum(label is not None for label in dataset.given_labels)
+    where = f"{dataset.source.name}, column {dataset.label_column!r}"
+    check_class_count(len(names), n_labelled, where)
     check_comparable(encode_labels(dataset.given_labels, names), dataset.texts, len(names))
     known_shares(params.class_shares, names)  # what does not fit is said before the long work
     if pred_probs is not None:

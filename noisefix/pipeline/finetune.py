@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import ModelError, UsageError
-from noisefix.pipeline.fitting import choose_params
+from noisefix.pipeline.fitting import check_kinds, choose_params
 
 if TYPE_CHECKING:
     from noisefix.stages.training_data import RunData
@@ -37,11 +37,13 @@ def choose_features_params(
     from noisefix.training.finetune.tuning import HEAD_DEFAULTS, METHOD_DEFAULTS, TuningParams
 
     own = {f.name for f in fields(TuningParams)}
+    check_kinds(TuningParams, parameters)
     of_encoder = TuningParams(**{k: v for k, v in parameters.items() if k in own})
     plain = choose_params(method, {})
     if hasattr(plain, "tuning"):  # the method tunes the encoder by options of their own
         nested = {f.name for f in fields(plain.tuning)}
         inner = {name: value for name, value in parameters.items() if name in nested}
+        check_kinds(type(plain.tuning), inner)
         outer = {k: v for k, v in parameters.items() if k not in nested | own}
         return choose_params(method, outer | {"tuning": replace(plain.tuning, **inner)}), of_encoder
     usual = {name: value for name, value in HEAD_DEFAULTS.items() if hasattr(plain, name)}

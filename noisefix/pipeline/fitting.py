@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import noisefix
+from noisefix.documents import misfit
 from noisefix.errors import UsageError
 from noisefix.pipeline.embed import ProgressCallback
 
@@ -35,7 +36,19 @@ def choose_params(method: str, parameters: Mapping[str, Any]) -> Any:
             f"--method {method} has no parameter {wrong[0]!r}",
             f"it has {', '.join(sorted(known))}",
         )
+    check_kinds(kind, parameters)
     return kind(**parameters)
+
+
+def check_kinds(kind: type, parameters: Mapping[str, Any]) -> None:
+    """Check that parameters are numbers, words and so on, as their dataclass wants them.
+
+    Raises:
+        UsageError: one is not.
+    """
+    wrong = misfit(kind, parameters)
+    if wrong is not None:
+        raise UsageError(f"parameter {wrong}", "a parameter is set so: --set NAME=VALUE")
 
 
 def open_run(

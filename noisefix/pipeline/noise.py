@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from noisefix.errors import DataError, UsageError
 from noisefix.pipeline.embed import DEFAULT_ENCODER
+from noisefix.seeds import check_seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,6 +97,7 @@ def noise(
     from noisefix.tables.source import read_source
     from noisefix.training.noise_injection import KINDS, flip_by_instance, flip_by_matrix
 
+    check_seed(seed)
     if kind not in KINDS:
         raise UsageError(f"--kind {kind!r} is unknown", f"choose one of {', '.join(KINDS)}")
     if (kind == "asymmetric") != (matrix is not None):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
 from noisefix.pipeline.ask_options import AskOptions
+from noisefix.seeds import check_seed
 from noisefix.stages.questions import questions
 from noisefix.stages.run_rows import RunRows, read_run_rows
 from noisefix.tables.run_folder import RunFolder
@@ -115,6 +116,7 @@ def plan_relabel(
     from noisefix.annotators.prompts import check_label_names
     from noisefix.stages.asking import first_rows
 
+    check_seed(options.seed)
     folder = RunFolder.open(run, run_data)
     rows = read_run_rows(folder)
     check_label_names(rows.class_names)

@@ -33,6 +33,7 @@ from noisefix.pipeline.train_asking import (
 )
 from noisefix.pipeline.trusted_labels import TrustedTable, read_trusted
 from noisefix.progress import Progress
+from noisefix.seeds import check_seed
 
 if TYPE_CHECKING:
     from noisefix.annotators.protocol import Annotator
@@ -195,6 +196,7 @@ def train(
         with_demonstrations=demonstrations,
         seed=seed,
     )
+    check_seed(seed)
     check_asking(method, asking, asks=annotator is not None)
     chosen, tuning_params = choose_features_params(
         features, method, {**(parameters or {}), **extra, **row_limits(asking)}

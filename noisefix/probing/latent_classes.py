@@ -20,6 +20,8 @@ _TRUST_AT_START = 0.8
 _PSEUDO_ROWS = 5.0
 _RIDGE = 0.01
 _LEAST_VARIANCE = 1e-9
+_MANY_VALUES = 2**23  # rows by classes; beyond, half the precision and fewer steps will do
+_FEW_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,20 @@ def fit_latent_classes(
     Lawrence and Schoelkopf, "Estimating a kernel Fisher discriminant in the presence of label
     noise", ICML 2001.
     """
+    import scipy.sparse
+
     labelled = some_rows(np.flatnonzero(given_labels != UNLABELLED), max_rows)
     given = given_labels[labelled]
     points = _principal_components(embeddings[labelled], n_components)
+    if len(given) * n_classes > _MANY_VALUES:
+        points, max_steps = points.astype(np.float32), min(max_steps, _FEW_STEPS)
+    members = scipy.sparse.csr_matrix(
+        (np.ones(len(given), points.dtype), (given, np.arange(len(given)))),
+        shape=(n_classes, len(given)),
+    )
     n_rows = len(given)
     other = (1 - _TRUST_AT_START) / max(n_classes - 1, 1)
-    resp = np.full((n_rows, n_classes), other)  # P(true | row), (N, K)
+    resp = np.full((n_rows, n_classes), other, points.dtype)  # P(true | row), (N, K)
     resp[np.arange(n_rows), given] = _TRUST_AT_START
     start = np.eye(n_classes) * _TRUST_AT_START + (1 - _TRUST_AT_START) / n_classes
     second_moment = points.T @ points
@@ -80,17 +90,19 @@ def fit_latent_classes(
     n_steps = 0
     while n_steps < max_steps:
         n_steps += 1
-        sizes = resp.sum(axis=0) + 1e-9  # (K,)
+        sizes = resp.sum(axis=0, dtype=np.float64) + 1e-9  # (K,)
         means = (resp.T @ points) / sizes[:, None]  # (K, d)
         covariance = (second_moment - (means.T * sizes) @ means) / n_rows
         covariance += np.eye(len(covariance)) * _RIDGE * variance / len(covariance)
-        precision_means = np.linalg.solve(covariance, means.T)  # (d, K)
+        precision_means = np.linalg.solve(covariance, means.T).astype(points.dtype)  # (d, K)
         log_density = points @ precision_means - 0.5 * (means.T * precision_means).sum(axis=0)
-        counts = [np.bincount(given, weights=of_class, minlength=n_classes) for of_class in resp.T]
-        transition = np.stack(counts) + _PSEUDO_ROWS * start  # [true, given]
+        transition = (members @ resp).T + _PSEUDO_ROWS * start  # [true, given]
         transition /= transition.sum(axis=1, keepdims=True)
-        updated = softmax(log_density + np.log(sizes / n_rows) + np.log(transition.T)[given])
-        moved = float(np.abs(updated - resp).max(initial=0.0))
+        log_density += np.log(sizes / n_rows).astype(points.dtype)
+        log_density += np.log(transition.T).astype(points.dtype)[given]
+        updated = softmax(log_density)
+        resp -= updated
+        moved = max(float(resp.max(initial=0.0)), -float(resp.min(initial=0.0)))
         resp = updated
         if moved < tol:
             break

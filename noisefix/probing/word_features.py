@@ -26,6 +26,8 @@ from noisefix.probing.ngrams import ngram_features
 _RARE_CLASS = 10.0  # rows that halve the weight of a class: residuals of few rows are noise
 _RARE_FEATURE = 1e-4  # added to the expected mean weight, for the same reason
 _CALIBRATION_ROWS = 4000  # enough for two numbers
+_CALIBRATION_VALUES = 2**21  # rows by classes: of many classes fewer rows tell as much
+_MANY_CLASSES = 256  # from so many on, a class has few of the n-grams: sparse products are quicker
 
 
 def word_probs(
@@ -71,7 +73,8 @@ def word_probs(
         n_train = class_rows[fold]
         if not others.any():
             continue
-        chosen = np.flatnonzero(others)[:: -(-int(others.sum()) // _CALIBRATION_ROWS)]
+        n_chosen = min(_CALIBRATION_ROWS, max(_CALIBRATION_VALUES // n_classes, 1))
+        chosen = np.flatnonzero(others)[:: -(-int(others.sum()) // n_chosen)]
         shares = np.log(np.stack([class_rows[f] for f in folds[chosen]]) + 1.0)
         scale, share_weight = _calibrate(scores[chosen], shares, given_labels[chosen])
         fitted = _softmax(scale * scores[rows] + share_weight * np.log(n_train + 1.0))
@@ -85,8 +88,9 @@ def _fold_scores(
     features: Any, labels: np.ndarray, folds: np.ndarray, n_classes: int
 ) -> tuple[np.ndarray, dict[int, np.ndarray]]:
     """Return scores (N, K), and for each fold the number of training rows of each class (K,)."""
+    is_sparse = n_classes >= _MANY_CLASSES
     total, total_rows = _class_sums(features, labels, labels != UNLABELLED, n_classes)
-    scores = np.zeros((len(labels), n_classes))
+    scores = np.zeros((len(labels), n_classes), np.float32 if is_sparse else np.float64)
     class_rows = {}
     for fold in np.unique(folds).tolist():
         held_out = folds == fold
@@ -94,20 +98,46 @@ def _fold_scores(
             features, labels, held_out & (labels != UNLABELLED), n_classes
         )
         n_rows = total_rows - inside_rows  # (K,)
-        sums = np.maximum(total - inside, 0)  # (K, V)
-        expected = sums.sum(axis=0) / max(n_rows.sum(), 1)
-        means = sums / np.maximum(n_rows, 1)[:, None]
-        trust = n_rows / (n_rows + _RARE_CLASS)
-        weights = (means - expected) * trust[:, None] / np.sqrt(expected + _RARE_FEATURE)
-        scores[held_out] = features[held_out] @ np.ascontiguousarray(weights.T)
+        judge = _sparse_scores if is_sparse else _dense_scores
+        scores[held_out] = judge(features[held_out], total - inside, n_rows)
         class_rows[fold] = n_rows
     return scores, class_rows
 
 
+def _dense_scores(features: Any, sums: Any, n_rows: np.ndarray) -> np.ndarray:
+    """Return (R, K) scores of R rows by the sums of the features of each class, (K, V)."""
+    sums = np.maximum(sums.toarray(), 0)
+    expected = sums.sum(axis=0) / max(n_rows.sum(), 1)
+    means = sums / np.maximum(n_rows, 1)[:, None]
+    trust = n_rows / (n_rows + _RARE_CLASS)
+    weights = (means - expected) * trust[:, None] / np.sqrt(expected + _RARE_FEATURE)
+    scores: np.ndarray = features @ np.ascontiguousarray(weights.T)
+    return scores
+
+
+def _sparse_scores(features: Any, sums: Any, n_rows: np.ndarray) -> np.ndarray:
+    """Return the same as ``_dense_scores``: what is expected of every class is taken off at last.
+
+    Only the sums are stored where a class has an n-gram; (K, V) weights of thousands of classes
+    are gigabytes, nearly all of them the same for every class.
+    """
+    import scipy.sparse
+
+    sums.data = np.maximum(sums.data, 0)
+    expected = np.asarray(sums.sum(axis=0)).ravel() / max(n_rows.sum(), 1)  # (V,)
+    trust = n_rows / (n_rows + _RARE_CLASS)  # (K,)
+    by_rarity = scipy.sparse.diags(1 / np.sqrt(expected + _RARE_FEATURE)).astype(np.float32)
+    scaled = (features @ by_rarity).tocsr()
+    by_class = scipy.sparse.diags(trust / np.maximum(n_rows, 1)).astype(np.float32)
+    found: np.ndarray = (scaled @ (by_class @ sums).T.tocsr()).toarray()
+    found -= np.outer(scaled @ expected, trust).astype(found.dtype)
+    return found
+
+
 def _class_sums(
     features: Any, labels: np.ndarray, rows: np.ndarray, n_classes: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sum the features of the given rows by class: (K, V) and the rows of each class (K,)."""
+) -> tuple[Any, np.ndarray]:
+    """Sum the features of the given rows by class: sparse (K, V); and each class's rows, (K,)."""
     import scipy.sparse
 
     index = np.flatnonzero(rows)
@@ -115,7 +145,7 @@ def _class_sums(
     members = scipy.sparse.csr_matrix(
         (ones, (labels[index], index)), shape=(n_classes, len(labels))
     )
-    return (members @ features).toarray(), np.bincount(labels[index], minlength=n_classes)
+    return members @ features, np.bincount(labels[index], minlength=n_classes)
 
 
 def _calibrate(scores: np.ndarray, shares: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

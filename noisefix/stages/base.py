@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import noisefix
 from noisefix.errors import DataError
 from noisefix.schemas import TableSchema
+from noisefix.seeds import check_seed
 from noisefix.stages.fingerprint import fingerprint, jsonable_params, table_digest
 from noisefix.tables.atomic import atomic_path, sha256_file
 from noisefix.tables.parquet import read_provenance, read_table, write_parquet
@@ -116,6 +117,7 @@ def run_stage(
         raise TypeError(f"stage {stage.name} writes {sorted(stage.writes)}, not {sorted(outputs)}")
     if not isinstance(params, stage.params):
         raise TypeError(f"stage {stage.name} takes {stage.params.__name__}, not {params!r}")
+    check_seed(seed)
     started = time.perf_counter()
     in_memory = dict(in_memory or {})
     parameters = jsonable_params(params)

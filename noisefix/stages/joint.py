@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noisefix.errors import DataError, UsageError
-from noisefix.labels import UNLABELLED, class_names, encode_labels
+from noisefix.labels import UNLABELLED, check_class_count, class_names, encode_labels
 from noisefix.progress import Progress
 from noisefix.schemas import (
     CLASSES_TABLE,
@@ -198,6 +198,8 @@ def _labels_and_embeddings(table: pa.Table) -> tuple[tuple[str, ...], np.ndarray
             f"the embeddings table has {found}; wrong labels are found by comparing classes",
             "give at least two classes, or choose another --label-column",
         )
+    n_labelled = sum(label is not None for label in labels)
+    check_class_count(len(names), n_labelled, "the embeddings table")
     return names, encode_labels(labels, names), embedding_matrix(table)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from noisefix.documents import misfit, parse_json
 from noisefix.errors import DataError
 
 METADATA_KEY = b"noisefix"
@@ -53,8 +54,11 @@ class Provenance:
             DataError: not such a JSON object.
         """
         try:
-            fields = json.loads(data)
+            fields = parse_json(data)
             known = {name: fields[name] for name in cls.__dataclass_fields__ if name in fields}
+            wrong = misfit(cls, known)
+            if wrong is not None:
+                raise ValueError(wrong)
             provenance = cls(**{**known, "class_names": tuple(known.get("class_names", ()))})
         except (ValueError, TypeError, KeyError) as error:
             raise DataError(f"the noisefix metadata cannot be read: {error}") from error

@@ -6,12 +6,13 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import noisefix
+from noisefix.documents import misfit, parse_json
 from noisefix.errors import DataError
 from noisefix.tables.addresses import address_error
 from noisefix.tables.atomic import read_bytes, sha256_file, write_bytes, write_error
@@ -55,6 +56,45 @@ def default_run_path(data_path: str | Path) -> Path:
     name = path.name[: len(without_packing(path.name))]
     stem = Path(name).stem or name
     return path.with_name(f"{stem}.noisefix")
+
+
+@dataclass(frozen=True)
+class _Input:
+    """What run.json says of the input."""
+
+    name: str
+    path: str | None
+    sha256: str
+    rows: int
+    format: str
+    columns: dict[str, str | None]
+    dialect: dict[str, Any] | None
+    path_from_here: str | None
+    missing_labels: list[str]
+    bad_rows: str
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """What run.json says of a stage."""
+
+    parameters: dict[str, Any]
+    seed: int | None
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    seconds: float
+    finished_at: str
+
+
+class _Recorded(dict[str, Any]):
+    """The input in run.json; what is asked for and was never recorded is bad data."""
+
+    def __init__(self, content: Mapping[str, Any], path: Path) -> None:
+        super().__init__(content)
+        self._path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise DataError(f"{self._path}: the input's {key} is not recorded", _START_AGAIN)
 
 
 class _File:
@@ -210,7 +250,7 @@ class RunFolder:
         """
         data = read_bytes(self.run_json)
         try:
-            content = json.loads(data)
+            content = parse_json(data)
         except ValueError as error:
             raise DataError(f"{self.run_json}: not valid JSON: {error}", _START_AGAIN) from error
         sections = ("input", "stages")
@@ -218,6 +258,13 @@ class RunFolder:
             isinstance(content.get(section), dict) for section in sections
         ):
             raise DataError(f"{self.run_json}: 'input' or 'stages' is missing", _START_AGAIN)
+        wrong = misfit(_Input, content["input"])
+        for stage, record in content["stages"].items():
+            is_table = isinstance(record, dict)
+            wrong = wrong or (misfit(_Stage, record) if is_table else f"{stage} is not a table")
+        if wrong is not None:
+            raise DataError(f"{self.run_json}: {wrong}", _START_AGAIN)
+        content["input"] = _Recorded(content["input"], self.run_json)
         return content
 
     def set_input(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from noisefix.documents import parse_json
 from noisefix.errors import NoisefixError
 from noisefix.tables.atomic import atomic_path
 from noisefix.training.interface import State, TrainingData, TrustedRows
@@ -47,7 +48,7 @@ class FileCheckpoint:
                 if metadata.get("key") != self._key:
                     return None
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                return tensors, json.loads(metadata["facts"])
+                return tensors, parse_json(metadata["facts"])
         except (OSError, SafetensorError, KeyError, ValueError):
             return None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from noisefix.documents import misfit
 from noisefix.encoders.tfidf import TfidfEncoder
 from noisefix.errors import ModelError
 from noisefix.training.interface import State
@@ -35,6 +37,7 @@ def tfidf_from_state(tensors: State, config: dict[str, Any]) -> TfidfEncoder:
 
     from noisefix.encoders.tfidf import _VIEWS
 
+    check_tfidf_state(tensors, config)
     try:
         encoder = TfidfEncoder(dimension=int(config["dimension"]))
         vectorizers = []
@@ -47,14 +50,47 @@ def tfidf_from_state(tensors: State, config: dict[str, Any]) -> TfidfEncoder:
             )
             vectorizer.idf_ = tensors[f"idf.{index}"]
             vectorizers.append(vectorizer)
-        components = tensors["components"]
-        if components.shape[1] != sum(len(words) for words in config["words"]):
-            raise ModelError("the encoder's vocabulary and weights do not fit together")
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"the encoder's state is incomplete: {error}") from error
     encoder._vectorizers = vectorizers
-    encoder._components = components
+    encoder._components = tensors["components"]
     return encoder
+
+
+@dataclass(frozen=True)
+class _Config:
+    """What lies in encoder.json."""
+
+    encoder: str
+    dimension: int
+    words: list[list[str]]
+
+
+def check_tfidf_state(tensors: State, config: Mapping[str, Any]) -> None:
+    """Check that arrays and vocabulary are whole and fit together; loads nothing for it.
+
+    Raises:
+        ModelError: they are not.
+    """
+    missing = sorted(_Config.__dataclass_fields__.keys() - config.keys())
+    wrong = f"{missing[0]} is missing" if missing else misfit(_Config, config)
+    if wrong is not None:
+        raise ModelError(f"the encoder's state is incomplete: {wrong}")
+    words: list[list[str]] = config["words"]
+    idf_names = [f"idf.{index}" for index in range(len(words))]
+    lacking = sorted({"components", *idf_names} - tensors.keys())
+    if lacking:
+        raise ModelError(f"the encoder's state is incomplete: there is no array {lacking[0]}")
+    components, idfs = tensors["components"], [tensors[name] for name in idf_names]
+    if (
+        config["encoder"] != TfidfEncoder.name
+        or any(len(set(part)) != len(part) for part in words)
+        or [idf.shape for idf in idfs] != [(len(part),) for part in words]
+        or components.ndim != 2
+        or components.shape[0] > config["dimension"]
+        or components.shape[1] != sum(map(len, words))
+    ):
+        raise ModelError("the encoder's vocabulary and weights do not fit together")
 
 
 def fit_tfidf(texts: Sequence[str], seed: int) -> TfidfEncoder:

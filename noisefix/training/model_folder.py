@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from noisefix.documents import misfit, parse_json
 from noisefix.encoders.find import TFIDF
 from noisefix.errors import DataError, ModelError
 from noisefix.schemas import DIVISION
@@ -193,33 +194,54 @@ def read_model(folder: str | Path) -> StoredModel:
             f"{path}: model format {found}; this noisefix knows format {FORMAT}",
             "update noisefix (pip install -U noisefix), or train again",
         )
-    try:
-        known = {name: about[name] for name in ModelInfo.__dataclass_fields__}
-        info = ModelInfo(
-            **known
-            | {
-                "class_names": tuple(str(name) for name in about["class_names"]),
-                "encoder": EncoderReference(**about["encoder"]),
-            }
-        )
-    except (KeyError, TypeError) as error:
-        raise ModelError(f"{path / _JSON}: incomplete: {error}", _TRAIN_AGAIN) from error
+    info = _read_info(path / _JSON, about)
     kind = load_classifier_class(info.kind)
     if kind is None:
         raise ModelError(f"{path}: a model of kind {info.kind!r}, unknown here", _TRAIN_AGAIN)
     tensors = _read_tensors(path / _WEIGHTS)
     try:
         classifier = kind.from_state(tensors, info.config)
+        n_classes = classifier.n_classes
+        probe = classifier.predict_probs(np.zeros((1, info.encoder.dimension), np.float32))
     except ModelError as error:
         raise ModelError(f"{path}: {error.message}", error.hint or _TRAIN_AGAIN) from error
-    if classifier.n_classes != len(info.class_names):
+    except (
+        ArithmeticError,
+        LookupError,
+        MemoryError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise ModelError(
-            f"{path}: {len(info.class_names)} class names for {classifier.n_classes} classes",
-            _TRAIN_AGAIN,
+            f"{path}: weights and {_JSON} do not fit together: {error}", _TRAIN_AGAIN
+        ) from error
+    if n_classes != len(info.class_names) or probe.shape != (1, n_classes):
+        raise ModelError(
+            f"{path}: {len(info.class_names)} class names for {n_classes} classes", _TRAIN_AGAIN
         )
-    encoder_state = _read_fitted(path) if info.encoder.name == TFIDF else None
+    encoder_state = _read_fitted(path, info) if info.encoder.name == TFIDF else None
     tuned = path / _TUNED if info.encoder.is_tuned else None
     return StoredModel(info, classifier, encoder_state, tuned)
+
+
+def _read_info(path: Path, about: dict[str, Any]) -> ModelInfo:
+    """Make a ModelInfo of what lies in model.json, each value of the kind that it should be."""
+    encoder = about.get("encoder")
+    if not isinstance(encoder, dict):
+        raise ModelError(f"{path}: encoder is missing or no table", _TRAIN_AGAIN)
+    try:
+        about = about | {"encoder": EncoderReference(**encoder)}
+        known = {name: about[name] for name in ModelInfo.__dataclass_fields__}
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{path}: incomplete: {error}", _TRAIN_AGAIN) from error
+    wrong = misfit(EncoderReference, encoder) or misfit(ModelInfo, known)
+    names = known["class_names"]
+    if wrong is None and len(set(names)) < len(names):
+        wrong = "a class name stands there twice"
+    if wrong is not None:
+        raise ModelError(f"{path}: {wrong}", _TRAIN_AGAIN)
+    return ModelInfo(**known | {"class_names": tuple(names)})
 
 
 def is_model(folder: str | Path) -> bool:
@@ -236,11 +258,24 @@ def weights_sha256(folder: str | Path) -> str:
     return sha256_file(Path(folder) / _WEIGHTS)
 
 
-def _read_fitted(path: Path) -> tuple[State, dict[str, Any]]:
+def _read_fitted(path: Path, info: ModelInfo) -> tuple[State, dict[str, Any]]:
+    from noisefix.training.fitted_encoder import check_tfidf_state
+
     config = _read_json(path / _ENCODER_JSON)
     if not isinstance(config, dict):
         raise ModelError(f"{path / _ENCODER_JSON}: not a JSON object", _TRAIN_AGAIN)
-    return _read_tensors(path / _ENCODER_WEIGHTS), config
+    tensors = _read_tensors(path / _ENCODER_WEIGHTS)
+    try:
+        check_tfidf_state(tensors, config)
+    except ModelError as error:
+        raise ModelError(f"{path / _ENCODER_JSON}: {error.message}", _TRAIN_AGAIN) from error
+    if config["dimension"] != info.encoder.dimension:
+        raise ModelError(
+            f"{path / _ENCODER_JSON}: {config['dimension']} numbers a text, and the model was"
+            f" trained on {info.encoder.dimension}",
+            _TRAIN_AGAIN,
+        )
+    return tensors, config
 
 
 def _read_tensors(path: Path) -> State:
@@ -249,7 +284,7 @@ def _read_tensors(path: Path) -> State:
 
     try:
         tensors: State = load_file(path)
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"{path}: missing, cut short or damaged", "copy the folder again, or train again"
         ) from error
@@ -270,7 +305,7 @@ def _write_tensors(path: Path, tensors: State) -> None:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read as JSON: {error}", _TRAIN_AGAIN) from error
 

@@ -170,3 +170,45 @@ def test_terminal_that_knows_no_unicode(make_run, verdict):
     )
     assert done.returncode == 0, done.stderr
     assert b"\\u65e5\\u672c" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "remedy"),
+    [
+        (MemoryError(), 3, "fewer rows"),
+        (MemoryError("Unable to allocate 8. TiB for an array"), 3, "fewer rows"),
+        (OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), 3, "fewer rows"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 4, "smaller --encoder"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), 4, "smaller --encoder"),
+    ],
+)
+def test_out_of_memory_is_no_bug(cli, monkeypatch, tmp_path, error, code, remedy):
+    data = tmp_path / "d.csv"
+    data.write_text("text,label\na,b\n")
+    monkeypatch.setattr(app, "_run", lambda arguments: raising(error)())
+    outcome = cli("detect", data, "-q")
+    assert (outcome.code, outcome.out) == (code, "")
+    first, second = outcome.err.splitlines()
+    assert first.startswith(f"error: {data}: out of memory")
+    assert remedy in second
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is kept there")
+def test_a_real_lack_of_memory_is_no_bug(tmp_path):
+    """A limit on the process: enough to start, too little for half a gigabyte of text."""
+    data = tmp_path / "big.csv"
+    with data.open("wb") as file:
+        file.write(b"text,label\n")
+        file.truncate(1 << 29)  # a hole: no room on the disk
+    limit = 900 << 20
+    done = subprocess.run(
+        [sys.executable, "-m", "noisefix", "detect", data, "-q", "-o", tmp_path / "run"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+    )
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: ")

@@ -240,7 +240,7 @@ def test_another_encoder_than_the_one_trained_with(cli, broken, table, tmp_path)
     assert folder is not None
     for file in ("encoder.json", "encoder.safetensors"):
         (broken / file).unlink()
-    about["encoder"] |= {"name": str(folder), "sha256": "0" * 64, "dimension": 384}
+    about["encoder"] |= {"name": str(folder), "sha256": "0" * 64}
     (broken / "model.json").write_text(json.dumps(about))
     outcome = cli("predict", broken, table, "-o", tmp_path / "p.csv", "-q")
     refusal(outcome, 4, "not the one that the model was trained with", "train again")

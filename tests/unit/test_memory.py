@@ -19,6 +19,7 @@ from noisefix.memory import is_out_of_memory
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes"),
         RuntimeError("std::bad_alloc"),
+        RuntimeError("can't start new thread"),
         OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
     ],
 )

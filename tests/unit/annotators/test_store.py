@@ -157,3 +157,57 @@ def test_very_long_answers_are_cut():
     cut = shortened("x" * 1_000_000)
     assert len(cut) < 21_000
     assert "1000000 characters" in cut
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("probabilities = '{\"a\": '", "probabilities"),
+        ('probabilities = \'{"a": "much"}\'', "probabilities is"),
+        ("probabilities = printf('%.*c', 100000, '[')", "nested too deeply"),
+        ("is_label = 'yes'", "is_label is 'yes': it must be a whole number"),
+        ("confidence = 'high'", "confidence is 'high'"),
+        ("attempts = x'00'", "attempts is"),
+    ],
+)
+def test_a_damaged_answer_is_bad_data_with_a_way_out(tmp_path, change, said):
+    path = tmp_path / "annotations.sqlite"
+    with AnswerStore(path) as store:
+        store.put(b"k" * 32, ANSWER)
+        store.sync()
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"UPDATE answers SET {change}")
+    connection.close()
+    with AnswerStore(path) as store, pytest.raises(DataError) as caught:
+        store.find([b"k" * 32])
+    assert caught.value.message.startswith(f"{path}: a stored answer is damaged: ")
+    assert said in caught.value.message
+    connection = sqlite3.connect(path)
+    connection.execute(caught.value.hint.split('"')[1])
+    connection.commit()
+    connection.close()
+    with AnswerStore(path) as store:
+        assert store.find([b"k" * 32]) == {}
+
+
+def test_pages_that_are_damaged_are_bad_data(tmp_path):
+    path = tmp_path / "annotations.sqlite"
+    with AnswerStore(path) as store:
+        store.put_many([(bytes([k]) * 32, ANSWER) for k in range(200)])
+    data = bytearray(path.read_bytes())
+    data[4096 * 2 :] = b"\x55" * (len(data) - 4096 * 2)
+    path.write_bytes(bytes(data))
+    with (
+        pytest.raises(DataError, match="cannot be") as caught,
+        AnswerStore(path) as store,
+    ):
+        store.find([bytes([k]) * 32 for k in range(200)])
+    assert "move the file away" in caught.value.hint
+
+
+def test_a_label_that_was_not_offered_is_bad_data(tmp_path):
+    with AnswerStore(tmp_path / "annotations.sqlite") as store:
+        store.put(b"k" * 32, replace(ANSWER, answer="elsewhere"))
+        row = store.find([b"k" * 32])[b"k" * 32]
+    with pytest.raises(DataError, match="no label that was offered: 'elsewhere'"):
+        restore(row, QUESTION, IDENTITY)

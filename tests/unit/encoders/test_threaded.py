@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 import torch
@@ -29,6 +30,7 @@ def test_an_error_comes_through_and_stops_the_rest(monkeypatch):
         if number == 3:
             raise KeyError("three")
         done.append(number)
+        time.sleep(0.0005)  # or all is done before anybody could stop it
 
     with pytest.raises(KeyError, match="three"):
         list(torch_thread_map(work, range(10_000)))

@@ -99,3 +99,19 @@ def test_tiny_inputs_give_finite_distributions(texts, labels):
 def test_lengths_that_differ_are_an_error():
     with pytest.raises(DataError, match="2 texts"):
         word_probs(["a", "b"], np.array([0]), np.array([0]), 2)
+
+
+def test_many_classes_go_the_sparse_way_with_the_same_result(monkeypatch):
+    from noisefix.probing import word_features
+
+    rng = np.random.default_rng(5)
+    words = [f"w{i}" for i in range(300)]
+    labels = rng.integers(0, 40, 400)
+    texts = [" ".join([f"c{k}", *rng.choice(words, 5)]) for k in labels]
+    labels[::17] = -1
+    folds = np.where(labels == -1, -1, np.arange(400) % 5)
+    dense = word_features.word_probs(texts, labels, folds, 40)
+    monkeypatch.setattr(word_features, "_MANY_CLASSES", 2)
+    sparse = word_features.word_probs(texts, labels, folds, 40)
+    np.testing.assert_allclose(sparse, dense, atol=1e-4)
+    assert (sparse.argmax(1) == dense.argmax(1)).mean() > 0.99

@@ -255,3 +255,47 @@ def test_locks_leave_nothing(run: RunFolder) -> None:
     assert not list(run.path.glob(".*"))
     with lock_if_run(run.path.parent, "c"):
         assert not list(run.path.parent.glob(".*"))
+
+
+def _damage(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: c["input"].update(path=5), "path is 5: it must be a text or null"),
+        (lambda c: c["input"].update(columns="text"), "columns is 'text': it must be a table"),
+        (lambda c: c["input"].update(rows=[1]), "rows is"),
+        (lambda c: c["stages"].update(embed=[]), "embed is not a table"),
+        (lambda c: c["stages"].update(embed={"inputs": 3}), "inputs is 3"),
+    ],
+)
+def test_odd_values_in_run_json_are_bad_data(tmp_path, change, said):
+    data = tmp_path / "d.csv"
+    data.write_text("text,label\na,b\n")
+    source = read_source(data)
+    run = RunFolder.create(tmp_path / "run", source)
+    run.set_input(source, text_column="text", label_column="label", id_column=None)
+    _damage(run.run_json, change)
+    with pytest.raises(DataError) as caught:
+        RunFolder.open(run.path)
+    assert said in caught.value.message
+    assert str(run.run_json) in caught.value.message
+    assert "detect again" in caught.value.hint
+
+
+def test_nested_run_json_is_bad_data(tmp_path):
+    (tmp_path / "run.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match="not valid JSON: nested too deeply"):
+        RunFolder.open(tmp_path)
+
+
+def test_an_input_that_was_never_recorded_is_bad_data(tmp_path):
+    data = tmp_path / "d.csv"
+    data.write_text("text,label\na,b\n")
+    run = RunFolder.create(tmp_path / "run", read_source(data))
+    with pytest.raises(DataError, match="the input's columns is not recorded"):
+        run.read()["input"]["columns"]

@@ -156,3 +156,79 @@ def test_predict_gives_labels_and_probabilities(folder, monkeypatch, classifier)
     assert (probs == classifier.predict_probs(FEATURES[:2])).all()
     assert model.predict(["x", "y"]) == [INFO.class_names[k] for k in probs.argmax(axis=1)]
     assert model.predict([]) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"class_names": "abc"}, "class_names is 'abc': it must be a list"),
+        ({"class_names": ["a", 1, "b"]}, "class_names is"),
+        ({"class_names": ["a", "b", "a"]}, "stands there twice"),
+        ({"class_names": ["a", "b"]}, "2 class names for 3 classes"),
+        ({"encoder": "x"}, "encoder is missing or no table"),
+        ({"encoder": {"name": 1, "sha256": "", "dimension": 5}}, "name is 1"),
+        ({"encoder": {"name": "x", "sha256": "", "dimension": "5"}}, "dimension is '5'"),
+        ({"encoder": {"name": "x", "sha256": "", "dimension": 6}}, "do not fit together"),
+        ({"encoder": {"name": "x", "sha256": "", "dimension": 10**30}}, "do not fit together"),
+        ({"kind": ["head"]}, "kind is"),
+        ({"config": []}, "config is"),
+        ({"seed": "seven"}, "seed is"),
+        ({"metrics": {"loss": "low"}}, "metrics is"),
+    ],
+)
+def test_odd_values_are_named(folder, change, message):
+    path = folder / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ModelError) as caught:
+        read_model(folder)
+    assert message in caught.value.message
+    assert str(folder) in caught.value.message
+    assert "train again" in caught.value.hint
+
+
+def test_json_nested_too_deeply_is_a_model_error(folder):
+    (folder / "model.json").write_text('{"format": ' + "[" * 100_000)
+    with pytest.raises(ModelError, match=r"model\.json: cannot be read as JSON: nested too deeply"):
+        read_model(folder)
+
+
+def test_weights_of_another_shape_are_a_model_error(folder):
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(folder / "model.safetensors")
+    flat = {name: value.reshape(-1) for name, value in tensors.items()}
+    fewer = tensors | {"hidden_weight": tensors["hidden_weight"][0]}
+    for damaged in (flat, fewer):
+        save_file(damaged, folder / "model.safetensors")
+        with pytest.raises(ModelError, match="do not fit together"):
+            read_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda c: c.pop("words"), "words is missing"),
+        (lambda c: c.pop("dimension"), "dimension is missing"),
+        (lambda c: c.update(words="abc"), "words is 'abc'"),
+        (lambda c: c.update(words=c["words"][:1]), "do not fit together"),
+        (lambda c: c["words"][0].pop(), "do not fit together"),
+        (lambda c: c["words"][0].__setitem__(0, c["words"][0][1]), "do not fit together"),
+        (lambda c: c.update(dimension=8), "do not fit together|trained on"),
+        (lambda c: c.update(dimension="16"), "dimension is '16'"),
+        (lambda c: c.update(encoder="other"), "do not fit together"),
+    ],
+)
+def test_an_incomplete_vocabulary_is_found_before_any_text_comes(tmp_path, damage, message):
+    from noisefix.training.fitted_encoder import fit_tfidf, tfidf_state
+
+    tensors, config = tfidf_state(fit_tfidf([f"text number {i} of many" for i in range(12)], 0))
+    info = replace(INFO, encoder=EncoderReference("tfidf", "", config["dimension"]))
+    head = HeadClassifier(init_heads(1, config["dimension"], 3, kind="linear", hidden=4, seed=0))
+    folder = tmp_path / "fitted"
+    write_model(folder, info, head, (tensors, config))
+    assert read_model(folder).encoder_state is not None
+    damage(config)
+    (folder / "encoder.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=message) as caught:
+        read_model(folder)
+    assert "encoder.json" in caught.value.message

@@ -1,0 +1,27 @@
+import pytest
+
+from noisefix.errors import DataError
+from noisefix.labels import MOST_CLASSES, check_class_count
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "n_labelled"),
+    [(2, 2), (100, 100), (101, 202), (3_000, 10_000), (MOST_CLASSES, 2 * MOST_CLASSES)],
+)
+def test_classes_that_can_be_compared(n_classes, n_labelled):
+    check_class_count(n_classes, n_labelled, "d.csv")
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "n_labelled", "reason"),
+    [
+        (101, 201, "less than two rows a class"),
+        (9_000, 10_000, "less than two rows a class"),
+        (MOST_CLASSES + 1, 1_000_000, "5,000 is the limit"),
+    ],
+)
+def test_an_id_or_text_column_is_refused(n_classes, n_labelled, reason):
+    with pytest.raises(DataError, match=reason) as caught:
+        check_class_count(n_classes, n_labelled, "d.csv, column 'label'")
+    assert caught.value.message.startswith("d.csv, column 'label': ")
+    assert "--label-column" in caught.value.hint
