@@ -34,7 +34,7 @@ _NAMED = (
     r"|(?P<field>\b(?:x-)?(?:api[-_]?key|(?:access|auth|refresh|id)[-_]token|authorization|password"
     r"|passwd|(?:client[-_])?secret)[\"']?\s*[:=]\s*[\"']?)(?!Bearer\b|Basic\b|\[hidden\])"
     r"(?=[^\s\"',;}]*[0-9])[^\s\"',;}]{8,}"
-    r"|(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/?#@\"']+@"
+    r"|(?P<scheme>\b(?!abfss?:|wasbs?:)[a-z][a-z0-9+.-]*://)[^\s/?#@\"']+@"
 )
 _SECRET_VARIABLE = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")

@@ -23,9 +23,6 @@ OF_OTHER_PROGRAMS = {
 }
 """Options that belong to what is named with them in the same text."""
 
-ADDED_BESIDE = {"--max-output-tokens"}
-"""Options that the next change brings; to be emptied with it."""
-
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 CALL = re.compile(
     # "noisefix relabel RUN --dry-run", and "noisefix revert RUN" though there is no such command
@@ -110,7 +107,7 @@ def calls(text: str) -> Iterator[tuple[str, set[str]]]:
     """Yield the commands that a text tells to run, with the options it names for each."""
     for hit in CALL.finditer(text):
         what = (hit[2] or hit[4] or "").partition(", ")[0]
-        yield hit[1] or hit[3], set(OPTION.findall(what)) - ADDED_BESIDE
+        yield hit[1] or hit[3], set(OPTION.findall(what))
 
 
 def unknown_calls(text: str) -> list[str]:
@@ -136,7 +133,7 @@ def test_every_option_in_a_message_exists_where_the_message_can_appear(path: Pat
         wrong += [f"{line}: {call}" for call in unknown_calls(text)]
         elsewhere = {o for _, options in calls(text) for o in options}
         wrong += [f"{line}: --set {name}" for name in set(SETTING.findall(text)) - parameters()]
-        for option in set(OPTION.findall(text)) - there - elsewhere - ADDED_BESIDE:
+        for option in set(OPTION.findall(text)) - there - elsewhere:
             if OF_OTHER_PROGRAMS.get(option, "\0") not in text:
                 wrong.append(f"{line}: {option} is no option of {', '.join(commands)}")
     assert not wrong, "\n".join(wrong)
@@ -151,7 +148,7 @@ def test_every_command_on_a_page_exists_with_its_options(page: Path) -> None:
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
     assert not unknown_calls(code)
     everywhere = frozenset().union(*map(options_of, COMMANDS)) | {"--version"}
-    named = set(OPTION.findall("\n".join(re.findall(r"`(--[^`\n]+)`", text)))) - ADDED_BESIDE
+    named = set(OPTION.findall("\n".join(re.findall(r"`(--[^`\n]+)`", text))))
     assert {o for o in named - everywhere if OF_OTHER_PROGRAMS.get(o, "\0") not in text} == set()
     assert set(SETTING.findall(code)) <= parameters()
 
