@@ -20,6 +20,8 @@ OF_OTHER_PROGRAMS = {
     "--force-reinstall": "pip install",
     "--no-deps": "pip install",
     "--docs": "python tests/benchmarks",
+    "--repo-type": "hf download",
+    "--local-dir": "hf download",
 }
 """Options that belong to what is named with them in the same text."""
 

@@ -28,8 +28,8 @@ LAYERS = (
         "memory",
         "processor",
         "seeds",
-        "documents",
     },
+    {"documents"},
     {"errors"},
     {"redaction"},
 )

@@ -24,7 +24,10 @@ def test_several_members_are_all_read() -> None:
 @pytest.mark.parametrize("kind", PACKINGS[1:])
 def test_other_packings_that_are_damaged_or_cut_short(kind: Packing) -> None:
     packed = kind.pack(bytes(range(256)) * 1000)
-    for raw in (packed[:-9], packed[: len(packed) // 2], packed[:20] + b"xxxx" + packed[24:]):
+    spoiled = [packed[:-9], packed[: len(packed) // 2]]
+    if kind.ending != ".zst":  # whose check sum is left out by most that write it
+        spoiled.append(packed[:20] + b"xxxx" + packed[24:])
+    for raw in spoiled:
         with pytest.raises(DataError, match=f"not a whole {kind.title} file"):
             decompress(raw, "x", kind)
 

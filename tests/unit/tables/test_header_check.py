@@ -65,9 +65,13 @@ def test_a_usual_name_beside_numbers_says_that_there_is_a_header() -> None:
 
 
 def test_a_header_that_is_repeated_is_a_header() -> None:
-    assert check("text,label\n" + lines(2, 1) + "text,label\n" + lines(2, 1)) == []
+    twice = "text,label\n" + lines(2, 1) + "text,label\n" + lines(2, 1)
+    source = read_source("-", io.BytesIO(twice.encode()), bad_rows="skip")
+    assert check_header(source, is_usual_name) == []
+    with pytest.raises(DataError, match="repeats the header"):
+        check(twice)
     with pytest.raises(DataError, match="looks like data"):
-        check(lines(2, 1) + lines(2, 1))
+        check("".join(f"praise,{i},NO_QUERY,I like coffee number {i}\n" for i in range(9)))
 
 
 def test_a_sentence_for_a_name_is_told_where_nothing_else_can_tell() -> None:
