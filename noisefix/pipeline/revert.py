@@ -150,8 +150,7 @@ def _undo_cells(
             has_raw = fits and change.old_cell is not None
             old = label_cell(source, change.column, change.old)
             edits[row + 1, change.column] = Raw(change.old_cell) if has_raw else old
-    beside = target.with_name(f".{target.name}")  # says only whether to compress
-    content = rewritten(target, source, beside, edits=edits)
+    content = rewritten(target, source, target, edits=edits)
     write_logged(folder, target, content, _reversed(undone), "revert")
     return undone, kept
 

@@ -10,6 +10,7 @@ from noisefix.errors import DataError
 from noisefix.tables.atomic import read_bytes, write_bytes
 from noisefix.tables.changes import Changes
 from noisefix.tables.compression import packing_named, packing_of
+from noisefix.tables.outputs import check_not_read
 from noisefix.tables.raw_file import unpacked
 from noisefix.tables.rewrite_csv import rewrite_csv
 from noisefix.tables.rewrite_jsonl import rewrite_jsonl
@@ -46,10 +47,12 @@ def rewrite_source(
             are text, and come after the others.
 
     Raises:
-        DataError: the output is the input; the input changed since it was read; an edit names a row
-            or column that is not there; a value that the column's type, the encoding or a dialect
-            without quotes cannot hold; the output cannot be written.
+        DataError: the input changed since it was read; an edit names a row or column that is not
+            there; a value that the column's type, the encoding or a dialect without quotes cannot
+            hold; the output cannot be written.
+        UsageError: the output is the input.
     """
+    check_not_read(output, (source.path, None if isinstance(data, bytes) else data))
     write_bytes(output, rewritten(data, source, output, edits=edits, dropped=dropped, added=added))
 
 
@@ -63,9 +66,7 @@ def rewritten(
     added: Mapping[str, Sequence[str | None]] | None = None,
 ) -> bytes:
     """Return the bytes that ``rewrite_source`` writes."""
-    _refuse_input(source.path, output)
     if not isinstance(data, bytes):
-        _refuse_input(data, output)
         data = read_bytes(data)
     if hashlib.sha256(data).hexdigest() != source.sha256:
         raise DataError(
@@ -88,18 +89,3 @@ def rewritten(
     else:
         result = rewrite_parquet(plain, source, changes)
     return result if wanted is None else wanted.pack(result)
-
-
-def _refuse_input(given: str | Path | None, output: str | Path) -> None:
-    if given is None:
-        return
-    given, output = Path(given), Path(output)
-    try:
-        is_same = output.exists() and given.exists() and output.samefile(given)
-    except OSError:
-        is_same = False
-    if is_same or given.absolute() == output.absolute():
-        raise DataError(
-            f"{output}: this is the input itself, which is never overwritten",
-            "choose another file with -o",
-        )
