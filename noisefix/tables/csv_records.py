@@ -30,6 +30,7 @@ from noisefix.tables.csv_suspects import (
     MIXED_QUOTES,
     SECOND_HEADER,
     HeaderCheck,
+    Strays,
     find_strays,
     with_line_breaks,
 )
@@ -182,12 +183,15 @@ def scan_records(
         cells = [data[s:e] for s, e in zip(starts, ends, strict=True)]
         return SECOND_HEADER if checked.is_header(cells, lines.at(starts[0])) else None
 
-    problems = _problems(data, fields, grammar, check, checked, all_rows=is_broken)
+    strays = find_strays(data, fields, grammar)
+    problems = _problems(data, fields, strays, check, checked, all_rows=is_broken)
     found = Recovered()
+    known: Strays | None = strays
     if problems or broken_at is not None or (fields.counts != width).any():
         if 0 in problems:
             raise bad_row_error(BadSpan(0, 0, 0, problems[0]), 1, lines.at(0), [], name, origin)
         found = Recovery(data, grammar, fields, problems, broken_at, check).run()
+        known = None
     else:
         shape = (len(fields), width)
         found.starts.append(fields.starts.reshape(shape))
@@ -197,7 +201,7 @@ def scan_records(
         np.concatenate(found.starts), np.concatenate(found.ends), np.concatenate(found.record_ends)
     )
     bad = found.bad
-    rows, bad, lone = _without_pairs(data, rows, bad, grammar)
+    rows, bad, lone = _without_pairs(data, rows, bad, grammar, known)
     end = len(data)
     if not is_whole:
         end = _cut(data, rows, bad, lone)
@@ -298,14 +302,13 @@ def _split(
 def _problems(
     data: bytes,
     fields: Fields,
-    grammar: Grammar,
+    strays: Strays,
     check: Callable[[list[int], list[int]], str | None],
     header: HeaderCheck,
     *,
     all_rows: bool,
 ) -> dict[int, str]:
     """Return what is wrong with records that have the right number of fields, by record."""
-    strays = find_strays(data, fields, grammar)
     problems = dict.fromkeys(with_line_breaks(data, fields, strays.records), MIXED_QUOTES)
     problems |= dict.fromkeys(strays.unopened, LOST_OPENING)
     problems |= dict.fromkeys(strays.shifted, LOST_DELIMITER)
@@ -322,11 +325,11 @@ def _problems(
 
 
 def _without_pairs(
-    data: bytes, rows: _Rows, bad: list[BadSpan], grammar: Grammar
+    data: bytes, rows: _Rows, bad: list[BadSpan], grammar: Grammar, strays: Strays | None
 ) -> tuple[_Rows, list[BadSpan], np.ndarray]:
     """Leave out records that look like one cut in two; also return those with a lone quote."""
-    fields = rows.fields()
-    strays = find_strays(data, fields, grammar)
+    if strays is None:  # the rows are not those that were looked at
+        strays = find_strays(data, rows.fields(), grammar)
     lone = strays.records
     between = {span.before for span in bad}
     firsts = [r for r in strays.pairs() if r and r + 1 not in between]
