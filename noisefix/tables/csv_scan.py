@@ -97,7 +97,12 @@ def scan_records(
     known: Strays | None = strays
     if problems or broken_at is not None or (fields.counts != width).any():
         if 0 in problems:
-            raise bad_row_error(BadSpan(0, 0, 0, problems[0]), 1, lines.at(0), [], name, origin)
+            if not is_whole and len(fields) < 2:  # there is more to come of it
+                return _nothing(data, grammar, origin)
+            raise DataError(
+                f"{name}: the header (line {lines.at(int(fields.starts[0]))}): {problems[0]}",
+                "mend that line",
+            )
         found = Recovery(data, grammar, fields, problems, broken_at, check).run()
         known = None
     else:
@@ -110,6 +115,7 @@ def scan_records(
     )
     bad = found.bad
     rows, bad, lone = _without_pairs(data, rows, bad, grammar, known)
+    lone = lone[lone > 0]
     end = len(data)
     if not is_whole:
         end = _cut(data, rows, bad, lone)
@@ -134,7 +140,9 @@ def scan_records(
             )
         raise DataError(f"{name}: there is a header but no rows", "give a file with rows below it")
     remarks = [(LOOSE_END, lines.at(at)) for at in found.loose_ends if at < end]
-    remarks += [(NUL_BYTE, lines.at(match.start())) for match in re.finditer(b"\0", data[:end])]
+    body = int(rows.record_ends[0]) if len(rows.record_ends) else end
+    nuls = (body + match.start() for match in re.finditer(b"\0", data[body:end]))
+    remarks += [(NUL_BYTE, line) for line in dict.fromkeys(map(lines.at, nuls))]
     if len(lone) and _has_quoted(data, rows, grammar):
         remarks += [(LONE_QUOTE, lines.at(int(rows.starts[r, 0]))) for r in lone.tolist()]
     return CsvRecords(
