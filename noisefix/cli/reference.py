@@ -138,6 +138,10 @@ closed or closed within the text, cells that have shifted because a comma before
 a byte that is not valid UTF-8 in a file that otherwise is, when it repeats the header, or when its
 line of JSON is no object. It ends before the next line that can be read and that does not lie
 within its quotes.
+
+How much an input may hold is bounded: a packed or a Parquet file 64 times its own size, but at
+least 256 MiB; a pipe or standard input 2 GiB. The environment variable `NOISEFIX_MAX_UNPACKED`, for
+instance `20G`, sets another bound for all of them.
 """
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from noisefix.tables.csv_fields import Fields, Grammar
+from noisefix.tables.csv_reader import Problem, Reader, Record
 from noisefix.tables.csv_suspects import LOST_DELIMITER, LOST_OPENING, MIXED_QUOTES
 
 _REACH = 1 << 16
@@ -48,23 +49,6 @@ class BadSpan:
     closed: int | None = None
     column: int = 0
     found: int = 0
-
-
-@dataclass(frozen=True)
-class _Problem:
-    reason: str
-    kind: str = "other"
-    opened: int = 0
-    closed: int | None = None
-    column: int = 0
-    found: int = 0
-
-
-@dataclass(frozen=True)
-class _Record:
-    starts: list[int]
-    ends: list[int]
-    end: int  # after the line end
 
 
 Check = Callable[[list[int], list[int]], str | None]
@@ -120,8 +104,8 @@ class Recovery:
         self._problems = problems
         self._broken_at = broken_at
         self._check = check
-        self._strict = _Reader(data, grammar, any_end=False)
-        self._loose = _Reader(data, grammar, any_end=True)
+        self._strict = Reader(data, grammar, any_end=False)
+        self._loose = Reader(data, grammar, any_end=True)
         self._out = Recovered()
         self._last: tuple[int, int] | None = None  # the good record before, where just read
         blank = np.frombuffer(data, np.uint8)[np.minimum(fields.starts, len(data) - 1)] == 0x20
@@ -157,7 +141,7 @@ class Recovery:
             if k < len(self._fields) and self._record_starts[k] == at and self._is_sound(k):
                 return k
             found = self._read(at)
-            if isinstance(found, _Record):
+            if isinstance(found, Record):
                 self._add(found)
                 at = self._skip_blank(found.end)
             else:
@@ -168,20 +152,20 @@ class Recovery:
     def _is_sound(self, k: int) -> bool:
         return bool(self._counts[k] == self._width) and k not in self._problems
 
-    def _read(self, at: int, *, reach: int | None = None) -> _Record | _Problem:
+    def _read(self, at: int, *, reach: int | None = None) -> Record | Problem:
         found = self._strict.read(at, reach)
-        if isinstance(found, _Problem):
+        if isinstance(found, Problem):
             return found
         if len(found.starts) != self._width:
-            return _Problem(
+            return Problem(
                 f"found {len(found.starts)} fields, expected {self._width}",
                 "fields",
                 found=len(found.starts),
             )
         reason = self._stray_problem(found) or self._check(found.starts, found.ends)
-        return found if reason is None else _Problem(reason)
+        return found if reason is None else Problem(reason)
 
-    def _stray_problem(self, record: _Record) -> str | None:
+    def _stray_problem(self, record: Record) -> str | None:
         odd = self._odd_fields(record)
         opened = False
         for text in odd:
@@ -199,12 +183,12 @@ class Recovery:
             return MIXED_QUOTES
         return None
 
-    def _has_stray(self, record: _Record) -> bool:
+    def _has_stray(self, record: Record) -> bool:
         quote = self._grammar.quote.encode()
         texts = (self._data[s:e] for s, e in zip(record.starts, record.ends, strict=True))
         return any(quote in text and not text.startswith(quote) for text in texts)
 
-    def _odd_fields(self, record: _Record) -> list[bytes]:
+    def _odd_fields(self, record: Record) -> list[bytes]:
         quote = self._grammar.quote.encode()
         if not quote or quote not in self._data[record.starts[0] : record.ends[-1]]:
             return []
@@ -219,7 +203,7 @@ class Recovery:
             text = re.sub(re.escape(escape) + b".", b"", text, flags=re.DOTALL)
         return text.count(quote)
 
-    def _bad_row(self, at: int, problem: _Problem) -> int:
+    def _bad_row(self, at: int, problem: Problem) -> int:
         """Note a bad row, and return where the next record begins."""
         after = self._by_loose_ends(at)
         if after is not None:
@@ -232,7 +216,7 @@ class Recovery:
                 start = self._take_back()
         else:
             end = self._next_sound(start, is_open=True)
-            problem = _Problem("a quote that is never closed, or one too many")
+            problem = Problem("a quote that is never closed, or one too many")
         self._out.bad.append(
             BadSpan(
                 start,
@@ -257,7 +241,7 @@ class Recovery:
         found, place = [], at
         while place < end:
             record = self._loose.read(place, None)
-            if isinstance(record, _Problem) or len(record.starts) != self._width:
+            if isinstance(record, Problem) or len(record.starts) != self._width:
                 return None
             if self._odd_fields(record) or self._check(record.starts, record.ends) is not None:
                 return None
@@ -288,12 +272,12 @@ class Recovery:
         while place < at:
             record = self._read(place, reach=_REACH)
             first = self._data.find(quote, place, at)
-            if first >= 0 and opener(first) and isinstance(record, _Record) and record.end > at:
+            if first >= 0 and opener(first) and isinstance(record, Record) and record.end > at:
                 return self._take_back()
             place = self._next_line(place)
         return None
 
-    def _is_tail(self, at: int, problem: _Problem) -> bool:
+    def _is_tail(self, at: int, problem: Problem) -> bool:
         """Tell whether a bad row is the rest of the record before, whose quotes went wrong."""
         quote = self._grammar.quote.encode()
         if self._last is None or not quote or not self._closes_first(at):
@@ -327,7 +311,7 @@ class Recovery:
         if self._has_blanks:
             return False
         record = self._strict.read(start, end - start)
-        return isinstance(record, _Record) and any(
+        return isinstance(record, Record) and any(
             self._data[s : s + 1] == b" " for s in record.starts
         )
 
@@ -357,7 +341,7 @@ class Recovery:
                     break
                 record = self._read(place, reach=_REACH)
                 if (
-                    isinstance(record, _Record)
+                    isinstance(record, Record)
                     and not self._has_stray(record)
                     and self._is_outside(place)
                     and not self._is_prose(place, record.end)
@@ -408,76 +392,9 @@ class Recovery:
             last = int(self._record_starts[after - 1]), int(self._fields.record_ends[after - 1])
             self._last = last
 
-    def _add(self, record: _Record) -> None:
+    def _add(self, record: Record) -> None:
         self._out.starts.append(np.array([record.starts], dtype=np.int64))
         self._out.ends.append(np.array([record.ends], dtype=np.int64))
         self._out.record_ends.append(np.array([record.end], dtype=np.int64))
         self._out.n += 1
         self._last = record.starts[0], record.end
-
-
-class _Reader:
-    """Reads one record from any offset, by the strict grammar.
-
-    Args:
-        data: the file.
-        grammar: how it is written.
-        any_end: a lone CR ends a line too, and LF does in a file of CRs.
-    """
-
-    def __init__(self, data: bytes, grammar: Grammar, *, any_end: bool) -> None:
-        self._data = data
-        self._padded = grammar.padded
-        self._delimiter = grammar.delimiter.encode()
-        self._quote = grammar.quote.encode()
-        ends = "\r\n" if any_end else chr(grammar.line_end)
-        mark = re.escape(grammar.delimiter)
-        self._plain = re.compile(f"[^{mark}{ends}]*+".encode())
-        line_end = r"\r*\n|\r" if any_end else (r"\r*\n" if ends == "\n" else r"\r")
-        self._line_end = re.compile(line_end.encode())
-        q = re.escape(grammar.quote)
-        e = re.escape(grammar.escape)
-        pair = rf"{q}{q}|{e}." if e else f"{q}{q}"
-        body = rf"{q}[^{q}{e}]*+(?:(?:{pair})[^{q}{e}]*+)*+{q}"
-        self._quoted = re.compile(body.encode(), re.DOTALL) if q else None
-
-    def read(self, at: int, reach: int | None) -> _Record | _Problem:
-        """Read the record that begins at an offset; quoted fields end within ``reach`` bytes."""
-        data = self._data
-        size = len(data)
-        starts: list[int] = []
-        ends: list[int] = []
-        while True:
-            if self._padded:
-                while data[at : at + 1] == b" ":
-                    at += 1
-            starts.append(at)
-            if self._quoted is not None and data[at : at + 1] == self._quote:
-                limit = size if reach is None else min(size, at + reach)
-                found = self._quoted.match(data, at, limit)
-                column = len(starts) - 1
-                if found is None:
-                    return _Problem("a quote that is never closed", "quote", at, None, column)
-                end = found.end()
-                if not self._may_follow(end):
-                    reason = "text after the closing quote of a cell"
-                    return _Problem(reason, "quote", at, end - 1, column)
-            else:
-                match = self._plain.match(data, at)
-                assert match is not None
-                end = match.end()
-            ends.append(end)
-            if data[end : end + 1] == self._delimiter:
-                at = end + 1
-                continue
-            after = self._line_end.match(data, end)
-            stop = size if after is None else after.end()
-            if after is not None and after[0].endswith(b"\n"):
-                while ends[-1] > starts[-1] and data[ends[-1] - 1] == 0x0D:
-                    ends[-1] -= 1
-            return _Record(starts, ends, stop)
-
-    def _may_follow(self, end: int) -> bool:
-        if end == len(self._data) or self._data[end : end + 1] == self._delimiter:
-            return True
-        return self._line_end.match(self._data, end) is not None

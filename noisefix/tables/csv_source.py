@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from noisefix.errors import DataError
 from noisefix.tables.bad_rows import BadRow, bad_rows_warning
 from noisefix.tables.csv_errors import WHOLE, Origin, column_names
-from noisefix.tables.csv_records import CsvRecords, scan_records
+from noisefix.tables.csv_records import CsvRecords
+from noisefix.tables.csv_scan import scan_records
 from noisefix.tables.dialect import SAMPLE, CsvDialect, detect_dialect, mostly_enclosed
 from noisefix.tables.encoding import (
     DecodedText,

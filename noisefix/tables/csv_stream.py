@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from noisefix.errors import DataError
 from noisefix.tables.bad_rows import BadRow
 from noisefix.tables.csv_errors import Origin, column_names
-from noisefix.tables.csv_records import CsvRecords, scan_records
+from noisefix.tables.csv_records import CsvRecords
+from noisefix.tables.csv_scan import scan_records
 from noisefix.tables.csv_source import (
     encoding_warnings,
     reading_warnings,

@@ -7,7 +7,7 @@ import pytest
 
 from noisefix.errors import DataError
 from noisefix.tables.csv_fields import Grammar, split_fields
-from noisefix.tables.csv_records import scan_records
+from noisefix.tables.csv_scan import scan_records
 
 
 def table(
