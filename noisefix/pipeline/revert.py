@@ -53,6 +53,7 @@ def revert(
             cannot be restored because the file or the input has changed.
         UsageError: the output is no file.
     """
+    from noisefix.tables.leftovers import remove_leftovers
     from noisefix.tables.run_folder import RunFolder
     from noisefix.tables.streams import is_stream
 
@@ -60,6 +61,7 @@ def revert(
         raise UsageError(f"-o {output}: is no file that could be set back", "name the file")
     folder = RunFolder.open(run, run_data)
     with folder.ledger_lock("noisefix apply --revert"):
+        remove_leftovers(Path(output).parent)  # also where it turns out that all is done
         return _revert(folder, Path(output))
 
 
