@@ -53,15 +53,23 @@ def revert(
             cannot be restored because the file or the input has changed.
         UsageError: the output is no file.
     """
-    from noisefix.tables.atomic import sha256_file
-    from noisefix.tables.rewrite import rewritten
+    from noisefix.tables.leftovers import remove_leftovers
     from noisefix.tables.run_folder import RunFolder
-    from noisefix.tables.source import read_source
     from noisefix.tables.streams import is_stream
 
     if is_stream(output):
         raise UsageError(f"-o {output}: is no file that could be set back", "name the file")
-    folder, target = RunFolder.open(run, run_data), Path(output)
+    folder = RunFolder.open(run, run_data)
+    with folder.ledger_lock("noisefix apply --revert"):
+        remove_leftovers(Path(output).parent)  # also where it turns out that all is done
+        return _revert(folder, Path(output))
+
+
+def _revert(folder: RunFolder, target: Path) -> RevertResult:
+    from noisefix.tables.atomic import sha256_file
+    from noisefix.tables.rewrite import rewritten
+    from noisefix.tables.source import read_source
+
     ledger = read_ledger(folder.ledger)
     digest = sha256_file(target)
     write = ledger.last_write(str(target.absolute()), digest)

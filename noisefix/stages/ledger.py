@@ -84,15 +84,15 @@ class Ledger:
     writes: tuple[Write, ...]
 
     def last_write(self, output: str, sha256: str) -> Write | None:
-        """Return the last write of a file, known by its path, or else by what is in it.
+        """Return the last write of a file, known by what is in it, or else by its path.
 
-        A process killed at the wrong moment leaves an entry whose file never took its place: of
-        the writes to a path the last one counts that wrote what is there, if any did.
+        A process killed at the wrong moment leaves an entry whose file never took its place: the
+        last write counts that wrote what is there, if any did, and one to this path before others.
         """
         by_path = [write for write in self.writes if write.output == output]
         by_content = [write for write in self.writes if write.sha256 == sha256]
         by_both = [write for write in by_path if write.sha256 == sha256]
-        found = by_both or by_path or by_content
+        found = by_both or by_content or by_path
         return found[-1] if found else None
 
     def changes(self, write: Write) -> list[Change]:

@@ -179,7 +179,7 @@ def start(forks, detected, tmp_path_factory) -> Path:
     (folder / BASE).write_text("\n".join(rows) + "\n")
     for arguments in (
         ("detect", BASE, "--label-column", "label", *QUICK),
-        ("apply", RUN, "-o", "done.csv", "--strategy", "relabel", "--min-probability", 0.5, "-q"),
+        ("apply", RUN, "-o", "done.csv", "--strategy", "flag", "-q"),
         ("train", RUN, "-o", "model", "--epochs", 1, "-q"),
     ):
         code, _, said = forks.run(folder, arguments)

@@ -159,6 +159,17 @@ def test_an_entry_whose_file_never_appeared_is_passed_over(
         revert(run.path, output)
 
 
+def test_a_moved_file_whose_revert_was_killed_can_be_reverted(make_run, verdict, tmp_path):
+    run = make_run(CSV, [verdict("bill", "ship", 0.97, is_issue=True)] * 7)
+    apply(run.path, tmp_path / "clean.csv", strategy="relabel")
+    moved = (tmp_path / "clean.csv").rename(tmp_path / "moved.csv")
+    before = moved.read_bytes()
+    revert(run.path, moved)
+    moved.write_bytes(before)  # as if the entry were there, and the file had not yet appeared
+
+    assert revert(run.path, moved).is_identical
+
+
 def test_what_went_to_standard_output_is_known_by_its_content(
     make_run, verdict, tmp_path, capfdbinary
 ):
