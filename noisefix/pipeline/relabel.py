@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisefix.errors import ServiceError
+from noisefix.errors import DataError, NoisefixError, ServiceError
 from noisefix.pipeline.relabel_plan import RelabelOptions, RelabelPlan, plan_relabel
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ def finish(
 
     Raises:
         ServiceError: not one usable answer came; what was there before stays as it is.
+        DataError: the same, of a column.
     """
     from noisefix.annotators.protocol import HUMAN, identity_of
     from noisefix.stages.relabel import weigh_and_write
@@ -136,7 +137,7 @@ def finish(
             by_person = identity_of(annotator).annotator == HUMAN
             if failure is None and (by_person or not len(plan.asked)):
                 return RelabelResult(plan.folder.path, None)
-            raise failure or _nothing_usable(answers)
+            raise failure or _nothing_usable(annotator, answers)
         report = weigh_and_write(
             plan.folder,
             plan.rows,
@@ -148,12 +149,17 @@ def finish(
     return RelabelResult(plan.folder.path, report, failure)
 
 
-def _nothing_usable(answers: Sequence[Answer]) -> ServiceError:
+def _nothing_usable(annotator: Annotator, answers: Sequence[Answer]) -> NoisefixError:
+    from noisefix.annotators.column import ColumnAnnotator
+
     said = Counter(answer.answer or "no answer" for answer in answers)
-    counts = ", ".join(f"{count:,} {kind}" for kind, count in said.most_common())
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in said.most_common()) or "none came"
+    what = f"not one usable answer to {len(answers):,} questions ({counts})"
+    if isinstance(annotator, ColumnAnnotator):
+        name = annotator.identity.model
+        return DataError(f"column {name!r}: {what}", "name a column that holds classes of the run")
     return ServiceError(
-        f"not one usable answer to {len(answers):,} questions ({counts or 'none came'}); the run "
-        "folder is as it was",
+        f"{what}; the run folder is as it was",
         "look at the questions with --dry-run, and ask another --model or --annotator",
     )
 

@@ -171,7 +171,12 @@ def test_what_cannot_be_read_as_one_label_a_row_is_refused(cli, tmp_path):
 def test_no_row_is_lost_as_a_header(cli, tmp_path, command):
     path = tmp_path / "d.csv"
     path.write_text("".join(f"{label},{text}\n" for text, label in rows()))
-    options = {"check": ("--max-issues", 1), "detect": ()}.get(command, ("-o", tmp_path / "o.csv"))
+    options = {
+        "check": ("--max-issues", 1),
+        "detect": (),
+        "embed": ("-o", tmp_path / "o.parquet"),
+        "noise": ("-o", tmp_path / "o.csv"),
+    }[command]
     outcome = cli(command, path, *options)
     assert outcome.code == 3
     assert "the first line looks like data" in outcome.err

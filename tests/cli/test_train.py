@@ -201,7 +201,8 @@ def test_wrong_usage(cli, run_folder, arguments, code, message, tmp_path, monkey
 
 
 def test_bad_models(cli, model, test_table, tmp_path):
-    done = cli("predict", tmp_path, test_table, "-o", tmp_path / "p.csv")
+    (tmp_path / "empty").mkdir()
+    done = cli("predict", tmp_path / "empty", test_table, "-o", tmp_path / "p.csv")
     assert done.code == 4
     assert "not a model folder" in done.err
     import shutil
