@@ -53,7 +53,7 @@ def show_relabels(screen: Screen, result: RelabelResult) -> None:
     others = ", ".join(f"{count:,} {kind}" for kind, count in report.other_answers.items())
     screen.line(said + (f"; {others}" if others else "") + ".")
     if report.alarm:
-        screen.line(f"ALARM: {report.alarm}. Nothing is changed.", style="bold red")
+        screen.line(f"Not heeded: {report.alarm}. Nothing is changed.", style="bold red")
     else:
         screen.line(
             f"{report.relabelled:,} to relabel, {report.review:,} for a person to review, "

@@ -143,8 +143,9 @@ def test_help_is_quick():
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    # Processor time of the best of a few: other work on the machine must not fail this test.
-    assert min(seconds() for _ in range(5)) < 0.3
+    # Processor time of the best of a few, with room for a busy machine (its other tests run beside
+    # this one): how long it takes is measured by the benchmark start_up.
+    assert min(seconds() for _ in range(5)) < 0.6
 
 
 def test_reader_that_stops_early_is_no_error():

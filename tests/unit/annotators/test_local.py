@@ -222,6 +222,7 @@ def test_a_model_that_reads_each_prompt_again_is_announced(save_tiny_model, caps
 
     with ExitStack() as stack:
         options = {"model": None, "base_url": None, "api_key_env": None, "concurrency": 1}
+        options |= {"max_output_tokens": "auto", "system_role": "auto", "logprobs": "auto"}
         who = f"local:{save_tiny_model(kind)}"
         connect(stack, who, None, (), **options, timeout_s=1.0, device="cpu", seed=0)
     assert ("reads the prompt again for each label" in capsys.readouterr().err) is said

@@ -237,7 +237,7 @@ def test_a_bug_without_secrets_keeps_its_traceback(
     def broken(*args, **kwargs):
         raise ZeroDivisionError("a plain bug")
 
-    monkeypatch.setattr("noisefix.annotators.openai_exchange.reply_of", broken)
+    monkeypatch.setattr("noisefix.annotators.openai_client.reply_of", broken)
     with (
         faults.FaultServer(lambda request: faults.says("pos")) as server,
         pytest.raises(ZeroDivisionError, match="a plain bug"),
