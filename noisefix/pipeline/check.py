@@ -114,6 +114,9 @@ def check(
     seed: int = 0,
     labels: str | Path | None = None,
     trusted_column: str | None = None,
+    labelled_by: str = "unknown",
+    flag_precision: float | None = None,
+    flag_top: int | None = None,
     progress: Callable[[Any], None] | None = None,
     stdin: BinaryIO | None = None,
 ) -> CheckResult:
@@ -136,6 +139,9 @@ def check(
         seed: as for ``detect``.
         labels: as for ``detect``.
         trusted_column: as for ``detect``.
+        labelled_by: as for ``detect``.
+        flag_precision: as for ``detect``.
+        flag_top: as for ``detect``.
         progress: called as the stages go on.
         stdin: where "-" reads from.
 
@@ -173,6 +179,9 @@ def check(
             device=device,
             labels=labels,
             trusted_column=trusted_column,
+            labelled_by=labelled_by,
+            flag_precision=flag_precision,
+            flag_top=flag_top,
             seed=seed,
             progress=progress,
             stdin=stdin,

@@ -43,6 +43,9 @@ def detect(
     pred_probs: str | Path | None = None,
     trusted_column: str | None = None,
     class_shares: str | None = None,
+    labelled_by: str = "unknown",
+    flag_precision: float | None = None,
+    flag_top: int | None = None,
     filter_by: str | None = None,
     n_folds: int = 5,
     n_neighbors: int = 10,
@@ -66,7 +69,11 @@ def detect(
         pred_probs: table with the user's own out-of-sample probabilities, a column a class.
         trusted_column: column that says which rows a person has verified, or holds their label.
         class_shares: true shares the user knows, as "name=share,name=share".
-        filter_by: what flags a row; None: p_error of at least 0.5.
+        labelled_by: who made the labels: "people", "model", "rules" or "unknown".
+        flag_precision: flag rows while this share of the flagged is expected to be wrong; None: as
+            many as balance what is found against what is flagged in vain.
+        flag_top: flag so many rows; None: as many as seem wrong.
+        filter_by: what flags a row; None: p_error.
         n_folds: folds of the out-of-fold probabilities.
         n_neighbors: neighbours that vote and are quoted.
         seed: seed.
@@ -85,7 +92,16 @@ def detect(
     from noisefix.stages.own_probs import own_probs
     from noisefix.stages.trusted import trusted_rows
 
-    params = joint_params(n_folds, n_neighbors, filter_by, class_shares, device)
+    params = joint_params(
+        n_folds=n_folds,
+        n_neighbors=n_neighbors,
+        filter_by=filter_by,
+        class_shares=class_shares,
+        device=device,
+        labelled_by=labelled_by,
+        flag_precision=flag_precision,
+        flag_top=flag_top,
+    )
     sheet = read_sheet(labels)
     more = read_own_probs(pred_probs)
     dataset = read_dataset(data, text_column, label_column, id_column, stdin, needs_labels=True)

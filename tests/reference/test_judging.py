@@ -102,7 +102,7 @@ def judged() -> tuple[Hypotheses, np.ndarray]:
 
 def design(hypotheses: Hypotheses, given: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return base log-odds, design matrix of the shifts, and the shifts' standard deviations."""
-    base = hypotheses.log_odds @ np.array(ERROR_MODEL.weights) + ERROR_MODEL.offset(len(given), 0.0)
+    base = hypotheses.log_odds @ np.array(ERROR_MODEL.weights) + ERROR_MODEL.offset(0.0)
     centred = hypotheses.log_odds - hypotheses.log_odds.mean(axis=0)
     matrix = np.column_stack([np.ones(len(given)), centred, np.eye(3)[given]])
     spread = [ERROR_MODEL.intercept_sd, *ERROR_MODEL.weights_sd, *[ERROR_MODEL.class_sd] * 3]
