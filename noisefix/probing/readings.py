@@ -229,7 +229,11 @@ def read(
         return calibrated
 
     only = np.column_stack([sigmoid(mixed(1.0)), sigmoid(mixed(0.0))])
-    base = mixed(1.0 if knows_shares else None)
+    if knows_shares:
+        noisier = 0.0 if labelled_by in ("model", "rules") else _MACHINES_ARE_NOISIER
+        base = calibration.slope * (hypotheses + noisier) + offset
+    else:
+        base = mixed(None)
     return Read(base, np.column_stack([hypotheses, as_given]), only, calibration)
 
 

@@ -75,7 +75,7 @@ def test_both_readings_have_a_say_and_each_alone_is_monotone(labelled_by):
     order = np.argsort(as_given)
     assert (np.diff(both.only[order, 1]) >= -1e-12).all()
     known = read(found, hypotheses, labelled_by, 0.0, knows_shares=True)
-    np.testing.assert_allclose(1 / (1 + np.exp(-known.base)), both.only[:, 0])
+    assert np.corrcoef(known.base, hypotheses)[0, 1] == pytest.approx(1)
 
 
 def test_people_are_suspected_for_rare_labels_and_models_for_common_ones():
