@@ -79,7 +79,7 @@ def _no_other_label(inputs: ReasonInputs, reasons: list[list[str]]) -> None:
             )
         else:
             reasons[row].append(
-                f"the chosen filter flags it; all in all {name} remains the likeliest label with "
+                f"worth a look, though all in all {name} remains the likeliest label with "
                 f"{probs[row, given]:.2f}"
             )
 

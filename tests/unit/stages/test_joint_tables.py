@@ -27,7 +27,7 @@ def data(make_set):
 
 @pytest.fixture
 def output(data):
-    return run(data.named_tables(), JointParams())
+    return run(data.named_tables(), JointParams(labelled_by="model"))
 
 
 def test_every_table_fits_its_schema(output):
@@ -252,7 +252,7 @@ def test_a_flag_that_keeps_its_label_says_why(data):
 
 
 def test_results_say_whether_a_change_has_a_witness(data):
-    named = results(judge_labels(data.named_tables(), JointParams()))
+    named = results(judge_labels(data.named_tables(), JointParams(labelled_by="model")))
     assert named["name_gain"] > 0.1
     assert named["noise_rate_low"] > 0.02
     assert named["can_relabel"] is True
