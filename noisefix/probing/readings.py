@@ -204,6 +204,7 @@ def read(
     name_gain: float,
     *,
     knows_shares: bool = False,
+    calibration: Calibration | None = None,
 ) -> Read:
     """Mix the two readings in the proportions that hold for this kind of labeller.
 
@@ -213,8 +214,9 @@ def read(
         labelled_by: one of ``LABELLED_BY``.
         name_gain: ``NameView.gain``; 0 without label names.
         knows_shares: the user knows the true class shares: the hypotheses hold.
+        calibration: None: that of this kind of labeller.
     """
-    calibration = CALIBRATIONS[labelled_by]
+    calibration = calibration or CALIBRATIONS[labelled_by]
     gain = min(name_gain, MAX_NAME_GAIN)
     slope = calibration.slope + calibration.slope_gain * gain
     offset = calibration.intercept + calibration.name_gain * gain

@@ -307,7 +307,8 @@ def _verdicts(
     from noisefix.probing.flags import flag_rows
 
     if params.filter_by != DEFAULT_VERDICT:
-        return find_issues(given, probs, params.filter_by) & ~is_trusted
+        flags: np.ndarray = find_issues(given, probs, params.filter_by) & ~is_trusted
+        return flags
     p_error = np.where(is_trusted, np.nan, np.round(estimate.p_error, DECIMALS))
     return flag_rows(
         p_error,
