@@ -2,7 +2,8 @@
 
 First the weights of the hypotheses: a logistic model of the errors, every data set with an
 intercept of its own, so that only the ranking within the sets counts. Then, on the weighted sum, a
-common slope and intercept and what the label names' gain changes about them, with a penalty where a set's mean probability misses its noise rate.
+common slope and intercept and what the label names' gain changes about them, with a penalty where
+a set's mean probability misses its noise rate.
 """
 
 from __future__ import annotations
