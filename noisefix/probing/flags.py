@@ -7,18 +7,15 @@ import numpy as np
 FLOOR = 0.25
 """Rows below this p_error are not flagged by expected F1."""
 
-UNSURE_FLOOR = 0.4
-"""The same where it is not known who labelled the data and no row is verified."""
-
 PERHAPS_CLEAN_FLOOR = 0.55
-_PERHAPS_CLEAN = 0.03
-"""The same, for data of which perhaps no more than this share is wrong."""
+"""The same for data that are perhaps clean: their noise rate's interval begins below 1 %."""
+
+_PERHAPS_CLEAN = 0.01
 
 
 def flag_rows(
     p_error: np.ndarray,
     *,
-    is_informed: bool = True,
     noise_rate_low: float = 1.0,
     precision: float | None = None,
     top: int | None = None,
@@ -30,10 +27,7 @@ def flag_rows(
 
     Args:
         p_error: (N,) probabilities that the label is wrong; NaN: not to be flagged.
-        is_informed: it is known who labelled the data, or rows are verified, so that a small
-            p_error means something.
-        noise_rate_low: lower end of the noise rate's interval, in [0, 1]; where nobody is informed
-            and it is next to nothing, the data are perhaps clean and the floor is high.
+        noise_rate_low: lower end of the noise rate's interval, in [0, 1].
         precision: flag rows while their mean p_error is at least this instead.
         top: flag so many rows instead.
     """
@@ -47,8 +41,8 @@ def flag_rows(
         enough = np.cumsum(p) >= precision * np.arange(1, len(p) + 1) - 1e-9
         n_flagged = int(np.flatnonzero(enough).max(initial=-1)) + 1
     else:
-        unsure = PERHAPS_CLEAN_FLOOR if noise_rate_low < _PERHAPS_CLEAN else UNSURE_FLOOR
-        n_flagged = _by_expected_f1(p, FLOOR if is_informed else unsure)
+        is_perhaps_clean = noise_rate_low < _PERHAPS_CLEAN
+        n_flagged = _by_expected_f1(p, PERHAPS_CLEAN_FLOOR if is_perhaps_clean else FLOOR)
     if top is None and 0 < n_flagged < len(p):  # equal rows are treated alike, in whatever order
         first = int(np.searchsorted(-p, -p[n_flagged - 1], side="left"))
         last = int(np.searchsorted(-p, -p[n_flagged - 1], side="right"))

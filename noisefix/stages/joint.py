@@ -312,7 +312,6 @@ def _verdicts(
     p_error = np.where(is_trusted, np.nan, np.round(estimate.p_error, DECIMALS))
     return flag_rows(
         p_error,
-        is_informed=params.labelled_by != "unknown" or estimate.n_verified > 0,
         noise_rate_low=estimate.noise_rate.low,
         precision=params.flag_precision,
         top=params.flag_top,

@@ -108,7 +108,6 @@ def score(
     is_error, p_error, rate = task.is_error[rest], estimate.p_error[rest], estimate.noise_rate
     flags = flag_rows(
         np.where(verified < 0, estimate.p_error, np.nan),
-        is_informed=labelled_by != "unknown" or n_verified > 0,
         noise_rate_low=rate.low,
     )
     true_rate = float(task.is_error[task.known].mean())
