@@ -20,6 +20,7 @@ from noisefix.pipeline.embed import (
 )
 from noisefix.pipeline.findings import DetectResult, read_detection
 from noisefix.pipeline.joint import joint_params, read_own_probs, stage_outputs
+from noisefix.pipeline.language import language_warning
 from noisefix.stages.base import StageReport, run_stage
 from noisefix.tables.run_folder import RunFolder, default_run_path
 
@@ -149,6 +150,7 @@ def detect(
         warnings=dataset.warnings
         + sheet_warnings(sheet, embedded)
         + truncation_warning(embedded)
+        + language_warning(dataset.texts, encoder)
         + _few_rows_warning(judged),
         seconds={report.name: report.seconds for report in reports},
         skipped=tuple(report.name for report in reports if report.skipped),
