@@ -18,9 +18,9 @@ from noisefix.pipeline.embed import (
     sheet_warnings,
     truncation_warning,
 )
+from noisefix.pipeline.encoder_limits import calibration_note, language_warning
 from noisefix.pipeline.findings import DetectResult, read_detection
 from noisefix.pipeline.joint import joint_params, read_own_probs, stage_outputs
-from noisefix.pipeline.language import language_warning
 from noisefix.stages.base import StageReport, run_stage
 from noisefix.tables.run_folder import RunFolder, default_run_path
 
@@ -146,7 +146,7 @@ def detect(
         run,
         input_name=dataset.source.name,
         encoder=str(embedded.results.get("encoder", encoder)),
-        notes=dataset.notes + notes,
+        notes=dataset.notes + notes + calibration_note(encoder, judged.results["learned_from"]),
         warnings=dataset.warnings
         + sheet_warnings(sheet, embedded)
         + truncation_warning(embedded)

@@ -1,4 +1,4 @@
-"""Whether the texts are in the language that the default encoder knows."""
+"""What is known of the default encoder only: its language, and the scale of p_error."""
 
 from __future__ import annotations
 
@@ -83,6 +83,7 @@ _LEAST_SHARE = 0.12
 code comments), of Spanish and Hausa ones 6 %."""
 
 _LEAST_WORDS = 300
+_ENOUGH_VERIFIED = 30
 _MOST_TEXTS = 2_000
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -111,4 +112,19 @@ def language_warning(texts: Iterable[str | None], encoder: str) -> tuple[str, ..
         "knows: its view counts as far as it predicts the labels, and the rest is left to the "
         "words; a multilingual encoder sees more (--encoder "
         "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2)",
+    )
+
+
+def calibration_note(encoder: str, n_verified: int) -> tuple[str, ...]:
+    """Return a note where p_error's scale rests on another encoder than the one in use.
+
+    Args:
+        encoder: as the user named it.
+        n_verified: verified rows that the estimate has learned from.
+    """
+    if encoder == DEFAULT_ENCODER or n_verified >= _ENOUGH_VERIFIED:
+        return ()
+    return (
+        f"p_error was calibrated with {DEFAULT_ENCODER.rsplit('/', 1)[-1]}; with {encoder} the "
+        "noise rate may read too high: 30 verified rows (--trusted-column) set it right",
     )

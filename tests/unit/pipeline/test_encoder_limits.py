@@ -3,7 +3,7 @@
 import pytest
 
 from noisefix.pipeline.embed import DEFAULT_ENCODER
-from noisefix.pipeline.language import language_warning
+from noisefix.pipeline.encoder_limits import calibration_note, language_warning
 
 ENGLISH = "where is the parcel that i have ordered, it was to be here on monday"
 OTHERS = {
@@ -30,3 +30,9 @@ def test_english_few_words_and_the_users_own_encoder_are_not_warned_of():
 
 def test_a_few_foreign_texts_among_english_ones_are_no_matter():
     assert language_warning([ENGLISH] * 50 + [OTHERS["Arabic"]] * 10, DEFAULT_ENCODER) == ()
+
+
+def test_other_encoders_are_said_not_to_be_calibrated_until_rows_are_verified():
+    (note,) = calibration_note("tfidf", 0)
+    assert "with tfidf the noise rate may read too high" in note
+    assert calibration_note("tfidf", 30) == calibration_note(DEFAULT_ENCODER, 0) == ()
