@@ -206,6 +206,26 @@ PAIRS = TableSchema(
     key=("given_label", "suggested_label"),
 )
 
+DECIDING = TableSchema(
+    "deciding",
+    1,
+    "Rows to verify first: they tell which of two readings of the noise holds.",
+    (
+        _ID,
+        _ROW,
+        _TEXT,
+        _GIVEN,
+        Column("suggested_label", "string", "most probable true label"),
+        Column("p_error", "double", "estimated probability that the given label is wrong"),
+        Column(
+            "suspected_if",
+            "string",
+            "as_given: the class shares are right as given; collapsed: labels fall into a few "
+            "classes",
+        ),
+    ),
+)
+
 DUPLICATES = TableSchema(
     "duplicates",
     1,
@@ -329,6 +349,7 @@ ALL_SCHEMAS = (
     CLASSES_TABLE,
     PAIRS,
     DUPLICATES,
+    DECIDING,
     CANDIDATES,
     RELABELS,
     LEDGER,

@@ -63,7 +63,7 @@ def without_encoder(load, monkeypatch):
     def embed(texts, label):
         return np.eye(len(texts), N_FEATURES, dtype=np.float32)
 
-    for name in ("shared_sets", "error_model"):
+    for name in ("shared_sets", "error_model", "readings"):
         monkeypatch.setattr(load(name), "embed", embed)
 
 
@@ -97,6 +97,23 @@ def test_error_model_is_refitted_without_each_source(load, make_task, without_en
     assert "as shipped" in str(error_model.tables(result)[0])
 
 
+def test_readings_are_refitted_without_each_source(load, make_task, without_encoder, monkeypatch):
+    readings = load("readings")
+    who = {"people 1": "people", "rules 2": "rules", "model 3": "model"}
+    monkeypatch.setattr(readings, "WHO", who)
+    monkeypatch.setattr(readings, "N_VERIFIED", (0, 10))
+    tasks = [make_task(name, seed=seed, share=0.1) for seed, name in enumerate(who, 1)]
+    tasks.append(make_task("clean 4", "clean", seed=4, share=0.0))
+    result = load("results").plain(readings.run(tasks, lambda text: None))
+    assert [s["who"] for s in result["sets"]] == ["people", "rules", "model", "clean"]
+    people = result["sets"][0]
+    assert people["told_0"]["noise_rate"] != people["unknown_0"]["noise_rate"]
+    assert set(result["refitted"]) == set(result["shipped"])
+    shown = "\n".join(str(table) for table in readings.tables(result))
+    assert "people (1), told, 10 verified" in shown
+    assert {h.is_met for h in readings.headlines(result)} <= {True, False}
+
+
 def test_fit_finds_the_hypothesis_that_tells_errors(load):
     """Errors drawn from a known model: the fit gives it back."""
     fits = load("error_model_fit")
@@ -122,7 +139,7 @@ def test_fit_finds_the_hypothesis_that_tells_errors(load):
         )
     model = fits.fit(data)
     assert model.weights == pytest.approx((0, 1.2, 0, 0.6), abs=0.12)
-    assert model.offset(1500, 0.0) == pytest.approx(-0.4, abs=0.15)
+    assert model.offset(0.0) == pytest.approx(-0.4, abs=0.15)
 
 
 def test_noise_that_is_put_in_is_a_transition(load):
@@ -228,7 +245,7 @@ def test_growth_exponent(load):
 def test_names_and_groups(load):
     main = load_main()
     chosen = main.chosen(["growth", "quality"])
-    assert chosen == ["detection", "error_model", "growth", "training_growth"]
+    assert chosen == ["detection", "error_model", "readings", "growth", "training_growth"]
     assert main.chosen([]) == list(main.NAMES)
     with pytest.raises(SystemExit, match="2"):
         main.main(["nonsense"])

@@ -161,6 +161,26 @@ FilterBy = Annotated[
         help="Flag rows by a confident-learning filter instead of p_error.",
     ),
 ]
+LabelledBy = Annotated[
+    str,
+    typer.Option(
+        "--labelled-by",
+        metavar="WHO",
+        help="Who made the labels: people, model, rules or unknown. They err in different ways.",
+    ),
+]
+FlagPrecision = Annotated[
+    float | None,
+    typer.Option(
+        "--flag-precision",
+        metavar="SHARE",
+        help="Flag rows while this share of the flagged is expected to be wrong (0.8: few, sure).",
+    ),
+]
+FlagTop = Annotated[
+    int | None,
+    typer.Option("--flag-top", metavar="N", help="Flag the N most suspicious rows."),
+]
 Folds = Annotated[
     int,
     typer.Option("--n-folds", min=2, metavar="N", help="Folds for out-of-sample probabilities."),

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.cli.terminal import Column, Screen
-from noisefix.cli.wording import format_seconds, interval, percent, plural
+from noisefix.cli.wording import format_seconds, how_sure, interval, percent, plural
 
 if TYPE_CHECKING:
     from noisefix.pipeline.findings import DetectResult
 
 _MOST_PAIRS = 5
 _MOST_CLASSES = 12
+_LEAST_DISPUTED = 0.2
+"""Of the flagged rows: where the readings differ by less, nothing is said of it."""
 
 
 def show_detection(screen: Screen, result: DetectResult, *, data: str, top: int) -> None:
@@ -52,14 +54,44 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
         screen.line(
             f"About {percent(result.noise_rate)} of the labels look wrong (estimate; 90 % interval "
             f"{between}). {plural(result.issues, 'row')} {'is' if result.issues == 1 else 'are'} "
-            "flagged.",
+            f"flagged, {expected_wrong(result)}.",
             style="bold yellow",
         )
+    _show_readings(screen, result)
     if result.duplicate_conflicts:
         screen.line(
             f"{plural(result.duplicate_conflicts, 'row')} with (nearly) the same text as another "
             "but a different label: see duplicates.parquet."
         )
+
+
+def expected_wrong(result: DetectResult) -> str:
+    """Say how many of the flagged rows are wrong: "about 65 to 90 of them wrong"."""
+    low, high = round(result.flagged_wrong_low), round(result.flagged_wrong_high)
+    if result.issues == 1:
+        return f"wrong with a probability of {result.flagged_wrong:.2f}"
+    return (
+        f"about {low:,} of them wrong"
+        if low == high
+        else f"about {low:,} to {high:,} of them wrong"
+    )
+
+
+def _show_readings(screen: Screen, result: DetectResult) -> None:
+    """Say what the two readings dispute, and what would decide."""
+    few = max(_LEAST_DISPUTED * max(result.issues, 1), 3)
+    if result.disputed_rows < few or result.overused_label is None:
+        return
+    rows = plural(result.disputed_rows, "row")
+    screen.line(
+        f"If {result.overused_label} is given where it does not belong, {rows} that the other "
+        f"reading trusts are wrong; if labels collapse into {result.collapsed_into}, "
+        f"{result.disputed_rows:,} others are."
+    )
+    advice = "Verifying the rows of deciding.parquet decides (--trusted-column)"
+    if result.labelled_by == "unknown":
+        advice += "; so does saying who labelled the data (--labelled-by people, model or rules)"
+    screen.line(f"{advice}.")
 
 
 def _show_pairs(screen: Screen, result: DetectResult) -> None:
@@ -90,7 +122,9 @@ def _show_rows(screen: Screen, result: DetectResult, top: int) -> None:
         name = f"row {row.row_number}"
         name += f", id {row.id}" if row.id != str(row.row_number) else ""
         screen.line(
-            f"{row.p_error:.2f}  {row.given_label} → {row.suggested_label}  ({name})", indent=2
+            f"{row.p_error:.2f} {how_sure(row.p_error)}  {row.given_label} → "
+            f"{row.suggested_label}  ({name})",
+            indent=2,
         )
         screen.line(row.text, indent=8, is_cut=True)
         for reason in row.reasons[:1]:

@@ -17,6 +17,13 @@ def interval(low: float, high: float) -> str:
     return f"{percent(low).removesuffix(' %')} to {percent(high)}"
 
 
+def how_sure(p_error: float) -> str:
+    """Say in a word how probably a label is wrong."""
+    if p_error >= 0.85:
+        return "almost surely"
+    return "probably" if p_error >= 0.5 else "maybe"
+
+
 def plural(count: int, noun: str) -> str:
     """Write a number with its noun: "1 row", "2 rows", "3 classes"."""
     ending = "" if count == 1 else "es" if noun.endswith("s") else "s"

@@ -117,6 +117,9 @@ def check(
     trusted_column: str | None = None,
     run_data: str | Path | None = None,
     bad_rows: str = "stop",
+    labelled_by: str = "unknown",
+    flag_precision: float | None = None,
+    flag_top: int | None = None,
     progress: Callable[[Any], None] | None = None,
     stdin: BinaryIO | None = None,
 ) -> CheckResult:
@@ -142,6 +145,9 @@ def check(
         trusted_column: as for ``detect``.
         run_data: where the input of a run folder is, if it was moved.
         bad_rows: as for ``detect``.
+        labelled_by: as for ``detect``.
+        flag_precision: as for ``detect``.
+        flag_top: as for ``detect``.
         progress: called as the stages go on.
         stdin: where "-" reads from.
 
@@ -189,6 +195,9 @@ def check(
             device=device,
             labels=labels,
             trusted_column=trusted_column,
+            labelled_by=labelled_by,
+            flag_precision=flag_precision,
+            flag_top=flag_top,
             seed=seed,
             bad_rows=bad_rows,
             progress=progress,

@@ -18,6 +18,7 @@ from noisefix.pipeline.embed import (
     sheet_warnings,
     truncation_warning,
 )
+from noisefix.pipeline.encoder_limits import calibration_note, language_warning
 from noisefix.pipeline.findings import DetectResult, read_detection
 from noisefix.pipeline.joint import (
     joint_params,
@@ -50,6 +51,9 @@ def detect(
     pred_probs: str | Path | None = None,
     trusted_column: str | None = None,
     class_shares: str | None = None,
+    labelled_by: str = "unknown",
+    flag_precision: float | None = None,
+    flag_top: int | None = None,
     filter_by: str | None = None,
     n_folds: int = 5,
     n_neighbors: int = 10,
@@ -76,7 +80,11 @@ def detect(
             a NumPy array (.npy, .npz) with the classes in sorted order.
         trusted_column: column that says which rows a person has verified, or holds their label.
         class_shares: true shares the user knows, as "name=share,name=share".
-        filter_by: what flags a row; None: p_error of at least 0.5.
+        labelled_by: who made the labels: "people", "model", "rules" or "unknown".
+        flag_precision: flag rows while this share of the flagged is expected to be wrong; None: as
+            many as balance what is found against what is flagged in vain.
+        flag_top: flag so many rows; None: as many as seem wrong.
+        filter_by: what flags a row; None: p_error.
         n_folds: folds of the out-of-fold probabilities.
         n_neighbors: neighbours that vote and are quoted.
         seed: seed.
@@ -99,7 +107,16 @@ def detect(
 
     folder = RunFolder(default_run_path(data) if output is None else output)
     check_run_outputs(folder.path, (*TABLE_NAMES, "run.json"), (data, labels, pred_probs))
-    params = joint_params(n_folds, n_neighbors, filter_by, class_shares, device)
+    params = joint_params(
+        n_folds=n_folds,
+        n_neighbors=n_neighbors,
+        filter_by=filter_by,
+        class_shares=class_shares,
+        device=device,
+        labelled_by=labelled_by,
+        flag_precision=flag_precision,
+        flag_top=flag_top,
+    )
     sheet = read_sheet(labels)
     more = read_own_probs(pred_probs)
     dataset = read_dataset(
@@ -158,11 +175,16 @@ def detect(
         run,
         input_name=dataset.source.name,
         encoder=str(embedded.results.get("encoder", encoder)),
-        notes=dataset.notes + notes + _order_note(more, names) + _list_note(run, dataset),
+        notes=dataset.notes
+        + notes
+        + _order_note(more, names)
+        + _list_note(run, dataset)
+        + calibration_note(encoder, judged.results["learned_from"]),
         warnings=dataset.warnings
         + sheet_warnings(sheet, embedded)
         + truncation_warning(embedded)
         + verdict_warnings(judged)
+        + language_warning(dataset.texts, encoder)
         + _few_rows_warning(judged),
         seconds={report.name: report.seconds for report in reports},
         skipped=tuple(report.name for report in reports if report.skipped),

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from noisefix.tables.run_folder import RunFolder
 
 _TOP_ROWS = 100
+_READING_FACTS = (
+    "flagged_wrong",
+    "flagged_wrong_low",
+    "flagged_wrong_high",
+    "labelled_by",
+    "disputed_rows",
+    "overused_label",
+    "collapsed_into",
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,11 @@ class DetectResult:
         classes: class names in canonical order.
         issues: flagged rows.
         noise_rate: estimated share of wrong labels, with the ends of its 90 % interval.
+        flagged_wrong: how many of the flagged rows are wrong, with the ends of a 90 % interval.
+        labelled_by: who labelled the data, as far as it was said.
+        disputed_rows: rows that only one of the two readings of the noise suspects, in each.
+        overused_label: the label that most of them have if the class shares are right as given.
+        collapsed_into: the label that most of them have if labels fall into a few classes.
         encoder: what embedded the texts, and where it was found.
         class_rows: every class, in canonical order.
         pairs: most confused first.
@@ -97,6 +111,13 @@ class DetectResult:
     pairs: tuple[PairSummary, ...]
     top: tuple[IssueRow, ...]
     duplicate_conflicts: int
+    flagged_wrong: float = 0.0
+    flagged_wrong_low: float = 0.0
+    flagged_wrong_high: float = 0.0
+    labelled_by: str = "unknown"
+    disputed_rows: int = 0
+    overused_label: str | None = None
+    collapsed_into: str | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
@@ -165,6 +186,7 @@ def read_detection(
         ),
         top=_top_rows(issues.select([*columns, "rank", "is_trusted"])),
         duplicate_conflicts=facts["duplicate_conflicts"],
+        **{name: facts[name] for name in _READING_FACTS},
         notes=notes,
         warnings=warnings,
         seconds=seconds or {},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import UsageError
 from noisefix.pipeline.embed import LABEL_NAMES_FILE, ProgressCallback
@@ -34,6 +34,9 @@ def joint(
     data: str | Path | None = None,
     id_column: str | None = None,
     class_shares: str | None = None,
+    labelled_by: str = "unknown",
+    flag_precision: float | None = None,
+    flag_top: int | None = None,
     filter_by: str | None = None,
     n_folds: int = 5,
     n_neighbors: int = 10,
@@ -57,7 +60,11 @@ def joint(
         id_column: id column of ``data``, where that is not the file that was embedded; None: named
             as in the run's input, else "id".
         class_shares: true shares the user knows, as "name=share,name=share".
-        filter_by: what flags a row; None: p_error of at least 0.5.
+        labelled_by: who made the labels: "people", "model", "rules" or "unknown".
+        flag_precision: flag rows while this share of the flagged is expected to be wrong; None: as
+            many as balance what is found against what is flagged in vain.
+        flag_top: flag so many rows; None: as many as seem wrong.
+        filter_by: what flags a row; None: p_error.
         n_folds: folds of the out-of-fold probabilities.
         n_neighbors: neighbours quoted in the reasons.
         device: "auto", "cpu", "cuda" or "mps", for the neighbour search.
@@ -75,7 +82,16 @@ def joint(
     from noisefix.stages.joint import STAGE
     from noisefix.tables.run_folder import lock_if_run
 
-    params = joint_params(n_folds, n_neighbors, filter_by, class_shares, device)
+    params = joint_params(
+        n_folds=n_folds,
+        n_neighbors=n_neighbors,
+        filter_by=filter_by,
+        class_shares=class_shares,
+        device=device,
+        labelled_by=labelled_by,
+        flag_precision=flag_precision,
+        flag_top=flag_top,
+    )
     source, folder = Path(embeddings), Path(output)
     outputs = stage_outputs(STAGE, folder)
     _check_outputs(folder, outputs, (embeddings, pred_probs, data))
@@ -151,18 +167,14 @@ def _check_outputs(
             check_ours(path, name)
 
 
-def joint_params(
-    n_folds: int, n_neighbors: int, filter_by: str | None, class_shares: str | None, device: str
-) -> JointParams:
+def joint_params(*, filter_by: str | None, class_shares: str | None, **others: Any) -> JointParams:
     """Gather the stage's parameters from what the commands take."""
     from noisefix.stages.joint import DEFAULT_VERDICT, JointParams
 
     return JointParams(
-        n_folds=n_folds,
-        n_neighbors=n_neighbors,
         filter_by=DEFAULT_VERDICT if filter_by is None else filter_by,
         class_shares=_parse_shares(class_shares),
-        device=device,
+        **others,
     )
 
 

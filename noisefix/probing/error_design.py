@@ -135,3 +135,10 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     """Return 1 / (1 + exp(-x)) without overflow."""
     positive: np.ndarray = 1 / (1 + np.exp(-np.abs(x)))
     return np.where(x >= 0, positive, 1 - positive)
+
+
+def log_odds(p: np.ndarray) -> np.ndarray:
+    """Return log(p / (1 - p)), p kept a millionth away from 0 and 1."""
+    kept = np.clip(p, 1e-6, 1 - 1e-6)
+    odds: np.ndarray = np.log(kept) - np.log1p(-kept)
+    return odds

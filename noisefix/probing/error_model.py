@@ -1,15 +1,18 @@
 """p_error: a calibrated probability that the given label is wrong, and what is right instead.
 
-The hypotheses' log-odds are weighed by a logistic model whose coefficients were fitted once, on
-noisy data sets with known truth (``tests/benchmarks/error_model.py`` refits them). How much the
-coefficients differ from set to set was measured too: that is the prior for a new data set. Its
-spread becomes the interval of the noise rate, and rows that a person has verified narrow it down.
-They also tell which labels are right instead, and how much more or less often than was thought.
+The hypotheses' log-odds are weighed, and mixed with what the views say if the class shares are
+right as given (``readings.py``), by a logistic model whose coefficients were fitted once, on noisy
+data sets with known truth. How much the coefficients differ from set to set was measured too: that
+is the prior for a new data set. Its spread becomes the interval of the noise rate, and rows that a
+person has verified narrow it down. They also tell which reading holds, which labels are right
+instead, and how much more or less often than was thought.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -18,11 +21,9 @@ from noisefix.labels import UNLABELLED
 from noisefix.probing.confusions import Confusions, learn_confusions
 from noisefix.probing.error_design import Design, Spread, sigmoid
 from noisefix.probing.hypotheses import Hypotheses
+from noisefix.probing.readings import Read
 from noisefix.probing.sampling import some_rows
 from noisefix.threads import one_blas_thread
-
-FEW_ROWS = 350
-"""About the size of the smallest data set that the coefficients were fitted on."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,9 @@ class ErrorModel:
         weights: (4,) weight of each hypothesis' log-odds.
         intercept: log-odds of an error where all hypotheses are undecided.
         name_gain: change per unit of the label names' gain: names that explain the labels vouch
-            for them. The gain counts up to ``max_name_gain``.
-        log_rows: change per unit of log(rows / 2,000), rows within 350 to 20,000: the small sets
-            that it was fitted on are noisier than the large ones.
-        few_rows: change per unit of log(rows / 350), rows within 50 to 350: below the smallest of
-            those sets, views that have little to learn from doubt every label, whatever the noise.
-            Fitted on parts of the sets.
+            for them. The gain counts up to ``max_name_gain``. Like the intercept, it counts only
+            where the hypotheses are judged alone.
+        max_name_gain: the largest gain that counts.
         intercept_sd: spread of the intercept between data sets, log-odds.
         weights_sd: (4,) spread of the weights between data sets.
         class_sd: spread of the given classes' own intercepts within a data set.
@@ -46,12 +44,10 @@ class ErrorModel:
             without them it plays no part.
     """
 
-    weights: tuple[float, ...] = (0.658, 0.188, 0.367, 0.276)
-    intercept: float = 0.006
-    name_gain: float = -3.471
-    max_name_gain: float = 0.3
-    log_rows: float = -0.688
-    few_rows: float = 0.6
+    weights: tuple[float, ...] = (0.484, 0.349, 0.120, 0.270)
+    intercept: float = 0.0
+    name_gain: float = -2.0
+    max_name_gain: float = 0.7
     intercept_sd: float = 0.8
     weights_sd: tuple[float, ...] = (0.9, 1.0, 0.8, 0.45)
     class_sd: float = 0.8
@@ -62,12 +58,9 @@ class ErrorModel:
         """How much the coefficients differ from one data set to another."""
         return Spread(self.intercept_sd, self.weights_sd, self.class_sd, self.true_class_sd)
 
-    def offset(self, n_rows: int, gain: float) -> float:
+    def offset(self, gain: float) -> float:
         """Return what holds for the data set as a whole, in log-odds."""
-        sized = self.log_rows * np.log(np.clip(n_rows, FEW_ROWS, 20_000) / 2_000)
-        sized += self.few_rows * np.log(np.clip(n_rows, 50, FEW_ROWS) / FEW_ROWS)
-        named = self.name_gain * min(gain, self.max_name_gain)
-        return float(self.intercept + named + sized)
+        return self.intercept + self.name_gain * min(gain, self.max_name_gain)
 
 
 ERROR_MODEL = ErrorModel()
@@ -97,6 +90,7 @@ class ErrorEstimate:
         class_noise_rates: (K,) intervals of P(wrong | given this label); NaN for absent classes.
         true_shares: (K,) estimated share of each true class among the labelled rows.
         n_verified: verified rows that the estimate has learned from.
+        wrong_among: interval of the share of wrong labels among the given (R,) rows, one at least.
     """
 
     p_error: np.ndarray
@@ -105,6 +99,9 @@ class ErrorEstimate:
     class_noise_rates: tuple[Interval, ...] = field(repr=False)
     true_shares: np.ndarray = field(repr=False)
     n_verified: int = 0
+    wrong_among: Callable[[np.ndarray], Interval] | None = field(
+        default=None, repr=False, compare=False
+    )
 
 
 @one_blas_thread()
@@ -113,6 +110,7 @@ def estimate_errors(
     given_labels: np.ndarray,
     *,
     name_gain: float = 0.0,
+    readings: Read | None = None,
     verified_labels: np.ndarray | None = None,
     learn_from: np.ndarray | None = None,
     model: ErrorModel = ERROR_MODEL,
@@ -127,6 +125,7 @@ def estimate_errors(
         hypotheses: the judgements of ``hypotheses.judge``.
         given_labels: (N,) class ids, -1 = unlabelled.
         name_gain: ``NameView.gain``; 0 without label names.
+        readings: ``readings.read`` of the same rows; None: the hypotheses are judged alone.
         verified_labels: (N,) class ids that a person has verified, -1 = not verified; K or above
             stands for a class that no row was given.
         learn_from: (N,) bool: the verified rows that are a fair sample, whose errors tell of the
@@ -143,11 +142,16 @@ def estimate_errors(
     learned = known if learn_from is None else known & learn_from
     rows = np.flatnonzero(learned)
     confusions = learn_confusions(hypotheses.label_logits, given_labels, verified, rows)
-    base = hypotheses.log_odds @ np.array(model.weights)
-    base += model.offset(int(labelled.sum()), name_gain)
-    design = Design.build(base, hypotheses.log_odds, given_labels, model.spread)
+    if readings is None:
+        base = hypotheses.log_odds @ np.array(model.weights) + model.offset(name_gain)
+        inputs, spread = hypotheses.log_odds, model.spread
+    else:
+        base, inputs = readings.base, readings.inputs
+        sd = readings.calibration
+        spread = Spread(sd.intercept_sd, sd.reading_sd, model.class_sd, model.true_class_sd)
+    design = Design.build(base, inputs, given_labels, spread)
     if len(rows):
-        design = design.with_true_classes(confusions, model.spread)
+        design = design.with_true_classes(confusions, spread)
     wrong = (verified != given_labels)[rows].astype(np.float64)
     shift, covariance = design.posterior(rows, wrong)
 
@@ -164,7 +168,8 @@ def estimate_errors(
         design, shift, covariance, given_labels, p_error, known, probs.shape[1], seed
     )
     shares = probs[labelled].mean(axis=0, dtype=np.float64)
-    return ErrorEstimate(p_error, probs, overall, classes, shares, int(learned.sum()))
+    among = partial(_wrong_among, design, shift, covariance, p_error, known, seed)
+    return ErrorEstimate(p_error, probs, overall, classes, shares, int(learned.sum()), among)
 
 
 def _intervals(
@@ -182,10 +187,7 @@ def _intervals(
     labelled = np.flatnonzero(given_labels != UNLABELLED)
     sample = some_rows(labelled, _MAX_DRAW_ROWS)
     rows = np.concatenate([sample, *_rows_of_rare_classes(given_labels, sample, n_classes)])
-    root = np.linalg.cholesky(covariance)
-    shifts = shift[:, None] + root @ rng.standard_normal((len(shift), _N_DRAWS))  # (P, S)
-    p = sigmoid(design.base[rows, None] + design.effect(rows, shifts))  # (R, S)
-    p[known[rows]] = p_error[rows[known[rows]], None]
+    p = _drawn(design, shift, covariance, rows, p_error, known, rng)
     resampled = rng.poisson(1.0, size=p.shape)  # the bootstrap: how often each row is drawn
 
     def interval(value: float, chosen: np.ndarray) -> Interval:
@@ -203,6 +205,42 @@ def _intervals(
             continue
         classes.append(interval(float(p_error[given_labels == label].mean()), chosen))
     return overall, tuple(classes)
+
+
+def _drawn(
+    design: Design,
+    shift: np.ndarray,
+    covariance: np.ndarray,
+    rows: np.ndarray,
+    p_error: np.ndarray,
+    known: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Return p_error of R rows in S draws of what may be particular to this data set, (R, S)."""
+    root = np.linalg.cholesky(covariance)
+    shifts = shift[:, None] + root @ rng.standard_normal((len(shift), _N_DRAWS))  # (P, S)
+    p = sigmoid(design.base[rows, None] + design.effect(rows, shifts))
+    p[known[rows]] = p_error[rows[known[rows]], None]
+    return p
+
+
+def _wrong_among(
+    design: Design,
+    shift: np.ndarray,
+    covariance: np.ndarray,
+    p_error: np.ndarray,
+    known: np.ndarray,
+    seed: int,
+    rows: np.ndarray,
+) -> Interval:
+    """See ``ErrorEstimate.wrong_among``."""
+    rng = np.random.default_rng(seed)
+    sample = some_rows(rows, _MAX_DRAW_ROWS)
+    p = _drawn(design, shift, covariance, sample, p_error, known, rng)
+    wrong = (rng.random(p.shape) < p).mean(axis=0)
+    low, high = np.quantile(wrong, [0.05, 0.95])
+    value = float(p_error[rows].mean())
+    return Interval(value, float(min(low, value)), float(max(high, value)))
 
 
 def _rows_of_rare_classes(

@@ -100,7 +100,7 @@ def judge(evidence: Evidence, weights: np.ndarray) -> Hypotheses:
             probs = _JUDGES[name](part)
             if probs is None:
                 continue
-            log_odds[rows, column] = _log_odds_wrong(probs, part.given_labels)
+            log_odds[rows, column] = log_odds_wrong(probs, part.given_labels)
             logits[rows] += np.float32(weights[column] / total) * np.log(np.maximum(probs, 1e-4))
     return Hypotheses(log_odds, logits)
 
@@ -141,11 +141,18 @@ _JUDGES: dict[str, Callable[[Evidence], np.ndarray | None]] = {
 }
 
 
-def _log_odds_wrong(probs: np.ndarray, given: np.ndarray) -> np.ndarray:
+def log_odds_wrong(probs: np.ndarray, given: np.ndarray, most: float = MAX_LOG_ODDS) -> np.ndarray:
+    """Return (N,) log-odds of the best other label against the given one, in [-most, most].
+
+    Args:
+        probs: (N, K) probabilities, rows sum to 1.
+        given: (N,) class ids, -1 = unlabelled, which gets 0.
+        most: the surest that the odds may be.
+    """
     labelled = given != UNLABELLED
     rows, columns = np.arange(len(probs)), np.where(labelled, given, 0)
     right = np.maximum(probs[rows, columns].astype(np.float64), 1e-4)
     others = probs.copy()
     others[rows, columns] = 0
     odds = np.log(np.maximum(others.max(axis=1).astype(np.float64), 1e-4)) - np.log(right)
-    return np.where(labelled, np.clip(odds, -MAX_LOG_ODDS, MAX_LOG_ODDS), 0.0)
+    return np.where(labelled, np.clip(odds, -most, most), 0.0)

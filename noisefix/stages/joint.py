@@ -13,6 +13,7 @@ from noisefix.labels import UNLABELLED, check_class_count, class_names, encode_l
 from noisefix.progress import Progress
 from noisefix.schemas import (
     CLASSES_TABLE,
+    DECIDING,
     DUPLICATES,
     EMBEDDINGS,
     ISSUES,
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
     from noisefix.probing.error_model import ErrorEstimate
     from noisefix.probing.judgeable import Scope
     from noisefix.probing.label_names import NameView
+    from noisefix.probing.readings import Read
     from noisefix.probing.views import Surroundings, Views
     from noisefix.tables.provenance import Provenance
 
 DEFAULT_VERDICT = "p_error"
-"""Flag where the label is more likely wrong than right."""
+"""Flag by p_error (``probing.flags``), not by one of confident learning's filters."""
 
 DECIMALS = 6
 """Estimates are rounded to this, so that verdicts and ranks do not hang on a machine's last bit."""
@@ -47,7 +49,11 @@ class JointParams:
     Attributes:
         n_folds: folds of the out-of-fold probabilities, at least 2.
         n_neighbors: neighbours quoted in the reasons.
-        filter_by: what flags a row: "p_error" (at least 0.5), or a confident-learning filter.
+        filter_by: what flags a row: "p_error", or a confident-learning filter.
+        labelled_by: who labelled the data: "people", "model", "rules" or "unknown".
+        flag_precision: flag rows while this share of the flagged is expected to be wrong; None: as
+            many as balance what is found against what is flagged in vain.
+        flag_top: flag so many rows; None: as many as seem wrong.
         class_shares: true shares that the user knows, as (class name, share) pairs.
         device: "auto", "cpu", "cuda" or "mps", for the neighbour search.
     """
@@ -57,6 +63,9 @@ class JointParams:
     filter_by: str = DEFAULT_VERDICT
     class_shares: tuple[tuple[str, float], ...] = ()
     device: str = "auto"
+    labelled_by: str = "unknown"
+    flag_precision: float | None = None
+    flag_top: int | None = None
 
     def __post_init__(self) -> None:
         from noisefix.confident.filters import FILTERS
@@ -65,6 +74,26 @@ class JointParams:
             raise UsageError(f"--n-folds is {self.n_folds}", "at least 2 folds are needed")
         if self.n_neighbors < 1:
             raise UsageError(f"--n-neighbors is {self.n_neighbors}", "it must be at least 1")
+        from noisefix.probing.readings import LABELLED_BY
+
+        if self.labelled_by not in LABELLED_BY:
+            known = ", ".join(LABELLED_BY)
+            raise UsageError(
+                f"--labelled-by {self.labelled_by!r} is unknown", f"choose one of {known}"
+            )
+        if self.flag_precision is not None and self.flag_top is not None:
+            raise UsageError("--flag-precision and --flag-top exclude each other", "give one")
+        if self.flag_precision is not None and not 0 < self.flag_precision <= 1:
+            raise UsageError(
+                f"--flag-precision is {self.flag_precision:g}", "it lies above 0 and up to 1"
+            )
+        if self.flag_top is not None and self.flag_top < 0:
+            raise UsageError(f"--flag-top is {self.flag_top}", "it must be at least 0")
+        if self.filter_by != DEFAULT_VERDICT and (self.flag_precision or self.flag_top) is not None:
+            raise UsageError(
+                f"--filter-by {self.filter_by} chooses the flagged rows by itself",
+                "leave --filter-by out to use --flag-precision or --flag-top",
+            )
         if self.filter_by != DEFAULT_VERDICT and self.filter_by not in FILTERS:
             known = ", ".join([DEFAULT_VERDICT, *FILTERS])
             raise UsageError(f"--filter-by {self.filter_by!r} is unknown", f"choose one of {known}")
@@ -84,9 +113,11 @@ class Judged:
     views: Views | None  # None: pred_probs are the user's own
     names: NameView | None
     estimate: ErrorEstimate
+    readings: Read
     embeddings: np.ndarray  # (N, D)
     is_issue: np.ndarray  # (N,) bool
     scope: Scope  # which rows and classes can be judged; of these alone are views and names
+    labelled_by: str
 
 
 def run(
@@ -127,6 +158,7 @@ def judge_labels(
     from noisefix.probing.judgeable import find_scope, written_rows
     from noisefix.probing.label_names import name_view
     from noisefix.probing.latent_classes import fit_latent_classes
+    from noisefix.probing.readings import read, shares_as_given
     from noisefix.probing.views import look, look_around
     from noisefix.stages.own_probs import own_probs
     from noisefix.stages.trusted import align_trusted
@@ -158,19 +190,29 @@ def judge_labels(
     shares = known_shares(params.class_shares, names)
     if shares is not None:
         shares = shares[scope.classes] / max(shares[scope.classes].sum(), 1e-9)
-    hypotheses = judge(Evidence(pooled, seen, latent, view, shares), np.array(ERROR_MODEL.weights))
+    weights = np.array(ERROR_MODEL.weights)
+    hypotheses = judge(Evidence(pooled, seen, latent, view, shares), weights)
+    gain = 0.0 if view is None else view.gain
+    readings = read(
+        shares_as_given([pooled] if views is None else [views.probe, views.words], seen, shares),
+        hypotheses.log_odds @ weights,
+        params.labelled_by,
+        gain,
+        knows_shares=shares is not None,
+    )
     vouched = align_trusted(tables.get("trusted"), table["id"].to_pylist(), names, given)
     place = np.argsort(scope.order(len(vouched.names)))
     estimate = estimate_errors(
         hypotheses,
         seen,
-        name_gain=0.0 if view is None else view.gain,
+        name_gain=gain,
+        readings=readings,
         verified_labels=np.where(vouched.labels < 0, UNLABELLED, place[vouched.labels]),
         learn_from=vouched.is_fair,
         seed=seed,
     )
     step(2)
-    flags = _verdicts(seen, pooled, estimate.p_error, params.filter_by) & ~vouched.is_trusted
+    flags = _verdicts(seen, pooled, estimate, params, vouched.is_trusted)
     step(3)
     return Judged(
         class_names=names,
@@ -183,9 +225,11 @@ def judge_labels(
         views=views,
         names=view,
         estimate=scope.widen_estimate(estimate, given, vouched.labels),
+        readings=readings,
         embeddings=embeddings,
         is_issue=flags,
         scope=scope,
+        labelled_by=params.labelled_by,
     )
 
 
@@ -267,19 +311,30 @@ def known_shares(given: tuple[tuple[str, float], ...], names: tuple[str, ...]) -
 
 
 def _verdicts(
-    given: np.ndarray, probs: np.ndarray, p_error: np.ndarray, filter_by: str
+    given: np.ndarray,
+    probs: np.ndarray,
+    estimate: ErrorEstimate,
+    params: JointParams,
+    is_trusted: np.ndarray,
 ) -> np.ndarray:
     from noisefix.confident.filters import find_issues
+    from noisefix.probing.flags import flag_rows
 
-    if filter_by == DEFAULT_VERDICT:
-        flags: np.ndarray = np.round(np.nan_to_num(p_error, nan=0.0), DECIMALS) >= 0.5
+    if params.filter_by != DEFAULT_VERDICT:
+        flags: np.ndarray = find_issues(given, probs, params.filter_by) & ~is_trusted
         return flags
-    return find_issues(given, probs, filter_by)
+    p_error = np.where(is_trusted, np.nan, np.round(estimate.p_error, DECIMALS))
+    return flag_rows(
+        p_error,
+        noise_rate_low=estimate.noise_rate.low,
+        precision=params.flag_precision,
+        top=params.flag_top,
+    )
 
 
 STAGE = Stage(
     "joint",
-    3,
+    4,
     reads={"embeddings": EMBEDDINGS, "label_names": LABEL_NAMES},
     writes={
         "issues": ISSUES,
@@ -287,6 +342,7 @@ STAGE = Stage(
         "classes": CLASSES_TABLE,
         "pairs": PAIRS,
         "duplicates": DUPLICATES,
+        "deciding": DECIDING,
     },
     params=JointParams,
     run=run,

@@ -13,6 +13,7 @@ from noisefix.confident.scores import normalized_margin, self_confidence
 from noisefix.labels import UNLABELLED, decode_labels
 from noisefix.neighbors.duplicates import conflicts
 from noisefix.neighbors.search import nearest
+from noisefix.stages.deciding import deciding_rows, dispute_facts, flagged_wrong
 from noisefix.stages.joint import DECIMALS
 from noisefix.stages.reasons import ReasonInputs, explain, say_what_is_missing
 from noisefix.stages.witness import find_witness
@@ -28,7 +29,7 @@ _SHOWN = 5
 
 
 def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, pa.Table]:
-    """Return issues, joint, classes, pairs and duplicates.
+    """Return issues, joint, classes, pairs, duplicates and deciding.
 
     Args:
         embeddings: the embeddings table, for id, row_number, text and given_label.
@@ -42,6 +43,7 @@ def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, p
         "classes": _classes(judged),
         "pairs": _pairs(embeddings, judged, suggested),
         "duplicates": _duplicates(embeddings, judged),
+        "deciding": deciding_rows(embeddings, judged, suggested),
     }
 
 
@@ -59,6 +61,9 @@ def results(judged: Judged) -> dict[str, Any]:
         "noise_rate": rate.value,
         "noise_rate_low": rate.low,
         "noise_rate_high": rate.high,
+        **flagged_wrong(judged),
+        **dispute_facts(judged),
+        "labelled_by": judged.labelled_by,
         "trusted": int(judged.is_trusted.sum()),
         "learned_from": judged.estimate.n_verified,
         "judged": int(judged.scope.rows.sum()),

@@ -47,6 +47,7 @@ def explain(inputs: ReasonInputs) -> list[list[str]]:
     reasons: list[list[str]] = [[] for _ in range(len(inputs.given_labels))]
     _verified(inputs, reasons)
     _no_other_label(inputs, reasons)
+    _against_the_views(inputs, reasons)
     _duplicates(inputs, reasons)
     _neighbors(inputs, reasons)
     if inputs.views is not None:
@@ -113,8 +114,29 @@ def _no_other_label(inputs: ReasonInputs, reasons: list[list[str]]) -> None:
             )
         else:
             reasons[row].append(
-                f"the chosen filter flags it; all in all {name} remains the likeliest label with "
+                f"worth a look, though all in all {name} remains the likeliest label with "
                 f"{probs[row, given]:.2f}"
+            )
+
+
+def _against_the_views(inputs: ReasonInputs, reasons: list[list[str]]) -> None:
+    """Say why a row is flagged although what follows speaks for its label."""
+    rows = np.flatnonzero(inputs.is_issue & (inputs.given_labels != UNLABELLED))
+    given = inputs.given_labels[rows]
+    shares = inputs.pooled.mean(axis=0, dtype=np.float64)
+    for row, label in zip(rows.tolist(), given.tolist(), strict=True):
+        other = int(inputs.other_label[row])
+        if inputs.pooled[row, label] <= inputs.pooled[row, other]:
+            continue
+        name, rival = inputs.class_names[label], inputs.class_names[other]
+        if shares[label] > shares[other]:
+            reasons[row].append(
+                f"the text alone does not speak against {name}, but {name} is given often and may "
+                f"have swallowed rows of {rival}"
+            )
+        else:
+            reasons[row].append(
+                f"the text speaks for {name} only weakly, and so rare a label is wrong more often"
             )
 
 

@@ -1,4 +1,4 @@
-"""Refit the constants of ``noisefix/probing/error_model.py``, and say what they are worth unseen.
+"""Refit the weights of the hypotheses, and say what they are worth unseen, judged alone.
 
 ``python tests/benchmarks error_model``. Three sets of coefficients are scored: those shipped, those
 fitted to all tasks that take part in fits, and, for each task, those fitted without any task of its
@@ -207,13 +207,13 @@ def _constants(result: dict[str, Any]) -> Table:
     def row(name: str, constants: dict[str, Any]) -> tuple[str, ...]:
         values = (
             *constants["weights"],
-            *(constants[n] for n in ("intercept", "name_gain", "log_rows", "few_rows")),
+            *(constants[n] for n in ("intercept", "name_gain")),
         )
         return (name, *(number(value) for value in values))
 
     return Table(
         "The constants",
-        ("", *HYPOTHESES, "intercept", "name_gain", "log_rows", "few_rows"),
+        ("", *HYPOTHESES, "intercept", "name_gain"),
         (row("shipped", result["shipped"]), row("refitted", result["refitted"])),
     )
 

@@ -2,8 +2,8 @@
 
 First the weights of the hypotheses: a logistic model of the errors, every data set with an
 intercept of its own, so that only the ranking within the sets counts. Then, on the weighted sum, a
-common slope and intercept and what the label names' gain and the number of rows change about them,
-with a penalty where a set's mean probability misses its noise rate.
+common slope and intercept and what the label names' gain changes about them, with a penalty where
+a set's mean probability misses its noise rate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq, minimize
 
-from noisefix.probing.error_model import ERROR_MODEL, FEW_ROWS, ErrorModel
+from noisefix.probing.error_model import ERROR_MODEL, ErrorModel
 from noisefix.probing.hypotheses import HYPOTHESES, Hypotheses
 
 RANKING_WEIGHT = {"main": 1.0, "answers": 0.5, "made": 0.5, "clean": 0.0}
@@ -83,16 +83,14 @@ class Spreads:
 
 
 def fit(data: Sequence[Evidence], base: ErrorModel = ERROR_MODEL) -> ErrorModel:
-    """Fit weights, intercept, name_gain and log_rows; the rest is taken from ``base``."""
+    """Fit weights, intercept and name_gain; the rest is taken from ``base``."""
     weights = _fit_ranking([e for e in data if RANKING_WEIGHT[e.kind] > 0])
-    slope, intercept, name_gain, log_rows = _fit_calibration(data, weights, base)
+    slope, intercept, name_gain = _fit_calibration(data, weights, base)
     return ErrorModel(
         weights=tuple(float(w) for w in slope * weights),
         intercept=float(intercept),
         name_gain=float(name_gain),
         max_name_gain=base.max_name_gain,
-        log_rows=float(log_rows),
-        few_rows=base.few_rows,
         intercept_sd=base.intercept_sd,
         weights_sd=base.weights_sd,
         class_sd=base.class_sd,
@@ -133,9 +131,9 @@ def _fit_ranking(data: Sequence[Evidence]) -> np.ndarray:
 
 
 def _fit_calibration(data: Sequence[Evidence], weights: np.ndarray, base: ErrorModel) -> np.ndarray:
-    """Return slope, intercept, name_gain and log_rows, on rows averaged in bins."""
-    features = np.array([_features(e, base) for e in data])  # (S, 2)
-    spread = features.std(axis=0)
+    """Return slope, intercept and name_gain, on rows averaged in bins."""
+    features = np.array([_features(e, base) for e in data])  # (S, 1)
+    spread = np.maximum(features.std(axis=0), 1e-6)
     share = np.array([CALIBRATION_WEIGHT[e.kind] for e in data])
     share /= share.sum()
     binned = [_binned(e.log_odds @ weights, e.errors) for e in data]
@@ -160,15 +158,14 @@ def _fit_calibration(data: Sequence[Evidence], weights: np.ndarray, base: ErrorM
         gradient[2:] += 2 * _FEATURES_RIDGE * scaled * spread
         return float(loss + _FEATURES_RIDGE * (scaled**2).sum()), gradient
 
-    start = np.array([0.6, -0.8, 0.0, 0.0])
+    start = np.array([0.6, -0.8, 0.0])
     found: np.ndarray = minimize(objective, start, jac=True, method="BFGS").x
     return found
 
 
-def _features(evidence: Evidence, base: ErrorModel) -> tuple[float, float]:
-    """Return what ``ErrorModel.offset`` multiplies name_gain and log_rows by."""
-    log_rows = np.log(np.clip(len(evidence.given), FEW_ROWS, 20_000) / 2_000)
-    return min(evidence.gain, base.max_name_gain), float(log_rows)
+def _features(evidence: Evidence, base: ErrorModel) -> tuple[float]:
+    """Return what ``ErrorModel.offset`` multiplies name_gain by."""
+    return (min(evidence.gain, base.max_name_gain),)
 
 
 def _binned(scores: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -210,7 +207,7 @@ def _own_shift(evidence: Evidence, model: ErrorModel) -> tuple[np.ndarray, float
     all_odds = evidence.hypotheses.log_odds
     centred = evidence.log_odds - all_odds.mean(axis=0)
     base = evidence.log_odds @ np.array(model.weights)
-    base += model.offset(len(evidence.given), evidence.gain)
+    base += model.offset(evidence.gain)
     precision = 1 / np.square([1.5, 0.7, 0.7, 0.7, 0.7])
 
     def objective(shift: np.ndarray) -> tuple[float, np.ndarray]:

@@ -190,7 +190,7 @@ HARD = (("snips", "clean_snips", 0.12), ("sst2", "clean_sst2", 0.15), ("fpb", "f
 def panel_tasks() -> Iterator[Task]:
     """Yield the tasks of the panel, one after the other."""
     yield from (_answers_task(answers) for answers in ANSWERS)
-    yield from (_made_task(made) for made in MADE)
+    yield from (made_task(made) for made in MADE)
     yield from (_hard_task(*hard) for hard in HARD)
 
 
@@ -228,7 +228,8 @@ def _drawn_rows(made: MadeNoise) -> tuple[np.ndarray, np.ndarray, list[str]]:
     return rows, np.array([names.index(label) for label in labels[rows]]), names
 
 
-def _made_task(made: MadeNoise) -> Task:
+def made_task(made: MadeNoise) -> Task:
+    """Return true labels of a set with noise put in."""
     rows, true, names = _drawn_rows(made)
     rng = np.random.default_rng(1)
     matrix = made.noise(len(names))

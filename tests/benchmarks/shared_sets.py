@@ -39,6 +39,43 @@ MAIN_SETS = (
     "rna_titles_weak",
     "hausa_news_distant",
 )
+NEW_SETS = (
+    "hs_brexit_crowd",
+    "md_offensive_crowd",
+    "convabuse",
+    "irony_es",
+    "crowdtruth_cause",
+    "satd_argouml",
+    "numclaim_llm",
+    "css_ibc_llm",
+    "css2_wiki_politeness",
+    "css2_raop",
+    "trec_weak",
+)
+NEW_CLEAN_SETS = ("clean_hwu64",)
+_PEOPLE = (
+    "disaster_verified",
+    "hs_brexit_crowd",
+    "md_offensive_crowd",
+    "convabuse",
+    "irony_es",
+    "satd_argouml",
+)
+_RULES = (
+    "semeval_weak",
+    "youtube_weak",
+    "sms_weak",
+    "rna_titles_weak",
+    "hausa_news_distant",
+    "trec_weak",
+    "crowdtruth_cause",
+)
+WHO = (
+    dict.fromkeys((*MAIN_SETS, *NEW_SETS), "model")
+    | dict.fromkeys(_PEOPLE, "people")
+    | dict.fromkeys(_RULES, "rules")
+)
+"""Who labelled the sets: "people", "rules" or "model"."""
 CLEAN_SETS = ("clean_banking77", "clean_snips", "clean_sst2")
 _SAME_TEXTS = {
     "semeval_mixtral": "semeval",
@@ -130,7 +167,7 @@ def train_task(name: str) -> Task:
     """Return the train split of a set with the labels that came with it."""
     table = load(name)
     rows = np.flatnonzero(table["split"] == "train")
-    kind = "main" if name in MAIN_SETS else "clean"
+    kind = "main" if name in WHO else "clean"
     return make_task(name, name, rows, table["label"].iloc[rows], kind=kind, is_fitted=True)
 
 

@@ -15,7 +15,16 @@ import pytest
 
 import noisefix
 
-TABLES = ("embeddings", "issues", "joint", "classes", "pairs", "duplicates", "candidates")
+TABLES = (
+    "embeddings",
+    "issues",
+    "joint",
+    "classes",
+    "pairs",
+    "duplicates",
+    "deciding",
+    "candidates",
+)
 
 
 @pytest.fixture
@@ -54,6 +63,22 @@ def test_json_is_all_of_stdout(detect):
     assert result["noise_rate_low"] <= result["noise_rate"] <= result["noise_rate_high"]
     assert result["top"][0]["p_error"] >= result["top"][-1]["p_error"]
     assert set(result["seconds"]) >= {"embed", "joint", "candidates"}
+
+
+def test_who_labelled_and_how_many_to_flag(cli, detect, tickets, tmp_path):
+    unknown = json.loads(detect("--json").out)
+    people = json.loads(detect("--json", "--labelled-by", "people").out)
+    assert (unknown["labelled_by"], people["labelled_by"]) == ("unknown", "people")
+    assert people["noise_rate"] != unknown["noise_rate"]
+    few = json.loads(detect("--json", "--flag-top", "3").out)
+    assert few["issues"] == 3
+    assert 0 <= few["flagged_wrong_low"] <= few["flagged_wrong"] <= few["flagged_wrong_high"] <= 3
+    assert "3 rows are flagged, about " in detect("--flag-top", "3").out
+    refused = detect("--labelled-by", "aliens", code=2)
+    assert "choose one of people, model, rules, unknown" in refused.err
+    options = ("--labelled-by", "people", "--flag-top", "2")
+    gate = cli("check", tickets, "--encoder", "tfidf", "--max-issues", "1", *options)
+    assert (gate.code, "2 rows are flagged" in gate.out) == (1, True)
 
 
 def test_quiet_leaves_stderr_empty(detect):

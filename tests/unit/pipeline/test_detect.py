@@ -95,6 +95,7 @@ def test_detect_finds_the_planted_errors_and_says_where_all_is(data):
                 "classes",
                 "pairs",
                 "duplicates",
+                "deciding",
                 "candidates",
             )
         ),

@@ -22,6 +22,13 @@ FACTS = {
     "noise_rate_low": 0.1,
     "noise_rate_high": 0.5,
     "duplicate_conflicts": 2,
+    "flagged_wrong": 1.5,
+    "flagged_wrong_low": 1.0,
+    "flagged_wrong_high": 2.0,
+    "labelled_by": "people",
+    "disputed_rows": 4,
+    "overused_label": "a",
+    "collapsed_into": "b",
     "can_relabel": True,
     "relabel_reason": "50 verified rows vouch for the estimate",
 }
@@ -78,6 +85,9 @@ def test_the_findings_are_those_of_the_tables(run):
     assert (found.notes, found.warnings, found.skipped) == (("n",), ("w",), ("embed",))
     assert found.seconds == {"joint": 1.0}
     assert found.duplicate_conflicts == 2
+    assert (found.flagged_wrong_low, found.flagged_wrong, found.flagged_wrong_high) == (1, 1.5, 2)
+    assert (found.labelled_by, found.disputed_rows) == ("people", 4)
+    assert (found.overused_label, found.collapsed_into) == ("a", "b")
     assert found.can_relabel is True
     assert found.relabel_reason == FACTS["relabel_reason"]
     first = found.class_rows[0]

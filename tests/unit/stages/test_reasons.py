@@ -161,7 +161,7 @@ def test_a_flag_without_a_better_label_is_explained():
         "0.35"
     )
     assert found[2][0] == (
-        "the chosen filter flags it; all in all billing remains the likeliest label with 0.80"
+        "worth a look, though all in all billing remains the likeliest label with 0.80"
     )
     for row in (1, 3):
         assert len(found[row]) == 1

@@ -1,0 +1,61 @@
+"""Which rows are flagged: as many as find the most errors for the fewest rows looked at in vain."""
+
+from __future__ import annotations
+
+import numpy as np
+
+FLOOR = 0.25
+"""Rows below this p_error are not flagged by expected F1."""
+
+PERHAPS_CLEAN_FLOOR = 0.55
+"""The same for data that are perhaps clean: their noise rate's interval begins below 1.2 %."""
+
+_PERHAPS_CLEAN = 0.012
+
+
+def flag_rows(
+    p_error: np.ndarray,
+    *,
+    noise_rate_low: float = 1.0,
+    precision: float | None = None,
+    top: int | None = None,
+) -> np.ndarray:
+    """Return (N,) bool: the rows to flag, always the most suspicious ones.
+
+    By default as many as give the largest expected F1, 2 sum(p of the flagged) / (flagged + sum of
+    all p), but never more than the expected number of errors, and none below a floor.
+
+    Args:
+        p_error: (N,) probabilities that the label is wrong; NaN: not to be flagged.
+        noise_rate_low: lower end of the noise rate's interval, in [0, 1].
+        precision: flag rows while their mean p_error is at least this instead.
+        top: flag so many rows instead.
+    """
+    flags = np.zeros(len(p_error), dtype=bool)
+    judged = np.flatnonzero(~np.isnan(p_error))
+    order = judged[np.argsort(-p_error[judged], kind="stable")]
+    p = p_error[order]
+    if top is not None:
+        n_flagged = min(top, len(p))
+    elif precision is not None:
+        enough = np.cumsum(p) >= precision * np.arange(1, len(p) + 1) - 1e-9
+        n_flagged = int(np.flatnonzero(enough).max(initial=-1)) + 1
+    else:
+        is_perhaps_clean = noise_rate_low < _PERHAPS_CLEAN
+        n_flagged = _by_expected_f1(p, PERHAPS_CLEAN_FLOOR if is_perhaps_clean else FLOOR)
+    if top is None and 0 < n_flagged < len(p):  # equal rows are treated alike, in whatever order
+        first = int(np.searchsorted(-p, -p[n_flagged - 1], side="left"))
+        last = int(np.searchsorted(-p, -p[n_flagged - 1], side="right"))
+        n_flagged = n_flagged if last == n_flagged else first or last
+    flags[order[:n_flagged]] = True
+    return flags
+
+
+def _by_expected_f1(p: np.ndarray, floor: float) -> int:
+    """Return how many of the rows, most suspicious first, to flag."""
+    expected = p.sum()
+    if not len(p) or expected <= 0:
+        return 0
+    f1 = 2 * np.cumsum(p) / (np.arange(1, len(p) + 1) + expected)
+    best = int(np.flatnonzero(f1 >= f1.max() - 1e-12)[0]) + 1
+    return int(min(best, np.ceil(expected), (p >= floor).sum()))
