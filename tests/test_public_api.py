@@ -27,6 +27,9 @@ SHELL_ONLY = {
     "model",  # how an annotator is made: the twin takes one, already made
     "base_url",
     "api_key_env",
+    "max_output_tokens",
+    "system_role",
+    "logprobs",
     "concurrency",
     "timeout",
     "reviewer",

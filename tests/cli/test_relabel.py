@@ -289,7 +289,7 @@ def test_share_and_most_rows_are_kept_to(cli, run):
 
 def offered(request) -> list[str]:
     """Return the labels that a request offers, in the order shown."""
-    prompt = request.body["messages"][-1]["content"]
+    prompt = next(m["content"] for m in request.body["messages"] if m["role"] == "user")
     return re.findall(rf'^- "?({"|".join(CLASSES)})"?$', prompt, flags=re.MULTILINE)
 
 
