@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -172,8 +172,9 @@ def _probe_estimate(
 
     Each stratum is estimated on its own. On the unflagged rows the annotator's contradictions on
     the probe correct the mean of p_error, less what its estimated confusions say are its own
-    errors. The flagged rows were asked because they are suspicious: theirs is the mean of p_error
-    with the answers weighed in, with the binomial spread of that.
+    errors; the interval holds what follows if it errs a tenth more or less often. The flagged rows
+    were asked because they are suspicious: theirs is the mean of p_error with the answers weighed
+    in, with the binomial spread of that.
     """
     answered = probe[labels[probe] >= 0]
     labelled = (rows.given_labels != UNLABELLED) & ~rows.is_trusted
@@ -187,10 +188,18 @@ def _probe_estimate(
     false_alarm = float(1 - confusion[given, given].mean())
     others = confusion[:, given].sum(axis=0) - confusion[given, given]
     missed = float(others.mean() / max(len(confusion) - 1, 1))
-    observed, _ = corrected_disagreement(disagrees, false_alarm, missed)
-    quiet = prediction_powered_rate(
-        rows.p_error[unflagged], np.searchsorted(unflagged, answered), observed
-    )
+    places = np.searchsorted(unflagged, answered)
+
+    def unflagged_rate(its_errors: float) -> RateEstimate:
+        observed, _ = corrected_disagreement(disagrees, its_errors, missed)
+        return prediction_powered_rate(rows.p_error[unflagged], places, observed)
+
+    quiet = unflagged_rate(false_alarm)
+    # How often the annotator itself errs is an estimate as well, and decides how its contradictions
+    # are read.
+    lenient = unflagged_rate(false_alarm + _ACCURACY_ERROR)
+    strict = unflagged_rate(max(false_alarm - _ACCURACY_ERROR, 0.0))
+    quiet = replace(quiet, low=min(lenient.low, quiet.low), high=max(strict.high, quiet.high))
     after = verdicts.p_error[flagged]
     mean = float(after.mean()) if len(after) else 0.0
     half = 1.645 * float(np.sqrt((after * (1 - after)).sum())) / max(len(after), 1)
