@@ -48,6 +48,9 @@ def result() -> DetectResult:
         warnings=(),
         seconds={"embed": 4.0, "joint": 0.5},
         skipped=(),
+        flagged_wrong=60.2,
+        flagged_wrong_low=44.6,
+        flagged_wrong_high=80.4,
     )
 
 
@@ -64,7 +67,7 @@ def test_it_opens_with_what_matters(result):
     )
     assert lines[1] == (
         "About 12 % of the labels look wrong (estimate; 90 % interval 8 to 17 %). "
-        "97 rows are flagged."
+        "97 rows are flagged, about 45 to 80 of them wrong."
     )
     assert "3 rows with (nearly) the same text as another" in lines[2]
 
@@ -78,9 +81,9 @@ def test_pairs_show_an_example_and_leave_out_what_hardly_happens(result):
 
 def test_rows_are_shown_on_one_line_each_whatever_is_in_them(result):
     lines = shown(result)
-    at = lines.index("  0.97  billing → refund  (row 12, id t9)")
+    at = lines.index("  0.97 almost surely  billing → refund  (row 12, id t9)")
     assert lines[at + 1 : at + 3] == ["        I want⏎my ␛[31mmoney", "        9 of 10"]
-    assert lines[at + 3] == "  0.90  refund → billing  (row 14)"
+    assert lines[at + 3] == "  0.90 almost surely  refund → billing  (row 14)"
     assert lines[at + 4].endswith("…")
     assert len(lines[at + 4]) <= 130
 
