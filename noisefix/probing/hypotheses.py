@@ -120,9 +120,8 @@ def _latent_noise(evidence: Evidence) -> np.ndarray | None:
         return _equal_shares(evidence)
     shares = evidence.latent.shares if evidence.class_shares is None else evidence.class_shares
     from_text = _with_shares(evidence, shares)
-    likelihood = np.log(evidence.latent.transition_matrix.T).astype(np.float32)  # [given, true]
-    likelihood = np.vstack([likelihood, np.zeros(len(likelihood), np.float32)])  # -1: no label
-    return softmax(np.log(np.maximum(from_text, 1e-6)) + likelihood[evidence.given_labels])
+    likelihood = evidence.latent.log_likelihood[evidence.given_labels]
+    return softmax(np.log(np.maximum(from_text, 1e-6)) + likelihood)
 
 
 def _label_names(evidence: Evidence) -> np.ndarray | None:

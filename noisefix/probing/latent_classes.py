@@ -8,6 +8,7 @@ real noise; that is why it is one hypothesis among several and not the verdict.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -37,6 +38,12 @@ class LatentClasses:
     shares: np.ndarray
     transition_matrix: np.ndarray
     n_steps: int
+
+    @cached_property
+    def log_likelihood(self) -> np.ndarray:
+        """(K + 1, K) float32 log P(given | true), [given, true]; the last row, -1, is no label."""
+        known = np.log(self.transition_matrix.T).astype(np.float32)
+        return np.vstack([known, np.zeros(len(known), np.float32)])
 
 
 @one_blas_thread()

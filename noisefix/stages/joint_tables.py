@@ -189,11 +189,12 @@ def _joint(judged: Judged) -> pa.Table:
     found = confident_joint(judged_labels, judged.pred_probs)
     joint, k = found.joint, len(judged.class_names)
     given, true = np.divmod(np.arange(k * k), k)
+    names = pa.array(judged.class_names, pa.string())
     # Both matrices come as [.., ..] with columns that sum to 1: noise is [given, true].
     return pa.table(
         {
-            "given_label": pa.array(decode_labels(given, judged.class_names)),
-            "true_label": pa.array(decode_labels(true, judged.class_names)),
+            "given_label": names.take(pa.array(given)),
+            "true_label": names.take(pa.array(true)),
             "count": pa.array(found.counts.reshape(-1)),
             "joint": pa.array(joint.reshape(-1)),
             "noise_rate": pa.array(noise_matrix(joint).reshape(-1)),

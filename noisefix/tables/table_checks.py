@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
@@ -69,14 +70,14 @@ def check_key(table: pa.Table, schema: TableSchema, where: str) -> None:
     Raises:
         DataError: they are not; the message names the key and its rows.
     """
+    if _is_unique([table.column(name) for name in schema.key]):
+        return
     columns = [table.column(name).to_pylist() for name in schema.key]
     keys = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
     title = f"{where}: {schema.name} table, key {', '.join(schema.key)}"
     for name, column in zip(schema.key, columns, strict=True):
         if table.column(name).null_count:
             raise DataError(f"{title}: {name} is null in row {column.index(None) + 1}")
-    if len(set(keys)) == len(keys):
-        return
     first: dict[Any, int] = {}
     for row, key in enumerate(keys, 1):
         if key in first:
@@ -86,6 +87,20 @@ def check_key(table: pa.Table, schema: TableSchema, where: str) -> None:
                 "every key must be unique",
             )
         first[key] = row
+
+
+def _is_unique(columns: Sequence[pa.ChunkedArray]) -> bool:
+    """Tell whether rows differ from each other and hold no null, without making Python objects."""
+    import numpy as np
+
+    if any(column.null_count for column in columns):
+        return False
+    codes = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        encoded = column.combine_chunks().dictionary_encode()
+        codes = codes * max(len(encoded.dictionary), 1) + encoded.indices.to_numpy()
+        _, codes = np.unique(codes, return_inverse=True)
+    return int(codes.max(initial=-1)) + 1 == len(codes)
 
 
 def _list_lengths(table: pa.Table, schema: TableSchema, title: str) -> dict[str, int]:
