@@ -175,7 +175,7 @@ def test_a_lasting_fault_ends_with_5_and_the_remedy(
     assert set(answers(run).values()) <= set(CLASSES)
 
 
-@pytest.mark.parametrize("kill_at", [1, 7])
+@pytest.mark.parametrize("kill_at", [pytest.param(1, marks=pytest.mark.slow), 7])
 def test_sigkill_and_resume(cli, run, faults, kill_at):
     service = Service(faults)
     process: list[subprocess.Popen[bytes]] = []

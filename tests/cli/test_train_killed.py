@@ -62,7 +62,13 @@ def arguments(detected, target, method):
     return ["train", detected, "-o", target, "--method", method, "--epochs", 6, "-q", "--seed", 3]
 
 
-@pytest.mark.parametrize(("method", "count"), METHODS.items())
+@pytest.mark.parametrize(
+    ("method", "count"),
+    [
+        pytest.param(method, count, marks=() if method == "sidyp" else pytest.mark.slow)
+        for method, count in METHODS.items()
+    ],
+)
 def test_killed_and_run_again(cli, detected, tmp_path, method, count):
     whole, broken = tmp_path / "a" / "m", tmp_path / "b" / "m"
     assert cli(*arguments(detected, whole, method)).code == 0

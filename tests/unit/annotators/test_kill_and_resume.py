@@ -36,7 +36,10 @@ with AnswerStore(path) as store:
 """
 
 
-@pytest.mark.parametrize("kill_at", [1, 60, 230])
+@pytest.mark.parametrize(
+    "kill_at",
+    [pytest.param(1, marks=pytest.mark.slow), 60, pytest.param(230, marks=pytest.mark.slow)],
+)
 def test_sigkill_and_resume(faults, tmp_path, kill_at):
     answered = Counter()
     current = {}
