@@ -8,12 +8,12 @@ import numpy as np
 
 from noisefix.labels import UNLABELLED, decode_labels
 from noisefix.probing.readings import Dispute, find_dispute
-from noisefix.stages.joint import DECIMALS
+from noisefix.stages.judged import DECIMALS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from noisefix.stages.joint import Judged
+    from noisefix.stages.judged import Judged
 
 _DECIDING_ROWS = 10
 

@@ -21,23 +21,18 @@ from noisefix.schemas import (
     LABEL_NAMES,
     PAIRS,
 )
+from noisefix.stages import joint_tables
 from noisefix.stages.base import Stage, StageOutput
+from noisefix.stages.judged import DECIMALS, Judged
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from noisefix.probing.error_model import ErrorEstimate
-    from noisefix.probing.judgeable import Scope
-    from noisefix.probing.label_names import NameView
-    from noisefix.probing.readings import Read
-    from noisefix.probing.views import Surroundings, Views
     from noisefix.tables.provenance import Provenance
 
 DEFAULT_VERDICT = "p_error"
 """Flag by p_error (``probing.flags``), not by one of confident learning's filters."""
-
-DECIMALS = 6
-"""Estimates are rounded to this, so that verdicts and ranks do not hang on a machine's last bit."""
 
 _SHARES_TOLERANCE = 0.01
 
@@ -99,27 +94,6 @@ class JointParams:
             raise UsageError(f"--filter-by {self.filter_by!r} is unknown", f"choose one of {known}")
 
 
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """All that the tables are made of; N rows, K classes."""
-
-    class_names: tuple[str, ...]
-    verified_names: tuple[str, ...]  # the class names, then verified labels that no row was given
-    given_labels: np.ndarray  # (N,) ids, -1 = unlabelled
-    verified_labels: np.ndarray  # (N,) ids into verified_names, -1 = not verified
-    is_trusted: np.ndarray  # (N,) bool
-    pred_probs: np.ndarray  # (N, K)
-    surroundings: Surroundings
-    views: Views | None  # None: pred_probs are the user's own
-    names: NameView | None
-    estimate: ErrorEstimate
-    readings: Read
-    embeddings: np.ndarray  # (N, D)
-    is_issue: np.ndarray  # (N,) bool
-    scope: Scope  # which rows and classes can be judged; of these alone are views and names
-    labelled_by: str
-
-
 def run(
     tables: dict[str, pa.Table],
     params: JointParams,
@@ -138,8 +112,6 @@ def run(
         progress: called as the parts are done.
         provenances: not needed.
     """
-    from noisefix.stages import joint_tables
-
     judged = judge_labels(tables, params, seed=seed, progress=progress)
     built = joint_tables.build(tables["embeddings"], judged, params.n_neighbors)
     return StageOutput(built, judged.class_names, joint_tables.results(judged))

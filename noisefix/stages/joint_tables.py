@@ -14,14 +14,14 @@ from noisefix.labels import UNLABELLED, decode_labels
 from noisefix.neighbors.duplicates import conflicts
 from noisefix.neighbors.search import nearest
 from noisefix.stages.deciding import deciding_rows, dispute_facts, flagged_wrong
-from noisefix.stages.joint import DECIMALS
+from noisefix.stages.judged import DECIMALS
 from noisefix.stages.reasons import ReasonInputs, explain, say_what_is_missing
 from noisefix.stages.witness import find_witness
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from noisefix.stages.joint import Judged
+    from noisefix.stages.judged import Judged
 
 _MOST_PAIRS = 20
 _LEAST_ROWS_OF_A_PAIR = 0.5

@@ -1,0 +1,39 @@
+"""What judging every label of an embeddings table comes to; the tables are made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from noisefix.probing.error_model import ErrorEstimate
+    from noisefix.probing.judgeable import Scope
+    from noisefix.probing.label_names import NameView
+    from noisefix.probing.readings import Read
+    from noisefix.probing.views import Surroundings, Views
+
+DECIMALS = 6
+"""Estimates are rounded to this, so that verdicts and ranks do not hang on a machine's last bit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """All that the tables are made of; N rows, K classes."""
+
+    class_names: tuple[str, ...]
+    verified_names: tuple[str, ...]  # the class names, then verified labels that no row was given
+    given_labels: np.ndarray  # (N,) ids, -1 = unlabelled
+    verified_labels: np.ndarray  # (N,) ids into verified_names, -1 = not verified
+    is_trusted: np.ndarray  # (N,) bool
+    pred_probs: np.ndarray  # (N, K)
+    surroundings: Surroundings
+    views: Views | None  # None: pred_probs are the user's own
+    names: NameView | None
+    estimate: ErrorEstimate
+    readings: Read
+    embeddings: np.ndarray  # (N, D)
+    is_issue: np.ndarray  # (N,) bool
+    scope: Scope  # which rows and classes can be judged; of these alone are views and names
+    labelled_by: str
