@@ -11,7 +11,7 @@ instead, and how much more or less often than was thought.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -65,6 +65,7 @@ class ErrorModel:
 
 ERROR_MODEL = ErrorModel()
 
+_SELDOM_SEEN = 2.3  # errors expected among the rows of which none shows, one time in ten
 _N_DRAWS = 400
 _MAX_DRAW_ROWS = 4_000
 _LEAST_CLASS_ROWS = 50
@@ -197,6 +198,10 @@ def _intervals(
         return Interval(value, float(min(low, value)), float(max(high, value)))
 
     overall = interval(float(p_error[labelled].mean()), np.arange(len(rows)) < len(sample))
+    # Where no row looks wrong, a share of the size that often shows no error at all is possible.
+    n_open = int((~known[labelled]).sum())
+    unseen = _SELDOM_SEEN * n_open / max(len(labelled), 1) ** 2
+    overall = replace(overall, high=max(overall.high, min(unseen, 1.0)))
     classes = []
     for label in range(n_classes):
         chosen = given_labels[rows] == label

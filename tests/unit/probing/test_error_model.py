@@ -226,3 +226,13 @@ def test_small_data_and_many_classes(n_rows, n_classes):
     found = estimate_errors(hypotheses, given, verified_labels=np.where(given == 0, 0, -1))
     np.testing.assert_allclose(found.true_label_probs.sum(axis=1), 1, rtol=1e-5)
     assert ((found.p_error >= 0) & (found.p_error <= 1)).all()
+
+
+def test_nothing_found_in_few_rows_is_no_proof_of_none():
+    labels = np.arange(100) % 2
+    odds = np.full((100, 4), -3.0)
+    hypotheses = Hypotheses(odds, np.log(np.eye(2)[labels] * 0.98 + 0.01))
+    sure = ErrorModel(intercept=-30.0)
+    found = estimate_errors(hypotheses, labels, model=sure)
+    assert found.noise_rate.value < 1e-6
+    assert found.noise_rate.high >= 0.02  # 100 rows of which 2 % are wrong often show none
