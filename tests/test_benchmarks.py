@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -18,14 +17,8 @@ N_FEATURES = 16
 
 
 @pytest.fixture
-def load(monkeypatch):
-    """Return a function that imports a benchmark module, as the command does."""
-    monkeypatch.syspath_prepend(FOLDER)
-    before = set(sys.modules)
-    yield import_module
-    for name in set(sys.modules) - before:
-        if name in MODULES:
-            del sys.modules[name]
+def load(load_benchmark):
+    return load_benchmark
 
 
 @pytest.fixture
@@ -63,7 +56,7 @@ def without_encoder(load, monkeypatch):
     def embed(texts, label):
         return np.eye(len(texts), N_FEATURES, dtype=np.float32)
 
-    for name in ("shared_sets", "error_model", "readings"):
+    for name in ("shared_sets", "readings"):
         monkeypatch.setattr(load(name), "embed", embed)
 
 
@@ -72,29 +65,50 @@ def test_module_is_imported(load, name):
     assert load(name).__doc__
 
 
-def test_detection_of_a_tiny_task(load, make_task, without_encoder):
-    detection, results = load("detection"), load("results")
-    tasks = [make_task("noisy"), make_task("clean", "clean", 0.0)]
-    result = results.plain(detection.run(1, tasks, lambda text: None))
-    noisy, clean = result["tasks"]
-    assert noisy["noisefix"]["average_precision"] > 0.8
-    assert noisy["noise_rate"] == pytest.approx(0.1, abs=0.05)
-    assert clean["noise_rate"] == 0
-    assert clean["noisefix"]["average_precision"] is None
-    shown = "\n".join(str(table) for table in detection.tables(result))
-    assert "| noisy " in shown
-    assert "mean of 1" in shown
-    assert {h.is_met for h in detection.headlines(result)} <= {True, False, None}
+def test_comparison_of_tiny_tasks(load, make_task, without_encoder, monkeypatch, tmp_path):
+    compare = load("compare")
+    monkeypatch.setattr(load("looking"), "CACHE", tmp_path / "embeddings")
+    monkeypatch.setattr(compare, "WHO", {"people 1": "people", "rules 2": "rules"})
+    monkeypatch.setattr(load("readings"), "WHO", {"people 1": "people", "rules 2": "rules"})
+    monkeypatch.setattr(compare, "N_VERIFIED", (30, 100))
+    noisy = [make_task(name, seed=seed) for seed, name in enumerate(("people 1", "rules 2"), 1)]
+    tasks = [*noisy, make_task("clean", "clean", 0.0, seed=3)]
+    said: list[str] = []
+    result = load("results").plain(compare.run(tasks, [], said.append))
+    people, rules, clean = result["sets"]
+    assert [one["who"] for one in result["sets"]] == ["people", "rules", "clean"]
+    assert people["sides"]["told"]["average_precision"] > 0.8
+    assert people["sides"]["simifeat"]["average_precision"] > 0.8
+    assert people["sides"]["told"]["noise_rate"] != people["sides"]["told_shipped"]["noise_rate"]
+    assert people["verified"]["30"]["after"] >= people["verified"]["30"]["alone"] > people["given"]
+    assert people["verified"]["30"]["right_first"] > 0.8
+    assert "100" not in rules["verified"], "half of the rows are fewer"
+    assert "average_precision" not in clean["sides"]["plain"]
+    assert len(list((tmp_path / "looked").iterdir())) == 3
+    first = "\n".join(str(table) for table in compare.first_screen(result))
+    assert "| people (1)" in first
+    assert "not help" in first or "On none of the sets" in first
+    shown = "\n".join(str(table) for table in compare.tables(result))
+    assert "| people: noisefix, told " in shown
+    assert {h.is_met for h in compare.headlines(result)} <= {True, False}
 
 
-def test_error_model_is_refitted_without_each_source(load, make_task, without_encoder):
-    error_model = load("error_model")
-    tasks = [make_task(f"task {seed}", seed=seed, share=0.1 * seed) for seed in (1, 2, 3)]
-    result = load("results").plain(error_model.run(tasks, lambda text: None))
-    assert set(result["scores"]["left_out"]) == {"task 1", "task 2", "task 3"}
-    assert all(weight >= 0 for weight in result["refitted"]["weights"])
-    assert result["scores"]["left_out"] != result["scores"]["refitted"]
-    assert "as shipped" in str(error_model.tables(result)[0])
+def test_judging_again_does_not_look_again(load, make_task, without_encoder):
+    from noisefix.probing import views
+
+    compare, looking = load("compare"), load("looking")
+    task, calls, look = make_task("noisy"), [], views.look
+    counting = {"look": lambda *args, **kwargs: calls.append(1) or look(*args, **kwargs)}
+    alone, _ = compare.noisefix(task, "people")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(views, "look", counting["look"])
+        with looking.looking_once():
+            first, _ = compare.noisefix(task, "people")
+            other, _ = compare.noisefix(task, "rules")
+    assert len(calls) == 1
+    assert first.p_error == pytest.approx(alone.p_error)
+    assert other.noise_rate != first.noise_rate
+    assert views.look is look
 
 
 def test_readings_are_refitted_without_each_source(load, make_task, without_encoder, monkeypatch):
@@ -112,34 +126,6 @@ def test_readings_are_refitted_without_each_source(load, make_task, without_enco
     shown = "\n".join(str(table) for table in readings.tables(result))
     assert "people (1), told, 10 verified" in shown
     assert {h.is_met for h in readings.headlines(result)} <= {True, False}
-
-
-def test_fit_finds_the_hypothesis_that_tells_errors(load):
-    """Errors drawn from a known model: the fit gives it back."""
-    fits = load("error_model_fit")
-    hypotheses = import_module("noisefix.probing.hypotheses").Hypotheses
-    rng = np.random.default_rng(0)
-    data = []
-    for number in range(12):
-        odds = np.clip(rng.normal(-1, 1.5, (1500, 4)), -3, 3)
-        p = 1 / (1 + np.exp(-(1.2 * odds[:, 1] + 0.6 * odds[:, 3] - 0.4)))
-        data.append(
-            fits.Evidence(
-                f"{number}",
-                "main",
-                f"{number}",
-                True,
-                hypotheses(odds, np.zeros((1500, 1))),
-                np.zeros(1500, dtype=np.int64),
-                0.0,
-                np.ones(1500, dtype=bool),
-                rng.random(1500) < p,
-                p,
-            )
-        )
-    model = fits.fit(data)
-    assert model.weights == pytest.approx((0, 1.2, 0, 0.6), abs=0.12)
-    assert model.offset(0.0) == pytest.approx(-0.4, abs=0.15)
 
 
 def test_noise_that_is_put_in_is_a_transition(load):
@@ -245,7 +231,7 @@ def test_growth_exponent(load):
 def test_names_and_groups(load):
     main = load_main()
     chosen = main.chosen(["growth", "quality"])
-    assert chosen == ["detection", "error_model", "readings", "growth", "training_growth"]
+    assert chosen == ["compare", "readings", "growth", "training_growth"]
     assert main.chosen([]) == list(main.NAMES)
     with pytest.raises(SystemExit, match="2"):
         main.main(["nonsense"])

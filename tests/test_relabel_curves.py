@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).parent / "benchmarks"
 SHARES = [0.05, 0.1, 0.15, 0.5, 1.0]
 
 
 @pytest.fixture
-def load(monkeypatch):
-    """Return a function that imports a benchmark module, as the command does."""
-    monkeypatch.syspath_prepend(FOLDER)
-    before = set(sys.modules)
-    yield import_module
-    for name in set(sys.modules) - before:
-        if (FOLDER / f"{name}.py").is_file():
-            del sys.modules[name]
+def load(load_benchmark):
+    return load_benchmark
 
 
 @pytest.fixture

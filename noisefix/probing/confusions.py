@@ -12,7 +12,7 @@ from noisefix.probing.pooling import log_softmax, softmax
 
 _TRUE_SD, _PAIR_SD = 1.0, 0.7
 """Spread of the log-factors of a true class, and of a given and a true class beyond that. Chosen on
-the real sets of ``tests/benchmarks/trusted_rows.py``; between half and twice as much changes
+the real sets of ``tests/benchmarks/compare.py``; between half and twice as much changes
 little."""
 
 _MAX_STEPS = 200

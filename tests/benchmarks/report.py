@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Table:
@@ -89,6 +91,27 @@ def mean(values: Iterable[float | None]) -> float:
     """Return the mean of the values that are there; NaN if none is."""
     there = _there(values)
     return math.fsum(there) / len(there) if there else math.nan
+
+
+def mean_interval(
+    values: Iterable[float | None], level: float = 0.9, n_draws: int = 2_000, seed: int = 0
+) -> tuple[float, float]:
+    """Return the bootstrap interval of the mean of the values that are there.
+
+    The values are drawn anew, as many as there are, with repetition; NaN if there are none.
+
+    Args:
+        values: one for each data set.
+        level: share of the drawn means within, in (0, 1).
+        n_draws: how often the values are drawn.
+        seed: of the draws.
+    """
+    there = np.array(_there(values))
+    if not len(there):
+        return math.nan, math.nan
+    rows = np.random.default_rng(seed).integers(len(there), size=(n_draws, len(there)))
+    low, high = np.quantile(there[rows].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def least(values: Iterable[float | None]) -> float:

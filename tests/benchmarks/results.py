@@ -1,8 +1,8 @@
 """The figures as JSON, and the tables that docs/benchmarks.md is made of.
 
 An entry is one benchmark's result with its date and machine. docs/benchmarks.json holds the entries
-that the page shows. In the page each benchmark has a place between two markers; the text around
-them is written by hand.
+that the page shows. In the page each benchmark has a place between two markers, as have the first
+screen and the summary of all; the text around them is written by hand.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from shared_sets import SharedDataAbsentError
 Entry = dict[str, Any]
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "quality": ("detection", "error_model", "readings"),
-    "relabel": ("relabel_quality", "trusted_rows", "guessing"),
+    "quality": ("compare", "readings"),
+    "relabel": ("relabel_quality", "guessing"),
     "speed": (
         "embedding",
         "probe",
@@ -47,6 +47,7 @@ NAMES = tuple(name for names in GROUPS.values() for name in names)
 JSON_FILE = "benchmarks.json"
 PAGE = "benchmarks.md"
 SUMMARY = "summary"
+FIRST_SCREEN = "first screen"
 _DIGITS = 5
 
 
@@ -132,7 +133,11 @@ def fill_in(page: str, entries: Mapping[str, Entry]) -> str:
         if name in entries
         for headline in headlines_of(name, entries[name]["result"])
     ]
-    for name, text in {**sections, SUMMARY: str(headline_table(headlines))}.items():
+    sections[SUMMARY] = str(headline_table(headlines))
+    first = first_screen_of(entries)
+    if first:
+        sections[FIRST_SCREEN] = "\n\n".join(str(table) for table in first)
+    for name, text in sections.items():
         begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
         before, found, rest = page.partition(begin)
         _, also_found, after = rest.partition(end)
@@ -165,6 +170,16 @@ def tables_of(name: str, result: Any) -> list[Table]:
         return tables
     rows = tuple((key.replace("_", " "), f"{value}") for key, value in result.items())
     return [Table(name.replace("_", " "), ("", "measured"), rows)]
+
+
+def first_screen_of(entries: Mapping[str, Entry]) -> list[Table]:
+    """Return the tables at the head of the page: those of the benchmarks that have some for it."""
+    return [
+        table
+        for name, entry in entries.items()
+        if hasattr(import_module(name), "first_screen")
+        for table in import_module(name).first_screen(entry["result"])
+    ]
 
 
 def headlines_of(name: str, result: Any) -> list[Headline]:
