@@ -91,6 +91,30 @@ def test_comparison_of_tiny_tasks(load, make_task, without_encoder, monkeypatch,
     shown = "\n".join(str(table) for table in compare.tables(result))
     assert "| people: noisefix, told " in shown
     assert {h.is_met for h in compare.headlines(result)} <= {True, False}
+    results, marks = load("results"), ("first screen", "summary", "compare")
+    page = "".join(f"<!-- begin {mark} -->\n<!-- end {mark} -->\n" for mark in marks)
+    entry = {"date": "2026-01-01", "seconds": 1.0, "machine": load("machine").describe()}
+    filled = results.fill_in(page, {"compare": entry | {"result": result}})
+    assert filled.index("| people (1)") < filled.index("begin summary")
+    assert filled.index("| people: noisefix, told ") > filled.index("begin compare")
+
+
+def test_other_constants_than_those_shipped_can_be_tried(load, make_task, without_encoder):
+    compare, readings = load("compare"), load("readings")
+    task = make_task("noisy")
+    before, _ = compare.noisefix(task, "rules")
+    for weights, calibrations in (
+        (np.array([2.0, 0, 0, 0]), {}),
+        (
+            np.array(compare.error_model.ERROR_MODEL.weights),
+            {"rules": readings.CALIBRATIONS["people"]},
+        ),
+    ):
+        with compare.shipping(readings.Constants(weights, calibrations)):
+            tried, _ = compare.noisefix(task, "rules")
+        assert np.abs(tried.p_error - before.p_error).max() > 0.01
+    again, _ = compare.noisefix(task, "rules")
+    assert again.p_error == pytest.approx(before.p_error)
 
 
 def test_judging_again_does_not_look_again(load, make_task, without_encoder):

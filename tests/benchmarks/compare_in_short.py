@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from compare_tables import GROUPS, Result, lead, mean_of, relabelled, sets_of
 from report import Headline, Table, mean, number, percent, points
 
-_HELPS_NOT = -0.02  # lead in average precision below which a set is named
+_BEHIND = -0.02  # lead in average precision below which a set is named
 
 
 def first_screen(result: Result) -> list[Table]:
@@ -50,17 +50,18 @@ def _finding(result: Result) -> Table:
 
 def _where_not(result: Result) -> str:
     """Say where noisefix ranks below the plain script."""
-    behind = sorted(
-        (found, one["name"], GROUPS[one["who"]])
+    leads = {
+        one["name"]: (found, GROUPS[one["who"]])
         for one in result["sets"]
-        if (found := lead(one, "told", "average_precision")) is not None and found < _HELPS_NOT
-    )
+        if (found := lead(one, "told", "average_precision")) is not None
+    }
+    behind = sorted((found, who, name) for name, (found, who) in leads.items() if found < _BEHIND)
     if not behind:
         return "On none of the sets is its ranking clearly worse than the plain script's."
-    listed = ", ".join(f"`{name}` ({who}, {number(found)})" for found, name, who in behind)
+    listed = ", ".join(f"`{name}` ({who}, {number(found)})" for found, who, name in behind)
     return (
-        f"Where it does not help: on {len(behind)} of {len(result['sets'])} sets its ranking is "
-        f"worse than the plain script's by more than {number(-_HELPS_NOT, 2)} of average "
+        f"Where it does not help: on {len(behind)} of {len(leads)} sets its ranking is "
+        f"worse than the plain script's by more than {number(-_BEHIND, 2)} of average "
         f"precision: {listed}."
     )
 

@@ -26,8 +26,9 @@ _SLOW = (
     (latent_classes, "fit_latent_classes"),
     (plain_script, "judge"),
 )
-_CODE = ("noisefix/probing", "noisefix/neighbors", "noisefix/confident", "tests/benchmarks")
-_BENCHMARKS = ("readings.py", "readings_fit.py", "plain_script.py", "panel.py")
+_PACKAGES = ("probing", "neighbors", "confident")
+_BENCHMARKS = ("readings.py", "readings_fit.py", "plain_script.py")
+"""The code that what is looked at depends on."""
 
 
 @contextmanager
@@ -72,9 +73,9 @@ def looked_at(task: Task) -> Looked:
 
 @lru_cache(maxsize=1)
 def _code_digest() -> bytes:
+    package, here = REPOSITORY / "noisefix", Path(__file__).parent
+    paths = [path for name in _PACKAGES for path in sorted((package / name).rglob("*.py"))]
     digest = hashlib.sha256()
-    for folder in _CODE:
-        for path in sorted(Path(REPOSITORY, folder).rglob("*.py")):
-            if folder != _CODE[-1] or path.name in _BENCHMARKS:
-                digest.update(path.read_bytes())
+    for path in (*paths, *(here / name for name in _BENCHMARKS)):
+        digest.update(path.read_bytes())
     return digest.digest()
