@@ -44,7 +44,7 @@ def _finding(result: Result) -> Table:
             "noise rate off by, points",
         ),
         tuple(rows),
-        _where_not(result),
+        f"Means over the sets. {_where_not(result)}",
     )
 
 
