@@ -81,9 +81,12 @@ def _show_second_count(screen: Screen, result: DetectResult) -> None:
     second = result.second_noise_rate
     if second is None or abs(second - result.noise_rate) <= _LEAST_DIFFERENCE:
         return
+    fault = "many where near texts differ in class"
+    if second < result.noise_rate:
+        fault = "few where near texts share their errors"
     screen.line(
-        f"A second way of counting, which uses neighbours only, comes to about {percent(second)}: "
-        "verifying some rows tells which is nearer (--trusted-column)."
+        f"A second way of counting, which uses neighbours only, comes to about {percent(second)} "
+        f"(too {fault}): verifying some rows tells which is nearer (--trusted-column)."
     )
 
 

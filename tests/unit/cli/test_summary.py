@@ -128,8 +128,10 @@ def test_a_second_count_is_told_where_it_differs_much(result):
     def told(second: float | None) -> str:
         return "\n".join(shown(replace(result, second_noise_rate=second)))
 
-    sentence = "A second way of counting, which uses neighbours only, comes to about 31 %: "
-    assert sentence + "verifying some rows" in told(0.31)
+    sentence = "A second way of counting, which uses neighbours only, comes to about "
+    assert f"{sentence}31 % (too many where near texts differ in class): verif" in told(0.31)
+    low = replace(result, noise_rate=0.3, second_noise_rate=0.1)
+    assert f"{sentence}10 % (too few where near texts share their errors)" in shown(low)[2]
     for near in (None, 0.26, 0.0):
         assert "second way" not in told(near)
 
