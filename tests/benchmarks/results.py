@@ -27,7 +27,7 @@ from shared_sets import SharedDataAbsentError
 Entry = dict[str, Any]
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "quality": ("detection", "error_model", "readings"),
+    "quality": ("detection", "error_model", "readings", "one_sided"),
     "relabel": ("relabel_quality", "trusted_rows", "guessing"),
     "speed": (
         "embedding",
