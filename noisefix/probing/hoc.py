@@ -40,7 +40,7 @@ class HigherOrderConsensus:
     Attributes:
         shares: (K,) estimated share of each true class; sums to 1.
         transition_matrix: (K, K) P(given | true), [true, given]; rows sum to 1.
-        n_triples: rows that had two neighbours.
+        n_triples: rows that were counted.
     """
 
     shares: np.ndarray
@@ -53,8 +53,10 @@ class HigherOrderConsensus:
         return float(self.shares @ (1 - np.diag(self.transition_matrix)))
 
 
-def label_triples(given_labels: np.ndarray, neighbors: Neighbors, groups: np.ndarray) -> np.ndarray:
-    """Return (M, 3) the given labels of rows and of their two nearest neighbours, M <= N.
+def label_triples(
+    given_labels: np.ndarray, neighbors: Neighbors, groups: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """Return (M, 3) the given labels of rows and of their two nearest neighbours, M <= R.
 
     The three have three different texts: copies were often labelled together, and would agree
     where others do not. Rows without two such neighbours, and unlabelled ones, are left out.
@@ -63,16 +65,15 @@ def label_triples(given_labels: np.ndarray, neighbors: Neighbors, groups: np.nda
         given_labels: (N,) class ids, -1 = unlabelled.
         neighbors: of each row among the N, nearest first, none of its own duplicate group.
         groups: (N,) duplicate groups.
+        rows: (R,) the rows to count.
     """
-    usable = neighbors.indices >= 0
-    usable &= given_labels[neighbors.indices] != UNLABELLED
-    rows = np.arange(len(given_labels))
-    first = neighbors.indices[rows, usable.argmax(axis=1)]
-    others = usable & (groups[neighbors.indices] != groups[first][:, None])
-    second = neighbors.indices[rows, others.argmax(axis=1)]
-    kept = others.any(axis=1) & (given_labels != UNLABELLED)
-    labels = given_labels[np.stack([rows, first, second], axis=1)]
-    triples: np.ndarray = labels[kept]
+    near, each = neighbors.indices[rows], np.arange(len(rows))
+    usable = (near >= 0) & (given_labels[near] != UNLABELLED)
+    first = near[each, usable.argmax(axis=1)]
+    others = usable & (groups[near] != groups[first][:, None])
+    second = near[each, others.argmax(axis=1)]
+    kept = others.any(axis=1) & (given_labels[rows] != UNLABELLED)
+    triples: np.ndarray = given_labels[np.stack([rows, first, second], axis=1)[kept]]
     return triples
 
 
@@ -132,13 +133,14 @@ def second_opinion(
     """
     if n_classes > MOST_CLASSES:
         return f"there are more than {MOST_CLASSES} classes"
-    triples = label_triples(given_labels, neighbors, groups)
+    at_most = min(_MOST_TRIPLES, _MOST_CELLS // n_classes)
+    rows = some_rows(np.flatnonzero(given_labels != UNLABELLED), at_most)
+    triples = label_triples(given_labels, neighbors, groups, rows)
     if len(triples) < LEAST_TRIPLES:
         return f"fewer than {LEAST_TRIPLES} rows have two neighbours with other texts"
     if _agreement(triples, n_classes) < LEAST_AGREEMENT:
         return "the labels of near rows hardly agree more often than by chance"
-    chosen = some_rows(np.arange(len(triples)), min(_MOST_TRIPLES, _MOST_CELLS // n_classes))
-    return fit_hoc(triples[chosen], n_classes, tolerance=_ROUGHLY)
+    return fit_hoc(triples, n_classes, tolerance=_ROUGHLY)
 
 
 def _agreement(triples: np.ndarray, n_classes: int) -> float:

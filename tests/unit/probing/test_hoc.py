@@ -121,9 +121,10 @@ def test_triples_are_of_three_different_texts_and_leave_unlabelled_rows_out():
     labels = np.array([0, 1, 0, 1, -1])
     near = neighbors([[1, 2, 3], [4, 2, 3], [1, -1, -1], [0, 1, 2], [0, 1, 2]])
     groups = np.array([0, 1, 1, 3, 4])  # rows 1 and 2 are copies
-    found = label_triples(labels, near, groups)
+    found = label_triples(labels, near, groups, np.arange(5))
     # 0: its nearest is 1, 2 is a copy of that, so 3; 1: 4 has no label; 2: too few; 4: no label.
     assert found.tolist() == [[0, 1, 1], [1, 0, 1], [1, 0, 1]]
+    assert label_triples(labels, near, groups, np.array([2, 3])).tolist() == [[1, 0, 1]]
 
 
 def made_data(n_rows: int, noise: float, seed: int = 0) -> tuple[np.ndarray, Neighbors, np.ndarray]:
