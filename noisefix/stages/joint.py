@@ -204,8 +204,7 @@ def judge_labels(
         seed=seed,
     )
     step(2)
-    doubted = None if unverified is None else int(place[unverified])
-    flags = _verdicts(seen, pooled, estimate, params, vouched.is_trusted, doubted)
+    flags = _verdicts(seen, pooled, estimate, params, vouched.is_trusted)
     step(3)
     return Judged(
         class_names=names,
@@ -279,9 +278,7 @@ def _verdicts(
     estimate: ErrorEstimate,
     params: JointParams,
     is_trusted: np.ndarray,
-    doubted: int | None,
 ) -> np.ndarray:
-    """Flag rows; where only one class is doubted, it alone tells whether the data may be clean."""
     from noisefix.confident.filters import find_issues
     from noisefix.probing.flags import flag_rows
 
@@ -289,12 +286,10 @@ def _verdicts(
         flags: np.ndarray = find_issues(given, probs, params.filter_by) & ~is_trusted
         return flags
     p_error = np.where(is_trusted, np.nan, np.round(estimate.p_error, DECIMALS))
-    rate = estimate.noise_rate
-    if doubted is not None and (given == doubted).any():
-        rate = estimate.class_noise_rates[doubted]
+    perhaps_clean = params.unverified_class is None  # where nobody looked, nobody calls it clean
     return flag_rows(
         p_error,
-        noise_rate_low=rate.low,
+        noise_rate_low=estimate.noise_rate.low if perhaps_clean else 1.0,
         precision=params.flag_precision,
         top=params.flag_top,
     )
