@@ -7,7 +7,7 @@ from noisefix.probing.flags import PERHAPS_CLEAN
 
 CLEAN, SOME, MANY = "clean", "some", "many"
 
-CLEAN_RATE = 0.03
+CLEAN_RATE = 0.04
 CLEAN_FLAGGED = 0.02
 MANY_RATE, MANY_LOW = 0.2, 0.05
 
@@ -16,7 +16,7 @@ def judge_whole(noise_rate: Interval, flagged_share: float) -> str:
     """Say whether the labels look clean, or some or many of them wrong.
 
     Clean: the noise rate's interval begins below 1.2 %, as for the flags of data that are perhaps
-    clean, its middle is below 3 %, and not more than 2 % of the labels are flagged. Many: one in
+    clean, its middle is below 4 %, and not more than 2 % of the labels are flagged. Many: one in
     five by the estimate, and one in twenty by the interval's low end.
 
     Args:
