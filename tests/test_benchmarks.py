@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -152,6 +153,24 @@ def test_readings_are_refitted_without_each_source(load, make_task, without_enco
     assert {h.is_met for h in readings.headlines(result)} <= {True, False}
 
 
+def test_the_class_of_most_errors_is_named(load, make_task, without_encoder):
+    one_sided = load("one_sided")
+    task = make_task("missed", share=0.0)
+    given = tuple(
+        "ask" if label == "buy" and k % 3 else label for k, label in enumerate(task.given)
+    )
+    result = load("results").plain(
+        one_sided.run([replace(task, given=given), make_task("all sides")], lambda text: None)
+    )
+    missed, all_sides = result["sets"]
+    assert missed["errors_in_class"] == 1 > all_sides["errors_in_class"]
+    assert missed["unknown_after"]["noise_rate"] < missed["unknown_before"]["noise_rate"]
+    shown = "\n".join(str(table) for table in one_sided.tables(result))
+    assert "| missed " in shown
+    assert "HOC" in shown
+    assert one_sided.headlines(result)[0].value.endswith("(1 sets)")
+
+
 def test_noise_that_is_put_in_is_a_transition(load):
     for made in load("panel").MADE:
         matrix = made.noise(made.n_classes or 9)
@@ -255,7 +274,7 @@ def test_growth_exponent(load):
 def test_names_and_groups(load):
     main = load_main()
     chosen = main.chosen(["growth", "quality"])
-    assert chosen == ["compare", "readings", "growth", "training_growth"]
+    assert chosen == ["compare", "readings", "one_sided", "growth", "training_growth"]
     assert main.chosen([]) == list(main.NAMES)
     with pytest.raises(SystemExit, match="2"):
         main.main(["nonsense"])

@@ -169,6 +169,22 @@ LabelledBy = Annotated[
         help="Who made the labels: people, model, rules or unknown. They err in different ways.",
     ),
 ]
+UnverifiedClass = Annotated[
+    str | None,
+    typer.Option(
+        "--unverified-class",
+        metavar="CLASS",
+        help="The class that rows get where nobody looked: rows of the others are then trusted.",
+    ),
+]
+OneSided = Annotated[
+    float | None,
+    typer.Option(
+        "--one-sided",
+        metavar="X",
+        help="Divide the odds of an error in those others by X. Default: 10.",
+    ),
+]
 FlagPrecision = Annotated[
     float | None,
     typer.Option(

@@ -17,6 +17,14 @@ _MOST_CLASSES = 12
 _LEAST_DISPUTED = 0.2
 """Of the flagged rows: where the readings differ by less, nothing is said of it."""
 
+_LEAST_DIFFERENCE = 0.15
+_VERDICTS = {
+    "clean": ("These labels look clean", "look wrong", "bold green"),
+    "some": ("Some labels look wrong", "of them", "bold yellow"),
+    "many": ("Many labels look wrong", "of them", "bold red"),
+}
+"""By verdict: how the line begins, what the share is of, and its style."""
+
 
 def show_detection(screen: Screen, result: DetectResult, *, data: str, top: int) -> None:
     """Show what ``detect`` has found.
@@ -43,26 +51,43 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
         format_seconds(sum(result.seconds.values())),
     ]
     screen.line(f"{result.input_name}: {', '.join(parts)}")
-    between = interval(result.noise_rate_low, result.noise_rate_high)
-    if not result.issues:
-        screen.line(
-            "No label looks wrong enough to be flagged. Estimated noise rate "
-            f"{percent(result.noise_rate)}, 90 % interval {between}.",
-            style="bold green",
-        )
-    else:
-        screen.line(
-            f"About {percent(result.noise_rate)} of the labels look wrong (estimate; 90 % interval "
-            f"{between}). {plural(result.issues, 'row')} {'is' if result.issues == 1 else 'are'} "
-            f"flagged, {expected_wrong(result)}.",
-            style="bold yellow",
-        )
+    opening, about, style = _VERDICTS[result.verdict]
+    rate, between = (
+        percent(result.noise_rate),
+        interval(result.noise_rate_low, result.noise_rate_high),
+    )
+    screen.line(
+        f"{opening}: about {rate} {about} (estimate; 90 % interval {between}). {_flags(result)}.",
+        style=style,
+    )
+    _show_second_count(screen, result)
     _show_readings(screen, result)
     if result.duplicate_conflicts:
         screen.line(
             f"{plural(result.duplicate_conflicts, 'row')} with (nearly) the same text as another "
             "but a different label: see duplicates.parquet."
         )
+
+
+def _flags(result: DetectResult) -> str:
+    if not result.issues:
+        return "No row looks wrong enough to be flagged"
+    verb = "is" if result.issues == 1 else "are"
+    return f"{plural(result.issues, 'row')} {verb} flagged, {expected_wrong(result)}"
+
+
+def _show_second_count(screen: Screen, result: DetectResult) -> None:
+    """Say so where a count that shares nothing with p_error comes to something else."""
+    second = result.second_noise_rate
+    if second is None or abs(second - result.noise_rate) <= _LEAST_DIFFERENCE:
+        return
+    fault = "many where near texts differ in class"
+    if second < result.noise_rate:
+        fault = "few where near texts share their errors"
+    screen.line(
+        f"A second way of counting, which uses neighbours only, comes to about {percent(second)} "
+        f"(too {fault}): verifying some rows tells which is nearer (--trusted-column)."
+    )
 
 
 def expected_wrong(result: DetectResult) -> str:
@@ -185,6 +210,11 @@ def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
         f"noisefix evaluate {run} --truth COLUMN", "how good this is, if some labels are verified"
     )
     screen.line()
+    if result.flagged_label is not None and result.unverified_class is None:
+        option = shlex.join(["--unverified-class", result.flagged_label])
+        screen.line(
+            f"If {result.flagged_label} is what rows get where nobody looked, say so: {option}"
+        )
     witness = (
         "Where nobody is asked, relabel changes only what is clearly better"
         if result.can_relabel

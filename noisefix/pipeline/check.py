@@ -118,6 +118,8 @@ def check(
     run_data: str | Path | None = None,
     bad_rows: str = "stop",
     labelled_by: str = "unknown",
+    unverified_class: str | None = None,
+    one_sided: float | None = None,
     flag_precision: float | None = None,
     flag_top: int | None = None,
     progress: Callable[[Any], None] | None = None,
@@ -146,6 +148,8 @@ def check(
         run_data: where the input of a run folder is, if it was moved.
         bad_rows: as for ``detect``.
         labelled_by: as for ``detect``.
+        unverified_class: as for ``detect``.
+        one_sided: as for ``detect``.
         flag_precision: as for ``detect``.
         flag_top: as for ``detect``.
         progress: called as the stages go on.
@@ -196,6 +200,8 @@ def check(
             labels=labels,
             trusted_column=trusted_column,
             labelled_by=labelled_by,
+            unverified_class=unverified_class,
+            one_sided=one_sided,
             flag_precision=flag_precision,
             flag_top=flag_top,
             seed=seed,

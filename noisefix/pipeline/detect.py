@@ -52,6 +52,8 @@ def detect(
     trusted_column: str | None = None,
     class_shares: str | None = None,
     labelled_by: str = "unknown",
+    unverified_class: str | None = None,
+    one_sided: float | None = None,
     flag_precision: float | None = None,
     flag_top: int | None = None,
     filter_by: str | None = None,
@@ -81,6 +83,10 @@ def detect(
         trusted_column: column that says which rows a person has verified, or holds their label.
         class_shares: true shares the user knows, as "name=share,name=share".
         labelled_by: who made the labels: "people", "model", "rules" or "unknown".
+        unverified_class: the class that rows get where nobody looked: only rows given it are then
+            suspicious; None: not known.
+        one_sided: by how much the odds of an error in the other rows are then divided, at least 1;
+            None: by 10.
         flag_precision: flag rows while this share of the flagged is expected to be wrong; None: as
             many as balance what is found against what is flagged in vain.
         flag_top: flag so many rows; None: as many as seem wrong.
@@ -101,9 +107,9 @@ def detect(
     from noisefix.labels import check_class_count, class_names, encode_labels
     from noisefix.probing.judgeable import check_comparable
     from noisefix.stages.joint import STAGE as JOINT_STAGE
-    from noisefix.stages.joint import known_shares
     from noisefix.stages.own_probs import own_probs
     from noisefix.stages.trusted import trusted_rows
+    from noisefix.stages.user_knowledge import known_class, known_shares
 
     folder = RunFolder(default_run_path(data) if output is None else output)
     check_run_outputs(folder.path, (*TABLE_NAMES, "run.json"), (data, labels, pred_probs))
@@ -114,6 +120,8 @@ def detect(
         class_shares=class_shares,
         device=device,
         labelled_by=labelled_by,
+        unverified_class=unverified_class,
+        one_sided=one_sided,
         flag_precision=flag_precision,
         flag_top=flag_top,
     )
@@ -135,6 +143,7 @@ def detect(
     check_class_count(len(names), n_labelled, where)
     check_comparable(encode_labels(dataset.given_labels, names), dataset.texts, len(names))
     known_shares(params.class_shares, names)  # what does not fit is said before the long work
+    known_class("--unverified-class", params.unverified_class, names)
     if pred_probs is not None:
         own_probs(more["pred_probs"], dataset.ids, names)
     if trusted_column is not None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _TOP_ROWS = 100
 _READING_FACTS = (
+    "verdict",
+    "unverified_class",
+    "flagged_label",
     "flagged_wrong",
     "flagged_wrong_low",
     "flagged_wrong_high",
@@ -77,8 +80,13 @@ class DetectResult:
         classes: class names in canonical order.
         issues: flagged rows.
         noise_rate: estimated share of wrong labels, with the ends of its 90 % interval.
+        verdict: of all labels together: "clean", "some" (look wrong) or "many".
+        second_noise_rate: the noise rate as the labels of near rows alone tell it, a cross-check;
+            None where they do not.
         flagged_wrong: how many of the flagged rows are wrong, with the ends of a 90 % interval.
         labelled_by: who labelled the data, as far as it was said.
+        unverified_class: the class that rows get where nobody looked, if it was said.
+        flagged_label: the label that nearly all flagged rows have; None if they have several.
         disputed_rows: rows that only one of the two readings of the noise suspects, in each.
         overused_label: the label that most of them have if the class shares are right as given.
         collapsed_into: the label that most of them have if labels fall into a few classes.
@@ -111,10 +119,14 @@ class DetectResult:
     pairs: tuple[PairSummary, ...]
     top: tuple[IssueRow, ...]
     duplicate_conflicts: int
+    verdict: str = "some"
+    second_noise_rate: float | None = None
     flagged_wrong: float = 0.0
     flagged_wrong_low: float = 0.0
     flagged_wrong_high: float = 0.0
     labelled_by: str = "unknown"
+    unverified_class: str | None = None
+    flagged_label: str | None = None
     disputed_rows: int = 0
     overused_label: str | None = None
     collapsed_into: str | None = None
@@ -186,6 +198,7 @@ def read_detection(
         ),
         top=_top_rows(issues.select([*columns, "rank", "is_trusted"])),
         duplicate_conflicts=facts["duplicate_conflicts"],
+        second_noise_rate=facts["hoc"]["noise_rate"],
         **{name: facts[name] for name in _READING_FACTS},
         notes=notes,
         warnings=warnings,

@@ -35,6 +35,8 @@ def joint(
     id_column: str | None = None,
     class_shares: str | None = None,
     labelled_by: str = "unknown",
+    unverified_class: str | None = None,
+    one_sided: float | None = None,
     flag_precision: float | None = None,
     flag_top: int | None = None,
     filter_by: str | None = None,
@@ -61,6 +63,10 @@ def joint(
             as in the run's input, else "id".
         class_shares: true shares the user knows, as "name=share,name=share".
         labelled_by: who made the labels: "people", "model", "rules" or "unknown".
+        unverified_class: the class that rows get where nobody looked: only rows given it are then
+            suspicious; None: not known.
+        one_sided: by how much the odds of an error in the other rows are then divided, at least 1;
+            None: by 10.
         flag_precision: flag rows while this share of the flagged is expected to be wrong; None: as
             many as balance what is found against what is flagged in vain.
         flag_top: flag so many rows; None: as many as seem wrong.
@@ -89,6 +95,8 @@ def joint(
         class_shares=class_shares,
         device=device,
         labelled_by=labelled_by,
+        unverified_class=unverified_class,
+        one_sided=one_sided,
         flag_precision=flag_precision,
         flag_top=flag_top,
     )

@@ -10,7 +10,7 @@ FLOOR = 0.25
 PERHAPS_CLEAN_FLOOR = 0.55
 """The same for data that are perhaps clean: their noise rate's interval begins below 1.2 %."""
 
-_PERHAPS_CLEAN = 0.012
+PERHAPS_CLEAN = 0.012
 
 
 def flag_rows(
@@ -41,7 +41,7 @@ def flag_rows(
         enough = np.cumsum(p) >= precision * np.arange(1, len(p) + 1) - 1e-9
         n_flagged = int(np.flatnonzero(enough).max(initial=-1)) + 1
     else:
-        is_perhaps_clean = noise_rate_low < _PERHAPS_CLEAN
+        is_perhaps_clean = noise_rate_low < PERHAPS_CLEAN
         n_flagged = _by_expected_f1(p, PERHAPS_CLEAN_FLOOR if is_perhaps_clean else FLOOR)
     if top is None and 0 < n_flagged < len(p):  # equal rows are treated alike, in whatever order
         first = int(np.searchsorted(-p, -p[n_flagged - 1], side="left"))

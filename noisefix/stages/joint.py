@@ -24,6 +24,7 @@ from noisefix.schemas import (
 from noisefix.stages import joint_tables
 from noisefix.stages.base import Stage, StageOutput
 from noisefix.stages.judged import DECIMALS, Judged
+from noisefix.stages.user_knowledge import known_class, known_shares
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 DEFAULT_VERDICT = "p_error"
 """Flag by p_error (``probing.flags``), not by one of confident learning's filters."""
-
-_SHARES_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,9 @@ class JointParams:
             many as balance what is found against what is flagged in vain.
         flag_top: flag so many rows; None: as many as seem wrong.
         class_shares: true shares that the user knows, as (class name, share) pairs.
+        unverified_class: the class that rows get where nobody looked; None: not known.
+        one_sided: by how much the odds of an error in rows of the other classes are then divided,
+            at least 1; None: by ``probing.one_sided.ONE_SIDED``.
         device: "auto", "cpu", "cuda" or "mps", for the neighbour search.
     """
 
@@ -61,6 +63,8 @@ class JointParams:
     labelled_by: str = "unknown"
     flag_precision: float | None = None
     flag_top: int | None = None
+    unverified_class: str | None = None
+    one_sided: float | None = None
 
     def __post_init__(self) -> None:
         from noisefix.confident.filters import FILTERS
@@ -76,6 +80,17 @@ class JointParams:
             raise UsageError(
                 f"--labelled-by {self.labelled_by!r} is unknown", f"choose one of {known}"
             )
+        if self.one_sided is not None:
+            if self.unverified_class is None:
+                raise UsageError(
+                    "--one-sided tells how much the other classes are trusted",
+                    "name the class that rows get where nobody looked with --unverified-class",
+                )
+            if not 1 <= self.one_sided < float("inf"):
+                raise UsageError(
+                    f"--one-sided is {self.one_sided:g}",
+                    "the odds are divided by a number of at least 1",
+                )
         if self.flag_precision is not None and self.flag_top is not None:
             raise UsageError("--flag-precision and --flag-top exclude each other", "give one")
         if self.flag_precision is not None and not 0 < self.flag_precision <= 1:
@@ -130,6 +145,7 @@ def judge_labels(
     from noisefix.probing.judgeable import find_scope, written_rows
     from noisefix.probing.label_names import name_view
     from noisefix.probing.latent_classes import fit_latent_classes
+    from noisefix.probing.one_sided import ONE_SIDED, trust_what_was_looked_at
     from noisefix.probing.readings import read, shares_as_given
     from noisefix.probing.views import look, look_around
     from noisefix.stages.own_probs import own_probs
@@ -172,6 +188,10 @@ def judge_labels(
         gain,
         knows_shares=shares is not None,
     )
+    unverified = known_class("--unverified-class", params.unverified_class, names)
+    if unverified is not None:
+        trust = ONE_SIDED if params.one_sided is None else params.one_sided
+        readings = trust_what_was_looked_at(readings, given != unverified, trust)
     vouched = align_trusted(tables.get("trusted"), table["id"].to_pylist(), names, given)
     place = np.argsort(scope.order(len(vouched.names)))
     estimate = estimate_errors(
@@ -202,6 +222,7 @@ def judge_labels(
         is_issue=flags,
         scope=scope,
         labelled_by=params.labelled_by,
+        unverified_class=params.unverified_class,
     )
 
 
@@ -251,37 +272,6 @@ def _name_embeddings(
     return matrix if matrix.shape[1] == dimension else None
 
 
-def known_shares(given: tuple[tuple[str, float], ...], names: tuple[str, ...]) -> np.ndarray | None:
-    """Return (K,) shares that sum to 1; classes not named share what is left equally.
-
-    Raises:
-        DataError: a name is not among the classes.
-        UsageError: the shares cannot be.
-    """
-    if not given:
-        return None
-    known = dict(given)
-    unknown = [name for name in known if name not in names]
-    if unknown:
-        raise DataError(
-            f"--class-shares names {unknown[0]!r}, which is not a class of the data",
-            f"the classes are {', '.join(names[:10])}",
-        )
-    total = sum(known.values())
-    left = [name for name in names if name not in known]
-    if any(not 0 <= share <= 1 for share in known.values()):
-        raise UsageError("--class-shares: a share is outside of 0 to 1", "give 0.25 for 25 %")
-    if total > 1 + _SHARES_TOLERANCE or (not left and total < 1 - _SHARES_TOLERANCE):
-        raise UsageError(
-            f"--class-shares sum to {total:g}",
-            "shares of all classes sum to 1; classes left out share what is left",
-        )
-    rest = max(1 - total, 0.0) / max(len(left), 1)
-    shares = np.array([known.get(name, rest) for name in names])
-    normalised: np.ndarray = shares / shares.sum()
-    return normalised
-
-
 def _verdicts(
     given: np.ndarray,
     probs: np.ndarray,
@@ -296,9 +286,10 @@ def _verdicts(
         flags: np.ndarray = find_issues(given, probs, params.filter_by) & ~is_trusted
         return flags
     p_error = np.where(is_trusted, np.nan, np.round(estimate.p_error, DECIMALS))
+    perhaps_clean = params.unverified_class is None  # where nobody looked, nobody calls it clean
     return flag_rows(
         p_error,
-        noise_rate_low=estimate.noise_rate.low,
+        noise_rate_low=estimate.noise_rate.low if perhaps_clean else 1.0,
         precision=params.flag_precision,
         top=params.flag_top,
     )

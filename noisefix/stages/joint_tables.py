@@ -13,6 +13,7 @@ from noisefix.confident.scores import normalized_margin, self_confidence
 from noisefix.labels import UNLABELLED, decode_labels
 from noisefix.neighbors.duplicates import conflicts
 from noisefix.neighbors.search import nearest
+from noisefix.stages.cross_check import facts_of_the_whole
 from noisefix.stages.deciding import deciding_rows, dispute_facts, flagged_wrong
 from noisefix.stages.judged import DECIMALS
 from noisefix.stages.reasons import ReasonInputs, explain, say_what_is_missing
@@ -64,6 +65,7 @@ def results(judged: Judged) -> dict[str, Any]:
         **flagged_wrong(judged),
         **dispute_facts(judged),
         "labelled_by": judged.labelled_by,
+        **facts_of_the_whole(judged),
         "trusted": int(judged.is_trusted.sum()),
         "learned_from": judged.estimate.n_verified,
         "judged": int(judged.scope.rows.sum()),

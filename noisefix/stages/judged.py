@@ -37,3 +37,4 @@ class Judged:
     is_issue: np.ndarray  # (N,) bool
     scope: Scope  # which rows and classes can be judged; of these alone are views and names
     labelled_by: str
+    unverified_class: str | None = None

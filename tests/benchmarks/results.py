@@ -27,7 +27,7 @@ from shared_sets import SharedDataAbsentError
 Entry = dict[str, Any]
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "quality": ("compare", "readings"),
+    "quality": ("compare", "readings", "one_sided"),
     "relabel": ("relabel_quality", "guessing"),
     "speed": (
         "embedding",

@@ -81,6 +81,35 @@ def test_who_labelled_and_how_many_to_flag(cli, detect, tickets, tmp_path):
     assert (gate.code, "2 rows are flagged" in gate.out) == (1, True)
 
 
+def test_the_class_that_rows_get_where_nobody_looked(cli, detect, tickets, tmp_path):
+    plain = json.loads(detect("--json").out)
+    told = json.loads(detect("--json", "--unverified-class", "refund", "--one-sided", "50").out)
+    assert (plain["unverified_class"], told["unverified_class"]) == (None, "refund")
+    rate = [{c["label"]: c["noise_rate"] for c in found["class_rows"]} for found in (plain, told)]
+    assert rate[1]["refund"] == pytest.approx(rate[0]["refund"])
+    assert rate[1]["account"] < rate[0]["account"] / 5
+    run = tickets.with_name("tickets.noisefix")
+    stage = json.loads((run / "run.json").read_text())["stages"]["joint"]["parameters"]
+    assert (stage["unverified_class"], stage["one_sided"]) == ("refund", 50)
+    no_class = detect("--unverified-class", "zebra", code=3)
+    assert "hint: the classes are account, refund, shipping" in no_class.err
+    for wrong in (("--one-sided", "5"), ("--unverified-class", "refund", "--one-sided", "0.5")):
+        assert "--one-sided" in detect(*wrong, code=2).err
+    options = ("--unverified-class", "refund", "--one-sided", "1e9")
+    gate = ("--max-issues", "0", "--encoder", "tfidf", "--json", *options)
+    checked = json.loads(cli("check", tickets, *gate).out)
+    assert {row["given_label"] for row in checked["flagged"]} <= {"refund"}
+    stages = cli("joint", run / "embeddings.parquet", "-o", tmp_path, "--json", *options)
+    assert json.loads(stages.out)["results"]["unverified_class"] == "refund"
+
+
+def test_the_verdict_on_the_whole_is_told(detect):
+    found = json.loads(detect("--json").out)
+    assert found["verdict"] in ("some", "many")
+    opening = {"some": "Some labels look wrong: about", "many": "Many labels look wrong: about"}
+    assert opening[found["verdict"]] in detect().out
+
+
 def test_quiet_leaves_stderr_empty(detect):
     assert detect("--quiet").err == ""
 

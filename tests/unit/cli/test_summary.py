@@ -66,7 +66,7 @@ def test_it_opens_with_what_matters(result):
         "my tickets.csv: 1,200 rows, 2 classes, 10 unlabelled, all-MiniLM-L6-v2, 4.5 s"
     )
     assert lines[1] == (
-        "About 12 % of the labels look wrong (estimate; 90 % interval 8 to 17 %). "
+        "Some labels look wrong: about 12 % of them (estimate; 90 % interval 8 to 17 %). "
         "97 rows are flagged, about 45 to 80 of them wrong."
     )
     assert "3 rows with (nearly) the same text as another" in lines[2]
@@ -107,9 +107,38 @@ def test_input_from_stdin_is_named_by_its_run_folder(result):
 
 
 def test_clean_data_are_called_clean(result):
-    clean = replace(result, issues=0, noise_rate=0.001, noise_rate_low=0, pairs=[], top=[])
+    clean = replace(
+        result, verdict="clean", issues=0, noise_rate=0.001, noise_rate_low=0, pairs=[], top=[]
+    )
     lines = shown(clean)
-    assert lines[1].startswith(
-        "No label looks wrong enough to be flagged. Estimated noise rate 0.1 %"
+    assert lines[1] == (
+        "These labels look clean: about 0.1 % look wrong (estimate; 90 % interval 0 to 17 %). "
+        "No row looks wrong enough to be flagged."
     )
     assert "Most confused" not in lines
+
+
+def test_many_wrong_labels_are_called_many(result):
+    line = shown(replace(result, verdict="many", issues=1, noise_rate=0.4, flagged_wrong=0.75))[1]
+    assert line.startswith("Many labels look wrong: about 40 % of them (estimate; ")
+    assert line.endswith("1 row is flagged, wrong with a probability of 0.75.")
+
+
+def test_a_second_count_is_told_where_it_differs_much(result):
+    def told(second: float | None) -> str:
+        return "\n".join(shown(replace(result, second_noise_rate=second)))
+
+    sentence = "A second way of counting, which uses neighbours only, comes to about "
+    assert f"{sentence}31 % (too many where near texts differ in class): verif" in told(0.31)
+    low = replace(result, noise_rate=0.3, second_noise_rate=0.1)
+    assert f"{sentence}10 % (too few where near texts share their errors)" in shown(low)[2]
+    for near in (None, 0.26, 0.0):
+        assert "second way" not in told(near)
+
+
+def test_a_class_where_perhaps_nobody_looked_is_asked_about_but_only_once(result):
+    asked = "If not spam is what rows get where nobody looked, say so: --unverified-class"
+    one = replace(result, flagged_label="not spam")
+    assert f"{asked} 'not spam'" in shown(one)
+    assert asked not in "\n".join(shown(replace(one, unverified_class="not spam")))
+    assert asked not in "\n".join(shown(result))

@@ -224,6 +224,8 @@ def test_what_does_not_fit_is_said_before_the_texts_are_embedded(data, tmp_path,
         find(data, pred_probs=tmp_path / "none.csv")
     with pytest.raises(DataError, match="'zebra', which is not a class"):
         find(data, class_shares="zebra=0.2")
+    with pytest.raises(DataError, match="--unverified-class names 'zebra'"):
+        find(data, unverified_class="zebra")
     with pytest.raises(DataError, match=r"labels\.toml: cannot be read"):
         find(data, labels=tmp_path / "labels.toml")
     with pytest.raises(DataError, match="'nope'"):

@@ -26,6 +26,10 @@ FACTS = {
     "flagged_wrong_low": 1.0,
     "flagged_wrong_high": 2.0,
     "labelled_by": "people",
+    "verdict": "many",
+    "unverified_class": "a",
+    "flagged_label": "b",
+    "hoc": {"noise_rate": 0.3, "class_shares": {"a": 0.5, "b": 0.5}, "rows": 3, "reason": None},
     "disputed_rows": 4,
     "overused_label": "a",
     "collapsed_into": "b",
@@ -88,6 +92,8 @@ def test_the_findings_are_those_of_the_tables(run):
     assert (found.flagged_wrong_low, found.flagged_wrong, found.flagged_wrong_high) == (1, 1.5, 2)
     assert (found.labelled_by, found.disputed_rows) == ("people", 4)
     assert (found.overused_label, found.collapsed_into) == ("a", "b")
+    assert (found.verdict, found.second_noise_rate) == ("many", 0.3)
+    assert (found.unverified_class, found.flagged_label) == ("a", "b")
     assert found.can_relabel is True
     assert found.relabel_reason == FACTS["relabel_reason"]
     first = found.class_rows[0]

@@ -254,6 +254,10 @@ def test_shares_that_cannot_be(make_set, shares, error, message):
         ({"n_neighbors": 0}, "--n-neighbors is 0"),
         ({"filter_by": "magic"}, "'magic' is unknown"),
         ({"labelled_by": "aliens"}, "--labelled-by 'aliens' is unknown"),
+        ({"one_sided": 10}, "--one-sided tells"),
+        ({"unverified_class": "a", "one_sided": 0.9}, "--one-sided is 0.9"),
+        ({"unverified_class": "a", "one_sided": float("nan")}, "--one-sided is nan"),
+        ({"unverified_class": "a", "one_sided": float("inf")}, "--one-sided is inf"),
         ({"flag_precision": 0.0}, "--flag-precision is 0"),
         ({"flag_precision": 1.5}, "--flag-precision is 1.5"),
         ({"flag_top": -1}, "--flag-top is -1"),
@@ -457,6 +461,83 @@ def test_who_labelled_decides_between_the_readings(make_set):
     lean = {who: p[who][given].mean() / p[who][~given].mean() for who in p}
     assert lean["people"] > lean["model"]
     assert p["people"].mean() < p["model"].mean()
+
+
+def nobody_looked(make_set):
+    """A third of all other classes is left at "billing"; hard to tell apart."""
+    data = make_set([80, 80, 80, 80], spread=1.2)
+    for k in (1, 2, 3):
+        data = data.given_to(np.flatnonzero(data.true == k)[:27], "billing")
+    return data
+
+
+def test_the_class_that_rows_get_where_nobody_looked_alone_is_suspicious(make_set):
+    data = nobody_looked(make_set)
+    plain, told = judged(data.tables()), judged(data.tables(), unverified_class="billing")
+    before, after = plain.estimate, told.estimate
+    given = told.given_labels
+    looked_at = given != 0
+
+    def odds(p):
+        return np.log(p) - np.log1p(-p)
+
+    fall = odds(before.p_error) - odds(after.p_error)
+    np.testing.assert_allclose(fall[looked_at], np.log(10))
+    np.testing.assert_allclose(fall[~looked_at], 0, atol=1e-9)
+    assert average_precision(after.p_error, data.wrong) > average_precision(
+        before.p_error, data.wrong
+    )
+    assert after.noise_rate.high < before.noise_rate.high
+    assert after.noise_rate.value == pytest.approx(after.p_error.mean())
+    stays = after.true_label_probs[np.arange(len(given)), given]
+    np.testing.assert_allclose(stays, 1 - after.p_error, atol=1e-6)
+    assert (told.is_issue & looked_at).sum() < (plain.is_issue & looked_at).sum()
+
+
+def test_flags_do_not_shrink_to_those_of_clean_data_because_other_rows_are_trusted(make_set):
+    data = make_set([300, 300, 0, 0], spread=1.6)
+    data = data.given_to(np.flatnonzero(data.true == 1)[:40], "billing")
+    found = judged(data.tables(), unverified_class="billing", one_sided=1000)
+    p, rate = found.estimate.p_error, found.estimate.noise_rate
+    assert rate.low < 0.012
+    assert found.is_issue.sum() > (p >= 0.55).sum()
+
+
+def test_how_much_the_others_are_trusted(make_set):
+    tables = nobody_looked(make_set).tables()
+    plain = judged(tables).estimate.p_error
+    same = judged(tables, unverified_class="billing", one_sided=1).estimate.p_error
+    np.testing.assert_array_equal(plain, same)
+    rates = [
+        judged(tables, unverified_class="billing", one_sided=x).estimate.noise_rate.value
+        for x in (1, 3, 30)
+    ]
+    assert rates[0] > rates[1] > rates[2]
+
+
+def test_verified_rows_take_back_what_the_user_said(make_set):
+    data = nobody_looked(make_set)
+    rows = np.flatnonzero(np.array(data.given) == "refund")[:20]
+    wrong = trusted(rows, ["delivery"] * 20)
+    told = judged(data.tables(), unverified_class="billing")
+    learned = judged(data.tables() | {"trusted": wrong}, unverified_class="billing")
+    others = (np.array(data.given) == "refund") & (learned.verified_labels < 0)
+    assert others.any()
+    assert learned.estimate.p_error[others].mean() > 3 * told.estimate.p_error[others].mean()
+
+
+def test_an_unverified_class_that_is_none(make_set):
+    with pytest.raises(DataError, match="--unverified-class names 'zebra'") as refused:
+        judged(make_set([10, 10, 10, 10]).tables(), unverified_class="zebra")
+    assert refused.value.hint == "the classes are billing, delivery, refund, technical"
+
+
+def test_an_unverified_class_without_a_verdict(make_set):
+    data = make_set([40, 40, 1, 0])
+    plain, told = (judged(data.tables(), unverified_class=label) for label in (None, "refund"))
+    others = np.array(data.given) != "refund"
+    assert (told.scope.rows == others).all()
+    assert told.estimate.p_error[others].mean() < plain.estimate.p_error[others].mean() / 2
 
 
 def test_flags_by_number_and_by_precision(make_set):
