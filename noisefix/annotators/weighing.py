@@ -2,11 +2,11 @@
 
 The annotator is not the truth. Where it contradicts the given label, one of the two is mostly
 right, and a logistic model says which. It hears the estimated confusions (``reliability``), how
-suspicious the row was before, and how suspicious the contradicted rows were on the whole: a good
-annotator contradicts the labels that were suspicious anyway, a bad one contradicts any. Its few
-coefficients were fitted once over many pairs of labels and annotators with known truth, each source
-counting the same (``tests/benchmarks/weighing_fit.py`` refits them, and tries them on sources that
-were left out).
+suspicious the row was before, and how often the annotator agrees with labels that nobody suspects:
+a good one does, a bad one contradicts any. Its few coefficients were fitted once over many pairs of
+labels and annotators with known truth, each source counting the same
+(``tests/benchmarks/weighing_fit.py`` refits them, and tries them on sources that were left out).
+What must not be heeded at all is found in ``alarms``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisefix.annotators.reliability import Reliability, estimate_reliability, habits_of
+from noisefix.annotators.alarms import alarm_of
+from noisefix.annotators.reliability import Reliability, estimate_reliability
 from noisefix.labels import UNLABELLED
 
 NO_ANSWER = -1
@@ -28,10 +29,11 @@ KEEP, RELABEL, REVIEW = "keep", "relabel", "review"
 
 _MAX_LOG_RATIO = 4.0
 _FLOOR = 1e-3
-_MIN_ANSWERS = 20  # fewer cannot show that an annotator has collapsed
-_COLLAPSED_SHARE = 0.9
-_COLLAPSED_EXCESS = 0.25
-_CHANCE_Z = 3.0
+_UNSUSPECTED = 0.2  # of the rows asked, the least suspicious
+_AGREES, _DISAGREES = (
+    3.5,
+    1.5,
+)  # pseudo-answers: before it is asked an annotator agrees 7 times in 10
 _NONE_LIKELIHOOD_RATIO = 3.0  # how much oftener "none" is said where the given label is wrong
 _SPILL = 0.25
 """How far the answers to other rows move a row that has none, in log-odds from what was estimated
@@ -48,7 +50,8 @@ class WeighingModel:
         log_ratio: per unit of log P(answer) - log P(given) by the estimated confusions, in [-4, 4].
         suspicion: per unit of the row's own log-odds of a wrong given label.
         plausibility: per unit of log(K - 1) times the answer's share of the other labels' odds.
-        mean_suspicion: per unit of the mean suspicion of all contradicted rows.
+        agreement: per unit of the log-odds of agreeing with the given label on the least suspicious
+            fifth of the rows asked.
         margin: log-odds past which a label is changed; within the margin on either side of 0 a
             person should look.
     """
@@ -57,7 +60,7 @@ class WeighingModel:
     log_ratio: float = 0.312
     suspicion: float = 0.577
     plausibility: float = 0.527
-    mean_suspicion: float = 0.150
+    agreement: float = 0.150
     margin: float = 0.25
 
     @property
@@ -69,7 +72,7 @@ class WeighingModel:
                 self.log_ratio,
                 self.suspicion,
                 self.plausibility,
-                self.mean_suspicion,
+                self.agreement,
             ]
         )
 
@@ -112,6 +115,7 @@ def weigh(
     trusted: np.ndarray | None = None,
     final: np.ndarray | None = None,
     pools: np.ndarray | None = None,
+    pred_probs: np.ndarray | None = None,
     model: WeighingModel = WEIGHING_MODEL,
 ) -> Verdicts:
     """Weigh all answers so far; rows without one keep their label.
@@ -128,6 +132,8 @@ def weigh(
         final: (N,) bool: answers that stand whatever else is known: a person's. Where there are
             some, the annotator is not held for useless.
         pools: (N, K) bool: the labels offered for each row; None: all of them.
+        pred_probs: (N, K) what a classifier that has learned the given labels expects; None: an
+            annotator that answers just that is not told from others.
         model: coefficients.
     """
     labelled = given_labels != UNLABELLED
@@ -148,7 +154,15 @@ def weigh(
     stands = np.zeros(len(answers), dtype=bool) if final is None else final
     alarm = ""
     if not stands.any():
-        alarm = alarm_of(answers, given_labels, true_label_probs, learn_from, pools)
+        alarm = alarm_of(
+            answers,
+            given_labels,
+            true_label_probs,
+            p_error,
+            learn_from=learn_from,
+            pools=pools,
+            pred_probs=pred_probs,
+        )
 
     probs = _true_label_probs(rows, odds[rows], answers, given_labels, true_label_probs, found)
     wrong = np.full(len(answers), np.nan)
@@ -201,91 +215,26 @@ def features(
     others = np.maximum(1 - true_label_probs[rows, given].astype(np.float64), 1e-9)
     share = np.clip(true_label_probs[rows, answer] / others, _FLOOR, 1.0)
     n_others = max(true_label_probs.shape[1] - 1, 1)
-    mean = suspicion.mean() if len(rows) else 0.0
+    agreement = _agreement(answers, given_labels, p_error)
     return np.column_stack(
         [
             np.ones(len(rows)),
             np.clip(ratio, -_MAX_LOG_RATIO, _MAX_LOG_RATIO),
             suspicion,
             np.log(share * n_others),
-            np.full(len(rows), mean),
+            np.full(len(rows), agreement),
         ]
     )
 
 
-def alarm_of(
-    answers: np.ndarray,
-    given_labels: np.ndarray,
-    true_label_probs: np.ndarray,
-    learn_from: np.ndarray | None = None,
-    pools: np.ndarray | None = None,
-) -> str:
-    """Say why the annotator must not be heeded at all; empty when it may.
-
-    It collapsed when one class is nine answers in ten and a quarter of all answers too many.
-    Otherwise it has to show that it knows something: it must agree with the given labels, or with
-    what was expected before it was asked, more often than somebody with its habits would who has
-    not read the texts. That chance is counted row by row: of two labels on offer every second
-    answer is right by luck.
-    """
-    asked = (answers >= 0) & (given_labels != UNLABELLED)
-    if learn_from is not None:
-        asked &= learn_from
-    rows = np.flatnonzero(asked)
-    if not len(rows):
-        return ""
-    said, n_classes = answers[rows], true_label_probs.shape[1]
-    shares = np.bincount(said, minlength=n_classes) / len(rows)
-    top = int(shares.argmax())
-    expected = float(true_label_probs[rows, top].mean())
-    if (
-        len(rows) >= _MIN_ANSWERS
-        and shares[top] >= _COLLAPSED_SHARE
-        and shares[top] - expected >= _COLLAPSED_EXCESS
-    ):
-        return f"one class is {shares[top]:.0%} of its answers where {expected:.0%} were expected"
-    offered = np.ones((len(rows), n_classes), bool) if pools is None else pools[rows]
-    if knowledge(said, given_labels[rows], true_label_probs[rows], offered) > _CHANCE_Z:
-        return ""
-    if len(rows) < _MIN_ANSWERS:
-        return f"{len(rows)} answers are too few to tell whether it knows more than chance does"
-    return "it agrees with the given labels and with the text no better than chance"
-
-
-def knowledge(
-    answers: np.ndarray, given_labels: np.ndarray, probs: np.ndarray, pools: np.ndarray
-) -> float:
-    """Return by how many standard errors an annotator does better than its habits would.
-
-    Three scores are tried: agreement with the given labels, the probability of what was answered,
-    and both together, each in its own standard errors (where the given label is doubtful, whoever
-    reads the text says it or what is expected instead, and seldom a third).
-
-    Args:
-        answers: (R,) class ids.
-        given_labels: (R,) class ids.
-        probs: (R, K) P(true label) before anybody was asked.
-        pools: (R, K) bool: what was offered.
-
-    Returns:
-        The largest of the three z values.
-    """
-    n_rows, n_classes = pools.shape
-    guess = pools * habits_of(answers, n_classes, pools)
-    guess /= np.maximum(guess.sum(axis=1, keepdims=True), 1e-12)
-    here = np.arange(n_rows)
-
-    def standardised(score: np.ndarray) -> np.ndarray:
-        centred = score - (guess * score).sum(axis=1, keepdims=True)
-        spread = float(np.sqrt((guess * centred**2).sum()))
-        result: np.ndarray = centred / spread if spread > 1e-6 else np.zeros_like(centred)
-        return result
-
-    is_given = np.zeros((n_rows, n_classes))
-    is_given[here, given_labels] = 1
-    by_label, by_text = standardised(is_given), standardised(probs.astype(np.float64))
-    scores = (by_label, by_text, standardised(by_label + by_text))
-    return max(float(score[here, answers].sum()) for score in scores)
+def _agreement(answers: np.ndarray, given_labels: np.ndarray, p_error: np.ndarray) -> float:
+    """Return the log-odds of agreeing where the given label is least suspicious."""
+    asked = np.flatnonzero((answers >= 0) & (given_labels != UNLABELLED))
+    if not len(asked):
+        return float(np.log(_AGREES / _DISAGREES))
+    rows = asked[p_error[asked] <= np.quantile(p_error[asked], _UNSUSPECTED)]
+    agrees = float((answers[rows] == given_labels[rows]).sum())
+    return float(np.log((agrees + _AGREES) / (len(rows) - agrees + _DISAGREES)))
 
 
 def _true_label_probs(

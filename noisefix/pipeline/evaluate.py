@@ -219,7 +219,8 @@ def _score(
     params: ApplyParams,
     results: dict[str, Any],
 ) -> EvaluateResult:
-    every_name = (*names, *(n for n in order_classes(true_labels) if n not in names))
+    more = order_classes([*true_labels, *issues["suggested_label"].to_pylist()])
+    every_name = (*names, *(name for name in more if name not in names))
     true = encode_labels(true_labels, every_name)
     given = encode_labels(issues["given_label"].to_pylist(), every_name)
     suggested = encode_labels(issues["suggested_label"].to_pylist(), every_name)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noisefix.errors import UsageError
-from noisefix.labels import encode_labels
+from noisefix.labels import UNLABELLED, encode_labels
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -182,10 +182,13 @@ def _is_clearly_better(
     """Return (N,) bool: the suggested label passes both thresholds."""
     n_rows = issues.num_rows
     probs = _matrix(issues, "true_label_probs", len(class_names))  # (N, K)
-    suggested = encode_labels(issues["suggested_label"].to_pylist(), class_names)
+    names = issues["suggested_label"].to_pylist()
+    index = {name: k for k, name in enumerate(class_names)}
+    # A person may have verified a class that no row was given: it is no estimate.
+    suggested = np.array([index.get(name, UNLABELLED) for name in names], dtype=np.int64)
     given = encode_labels(issues["given_label"].to_pylist(), class_names)
     rows = np.arange(n_rows)
-    p_suggested = probs[rows, suggested]
+    p_suggested = np.where(suggested >= 0, probs[rows, suggested], 0.0)
     # -1 (no given label) picks the last class; the value is masked out.
     p_given = np.where(given >= 0, probs[rows, given], 0.0)
     least = MIN_PROBABILITY if params.min_probability is None else params.min_probability

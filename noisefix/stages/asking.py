@@ -92,6 +92,7 @@ def rounds(
             confidence=confidence,
             trusted=rows.is_trusted,
             pools=None if offers_all else rows.offered(np.flatnonzero(labels >= 0)),
+            pred_probs=rows.pred_probs,
         )
         order = _next_order(rows, asked, in_random_order, verdicts, n_most - int(asked.sum()))
 

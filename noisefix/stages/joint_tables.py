@@ -87,6 +87,14 @@ def _suggested(judged: Judged) -> np.ndarray:
     return suggested
 
 
+def _suggested_names(judged: Judged, suggested: np.ndarray) -> list[str | None]:
+    """Name the suggested labels; what a person has verified may be a class that no row was given."""
+    is_new = judged.verified_labels >= len(judged.class_names)
+    return decode_labels(
+        np.where(is_new, judged.verified_labels, suggested), judged.verified_names
+    )
+
+
 def _written_labels(judged: Judged) -> np.ndarray:
     return np.where(judged.scope.written, judged.given_labels, UNLABELLED)
 
@@ -140,7 +148,7 @@ def _issues(
         {
             **{name: embeddings[name] for name in ("id", "row_number", "text", "given_label")},
             "predicted_label": pa.array(decode_labels(probs.argmax(axis=1), names)),
-            "suggested_label": pa.array(decode_labels(suggested, names)),
+            "suggested_label": pa.array(_suggested_names(judged, suggested)),
             "self_confidence": pa.array(scores, from_pandas=True),
             "normalized_margin": pa.array(normalized_margin(given, probs), from_pandas=True),
             "p_error": pa.array(p_error, from_pandas=True),

@@ -65,6 +65,7 @@ def weigh_and_write(
         trusted=rows.is_trusted,
         final=by_person & (labels >= 0),
         pools=None if offers_all else rows.offered(np.flatnonzero(touched)),
+        pred_probs=rows.pred_probs,
     )
     undecided = touched & rows.is_issue & ((labels == NO_ANSWER) | bool(verdicts.alarm))
     verdicts.actions[undecided] = REVIEW

@@ -89,9 +89,10 @@ CASES = (
 of their own have the true labels, where they are known, with some of them flipped."""
 
 
-def look(task: Task, seed: int = 0) -> RunRows:
+def look(task: Task, seed: int = 0, labelled_by: str = "unknown") -> RunRows:
     """Judge a set as detect does, and return its rows as relabel reads them."""
-    judged = judge_labels(stage_tables(task), JointParams(), seed=seed)
+    params = JointParams(labelled_by=labelled_by)
+    judged = judge_labels(stage_tables(task), params, seed=seed)
     assert judged.views is not None
     n_rows, given = len(task.texts), judged.given_labels
     groups = judged.surroundings.duplicate_groups

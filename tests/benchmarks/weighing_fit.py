@@ -1,10 +1,9 @@
 """Refit the coefficients of ``noisefix/annotators/weighing.py``, and try them on sources left out.
 
-``python tests/benchmarks/weighing_fit.py``. Cases are pairs of given labels and annotator: every
-stored annotator of a set replayed on every other one's answers taken as given labels, and made-up
-annotators (independent, copying, siding with the views) on noise put in. A logistic model says
-which of the two is right where they contradict each other and one of them is. Every source of texts
-counts the same, made-up cases half.
+``python tests/benchmarks weighing_fit``. Cases are pairs of a set's given labels and an annotator:
+every stored annotator of the set, and the truth with labels flipped at random. Each is tried told
+and not told who labelled. A logistic model says which of the two is right where they contradict
+each other and one of them is. Every source of texts counts the same, flipped truth half.
 """
 
 from __future__ import annotations
@@ -16,23 +15,28 @@ from typing import Any
 
 import numpy as np
 from detection import class_ids
-from panel import ANSWERS, panel_tasks
+from guessing import LEAST_GAIN
+from looking import looking_once
 from relabel_quality import CASES, N_PROBE, look
-from report import Table, mean, number
+from report import Headline, Table, mean, number, points
 from scipy.optimize import minimize
-from shared_sets import CLEAN_SETS, MAIN_SETS, Task, load, make_task, source_of, train_tasks
+from shared_sets import MAIN_SETS, NEW_SETS, WHO, Task, load, train_task
 
+from noisefix.annotators.alarms import alarm_of
 from noisefix.annotators.reliability import estimate_reliability
-from noisefix.annotators.weighing import NO_ANSWER, WEIGHING_MODEL, alarm_of, features
+from noisefix.annotators.selection import spread_to_duplicates
+from noisefix.annotators.weighing import NO_ANSWER, WEIGHING_MODEL, features
 from noisefix.stages.asking import first_rows
 from noisefix.stages.run_rows import RunRows
 
-SHARES = (0.2, 0.5, 1.0)
+SHARES = (0.3, 0.5, 1.0)
+FLIPPED = (0.1, 0.3, 0.5)
 RIDGE = 0.01
 MADE_WEIGHT = 0.5
-_STORED = ("llm_", "weak_label", "slm_")
+_STORED = ("llm_", "annotator_", "weak_label", "slm_")
 _LEAST_DISAGREEMENT = 0.05  # of the rows: below, a case counts for less
-_ALIKE = 0.995
+_LEAST_ANSWERS, _ALIKE = 20, 0.995
+_BETTER = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +45,11 @@ class Pair:
 
     Attributes:
         name: given labels and annotator.
-        goal: place in ``relabel_quality.CASES``; None: it is none of these.
+        at_least: label accuracy that ``relabel_quality.CASES`` asks for; None: nothing.
         source: which texts.
-        is_made: annotator or noise is made up.
+        is_told: who labelled is given.
+        is_made: the annotator is made up.
+        is_better: more of its answers are right than of the given labels.
         table: (R, 5) ``weighing.features``.
         answer_right: (R,) bool.
         given_right: (R,) bool.
@@ -53,9 +59,11 @@ class Pair:
     """
 
     name: str
-    goal: int | None
+    at_least: float | None
     source: str
+    is_told: bool
     is_made: bool
+    is_better: bool
     table: np.ndarray
     answer_right: np.ndarray
     given_right: np.ndarray
@@ -74,112 +82,87 @@ class Pair:
 
 def pairs(progress: Callable[[str], None] = print) -> Iterator[Pair]:
     """Yield all cases."""
-    for task, set_name, rows in _stored_tasks():
-        looked = look(task)
-        table = load(set_name).iloc[rows]
-        for column in table.columns:
-            cells = table[column].to_numpy()
-            alike = np.mean(cells == np.array([g or "" for g in task.given]))
-            if column.startswith(_STORED) and alike < _ALIKE:
-                answers = _ids(cells, looked.class_names)
-                yield from _at_shares(task, looked, answers, column, is_made=False)
-        progress(f"replayed the annotators of {task.name}")
-    for task in (*panel_tasks(), *train_tasks(CLEAN_SETS)):
-        if task.kind not in ("made", "clean"):
-            continue
-        looked = look(task)
-        for name, answers in _made_up(task, looked).items():
-            yield from _at_shares(task, looked, answers, name, is_made=True)
-        progress(f"made annotators up for {task.name}")
+    for name in (*MAIN_SETS, *NEW_SETS):
+        task = train_task(name)
+        with looking_once():
+            for labelled_by in (WHO[name], "unknown"):
+                rows = look(task, labelled_by=labelled_by)
+                for annotator, answers in _annotators(task, rows).items():
+                    yield from _at_shares(task, rows, annotator, answers, labelled_by != "unknown")
+        progress(f"replayed the annotators of {name}")
 
 
-def _stored_tasks() -> Iterator[tuple[Task, str, np.ndarray]]:
-    for name in MAIN_SETS:
-        table = load(name)
-        given = [("label", "main")]
-        given += [
-            (a.column, "answers") for a in ANSWERS if a.set_name == name and a.split == "train"
-        ]
-        for column, kind in given:
-            labels = table[column].to_numpy()
-            rows = np.flatnonzero((table["split"] == "train") & (labels != ""))
-            counts = Counter(labels[rows])
-            rows = np.array([row for row in rows if counts[labels[row]] >= 3])
-            title = name if column == "label" else f"{name}:{column}"
-            yield make_task(title, name, rows, labels[rows], kind=kind, is_fitted=True), name, rows
-
-
-def _ids(cells: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    index = {name: k for k, name in enumerate(names)}
-    return np.array([index.get(cell, NO_ANSWER) for cell in cells])
-
-
-def _made_up(task: Task, rows: RunRows, seed: int = 5) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    _, given, truth = class_ids(task)
-    n_classes = len(rows.class_names)
-
-    def flipped(share: float) -> np.ndarray:
-        moved = (truth + rng.integers(1, n_classes, len(truth))) % n_classes
-        return np.where(rng.random(len(truth)) < share, moved, truth)
-
-    if task.kind == "clean":
-        return {"30 % flipped": flipped(0.3)}
-    views = rows.pred_probs.argmax(axis=1)
-    return {
-        "10 % flipped": flipped(0.1),
-        "30 % flipped": flipped(0.3),
-        "50 % flipped": flipped(0.5),
-        "copies": np.where(rng.random(len(truth)) < 0.6, given, flipped(0.1)),
-        "sides with the views": np.where(rng.random(len(truth)) < 0.7, views, flipped(0.1)),
+def _annotators(task: Task, rows: RunRows, seed: int = 5) -> dict[str, np.ndarray]:
+    _, _, truth = class_ids(task)
+    rng, n_classes = np.random.default_rng(seed), len(rows.class_names)
+    table = load(task.name)
+    table = table[table["split"] == "train"]
+    index = {name: k for k, name in enumerate(rows.class_names)}
+    found = {
+        column: np.array([index.get(cell, NO_ANSWER) for cell in table[column]])
+        for column in table.columns
+        if column.startswith(_STORED) and (table[column] == table["label"]).mean() < _ALIKE
     }
+    known = (truth >= 0) & (truth < n_classes)
+    for share in FLIPPED:
+        moved = (truth + rng.integers(1, n_classes, len(truth))) % n_classes
+        said = np.where(rng.random(len(truth)) < share, moved, truth)
+        found[f"{share:.0%} flipped"] = np.where(known, said, NO_ANSWER)
+    return found
 
 
 def _at_shares(
-    task: Task, rows: RunRows, stored: np.ndarray, name: str, *, is_made: bool
+    task: Task, rows: RunRows, name: str, stored: np.ndarray, is_told: bool
 ) -> Iterator[Pair]:
     _, given, truth = class_ids(task)
     known = (given >= 0) & (truth >= 0)
+    heard = known & (stored >= 0)
+    if heard.sum() < _LEAST_ANSWERS:
+        return
     goals = {
-        i: case.at_most
-        for i, case in enumerate(CASES)
-        if case.at_least is not None
-        and case.set_name == task.name
-        and (case.column == name or task.kind == "clean")
+        case.at_most: case.at_least
+        for case in CASES
+        if case.at_least is not None and (case.set_name, case.column) == (task.name, name)
     }
-    for goal, share in [*((None, share) for share in SHARES), *goals.items()]:
-        n_most = int(share * len(given))
-        asked, _ = first_rows(rows, n_most, N_PROBE)
+    accuracy = float((given == truth)[known].mean())
+    better = float((stored == truth)[heard].mean()) - accuracy > _BETTER
+    for share in sorted({*SHARES, *goals}):
+        asked, _ = first_rows(rows, int(share * (given >= 0).sum()), N_PROBE)
         answers = np.full(len(given), NO_ANSWER)
         answers[asked] = stored[asked]
-        found = estimate_reliability(answers, given, rows.true_label_probs, rows.p_error)
+        answers, own = spread_to_duplicates(answers, given, rows.groups)
+        before = (answers, given, rows.true_label_probs, rows.p_error)
+        found = estimate_reliability(*before, learn_from=own)
         here = np.flatnonzero((answers >= 0) & (given >= 0) & (answers != given))
         if not len(here):
             continue
         yield Pair(
-            f"{task.name}, {name}, {share:.0%}",
-            goal,
-            source_of(task.name.split(":")[0]) if task.kind != "made" else task.source,
-            is_made,
-            features(here, answers, given, rows.true_label_probs, rows.p_error, found),
+            f"{task.name}, {name}, {share:.0%}, {'told' if is_told else 'not told'}",
+            goals.get(share),
+            task.source,
+            is_told,
+            name.endswith("flipped"),
+            better,
+            features(here, *before, found),
             (answers == truth)[here] & known[here],
             (given == truth)[here] & known[here],
             int(known.sum()),
-            float((given == truth)[known].mean()),
-            bool(alarm_of(answers, given, found)),
+            accuracy,
+            bool(alarm_of(*before, learn_from=own, pred_probs=rows.pred_probs)),
         )
 
 
 def fit(data: list[Pair]) -> np.ndarray:
     """Return the coefficients, (5,), of the most likely model, slightly shrunk."""
-    counts = Counter((pair.source, pair.is_made) for pair in data)
+    counts = Counter((pair.source, pair.is_told, pair.is_made) for pair in data)
     tables, right, weights = [], [], []
     for pair in data:
         one = pair.answer_right | pair.given_right
         if pair.alarm or not one.any():
             continue
-        weight = (MADE_WEIGHT if pair.is_made else 1.0) / counts[pair.source, pair.is_made]
-        weight *= min(1.0, len(one) / pair.n_known / _LEAST_DISAGREEMENT)
+        weight = MADE_WEIGHT if pair.is_made else 1.0
+        weight /= counts[pair.source, pair.is_told, pair.is_made]
+        weight *= min(1.0, one.sum() / pair.n_known / _LEAST_DISAGREEMENT)
         tables.append(pair.table[one])
         right.append(pair.answer_right[one].astype(float))
         weights.append(np.full(int(one.sum()), weight / one.sum()))
@@ -208,7 +191,11 @@ def run(progress: Callable[[str], None] = print) -> dict[str, Any]:
     Raises:
         SharedDataAbsentError: the sets are not there.
     """
-    data = list(pairs(progress))
+    return measure(list(pairs(progress)))
+
+
+def measure(data: list[Pair]) -> dict[str, Any]:
+    """Refit, and score on sources left out."""
     margin = WEIGHING_MODEL.margin
     refitted = fit(data)
     sources = sorted({pair.source for pair in data})
@@ -216,69 +203,90 @@ def run(progress: Callable[[str], None] = print) -> dict[str, Any]:
     ways: dict[str, Callable[[Pair], np.ndarray]] = {
         "shipped": lambda pair: WEIGHING_MODEL.weights,
         "refitted": lambda pair: refitted,
-        "left_out": lambda pair: unseen[pair.source],
+        "left out": lambda pair: unseen[pair.source],
     }
-    goals = [pair for pair in data if pair.goal is not None]
+    groups = {
+        f"{kind}, {'told' if told else 'not told'}": [
+            p for p in data if p.is_told == told and chosen(p)
+        ]
+        for told in (True, False)
+        for kind, chosen in (
+            ("stored annotators", lambda p: not p.is_made),
+            ("better than the labels", lambda p: not p.is_made and p.is_better),
+            ("flipped truth", lambda p: p.is_made),
+        )
+    }
     return {
         "coefficients": {"shipped": list(WEIGHING_MODEL.weights), "refitted": list(refitted)},
         "goals": [
             {
                 "name": pair.name,
-                "at_least": CASES[pair.goal or 0].at_least,
+                "at_least": pair.at_least,
                 **{
                     w: pair.accuracy + pair.gain(choose(pair), margin) for w, choose in ways.items()
                 },
             }
-            for pair in sorted(goals, key=lambda pair: pair.goal or 0)
+            for pair in data
+            if pair.at_least is not None
         ],
         "groups": {
             group: {way: _summary(chosen, choose, margin) for way, choose in ways.items()}
-            for group, chosen in {
-                "stored annotators": [p for p in data if not p.is_made],
-                "made-up annotators": [p for p in data if p.is_made],
-            }.items()
+            for group, chosen in groups.items()
+            if chosen
         },
     }
 
 
 def _summary(
     data: list[Pair], choose: Callable[[Pair], np.ndarray], margin: float
-) -> dict[str, float]:
+) -> dict[str, Any]:
+    gains = [pair.gain(choose(pair), margin) for pair in data]
     by_source: dict[str, list[float]] = {}
-    for pair in data:
-        by_source.setdefault(pair.source, []).append(pair.gain(choose(pair), margin))
+    for pair, gain in zip(data, gains, strict=True):
+        by_source.setdefault(pair.source, []).append(gain)
+    worst = int(np.argmin(gains))
     return {
-        "gain": mean(mean(gains) for gains in by_source.values()),
-        "harm": mean(mean(min(gain, 0) for gain in gains) for gains in by_source.values()),
-        "worst": min(min(gains) for gains in by_source.values()),
+        "gain": mean(mean(own) for own in by_source.values()),
+        "harm": mean(mean(min(gain, 0) for gain in own) for own in by_source.values()),
+        "harmed": int(sum(gain < LEAST_GAIN for gain in gains)),
+        "cases": len(gains),
+        "worst": gains[worst],
+        "worst_case": data[worst].name,
     }
 
 
 def tables(result: dict[str, Any]) -> list[Table]:
-    """Return the goals with coefficients fitted elsewhere, and the summary."""
-    ways = ("shipped", "refitted", "left_out")
+    """Return the goals with coefficients fitted elsewhere, the summary, and the coefficients."""
+    ways = ("shipped", "refitted", "left out")
     return [
         Table(
             "Goals with coefficients as shipped, refitted, and fitted without the set's source",
             ("case", "goal", *ways),
             tuple(
-                (g["name"], number(g["at_least"]), *(number(g[way], 4) for way in ways))
+                (g["name"], number(g["at_least"]), *(number(g[way]) for way in ways))
                 for g in result["goals"]
             ),
             "All rows asked in one round.",
         ),
         Table(
-            "Change of label accuracy over all cases, every source counting the same",
-            ("cases: coefficients", "mean gain", "mean harm", "worst"),
+            "Change of right labels in points over all cases, every source counting the same",
+            ("cases: coefficients", "mean", "mean harm", "below -0.3", "worst", "which"),
             tuple(
-                (f"{group}: {way}", *(number(s[way][m], 4) for m in ("gain", "harm", "worst")))
-                for group, s in result["groups"].items()
-                for way in ways
+                (
+                    f"{group}: {way}",
+                    points(s["gain"]),
+                    points(s["harm"]),
+                    f"{s['harmed']} of {s['cases']}",
+                    points(s["worst"]),
+                    s["worst_case"],
+                )
+                for group, by_way in result["groups"].items()
+                for way, s in by_way.items()
             ),
         ),
         Table(
             "Coefficients",
-            ("", "intercept", "log ratio", "suspicion", "plausibility", "mean suspicion"),
+            ("", "intercept", "log ratio", "suspicion", "plausibility", "agreement"),
             tuple(
                 (way, *(number(value) for value in values))
                 for way, values in result["coefficients"].items()
@@ -287,6 +295,15 @@ def tables(result: dict[str, Any]) -> list[Table]:
     ]
 
 
-if __name__ == "__main__":
-    for shown in tables(run()):
-        print(f"\n{shown}")
+def headlines(result: dict[str, Any]) -> list[Headline]:
+    """Return what annotators do to labels with coefficients that were fitted elsewhere."""
+    return [
+        Headline(
+            f"relabel with {group} who labelled, coefficients fitted without the source: right "
+            f"labels gained, points (below -0.3 in {s['harmed']} of {s['cases']} cases, worst "
+            f"{points(s['worst'])})",
+            points(s["gain"]),
+        )
+        for group, s in ((g, ways["left out"]) for g, ways in result["groups"].items())
+        if "flipped" not in group
+    ]

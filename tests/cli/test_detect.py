@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import signal
@@ -255,3 +256,21 @@ def test_trusted_rows_reach_joint_as_they_reach_detect(cli, detect, tickets, tmp
     unknown = cli("joint", run / "embeddings.parquet", "-o", parts, "--trusted-column", "chequed")
     assert unknown.code == 3
     assert "did you mean 'checked'?" in unknown.err
+
+
+def test_a_verified_class_that_no_row_was_given_reaches_the_cleaned_file(cli, detect, tickets):
+    lines = tickets.read_text().splitlines()
+    checked = [f"{line},{'spam' if row == 7 else ''}" for row, line in enumerate(lines[1:])]
+    tickets.write_text("\n".join([f"{lines[0]},checked", *checked]) + "\n")
+    detect("--trusted-column", "checked", "--quiet")
+    run, clean = tickets.with_name("tickets.noisefix"), tickets.with_name("clean.csv")
+    rows = pq.read_table(run / "issues.parquet").to_pylist()
+    assert (rows[7]["suggested_label"], rows[7]["p_error"]) == ("spam", 1.0)
+    done = cli("apply", run, "--strategy", "relabel", "-o", clean)
+    assert done.code == 0, done.err
+    with clean.open() as file:
+        cleaned = list(csv.DictReader(file))
+    with tickets.open() as file:
+        given = list(csv.DictReader(file))
+    assert cleaned[7]["label"] == "spam" != given[7]["label"]
+    assert cli("evaluate", run, "--truth", "checked").code == 0

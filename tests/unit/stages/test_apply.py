@@ -92,3 +92,12 @@ def test_a_label_that_a_person_verified_replaces_the_given_one(make_issues, verd
     (decision,) = decide(issues, CLASSES, ApplyParams("relabel"), has_witness=False)
     assert (decision.row_number, decision.new_label) == (1, "b")
     assert decide(issues, CLASSES, ApplyParams("flag")) == []
+
+
+def test_a_verified_class_that_no_row_was_given_is_applied(make_issues, verdict):
+    issues = make_issues([verdict("a", "b", 0.99, is_trusted=True)], CLASSES)
+    for name, value in (("suggested_label", ["new"]), ("p_error", [1.0])):
+        place = issues.schema.get_field_index(name)
+        issues = issues.set_column(place, name, pa.array(value))
+    (decision,) = decide(issues, CLASSES, ApplyParams("relabel"), has_witness=True)
+    assert decision.new_label == "new"
