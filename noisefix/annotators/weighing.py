@@ -29,11 +29,6 @@ KEEP, RELABEL, REVIEW = "keep", "relabel", "review"
 
 _MAX_LOG_RATIO = 4.0
 _FLOOR = 1e-3
-_UNSUSPECTED = 0.2  # of the rows asked, the least suspicious
-_AGREES, _DISAGREES = (
-    3.5,
-    1.5,
-)  # pseudo-answers: before it is asked an annotator agrees 7 times in 10
 _NONE_LIKELIHOOD_RATIO = 3.0  # how much oftener "none" is said where the given label is wrong
 _SPILL = 0.25
 """How far the answers to other rows move a row that has none, in log-odds from what was estimated
@@ -50,18 +45,15 @@ class WeighingModel:
         log_ratio: per unit of log P(answer) - log P(given) by the estimated confusions, in [-4, 4].
         suspicion: per unit of the row's own log-odds of a wrong given label.
         plausibility: per unit of log(K - 1) times the answer's share of the other labels' odds.
-        agreement: per unit of the log-odds of agreeing with the given label on the least suspicious
-            fifth of the rows asked.
         margin: log-odds past which a label is changed; within the margin on either side of 0 a
             person should look.
     """
 
-    intercept: float = -0.073
-    log_ratio: float = 0.312
-    suspicion: float = 0.577
-    plausibility: float = 0.527
-    agreement: float = 0.150
-    margin: float = 0.25
+    intercept: float = 0.163
+    log_ratio: float = 0.194
+    suspicion: float = 0.370
+    plausibility: float = 0.369
+    margin: float = 0.6
 
     @property
     def weights(self) -> np.ndarray:
@@ -72,7 +64,6 @@ class WeighingModel:
                 self.log_ratio,
                 self.suspicion,
                 self.plausibility,
-                self.agreement,
             ]
         )
 
@@ -207,7 +198,7 @@ def features(
     p_error: np.ndarray,
     found: Reliability,
 ) -> np.ndarray:
-    """Return what the weighing model hears about rows whose answer contradicts, (R, 5)."""
+    """Return what the weighing model hears about rows whose answer contradicts, (R, 4)."""
     answer, given = answers[rows], given_labels[rows]
     ratio = np.log(np.maximum(found.posterior[rows, answer], 1e-4))
     ratio -= np.log(np.maximum(found.posterior[rows, given], 1e-4))
@@ -215,26 +206,14 @@ def features(
     others = np.maximum(1 - true_label_probs[rows, given].astype(np.float64), 1e-9)
     share = np.clip(true_label_probs[rows, answer] / others, _FLOOR, 1.0)
     n_others = max(true_label_probs.shape[1] - 1, 1)
-    agreement = _agreement(answers, given_labels, p_error)
     return np.column_stack(
         [
             np.ones(len(rows)),
             np.clip(ratio, -_MAX_LOG_RATIO, _MAX_LOG_RATIO),
             suspicion,
             np.log(share * n_others),
-            np.full(len(rows), agreement),
         ]
     )
-
-
-def _agreement(answers: np.ndarray, given_labels: np.ndarray, p_error: np.ndarray) -> float:
-    """Return the log-odds of agreeing where the given label is least suspicious."""
-    asked = np.flatnonzero((answers >= 0) & (given_labels != UNLABELLED))
-    if not len(asked):
-        return float(np.log(_AGREES / _DISAGREES))
-    rows = asked[p_error[asked] <= np.quantile(p_error[asked], _UNSUSPECTED)]
-    agrees = float((answers[rows] == given_labels[rows]).sum())
-    return float(np.log((agrees + _AGREES) / (len(rows) - agrees + _DISAGREES)))
 
 
 def _true_label_probs(

@@ -7,10 +7,11 @@ import numpy as np
 FLOOR = 0.25
 """Rows below this p_error are not flagged by expected F1."""
 
-PERHAPS_CLEAN_FLOOR = 0.55
-"""The same for data that are perhaps clean: their noise rate's interval begins below 1.2 %."""
-
 PERHAPS_CLEAN = 0.012
+"""Data are perhaps clean where their noise rate's interval begins below this."""
+
+PERHAPS_CLEAN_SHARE = 0.02
+"""Of such data no larger share of the rows is flagged."""
 
 
 def flag_rows(
@@ -23,7 +24,8 @@ def flag_rows(
     """Return (N,) bool: the rows to flag, always the most suspicious ones.
 
     By default as many as give the largest expected F1, 2 sum(p of the flagged) / (flagged + sum of
-    all p), but never more than the expected number of errors, and none below a floor.
+    all p), but never more than the expected number of errors, none below a floor, and few where the
+    data are perhaps clean.
 
     Args:
         p_error: (N,) probabilities that the label is wrong; NaN: not to be flagged.
@@ -35,27 +37,30 @@ def flag_rows(
     judged = np.flatnonzero(~np.isnan(p_error))
     order = judged[np.argsort(-p_error[judged], kind="stable")]
     p = p_error[order]
+    is_perhaps_clean = precision is None and noise_rate_low < PERHAPS_CLEAN
     if top is not None:
         n_flagged = min(top, len(p))
     elif precision is not None:
         enough = np.cumsum(p) >= precision * np.arange(1, len(p) + 1) - 1e-9
         n_flagged = int(np.flatnonzero(enough).max(initial=-1)) + 1
     else:
-        is_perhaps_clean = noise_rate_low < PERHAPS_CLEAN
-        n_flagged = _by_expected_f1(p, PERHAPS_CLEAN_FLOOR if is_perhaps_clean else FLOOR)
+        n_flagged = _by_expected_f1(p)
+        if is_perhaps_clean:
+            n_flagged = min(n_flagged, int(np.ceil(PERHAPS_CLEAN_SHARE * len(p))))
     if top is None and 0 < n_flagged < len(p):  # equal rows are treated alike, in whatever order
         first = int(np.searchsorted(-p, -p[n_flagged - 1], side="left"))
         last = int(np.searchsorted(-p, -p[n_flagged - 1], side="right"))
-        n_flagged = n_flagged if last == n_flagged else first or last
+        if last != n_flagged:
+            n_flagged = first if first or is_perhaps_clean else last
     flags[order[:n_flagged]] = True
     return flags
 
 
-def _by_expected_f1(p: np.ndarray, floor: float) -> int:
+def _by_expected_f1(p: np.ndarray) -> int:
     """Return how many of the rows, most suspicious first, to flag."""
     expected = p.sum()
     if not len(p) or expected <= 0:
         return 0
     f1 = 2 * np.cumsum(p) / (np.arange(1, len(p) + 1) + expected)
     best = int(np.flatnonzero(f1 >= f1.max() - 1e-12)[0]) + 1
-    return int(min(best, np.ceil(expected), (p >= floor).sum()))
+    return int(min(best, np.ceil(expected), (p >= FLOOR).sum()))

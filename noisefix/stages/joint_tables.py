@@ -88,11 +88,9 @@ def _suggested(judged: Judged) -> np.ndarray:
 
 
 def _suggested_names(judged: Judged, suggested: np.ndarray) -> list[str | None]:
-    """Name the suggested labels; what a person has verified may be a class that no row was given."""
+    """Name the suggested labels; a person may have verified a class that no row was given."""
     is_new = judged.verified_labels >= len(judged.class_names)
-    return decode_labels(
-        np.where(is_new, judged.verified_labels, suggested), judged.verified_names
-    )
+    return decode_labels(np.where(is_new, judged.verified_labels, suggested), judged.verified_names)
 
 
 def _written_labels(judged: Judged) -> np.ndarray:

@@ -1,9 +1,11 @@
-"""Annotators that know nothing: what ``relabel`` makes of them, on every set.
+"""Annotators that know nothing of their own: what ``relabel`` makes of them, on every set.
 
 ``python tests/benchmarks guessing``. Each is asked as production asks, with the labels that
 production offers: one that picks at random (the labels are shown in random order, so the first or
 the last of them is the same), one that always says the commonest label and one that always says the
-rarest, where it is offered. Right labels must not become fewer. The sets are those of
+rarest, where it is offered; one that repeats the given label, one that repeats what seems right
+anyway, one that exchanges the flagged labels, and one that answers as the classifier does that
+has learned the given labels. Right labels must not become fewer. The sets are those of
 ``../shared/data``, all of them.
 """
 
@@ -40,6 +42,14 @@ def guessers(rows: RunRows, seed: int) -> Iterator[tuple[str, np.ndarray]]:
     counts = np.bincount(given, minlength=offered.shape[1])
     for name, label in (("commonest", counts.argmax()), ("rarest", counts.argmin())):
         yield name, np.where(offered[:, label], int(label), NO_ANSWER)
+    yield "always the given one", rows.given_labels
+    yield "always the suggested one", rows.true_label_probs.argmax(axis=1)
+    classes = np.arange(offered.shape[1])
+    is_given = classes == rows.given_labels[:, None]
+    other = np.where(is_given, -1, rows.true_label_probs).argmax(axis=1)
+    yield "another where flagged", np.where(rows.is_issue, other, rows.given_labels)
+    views = np.where(offered, rows.pred_probs, -1).argmax(axis=1)
+    yield "errs like the views", views
 
 
 def after(rows: RunRows, said: np.ndarray, n_most: int, seed: int) -> tuple[np.ndarray, str]:
@@ -58,6 +68,7 @@ def after(rows: RunRows, said: np.ndarray, n_most: int, seed: int) -> tuple[np.n
         rows.p_error,
         learn_from=own,
         pools=rows.offered(np.flatnonzero(heard >= 0)),
+        pred_probs=rows.pred_probs,
     )
     return verdicts.final_labels, verdicts.alarm
 
@@ -112,7 +123,7 @@ def tables(result: dict[str, Any]) -> list[Table]:
     """Return one row for each set and annotator."""
     return [
         Table(
-            "Annotators that know nothing: change of right labels, points",
+            "Annotators that know nothing of their own: change of right labels, points",
             ("set: annotator", "right before", "worst change", "alarms"),
             tuple(
                 (
@@ -133,7 +144,7 @@ def headlines(result: dict[str, Any]) -> list[Headline]:
     worst = min(case["worst"] for case in result["cases"])
     return [
         Headline(
-            "right labels after asking annotators that know nothing, worst change in points",
+            "right labels after asking annotators that know nothing of their own, worst change in points",
             points(worst),
             "≥ -0.3",
             worst >= LEAST_GAIN,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from noisefix.annotators.weighing import NO_ANSWER, NONE_FITS, Verdicts, weigh
+from noisefix.annotators.weighing import NO_ANSWER, NONE_FITS, WEIGHING_MODEL, Verdicts, weigh
 
 
 def weighed(made, **options) -> Verdicts:
@@ -55,7 +55,7 @@ def test_what_is_even_is_left_to_a_person(made_up):
     review = verdicts.actions == "review"
     assert review.any()
     np.testing.assert_array_equal(verdicts.final_labels[review], made.given[review])
-    assert (np.abs(verdicts.log_odds[review]) <= 0.25).all()
+    assert (np.abs(verdicts.log_odds[review]) <= WEIGHING_MODEL.margin).all()
 
 
 def test_an_annotator_that_says_one_thing_changes_nothing(made_up):

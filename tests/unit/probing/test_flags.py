@@ -34,9 +34,11 @@ def test_many_expected_errors_are_never_no_flags():
 
 
 def test_data_that_are_perhaps_clean_get_fewer_flags():
-    p = np.append(np.linspace(0, 0.5, 300), 0.6)
+    p = np.linspace(0, 0.6, 300)
     assert flag_rows(p, noise_rate_low=0.2).sum() > 20
-    assert np.flatnonzero(flag_rows(p, noise_rate_low=0.0)).tolist() == [300]
+    assert np.flatnonzero(flag_rows(p, noise_rate_low=0.0)).tolist() == list(range(294, 300))
+    assert not flag_rows(np.full(300, 0.4), noise_rate_low=0.0).any()  # equals are not told apart
+    assert flag_rows(np.array([0.1, 0.9]), noise_rate_low=0.0).tolist() == [False, True]
 
 
 def test_the_user_may_ask_for_a_precision_or_a_number():
