@@ -81,6 +81,10 @@ def _show_second_count(screen: Screen, result: DetectResult) -> None:
     second = result.second_noise_rate
     if second is None or abs(second - result.noise_rate) <= _LEAST_DIFFERENCE:
         return
+    if result.noise_rate_low <= second <= result.noise_rate_high:
+        return  # the interval has said so already
+    if result.labelled_by == "people":
+        return  # few of people's labels are wrong: near texts that differ in class outnumber them
     fault = "many where near texts differ in class"
     if second < result.noise_rate:
         fault = "few where near texts share their errors"

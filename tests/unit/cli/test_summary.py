@@ -130,10 +130,15 @@ def test_a_second_count_is_told_where_it_differs_much(result):
 
     sentence = "A second way of counting, which uses neighbours only, comes to about "
     assert f"{sentence}31 % (too many where near texts differ in class): verif" in told(0.31)
-    low = replace(result, noise_rate=0.3, second_noise_rate=0.1)
+    rate = {"noise_rate": 0.3, "noise_rate_low": 0.12, "noise_rate_high": 0.5}
+    low = replace(result, **rate, second_noise_rate=0.1)
     assert f"{sentence}10 % (too few where near texts share their errors)" in shown(low)[2]
     for near in (None, 0.26, 0.0):
         assert "second way" not in told(near)
+    inside = replace(result, **rate, second_noise_rate=0.48)
+    people = replace(result, labelled_by="people", second_noise_rate=0.31)
+    for other in (inside, people):
+        assert "second way" not in "\n".join(shown(other))
 
 
 def test_a_class_where_perhaps_nobody_looked_is_asked_about_but_only_once(result):
