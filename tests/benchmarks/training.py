@@ -17,7 +17,15 @@ from typing import Any
 
 import numpy as np
 from report import Headline, Table
-from shared_sets import Task, embeddings_of, load, stage_tables, train_task
+from shared_sets import (
+    Task,
+    embeddings_of,
+    load,
+    part_of,
+    rows_of_part,
+    stage_tables,
+    train_task,
+)
 
 from noisefix.training.interface import METHODS, TrainingData, find_method, finish
 
@@ -58,13 +66,19 @@ class Case:
 
 
 def judge_task(
-    task: Task, seed: int = 0, *, with_names: bool = True, shares_are_given: bool = False
+    task: Task,
+    seed: int = 0,
+    *,
+    labelled_by: str = "unknown",
+    with_names: bool = True,
+    shares_are_given: bool = False,
 ) -> tuple[TrainingData, tuple[str, ...]]:
     """Judge labels as ``detect`` does; return all a method may know, and the class names.
 
     Args:
         task: texts and given labels.
         seed: of the folds.
+        labelled_by: what the judgement is told of who labelled.
         with_names: whether the judgement may look at the label names.
         shares_are_given: whether it takes the classes to be as common in truth as in the labels,
             instead of inferring what the noise did to their shares.
@@ -78,7 +92,7 @@ def judge_task(
     if not with_names:
         del tables["label_names"]
     shares = given_shares(task.given) if shares_are_given else ()
-    judged = judge_labels(tables, JointParams(class_shares=shares), seed=seed)
+    judged = judge_labels(tables, JointParams(class_shares=shares, labelled_by=labelled_by), seed=seed)
     names = judged.class_names
     groups = judged.surroundings.duplicate_groups
     p_error = judged.estimate.p_error
@@ -104,13 +118,38 @@ def judge_task(
 
 
 def make_case(
-    name: str, seed: int = 0, *, with_names: bool = True, shares_are_given: bool = False
+    name: str,
+    seed: int = 0,
+    *,
+    labelled_by: str = "unknown",
+    most_rows: int | None = None,
+    with_names: bool = True,
+    shares_are_given: bool = False,
 ) -> Case:
-    """Judge the train split of a set, see ``judge_task``; keep the test split for scoring."""
+    """Judge the train split of a set, see ``judge_task``; keep the test split for scoring.
+
+    Args:
+        name: of the set.
+        seed: of the folds.
+        labelled_by: what the judgement is told of who labelled.
+        most_rows: train on a random part of the rows where there are more; None: on all.
+        with_names: whether the judgement may look at the label names.
+        shares_are_given: whether it takes the given class shares to be true.
+    """
     task = train_task(name)
-    data, names = judge_task(task, seed, with_names=with_names, shares_are_given=shares_are_given)
+    n_rows = len(task.texts)
+    rows = np.arange(n_rows)
+    if most_rows is not None and most_rows < n_rows:
+        task, rows = part_of(task, most_rows), rows_of_part(n_rows, most_rows)
+    data, names = judge_task(
+        task,
+        seed,
+        labelled_by=labelled_by,
+        with_names=with_names,
+        shares_are_given=shares_are_given,
+    )
     table = load(name)
-    train = table[table["split"] == "train"]
+    train = table[table["split"] == "train"].iloc[rows]
     test = np.flatnonzero(table["split"] == "test")
     index = {label: k for k, label in enumerate(names)}
 
