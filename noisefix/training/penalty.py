@@ -8,6 +8,8 @@ predict the given labels, so that all of them take the penalty that suits plain 
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 
 from noisefix.training.interface import TrainingData
@@ -22,6 +24,8 @@ USUAL = 0.1
 _FOLDS = 4
 _MOST_ROWS = 4_000
 _FLOOR = 1e-6  # probability below which a row counts no worse
+
+_chosen: WeakKeyDictionary[TrainingData, float] = WeakKeyDictionary()  # a comparison asks often
 
 
 def settled_penalty(data: TrainingData, params: HeadParams) -> float:
@@ -41,6 +45,12 @@ def choose_penalty(data: TrainingData) -> float:
     Args:
         data: the training rows; only features, given labels and groups are looked at.
     """
+    if data not in _chosen:
+        _chosen[data] = _by_cross_validation(data)
+    return _chosen[data]
+
+
+def _by_cross_validation(data: TrainingData) -> float:
     from noisefix.probing.folds import make_folds
     from noisefix.probing.linear_probe import out_of_fold_probs
     from noisefix.probing.sampling import some_rows
