@@ -42,7 +42,7 @@ from noisefix.training.penalty import choose_penalty
 from noisefix.training.stage_one import Branches, BranchParams, clean_pool, train_branches
 from noisefix.training.targets import to_device
 
-PENALTY_TIMES = 10.0
+PENALTY_TIMES = 30.0
 """Of the penalty that suits a linear head: branches have a hidden layer to learn noise with."""
 
 

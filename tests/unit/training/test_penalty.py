@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from noisefix.probing.folds import make_folds
 from noisefix.training.interface import finish
 from noisefix.training.loop import HeadParams
 from noisefix.training.methods import ce, gce, prune
-from noisefix.training.penalty import CHOICES, USUAL, choose_penalty, settled_penalty
+from noisefix.training.penalty import (
+    CHOICES,
+    USUAL,
+    choose_penalty,
+    first_good_enough,
+    settled_penalty,
+)
 
 CLEAN = np.eye(3)
 
@@ -29,19 +36,28 @@ def test_clean_rows_want_the_weakest_penalty_and_guesses_the_strongest(make_prob
 def test_the_choice_is_that_of_scikit_learns_cross_validation(make_problem, n_classes):
     matrix = 0.5 * np.eye(n_classes) + 0.5 * guesses(n_classes)
     data = make_problem(matrix, n_rows=200, n_features=30, spread=0.3).data
-    folds = np.arange(200) % 4
-    scores = {}
-    for penalty in CHOICES:
-        own = np.zeros(200)
+    folds = make_folds(data.given_labels, n_folds=4)
+    gains = np.zeros((len(CHOICES), 200))
+    for own, penalty in zip(gains, CHOICES, strict=True):
         for fold in range(4):
             train = folds != fold
             # A head has one vector a class; scikit-learn, with two classes, the difference alone.
             model = LogisticRegression(C=(2 if n_classes == 2 else 1) / penalty, max_iter=1000)
             model.fit(data.features[train], data.given_labels[train])
             probs = model.predict_proba(data.features[~train])
-            own[~train] = probs[np.arange((~train).sum()), data.given_labels[~train]]
-        scores[penalty] = np.log(own).mean()
-    assert scores[choose_penalty(data)] >= max(scores.values()) - 0.01
+            own[~train] = np.log(probs[np.arange((~train).sum()), data.given_labels[~train]])
+    assert choose_penalty(data) == CHOICES[first_good_enough(gains)]
+
+
+def test_a_gain_that_may_be_chance_does_not_count():
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=400)
+    noise = rng.normal(size=400)
+    noise -= noise.mean()
+    noise /= noise.std()  # standard error 1 / 20
+    assert first_good_enough(np.stack([base, base + noise + 0.09])) == 0
+    assert first_good_enough(np.stack([base, base + noise + 0.11])) == 1
+    assert first_good_enough(np.stack([base, base, base - 1])) == 0
 
 
 def test_near_duplicates_do_not_vouch_for_each_other(make_problem):
