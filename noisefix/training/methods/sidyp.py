@@ -128,7 +128,7 @@ def fit(
     saved = None if checkpoint is None else checkpoint.load()
     if saved is not None and saved[1].get("phase") == "diffusion":
         run.learner.resume(saved[0], int(saved[1]["steps"]))
-    denoiser = yield from _saving(run, branches, checkpoint)
+    denoiser = yield from _saving(run, branches, checkpoint, params.branches.penalty or 0.0)
     return SidypClassifier(
         branches,
         denoiser,
@@ -178,7 +178,7 @@ def _branches(
 
 
 def _saving(
-    run: DenoiserRun, branches: Branches, checkpoint: Checkpoint | None
+    run: DenoiserRun, branches: Branches, checkpoint: Checkpoint | None, penalty: float
 ) -> Generator[TrainingStep, None, State]:
     """Train the second stage, and save after every epoch."""
     kept = {f"branches.{name}": value for name, value in branches.state().items()}
@@ -192,4 +192,4 @@ def _saving(
         if checkpoint is not None:
             facts: dict[str, Any] = {"phase": "diffusion", "steps": run.learner.step}
             checkpoint.save(run.learner.saved() | kept, facts)
-        yield step
+        yield replace(step, metrics={"penalty": penalty} | step.metrics)
