@@ -70,14 +70,23 @@ def believed_labels(data: TrainingData, method: str) -> np.ndarray:
     Raises:
         DataError: there are no ``true_label_probs``.
     """
-    probs: np.ndarray = data.need("true_label_probs", method).astype(np.float64)
-    if data.is_issue is None and data.p_error is None:
-        return probs
-    is_certain = probs.max(axis=1) >= 1
-    keeps = data.is_labelled & ~flagged_rows(data, method) & ~is_certain
-    believed = probs.copy()
+    believed: np.ndarray = data.need("true_label_probs", method).astype(np.float64)
+    keeps = keeps_label(data)
     believed[keeps] = one_hot(data.given_labels[keeps], data.n_classes)
     return believed
+
+
+def keeps_label(data: TrainingData) -> np.ndarray:
+    """Return (N,) bool: labelled rows that nothing speaks against, neither flag nor person.
+
+    Without flags and p_error nothing is known of any row, and none is among them.
+    """
+    if data.is_issue is None and data.p_error is None:
+        return np.zeros(len(data.given_labels), dtype=bool)
+    keeps: np.ndarray = data.is_labelled & ~flagged_rows(data, "train")
+    if data.true_label_probs is not None:
+        keeps &= data.true_label_probs.max(axis=1) < 1  # 1: a person has verified it
+    return keeps
 
 
 def one_hot(labels: np.ndarray, n_classes: int) -> np.ndarray:

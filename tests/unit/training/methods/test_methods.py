@@ -183,6 +183,17 @@ def test_repair_follows_decisions_before_estimates(make_problem):
     assert (targets[others].max(axis=1) == 1).all()
 
 
+def test_ill_considers_candidates_of_flagged_rows_only(make_problem):
+    data = make_problem(PAIR, n_rows=50).data
+    objective = ill.Imprecise(data, ill.Params(), "cpu")
+    kept = ~data.is_issue
+    assert kept.any()
+    assert data.is_issue.any()
+    given = np.eye(K)[data.given_labels]
+    np.testing.assert_allclose(objective.targets.numpy()[kept], given[kept], atol=1e-6)
+    assert (objective.targets.numpy()[data.is_issue].max(axis=1) < 1).all()
+
+
 def test_ill_posterior_is_bayes_rule(make_problem):
     data = make_problem(PAIR, n_rows=50).data
     objective = ill.Imprecise(data, ill.Params(given_weight=0.0), "cpu")
