@@ -221,13 +221,13 @@ def test_how_rows_move_between_subsets(load, tmp_path):
 
 
 def test_noiseal_asks_no_more_than_it_may(load, monkeypatch):
-    replay, training = load("noiseal_replay"), load("training")
+    replay, cases = load("noiseal_replay"), load("training_cases")
     rng = np.random.default_rng(0)
     true = rng.integers(0, 3, 150)
     given = np.where(rng.random(150) < 0.3, rng.integers(0, 3, 150), true)
     features = (np.eye(3, 8)[true] + 0.3 * rng.normal(size=(150, 8))).astype(np.float32)
-    data = training.TrainingData(features, given, 3, word_features=np.eye(3)[true])
-    case = training.Case("semeval_mixtral", data, true, true.copy(), features, true)
+    data = cases.TrainingData(features, given, 3, word_features=np.eye(3)[true])
+    case = cases.Case("semeval_mixtral", data, true, true.copy(), features, true)
     monkeypatch.setattr(replay, "make_case", lambda name: case)
     monkeypatch.setattr(replay, "_with_bad", lambda case: case)
     result = load("results").plain(replay.run(["semeval_mixtral"], 1, ["fpb_llm"]))
@@ -243,26 +243,48 @@ def test_noiseal_asks_no_more_than_it_may(load, monkeypatch):
 def test_training_says_what_methods_gain(load):
     training = load("training")
 
-    def entry(lr_given, **methods):
-        found = {m: {"accuracies": a, "seconds": 1.0} for m, a in methods.items()}
-        return {"lr_given": lr_given, "lr_true": 0.9, "rows": 10, "methods": found}
+    def entry(lr_given, *parts, **methods):
+        found = {m: {"accuracies": a, "seconds": 1.0, "error": 0.01} for m, a in methods.items()}
+        about = {"lr_given": lr_given, "lr_true": 0.9, "rows": 10, "test_rows": 100}
+        return about | dict.fromkeys(parts or ("methods",), found)
 
+    both = ("told", "methods")
     result = {
         "seeds": 2,
         "sets": {
-            "fpb_llm": entry(0.5, ce=[0.52, 0.54], sidyp=[0.6, 0.6]),
-            "fomc_llm": entry(0.6, ce=[0.6, 0.6], sidyp=[0.58, 0.58]),
+            "fpb_llm": entry(0.5, *both, ce=[0.52, 0.54], sidyp=[0.6, 0.6]),
+            "sms_weak": entry(0.6, *both, ce=[0.6, 0.6], sidyp=[0.57, 0.57]),
             "clean_snips": entry(0.9, ce=[0.95, 0.95], sidyp=[0.94, 0.94]),
         },
     }
-    noisy = {name: result["sets"][name] for name in ("fpb_llm", "fomc_llm")}
-    assert training.gains(noisy, "sidyp", "lr_given") == pytest.approx([0.1, -0.02])
-    assert training.gains(noisy, "sidyp", "ce") == pytest.approx([0.07, -0.02])
-    assert "| sidyp  |     59.0 |    +4.0 |      -2.0 |" in str(training.tables(result)[1])
+    noisy = {name: result["sets"][name] for name in ("fpb_llm", "sms_weak")}
+    assert training.gains(noisy, "sidyp", "lr_given") == pytest.approx([0.1, -0.03])
+    assert training.gains(noisy, "sidyp", "ce", "told") == pytest.approx([0.07, -0.03])
+    gained, worst, *_ = (str(table) for table in training.tables(result))
+    sidyp = next(line for line in gained.splitlines() if line.startswith("| sidyp"))
+    cells = [cell.strip() for cell in sidyp.strip("|").split("|")]
+    assert cells == ["sidyp", *["-", "-3.0", "+10.0", "-3.0"] * 2, "-1.0", "1.0"]
+    sidyp = next(line for line in worst.splitlines() if line.startswith("| sidyp"))
+    cells = [cell.strip() for cell in sidyp.strip("|").split("|")]
+    assert cells == ["sidyp", "sms_weak", "-3.0", "1.0", "1", "1"]
     said = {h.what.split(":")[0]: (h.value, h.is_met) for h in training.headlines(result)}
-    assert said["sidyp"] == ("+4.0 / +2.5", True)
-    assert said["the same over logistic regression on the worst set"] == ("-2.0", False)
+    assert said["sidyp, told who labelled"] == ("+3.5 / -3.0", False)
     assert said["clean sets"] == ("-1.00", False)
+
+
+def test_training_tests_on_every_set_with_truth_in_its_test_split(load):
+    training, sets = load("training"), load("shared_sets")
+    assert set(training.SETS) <= set(sets.WHO)
+    assert not set(training.CLEAN) & set(sets.WHO)
+    try:
+        names = sorted(path.stem for path in sets.folder().glob("*.csv"))
+    except sets.SharedDataAbsentError:
+        pytest.skip("the shared data are not there")
+    tested = {*training.SETS, *training.CLEAN}
+    for name in set(names) & {*sets.WHO, *sets.CLEAN_SETS, *sets.NEW_CLEAN_SETS}:
+        table = sets.load(name)
+        known = ((table["split"] == "test") & (table["true_label"] != "")).sum()
+        assert (known > 0) == (name in tested), name
 
 
 def test_growth_exponent(load):

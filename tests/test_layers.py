@@ -15,7 +15,8 @@ LAYERS = (
     {"cli"},
     {"pipeline"},
     {"stages"},
-    {"probing", "training"},
+    {"training"},
+    {"probing"},
     {"encoders", "confident", "neighbors", "annotators", "evaluation", "gates"},
     {"tables"},
     {

@@ -237,7 +237,7 @@ _HOME = "noisefix.training.methods"
 
 METHODS: dict[str, MethodSpec] = {
     "ce": MethodSpec(f"{_HOME}.ce", "plain cross-entropy on the given labels"),
-    "prune": MethodSpec(f"{_HOME}.prune", "without the flagged rows", ("p_error",)),
+    "prune": MethodSpec(f"{_HOME}.prune", "flagged rows count less", ("p_error",)),
     "repair": MethodSpec(f"{_HOME}.repair", "on the repaired labels", ("true_label_probs",)),
     "gce": MethodSpec(f"{_HOME}.gce", "generalised cross-entropy"),
     "sce": MethodSpec(f"{_HOME}.sce", "symmetric cross-entropy"),

@@ -19,6 +19,7 @@ from noisefix.training.features import FeatureSource, FrozenFeatures
 from noisefix.training.heads import HeadClassifier, head_logits, init_heads
 from noisefix.training.interface import Checkpoint, State, Training, TrainingData, TrainingStep
 from noisefix.training.objective import Batch, HeadParams, Objective, Plain
+from noisefix.training.penalty import settled_penalty
 from noisefix.training.precision import mixed_precision, single_thread, torch_seed
 from noisefix.training.selection import Criterion, choose_criterion
 from noisefix.training.targets import to_device
@@ -75,7 +76,7 @@ def train_heads(
     start = run.resume(checkpoint)
     for epoch in range(start, params.epochs):
         loss = run.epoch(epoch)
-        metrics = objective.metrics() | run.judge(epoch)
+        metrics = {"penalty": run.penalty} | objective.metrics() | run.judge(epoch)
         if checkpoint is not None:
             checkpoint.save(*run.saved(epoch + 1))
         yield TrainingStep(epoch + 1, params.epochs, loss, metrics)
@@ -104,6 +105,7 @@ class _Run:
         import torch
 
         self.params, self.objective, self.seed, self.device = params, objective, seed, device
+        self.penalty = settled_penalty(data, params)
         self.source = source
         self.rows = np.flatnonzero(data.is_labelled) if rows is None else rows
         initial = init_heads(
@@ -167,7 +169,7 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = group["top"] * factor
         self.optimiser.zero_grad()
-        torch.autograd.backward(loss + self.params.penalty / (2 * len(self.rows)) * squares)
+        torch.autograd.backward(loss + self.penalty / (2 * len(self.rows)) * squares)
         self.source.spread(features)
         self.optimiser.step()
         decay = min(self.params.ema_decay, (1 + step) / (10 + step))

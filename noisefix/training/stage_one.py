@@ -41,6 +41,8 @@ class BranchParams:
         warmup: share of the steps in which it rises.
         agreement: weight alpha of the KL divergence between the mean prediction and each branch.
         agreement_from: share of the steps after which it counts.
+        penalty: L2 of the weights, as in ``HeadParams`` and in its units: of features as they come,
+            before they are standardised. None: ``sidyp`` chooses it; without it there is none.
     """
 
     n_branches: int = 3
@@ -51,6 +53,7 @@ class BranchParams:
     warmup: float = 0.06
     agreement: float = 5.0
     agreement_from: float = 0.1
+    penalty: float | None = None
 
     def n_hidden(self, n_classes: int) -> int:
         """Return H for a number of classes."""
@@ -170,6 +173,8 @@ def train_branches(
                 batch = torch.from_numpy(rows).to(features.device)
                 share = params.agreement * (learner.step >= params.agreement_from * n_steps)
                 loss = _loss(learner.weights, points[batch], given_labels[batch], share)
+                if params.penalty:
+                    loss = loss + params.penalty / (2 * n_rows) * _squares(learner.weights, scale)
                 learner.descend(loss)
                 total += float(loss.detach())
         if not math.isfinite(total):
@@ -279,6 +284,11 @@ def _loss(weights: dict[str, Tensor], points: Tensor, given: Tensor, agreement: 
     if agreement > 0:
         loss = loss + agreement * disagreement(log_probs).mean(1).sum()
     return loss
+
+
+def _squares(weights: dict[str, Tensor], scale: Tensor) -> Tensor:
+    """Return the sum of the squared weights, the first layer's as if on features as they come."""
+    return (weights["hidden_weight"] / scale).square().sum() + weights["weight"].square().sum()
 
 
 def _stack(kept: list[dict[str, Tensor]]) -> State:

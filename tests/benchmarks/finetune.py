@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from report import Headline, Table
 from shared_sets import load, train_task
-from training import make_case
+from training_cases import make_case
 
 from noisefix.training.interface import TrainingData, find_method, finish
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from report import Headline, Table, least, mean, percent
 from shared_sets import load, train_task
-from training import ANNOTATORS, Case, logistic_regression, make_case
+from training_cases import ANNOTATORS, Case, logistic_regression, make_case
 
 from noisefix.labels import class_names
 from noisefix.training.interface import TrainingStep, finish

@@ -173,8 +173,7 @@ def train_task(name: str) -> Task:
 
 def part_of(task: Task, n_rows: int, seed: int = 0) -> Task:
     """Return a random part of a task's rows, as a task that no fit has seen."""
-    rows = np.random.default_rng(seed).choice(len(task.texts), n_rows, replace=False)
-    rows.sort()
+    rows = rows_of_part(len(task.texts), n_rows, seed)
     return replace(
         task,
         name=f"{task.name}, {n_rows} rows",
@@ -185,6 +184,13 @@ def part_of(task: Task, n_rows: int, seed: int = 0) -> Task:
         truth=tuple(task.truth[row] for row in rows),
         embeddings=task.embeddings[rows],
     )
+
+
+def rows_of_part(n_all: int, n_rows: int, seed: int = 0) -> np.ndarray:
+    """Return which rows ``part_of`` takes, in order."""
+    rows = np.random.default_rng(seed).choice(n_all, n_rows, replace=False)
+    rows.sort()
+    return rows
 
 
 def train_tasks(names: Sequence[str] = MAIN_SETS + CLEAN_SETS) -> Iterator[Task]:

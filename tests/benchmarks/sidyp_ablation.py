@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from report import Headline, Table, points
-from training import SETS, Case, logistic_regression, make_case
+from training_cases import Case, logistic_regression, make_case
 
 from noisefix.training.diffusion.classifier import SidypClassifier
 from noisefix.training.interface import TrainingData, finish
@@ -24,6 +24,18 @@ from noisefix.training.methods.sidyp import Params, fit
 WHOLE = "sidyp, whole"
 CLASSIFIER = "its classifier alone, no diffusion"
 PLAIN = "ce, for comparison"
+
+SETS = (
+    "semeval_mixtral",
+    "semeval_weak",
+    "fpb_llm",
+    "fomc_llm",
+    "mfrc_moral_llm",
+    "css_emotion_llm",
+    "rna_titles_weak",
+    "hausa_news_distant",
+    "mr_chatgpt",
+)
 
 NO_NAMES = (("with_names", False),)
 NO_SHARES = (("shares_are_given", True),)
@@ -61,7 +73,7 @@ class Variant:
 
     Attributes:
         params: its options.
-        judged: how the labels are judged beforehand, see ``training.make_case``.
+        judged: how the labels are judged beforehand, see ``training_cases.make_case``.
         told: what of the judgement it gets to see.
     """
 

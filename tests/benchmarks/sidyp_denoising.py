@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from shared_sets import REPOSITORY, Task, embed
-from training import judge_task
+from training_cases import judge_task
 
 EXAMPLE = REPOSITORY / "examples" / "support_tickets.csv"
 FIGURE = REPOSITORY / "docs" / "methods" / "sidyp-denoising.png"

@@ -11,24 +11,26 @@ from __future__ import annotations
 import numpy as np
 
 from noisefix.training.interface import TrainingData
+from noisefix.training.targets import believed_labels
 
 
 def start_weights(data: TrainingData, rows: np.ndarray, candidate_share: float) -> np.ndarray:
     """Return (R, K) label weights of some rows; rows sum to 1.
 
     Args:
-        data: with ``true_label_probs``, ``candidate_weights`` or both.
+        data: with ``true_label_probs``, ``candidate_weights`` or both; of the estimate counts what
+            ``believed_labels`` makes of it.
         rows: (R,) places in the data.
         candidate_share: weight of the candidates beside the estimate; 1 = the paper's, the
             candidates alone. Where only one of the two is known, it is taken.
     """
     estimate, candidates = data.true_label_probs, data.candidate_weights
     if candidates is None or (estimate is not None and candidate_share == 0):
-        weights = data.need("true_label_probs", "sidyp")[rows].astype(np.float64)
+        weights = believed_labels(data, "sidyp")[rows]
     elif estimate is None:
         weights = candidates[rows].astype(np.float64)
     else:
-        weights = (1 - candidate_share) * estimate[rows].astype(np.float64)
+        weights = (1 - candidate_share) * believed_labels(data, "sidyp")[rows]
         weights += candidate_share * candidates[rows]
     return _normalised(weights)
 

@@ -16,7 +16,8 @@ into the student's side too, adds - log p(given | x), and trains the matrix by g
 its exact maximum. A head on frozen features sees one view of a row, so that the weak and the strong
 augmentation fall together, and with them the consistency term. A candidate's weight is evidence of
 its own (the neighbours' vote), so it multiplies; the given label keeps a place among the
-candidates.
+candidates, and of a row that is not flagged it is the only one: EM over all rows of a common class
+explains a rare one away.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import numpy as np
 from noisefix.training.interface import Checkpoint, Training, TrainingData
 from noisefix.training.loop import Batch, HeadParams, Plain, train_heads
 from noisefix.training.losses import cross_entropy
-from noisefix.training.targets import given_targets, one_hot, to_device
+from noisefix.training.targets import given_targets, keeps_label, one_hot, to_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,6 +74,8 @@ class Imprecise(Plain):
         weights = data.need("candidate_weights", "ill")
         given = one_hot(data.given_labels, data.n_classes)
         candidates = np.maximum(weights, params.given_weight * given)
+        keeps = keeps_label(data)
+        candidates[keeps] = given[keeps]
         self.params = params
         self.given, _ = given_targets(data, 0.0, device)
         self.labelled = to_device(data.is_labelled.astype(np.float32), device)

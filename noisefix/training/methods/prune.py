@@ -1,20 +1,28 @@
-"""Prune: plain training without the flagged rows.
+"""Prune: plain training in which flagged rows count as little as their labels are worth.
 
 Source: Northcutt, Jiang, Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR
 2021, arXiv:1911.00068: prune, then learn from the rows that are left. What flags a row is the
-detect stage's verdict. Decision: cleanlab can also weight the rows that are left by
-1 / P(given = k | true = k), which on nine noisy sets changes .15 points; here ``share_strength``
-does what that is for.
+detect stage's verdict. Decisions: as many rows are flagged as balance what is found against what is
+flagged in vain, so that many of them are right; dropped, they are missed where they are the hard
+ones of their class. So a flagged row stays, with the weight 1 - p_error. cleanlab can also weight
+the rows left by 1 / P(given = k | true = k); here ``share_strength`` does what that is for.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from noisefix.training.interface import Checkpoint, Training, TrainingData
+from noisefix.training.loop import Batch, Plain, train_heads
+from noisefix.training.losses import cross_entropy
 from noisefix.training.methods import ce
+from noisefix.training.targets import flagged_rows, given_targets, to_device
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -22,9 +30,11 @@ class Params(ce.Params):
     """Options.
 
     Attributes:
+        is_soft: a flagged row counts by its probability of being right; False: not at all.
         least_share: of each class at least this share of its rows stays, the least suspicious.
     """
 
+    is_soft: bool = True
     least_share: float = 0.1
 
 
@@ -36,12 +46,40 @@ def fit(
     device: str,
     checkpoint: Checkpoint | None = None,
 ) -> Training:
-    """Drop the flagged rows and train on the rest; see ``interface.Fit``."""
-    kept = kept_rows(data, params.least_share)
-    labels = np.where(kept, data.given_labels, -1)
-    return ce.fit(
-        replace(data, given_labels=labels), params, seed=seed, device=device, checkpoint=checkpoint
+    """Train with the flagged rows held back; see ``interface.Fit``."""
+    weights = row_weights(data, is_soft=params.is_soft, least_share=params.least_share)
+    targets, by_share = given_targets(data, params.share_strength, device)
+    counts = to_device(weights, device) * by_share
+
+    def loss(batch: Batch) -> Tensor:
+        rows = cross_entropy(batch.logits, targets[batch.rows])  # (1, B)
+        return (rows * counts[batch.rows]).mean()
+
+    return train_heads(
+        data,
+        params,
+        Plain(loss),
+        seed=seed,
+        device=device,
+        rows=np.flatnonzero(weights > 0),
+        checkpoint=checkpoint,
     )
+
+
+def row_weights(data: TrainingData, *, is_soft: bool, least_share: float) -> np.ndarray:
+    """Return (N,) how much each row counts, in [0, 1]; unlabelled rows: 0.
+
+    Args:
+        data: the training rows, with p_error.
+        is_soft: a flagged row counts 1 - p_error; False: 0.
+        least_share: see ``Params``.
+    """
+    kept = kept_rows(data, least_share)
+    if not is_soft:
+        return kept.astype(np.float64)
+    right = 1 - np.nan_to_num(data.need("p_error", "prune"), nan=0.0)
+    weights: np.ndarray = np.where(kept, 1.0, right * data.is_labelled)
+    return weights
 
 
 def kept_rows(data: TrainingData, least_share: float) -> np.ndarray:
@@ -51,8 +89,7 @@ def kept_rows(data: TrainingData, least_share: float) -> np.ndarray:
     one, for a class that vanishes can never be predicted.
     """
     p_error: np.ndarray = data.need("p_error", "prune")
-    flagged = p_error >= 0.5 if data.is_issue is None else data.is_issue
-    kept: np.ndarray = data.is_labelled & ~flagged
+    kept: np.ndarray = data.is_labelled & ~flagged_rows(data, "prune")
     for label in range(data.n_classes):
         members = np.flatnonzero(data.given_labels == label)
         least = int(np.ceil(least_share * len(members)))

@@ -6,6 +6,9 @@ Iterative Refinement, KDD 2025, arXiv:2505.19675. What is done otherwise, and wh
 - The label weights that the denoiser learns start from the detect stage's calibrated estimate
   P(true label | text, given label), not from the neighbours' candidates alone: the estimate weighs
   what the noise may have done to the class shares.
+  In that estimate a row that is not flagged keeps its given label (``believed_labels``).
+- The branches are held back by a penalty that the data choose (``penalty``); without one they learn
+  a few hundred noisy labels by heart.
 - The clean pool is as large as the estimated noise leaves it, not half of the rows.
 - Corners are drawn, not the nearest taken, which makes the samples right (``simplex.project``); the
   prediction divides out what the noise said (``sampling.read_posterior``).
@@ -35,8 +38,12 @@ from noisefix.training.interface import (
     TrainingData,
     TrainingStep,
 )
+from noisefix.training.penalty import choose_penalty
 from noisefix.training.stage_one import Branches, BranchParams, clean_pool, train_branches
 from noisefix.training.targets import to_device
+
+PENALTY_TIMES = 30.0
+"""Of the penalty that suits a linear head: branches have a hidden layer to learn noise with."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,9 @@ def fit(
     checkpoint: Checkpoint | None = None,
 ) -> Training:
     """Train; see ``noisefix.training.interface.Fit``. Unlabelled rows are left out."""
+    if params.branches.penalty is None and data.tuning is None:
+        held = replace(params.branches, penalty=PENALTY_TIMES * choose_penalty(data))
+        params = replace(params, branches=held)
     if data.tuning is not None:
         data, checkpoint = yield from tune_branches(
             data,
@@ -118,7 +128,7 @@ def fit(
     saved = None if checkpoint is None else checkpoint.load()
     if saved is not None and saved[1].get("phase") == "diffusion":
         run.learner.resume(saved[0], int(saved[1]["steps"]))
-    denoiser = yield from _saving(run, branches, checkpoint)
+    denoiser = yield from _saving(run, branches, checkpoint, params.branches.penalty or 0.0)
     return SidypClassifier(
         branches,
         denoiser,
@@ -168,7 +178,7 @@ def _branches(
 
 
 def _saving(
-    run: DenoiserRun, branches: Branches, checkpoint: Checkpoint | None
+    run: DenoiserRun, branches: Branches, checkpoint: Checkpoint | None, penalty: float
 ) -> Generator[TrainingStep, None, State]:
     """Train the second stage, and save after every epoch."""
     kept = {f"branches.{name}": value for name, value in branches.state().items()}
@@ -182,4 +192,4 @@ def _saving(
         if checkpoint is not None:
             facts: dict[str, Any] = {"phase": "diffusion", "steps": run.learner.step}
             checkpoint.save(run.learner.saved() | kept, facts)
-        yield step
+        yield replace(step, metrics={"penalty": penalty} | step.metrics)

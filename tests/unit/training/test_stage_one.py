@@ -162,3 +162,16 @@ def test_batches_pass_over_all_rows_before_any_comes_again():
     assert sorted(together[:10]) == list(range(10))
     assert sorted(together[10:]) == list(range(10))
     assert [len(part) for part in batches(3, 4, 2, [0])] == [3, 3]
+
+
+def test_a_penalty_keeps_branches_from_learning_guesses_by_heart(make_problem):
+    data = make_problem(np.full((3, 3), 1 / 3), n_rows=60, n_features=40).data
+    features, given = torch.from_numpy(data.features), torch.from_numpy(data.given_labels)
+
+    def share_learned(penalty: float | None) -> float:
+        params = BranchParams(min_steps=40, batch_size=32, hidden=16, penalty=penalty)
+        trained = finish(train_branches(features, given, 3, params, epochs=5, seed=0))
+        return float((trained.look(features)[1].mean(0).argmax(-1) == given).float().mean())
+
+    assert share_learned(None) > 0.9
+    assert share_learned(30.0) < 0.75

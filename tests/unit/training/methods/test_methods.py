@@ -154,6 +154,21 @@ def test_prune_drops_flags_but_no_class_vanishes(make_problem):
     ]
 
 
+def test_flagged_rows_count_by_their_probability_of_being_right(make_problem):
+    data = make_problem(np.eye(3), n_rows=90).data
+    p_error = np.random.default_rng(0).random(90)
+    given = data.given_labels.copy()
+    given[5] = -1
+    p_error[5] = np.nan
+    data = replace(data, given_labels=given, p_error=p_error, is_issue=p_error >= 0.5)
+    soft = prune.row_weights(data, is_soft=True, least_share=0.0)
+    np.testing.assert_array_equal(soft[data.is_issue], 1 - p_error[data.is_issue])
+    assert soft[5] == 0
+    assert (soft[~data.is_issue & (given >= 0)] == 1).all()
+    hard = prune.row_weights(data, is_soft=False, least_share=0.0)
+    np.testing.assert_array_equal(hard > 0, ~data.is_issue & (given >= 0))
+
+
 def test_repair_follows_decisions_before_estimates(make_problem):
     data = make_problem(PAIR, n_rows=50).data
     repaired = data.given_labels.copy()
@@ -161,7 +176,22 @@ def test_repair_follows_decisions_before_estimates(make_problem):
     targets = repair.repaired_targets(replace(data, repaired_labels=repaired))
     assert targets[0].tolist() == np.eye(K)[repaired[0]].tolist()
     assert targets[1].tolist() == [0.0] * K
-    np.testing.assert_allclose(targets[2:], data.true_label_probs[2:], atol=1e-6)
+    flagged = np.flatnonzero(data.is_issue[2:]) + 2
+    others = np.flatnonzero(~data.is_issue[2:]) + 2
+    np.testing.assert_allclose(targets[flagged], data.true_label_probs[flagged], atol=1e-6)
+    assert (targets[others].argmax(axis=1) == data.given_labels[others]).all()
+    assert (targets[others].max(axis=1) == 1).all()
+
+
+def test_ill_considers_candidates_of_flagged_rows_only(make_problem):
+    data = make_problem(PAIR, n_rows=50).data
+    objective = ill.Imprecise(data, ill.Params(), "cpu")
+    kept = ~data.is_issue
+    assert kept.any()
+    assert data.is_issue.any()
+    given = np.eye(K)[data.given_labels]
+    np.testing.assert_allclose(objective.targets.numpy()[kept], given[kept], atol=1e-6)
+    assert (objective.targets.numpy()[data.is_issue].max(axis=1) < 1).all()
 
 
 def test_ill_posterior_is_bayes_rule(make_problem):

