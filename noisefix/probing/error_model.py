@@ -44,7 +44,7 @@ class ErrorModel:
             without them it plays no part.
     """
 
-    weights: tuple[float, ...] = (0.484, 0.349, 0.120, 0.270)
+    weights: tuple[float, ...] = (0.482, 0.342, 0.120, 0.266)
     intercept: float = 0.0
     name_gain: float = -2.0
     max_name_gain: float = 0.7

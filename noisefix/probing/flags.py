@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
+from noisefix.probing.readings import UNKNOWN
+
 FLOOR = 0.25
 """Rows below this p_error are not flagged by expected F1."""
 
-PERHAPS_CLEAN = 0.012
+PERHAPS_CLEAN = 0.02
 """Data are perhaps clean where their noise rate's interval begins below this."""
+
+PERHAPS_CLEAN_UNTOLD = 0.012
+"""The same where nobody said who labelled: the interval is wider, and begins lower."""
 
 PERHAPS_CLEAN_SHARE = 0.02
 """Of such data no larger share of the rows is flagged."""
 
 
+def perhaps_clean(noise_rate_low: float, labelled_by: str) -> bool:
+    """Tell whether data may be without an error, by their noise rate's lower end, in [0, 1]."""
+    limit = PERHAPS_CLEAN_UNTOLD if labelled_by == UNKNOWN else PERHAPS_CLEAN
+    return noise_rate_low < limit
+
+
 def flag_rows(
     p_error: np.ndarray,
     *,
-    noise_rate_low: float = 1.0,
+    is_perhaps_clean: bool = False,
     precision: float | None = None,
     top: int | None = None,
 ) -> np.ndarray:
@@ -29,7 +40,7 @@ def flag_rows(
 
     Args:
         p_error: (N,) probabilities that the label is wrong; NaN: not to be flagged.
-        noise_rate_low: lower end of the noise rate's interval, in [0, 1].
+        is_perhaps_clean: see ``perhaps_clean``; few rows are flagged.
         precision: flag rows while their mean p_error is at least this instead.
         top: flag so many rows instead.
     """
@@ -37,7 +48,6 @@ def flag_rows(
     judged = np.flatnonzero(~np.isnan(p_error))
     order = judged[np.argsort(-p_error[judged], kind="stable")]
     p = p_error[order]
-    is_perhaps_clean = precision is None and noise_rate_low < PERHAPS_CLEAN
     if top is not None:
         n_flagged = min(top, len(p))
     elif precision is not None:
@@ -51,7 +61,7 @@ def flag_rows(
         first = int(np.searchsorted(-p, -p[n_flagged - 1], side="left"))
         last = int(np.searchsorted(-p, -p[n_flagged - 1], side="right"))
         if last != n_flagged:
-            n_flagged = first if first or is_perhaps_clean else last
+            n_flagged = first if first or (is_perhaps_clean and precision is None) else last
     flags[order[:n_flagged]] = True
     return flags
 

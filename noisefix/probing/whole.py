@@ -15,7 +15,7 @@ MANY_RATE, MANY_LOW = 0.2, 0.05
 def judge_whole(noise_rate: Interval, flagged_share: float) -> str:
     """Say whether the labels look clean, or some or many of them wrong.
 
-    Clean: the noise rate's interval begins below 1.2 %, as for the flags of data that are perhaps
+    Clean: the noise rate's interval begins below 2 %, as for the flags of data that are perhaps
     clean, its middle is below 4 %, and not more than 2 % of the labels are flagged. Many: one in
     five by the estimate, and one in twenty by the interval's low end.
 

@@ -280,16 +280,17 @@ def _verdicts(
     is_trusted: np.ndarray,
 ) -> np.ndarray:
     from noisefix.confident.filters import find_issues
-    from noisefix.probing.flags import flag_rows
+    from noisefix.probing.flags import flag_rows, perhaps_clean
 
     if params.filter_by != DEFAULT_VERDICT:
         flags: np.ndarray = find_issues(given, probs, params.filter_by) & ~is_trusted
         return flags
     p_error = np.where(is_trusted, np.nan, np.round(estimate.p_error, DECIMALS))
-    perhaps_clean = params.unverified_class is None  # where nobody looked, nobody calls it clean
+    # Where nobody looked, nobody calls it clean.
+    looked = params.unverified_class is None
     return flag_rows(
         p_error,
-        noise_rate_low=estimate.noise_rate.low if perhaps_clean else 1.0,
+        is_perhaps_clean=looked and perhaps_clean(estimate.noise_rate.low, params.labelled_by),
         precision=params.flag_precision,
         top=params.flag_top,
     )

@@ -144,7 +144,7 @@ def headlines(result: dict[str, Any]) -> list[Headline]:
     worst = min(case["worst"] for case in result["cases"])
     return [
         Headline(
-            "right labels after asking annotators that know nothing of their own, worst change in points",
+            "right labels after asking annotators that know nothing of their own, worst, points",
             points(worst),
             "≥ -0.3",
             worst >= LEAST_GAIN,

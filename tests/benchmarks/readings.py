@@ -24,7 +24,7 @@ from shared_sets import train_tasks as tasks_of
 
 from noisefix.evaluation import average_precision, expected_calibration_error, flag_scores
 from noisefix.probing.error_model import ErrorModel, estimate_errors
-from noisefix.probing.flags import flag_rows
+from noisefix.probing.flags import flag_rows, perhaps_clean
 from noisefix.probing.readings import CALIBRATIONS, Calibration, read
 
 GROUPS = ("people", "rules", "model", "clean")
@@ -108,7 +108,7 @@ def score(
     is_error, p_error, rate = task.is_error[rest], estimate.p_error[rest], estimate.noise_rate
     flags = flag_rows(
         np.where(verified < 0, estimate.p_error, np.nan),
-        noise_rate_low=rate.low,
+        is_perhaps_clean=perhaps_clean(rate.low, labelled_by),
     )
     true_rate = float(task.is_error[task.known].mean())
     found = {
@@ -136,9 +136,11 @@ def run(
     Raises:
         SharedDataAbsentError: the sets are not there.
     """
+    from looking import looked_at  # which looks by ``look_at``
+
     data = []
     for task in _all_tasks() if tasks is None else tasks:
-        data.append(look_at(task))
+        data.append(looked_at(task))
         progress(f"looked at {task.name}")
     return measure(data)
 

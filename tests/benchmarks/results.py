@@ -28,7 +28,7 @@ Entry = dict[str, Any]
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "quality": ("compare", "readings", "one_sided"),
-    "relabel": ("relabel_quality", "guessing"),
+    "relabel": ("relabel_quality", "weighing_fit", "guessing"),
     "speed": (
         "embedding",
         "probe",

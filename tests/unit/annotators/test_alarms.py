@@ -45,9 +45,7 @@ def test_none_and_all_contradicted_tell_nothing(contradicts):
 
 
 def _alarm(made, answers, pred_probs=None):
-    return alarm_of(
-        answers, made.given, made.true_label_probs, made.p_error, pred_probs=pred_probs
-    )
+    return alarm_of(answers, made.given, made.true_label_probs, made.p_error, pred_probs=pred_probs)
 
 
 @pytest.mark.parametrize("n_classes", [2, 5])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from noisefix.probing.flags import FLOOR, flag_rows
+from noisefix.probing.flags import FLOOR, flag_rows, perhaps_clean
 
 
 def test_as_many_rows_are_flagged_as_give_the_largest_expected_f1():
@@ -35,10 +35,12 @@ def test_many_expected_errors_are_never_no_flags():
 
 def test_data_that_are_perhaps_clean_get_fewer_flags():
     p = np.linspace(0, 0.6, 300)
-    assert flag_rows(p, noise_rate_low=0.2).sum() > 20
-    assert np.flatnonzero(flag_rows(p, noise_rate_low=0.0)).tolist() == list(range(294, 300))
-    assert not flag_rows(np.full(300, 0.4), noise_rate_low=0.0).any()  # equals are not told apart
-    assert flag_rows(np.array([0.1, 0.9]), noise_rate_low=0.0).tolist() == [False, True]
+    assert flag_rows(p).sum() > 20
+    assert np.flatnonzero(flag_rows(p, is_perhaps_clean=True)).tolist() == list(range(294, 300))
+    assert not flag_rows(
+        np.full(300, 0.4), is_perhaps_clean=True
+    ).any()  # equals are not told apart
+    assert flag_rows(np.array([0.1, 0.9]), is_perhaps_clean=True).tolist() == [False, True]
 
 
 def test_the_user_may_ask_for_a_precision_or_a_number():
@@ -67,3 +69,10 @@ def test_the_order_of_the_rows_does_not_matter(seed):
     np.testing.assert_array_equal(
         flag_rows(p[order], precision=0.7), flag_rows(p, precision=0.7)[order]
     )
+
+
+def test_where_nobody_said_who_labelled_the_interval_has_to_begin_lower():
+    assert perhaps_clean(0.015, "people")
+    assert not perhaps_clean(0.015, "unknown")
+    assert perhaps_clean(0.01, "unknown")
+    assert not perhaps_clean(0.02, "rules")

@@ -19,7 +19,7 @@ LEVELS = (CLEAN, SOME, MANY)
         (0.015, 0.002, 0.001, CLEAN),
         (0.015, 0.002, 0.03, SOME),  # so many flags are not clean
         (0.04, 0.005, 0.0, SOME),  # nothing flagged, but one in 25 may be wrong
-        (0.025, 0.015, 0.01, SOME),  # few, but surely some
+        (0.035, 0.025, 0.01, SOME),  # few, but surely some
         (0.12, 0.06, 0.12, SOME),
         (0.3, 0.02, 0.3, SOME),  # it may be next to nothing
         (0.3, 0.1, 0.3, MANY),
