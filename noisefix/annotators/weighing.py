@@ -53,7 +53,7 @@ class WeighingModel:
     log_ratio: float = 0.194
     suspicion: float = 0.370
     plausibility: float = 0.369
-    margin: float = 0.6
+    margin: float = 0.5
 
     @property
     def weights(self) -> np.ndarray:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _MOST_PAIRS = 5
 _MOST_CLASSES = 12
+_WHO = "--labelled-by people, model or rules"
 _LEAST_DISPUTED = 0.2
 """Of the flagged rows: where the readings differ by less, nothing is said of it."""
 
@@ -108,8 +109,11 @@ def expected_wrong(result: DetectResult) -> str:
 
 def _show_readings(screen: Screen, result: DetectResult) -> None:
     """Say what the two readings dispute, and what would decide."""
+    is_told = result.labelled_by != "unknown"
     few = max(_LEAST_DISPUTED * max(result.issues, 1), 3)
     if result.disputed_rows < few or result.overused_label is None:
+        if not is_told:
+            screen.line(f"Saying who labelled makes all this surer: {_WHO}.")
         return
     rows = plural(result.disputed_rows, "row")
     screen.line(
@@ -118,8 +122,8 @@ def _show_readings(screen: Screen, result: DetectResult) -> None:
         f"{result.disputed_rows:,} others are."
     )
     advice = "Verifying the rows of deciding.parquet decides (--trusted-column)"
-    if result.labelled_by == "unknown":
-        advice += "; so does saying who labelled the data (--labelled-by people, model or rules)"
+    if not is_told:
+        advice += f"; so does saying who labelled: {_WHO}"
     screen.line(f"{advice}.")
 
 
@@ -209,7 +213,8 @@ def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
             "the labels that are clearly better, as a diff",
         )
     screen.command(f"noisefix relabel {run} --dry-run", "an LLM looks at the flagged rows only")
-    screen.command(f"noisefix check {table} --max-noise-rate {limit}", "a gate for CI")
+    told = "" if result.labelled_by == "unknown" else f" --labelled-by {result.labelled_by}"
+    screen.command(f"noisefix check {table}{told} --max-noise-rate {limit}", "a gate for CI")
     screen.command(
         f"noisefix evaluate {run} --truth COLUMN", "how good this is, if some labels are verified"
     )

@@ -69,7 +69,11 @@ def test_it_opens_with_what_matters(result):
         "Some labels look wrong: about 12 % of them (estimate; 90 % interval 8 to 17 %). "
         "97 rows are flagged, about 45 to 80 of them wrong."
     )
-    assert "3 rows with (nearly) the same text as another" in lines[2]
+    assert "makes all this surer: --labelled-by people, model or rules" in lines[2]
+    assert "3 rows with (nearly) the same text as another" in lines[3]
+    told = "\n".join(shown(replace(result, labelled_by="people")))
+    assert "makes all this surer" not in told
+    assert "noisefix check 'my tickets.csv' --labelled-by people --max-noise-rate" in told
 
 
 def test_pairs_show_an_example_and_leave_out_what_hardly_happens(result):
