@@ -14,39 +14,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from noisefix.version import __version__ as __version__
+
 if TYPE_CHECKING:
-    from noisefix.pipeline.apply import apply as apply
-    from noisefix.pipeline.candidates import candidates as candidates
-    from noisefix.pipeline.check import check as check
-    from noisefix.pipeline.compare import compare as compare
-    from noisefix.pipeline.detect import detect as detect
-    from noisefix.pipeline.embed import embed as embed
-    from noisefix.pipeline.evaluate import evaluate as evaluate
-    from noisefix.pipeline.joint import joint as joint
-    from noisefix.pipeline.noise import noise as noise
-    from noisefix.pipeline.predict import predict as predict
-    from noisefix.pipeline.relabel import relabel as relabel
-    from noisefix.pipeline.revert import revert as revert
-    from noisefix.pipeline.train import train as train
+    from noisefix.classifiers.compare import compare as compare
+    from noisefix.classifiers.predict import predict as predict
+    from noisefix.classifiers.train import train as train
+    from noisefix.cleaning.apply import apply as apply
+    from noisefix.cleaning.revert import revert as revert
+    from noisefix.detection.candidates import candidates as candidates
+    from noisefix.detection.check import check as check
+    from noisefix.detection.detect import detect as detect
+    from noisefix.detection.embed import embed as embed
+    from noisefix.detection.joint import joint as joint
+    from noisefix.evaluation.evaluate import evaluate as evaluate
+    from noisefix.evaluation.noise import noise as noise
+    from noisefix.relabelling.relabel import relabel as relabel
     from noisefix.training.predictor import load_model as load_model
 
-__version__ = "0.1.0"
-
 _HOMES = {
-    "apply": "noisefix.pipeline.apply",
-    "candidates": "noisefix.pipeline.candidates",
-    "check": "noisefix.pipeline.check",
-    "compare": "noisefix.pipeline.compare",
-    "detect": "noisefix.pipeline.detect",
-    "embed": "noisefix.pipeline.embed",
-    "evaluate": "noisefix.pipeline.evaluate",
-    "joint": "noisefix.pipeline.joint",
+    "apply": "noisefix.cleaning.apply",
+    "candidates": "noisefix.detection.candidates",
+    "check": "noisefix.detection.check",
+    "compare": "noisefix.classifiers.compare",
+    "detect": "noisefix.detection.detect",
+    "embed": "noisefix.detection.embed",
+    "evaluate": "noisefix.evaluation.evaluate",
+    "joint": "noisefix.detection.joint",
     "load_model": "noisefix.training.predictor",
-    "noise": "noisefix.pipeline.noise",
-    "predict": "noisefix.pipeline.predict",
-    "relabel": "noisefix.pipeline.relabel",
-    "revert": "noisefix.pipeline.revert",
-    "train": "noisefix.pipeline.train",
+    "noise": "noisefix.evaluation.noise",
+    "predict": "noisefix.classifiers.predict",
+    "relabel": "noisefix.relabelling.relabel",
+    "revert": "noisefix.cleaning.revert",
+    "train": "noisefix.classifiers.train",
     "DataError": "noisefix.errors",
     "ModelError": "noisefix.errors",
     "NoisefixError": "noisefix.errors",

@@ -20,11 +20,11 @@ import pytest
 from hypothesis import settings
 
 import noisefix
-from noisefix.schemas import ISSUES
+from noisefix.run.folder import RunFolder
+from noisefix.run.parquet import write_table
+from noisefix.run.provenance import Provenance
+from noisefix.run.schemas import ISSUES
 from noisefix.tables.dataset import load_dataset
-from noisefix.tables.parquet import write_table
-from noisefix.tables.provenance import Provenance
-from noisefix.tables.run_folder import RunFolder
 from noisefix.tables.source import read_source
 
 # The same examples every time, and no time limit for one: the machine may be busy.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,16 @@ PACKAGE = Path(__file__).parents[1] / "noisefix"
 LAYERS = (
     {"__main__"},
     {"cli"},
-    {"pipeline"},
-    {"stages"},
+    {"evaluation.evaluate", "evaluation.evaluate_model", "evaluation.noise"},
+    {"classifiers"},
+    {"relabelling", "cleaning"},
+    {"detection"},
     {"training"},
+    {"run"},
     {"probing"},
-    {"encoders", "confident", "neighbors", "annotators", "evaluation", "gates"},
+    {"encoders", "confident", "neighbors", "annotators", "evaluation"},
     {"tables"},
     {
-        "schemas",
         "labels",
         "label_descriptions",
         "progress",
@@ -33,10 +36,12 @@ LAYERS = (
     {"documents"},
     {"errors"},
     {"redaction"},
+    {"version"},
 )
-"""From the top down; a module may import from its own unit and from the layers below."""
+"""From the top down: packages, and modules that stand apart from their package. A module may import
+from its own unit and from the layers below."""
 
-LIGHT = {"__init__", "errors", "redaction", "schemas", "config", "progress", "cli", "__main__"}
+LIGHT = {"__init__", "errors", "redaction", "config", "progress", "cli", "__main__", "version"}
 """Units that load at the start of every command: not even NumPy at the top of a module."""
 
 SLOW = {
@@ -53,13 +58,18 @@ SLOW = {
 }
 
 
-def unit_of(path: Path) -> str:
+def module_of(path: Path) -> str:
+    """Return the dotted name below the package; a package stands for its ``__init__``."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return parts[0]
+    return ".".join(parts if len(parts) == 1 or parts[-1] != "__init__" else parts[:-1])
+
+
+def unit_of(module: str) -> str:
+    return module if module in RANK else module.split(".")[0]
 
 
 def imports(tree: ast.AST, *, top_level_only: bool) -> Iterator[str]:
-    """Yield the modules imported, leaving out those for type checkers."""
+    """Yield the names of the modules imported, leaving out those for type checkers."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -82,26 +92,55 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 RANK = {unit: rank for rank, layer in enumerate(LAYERS) for unit in layer}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_down(path):
-    unit = unit_of(path)
+MODULES = {module_of(path): path for path in FILES}
+
+
+def imported_modules(module: str) -> set[str]:
+    """Return the modules of the package that a module imports, at its top or in a function."""
+    found = set()
+    for node in _import_nodes(ast.parse(MODULES[module].read_text())):
+        names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        inner = [name.removeprefix("noisefix.") for name in names if name != "noisefix"]
+        known = [name for name in inner if name in MODULES]
+        found |= {known[-1]} if known else set()
+    return found - {module}
+
+
+def _import_nodes(tree: ast.AST) -> Iterator[ast.ImportFrom]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            if node.module.split(".")[0] == "noisefix":
+                yield node
+        elif not _is_left_out(node, top_level_only=False):
+            yield from _import_nodes(node)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_down(module):
+    unit = unit_of(module)
     if unit == "__init__":
         return
     assert unit in RANK, f"{unit} has no layer: give it one in tests/test_layers.py"
-    for module in imports(ast.parse(path.read_text()), top_level_only=False):
-        if not module.startswith("noisefix."):
-            assert not module.startswith("."), "imports are absolute"
-            continue
-        other = module.split(".")[1]
-        if other == unit or other == "__version__":
-            continue
-        assert RANK[other] > RANK[unit], f"{unit} must not import {module}"
+    for other in imported_modules(module):
+        is_own = other.split(".")[0] == module.split(".")[0]
+        down = RANK[unit_of(other)] - RANK[unit]
+        assert down > 0 or (is_own and down == 0), f"{module} must not import {other}"
+
+
+def test_no_circle_between_modules():
+    graph = {module: imported_modules(module) for module in MODULES}
+    assert graph["cli.app"], "nothing was read"
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_slow_libraries_are_imported_where_they_are_used(path):
-    banned = SLOW | ({"numpy", "rich"} if unit_of(path) in LIGHT else set())
-    if unit_of(path) == "cli":
+    banned = SLOW | ({"numpy", "rich"} if unit_of(module_of(path)) in LIGHT else set())
+    if unit_of(module_of(path)) == "cli":
         banned |= {"rich"}
     tops = {m.split(".")[0] for m in imports(ast.parse(path.read_text()), top_level_only=True)}
     assert not tops & banned

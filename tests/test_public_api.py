@@ -78,4 +78,4 @@ def test_import_costs_nothing():
         " sys.stdlib_module_names))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['noisefix']"
+    assert done.stdout.strip() == "['noisefix', 'noisefix.version']"

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import typer
 
-from noisefix import __version__
 from noisefix.cli.apply import apply
 from noisefix.cli.candidates import candidates
 from noisefix.cli.check import check
@@ -36,6 +35,7 @@ from noisefix.errors import (
     NoisefixError,
 )
 from noisefix.memory import is_out_of_memory
+from noisefix.version import __version__
 
 EXIT_PIPE_CLOSED = 141
 """What a shell reports of a program whose reader went away (128 + SIGPIPE)."""

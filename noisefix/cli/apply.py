@@ -98,13 +98,13 @@ def apply(
     The output has the input's columns, order, dialect and untouched cells, byte for byte. Every
     change is recorded in the run folder's ledger.parquet, and --revert undoes it.
     """
+    from noisefix.cleaning.apply import apply as run_apply
+    from noisefix.cleaning.decide import ApplyParams
+    from noisefix.cleaning.revert import revert as run_revert
     from noisefix.cli.diff import show_applied, show_changes, show_reverted
     from noisefix.cli.messages import screen_beside
     from noisefix.cli.terminal import write_json
     from noisefix.errors import UsageError
-    from noisefix.pipeline.apply import apply as run_apply
-    from noisefix.pipeline.revert import revert as run_revert
-    from noisefix.stages.apply import ApplyParams
 
     screen = screen_beside(None if dry_run else output, as_json=as_json)
     if revert:

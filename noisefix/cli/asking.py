@@ -13,10 +13,10 @@ from noisefix.errors import UsageError
 if TYPE_CHECKING:
     from noisefix.annotators.progress import AskProgress
     from noisefix.annotators.protocol import Annotator
+    from noisefix.classifiers.training_questions import AskingReport
     from noisefix.cli.terminal import Screen
-    from noisefix.pipeline.relabel_plan import RelabelPlan
-    from noisefix.pipeline.training_questions import AskingReport
-    from noisefix.tables.run_folder import RunFolder
+    from noisefix.relabelling.plan import RelabelPlan
+    from noisefix.run.folder import RunFolder
 
 
 def connect(
@@ -63,7 +63,7 @@ def connect(
         DataError: the column is not there.
         ModelError: the local model cannot be loaded.
     """
-    from noisefix.pipeline.relabel_sources import column_annotator
+    from noisefix.relabelling.annotator_inputs import column_annotator
 
     kind, _, name = who.partition(":")
     if kind == "column" and name:
@@ -84,7 +84,7 @@ def connect(
     if who == "human" and plan is not None:
         from noisefix.annotators.human import HumanAnnotator
         from noisefix.cli.review import open_desk
-        from noisefix.pipeline.relabel_sources import facts_of
+        from noisefix.relabelling.annotator_inputs import facts_of
 
         desk = stack.enter_context(open_desk(len(plan.asked)))
         return HumanAnnotator(desk, facts_of(plan), class_names, reviewer)

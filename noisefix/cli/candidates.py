@@ -35,7 +35,7 @@ def candidates(
     Looks up each row's nearest rows in the clean pool, and weighs the labels they have.
     """
     from noisefix.cli.stage_report import show_stage
-    from noisefix.pipeline.candidates import candidates as run_candidates
+    from noisefix.detection.candidates import candidates as run_candidates
 
     with show_progress(quiet=quiet) as progress:
         result = run_candidates(

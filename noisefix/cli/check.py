@@ -12,7 +12,7 @@ from noisefix.cli.paths import KEEPS, READS, WRITES
 from noisefix.cli.progress import show_progress
 
 if TYPE_CHECKING:
-    from noisefix.pipeline.check import CheckResult
+    from noisefix.detection.check import CheckResult
 
 
 def check(
@@ -92,8 +92,8 @@ def check(
     """
     from noisefix.cli.messages import standard_input, tell
     from noisefix.cli.terminal import write_json, write_lines
+    from noisefix.detection.check import check as run_check
     from noisefix.errors import EXIT_GATE_FAILED, UsageError
-    from noisefix.pipeline.check import check as run_check
 
     if as_json and github:
         raise UsageError("--json and --github both want stdout", "choose one of them")

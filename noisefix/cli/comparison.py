@@ -9,7 +9,7 @@ from noisefix.cli.terminal import Column, Screen
 from noisefix.cli.wording import format_seconds, plural
 
 if TYPE_CHECKING:
-    from noisefix.pipeline.compare import CompareResult, MethodScore
+    from noisefix.classifiers.compare import CompareResult, MethodScore
 
 
 def show_comparison(screen: Screen, result: CompareResult, source: str) -> None:

@@ -63,7 +63,7 @@ def detect(
     """
     from noisefix.cli.summary import show_detection
     from noisefix.cli.terminal import Screen, write_json
-    from noisefix.pipeline.detect import detect as run_detect
+    from noisefix.detection.detect import detect as run_detect
 
     with show_progress(quiet=quiet) as progress:
         result = run_detect(

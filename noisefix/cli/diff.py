@@ -10,9 +10,9 @@ from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import output_name, plural
 
 if TYPE_CHECKING:
-    from noisefix.pipeline.apply import ApplyResult
-    from noisefix.pipeline.revert import RevertResult
-    from noisefix.stages.ledger import Change
+    from noisefix.cleaning.apply import ApplyResult
+    from noisefix.cleaning.ledger import Change
+    from noisefix.cleaning.revert import RevertResult
 
 
 def show_changes(screen: Screen, changes: Sequence[Change]) -> None:

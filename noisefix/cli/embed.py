@@ -40,7 +40,7 @@ def embed(
     """
     from noisefix.cli.messages import standard_input, tell
     from noisefix.cli.stage_report import show_stage
-    from noisefix.pipeline.embed import embed as run_embed
+    from noisefix.detection.embed import embed as run_embed
 
     with show_progress(quiet=quiet) as progress:
         result = run_embed(

@@ -13,7 +13,7 @@ from noisefix.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from noisefix.cli.terminal import Screen
-    from noisefix.pipeline.evaluate import EvaluateResult
+    from noisefix.evaluation.evaluate import EvaluateResult
 
 
 def evaluate(
@@ -53,8 +53,8 @@ def evaluate(
     from noisefix.cli.messages import tell
     from noisefix.cli.model_scores import show_model_scores
     from noisefix.cli.terminal import Screen, write_json
-    from noisefix.pipeline.evaluate import EvaluateResult
-    from noisefix.pipeline.evaluate import evaluate as run_evaluate
+    from noisefix.evaluation.evaluate import EvaluateResult
+    from noisefix.evaluation.evaluate import evaluate as run_evaluate
 
     with show_progress(quiet=quiet) as progress:
         result = run_evaluate(

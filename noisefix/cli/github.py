@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from noisefix.cli.terminal import sanitize
 
 if TYPE_CHECKING:
-    from noisefix.pipeline.check import CheckedRow, CheckResult
+    from noisefix.detection.check import CheckedRow, CheckResult
 
 MOST_ANNOTATIONS = 10
 """GitHub shows ten errors a step and drops the rest."""

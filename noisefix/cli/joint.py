@@ -68,7 +68,7 @@ def joint(
     has found out about the label names is used if it lies beside EMBEDDINGS.
     """
     from noisefix.cli.stage_report import show_stage
-    from noisefix.pipeline.joint import joint as run_joint
+    from noisefix.detection.joint import joint as run_joint
 
     with show_progress(quiet=quiet) as progress:
         result = run_joint(

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from noisefix.cli.terminal import sanitize
 
 if TYPE_CHECKING:
-    from noisefix.pipeline.check import CheckResult
+    from noisefix.detection.check import CheckResult
 
 MOST_ROWS = 200
 """Rows listed in a failure; the rest is in the run folder."""
@@ -26,7 +26,7 @@ def check_target(path: Path, inputs: Iterable[str | Path | None]) -> None:
     Raises:
         UsageError, DataError: as ``check_output``.
     """
-    from noisefix.tables.outputs import check_output
+    from noisefix.run.outputs import check_output
 
     check_output(path, inputs, option="--junit", kinds=("xml",), takes_streams=True)
 

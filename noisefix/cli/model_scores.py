@@ -8,7 +8,7 @@ from noisefix.cli.terminal import Column, Screen
 from noisefix.cli.wording import interval, number, plural, share
 
 if TYPE_CHECKING:
-    from noisefix.pipeline.evaluate_model import ModelScores
+    from noisefix.evaluation.evaluate_model import ModelScores
 
 _SHOWN_CONFUSIONS = 10
 _SHOWN_CLASSES = 40

@@ -67,7 +67,7 @@ def noise(
     from noisefix.cli.messages import screen_beside, standard_input, tell
     from noisefix.cli.terminal import Column, write_json
     from noisefix.cli.wording import output_name, percent, plural
-    from noisefix.pipeline.noise import noise as run_noise
+    from noisefix.evaluation.noise import noise as run_noise
 
     screen = screen_beside(output, as_json=as_json)
     with show_progress(quiet=quiet) as progress:

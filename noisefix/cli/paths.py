@@ -56,7 +56,7 @@ def _check(roles: Mapping[str, Role], arguments: Mapping[str, Any]) -> None:
     written = [name for name, role in roles.items() if role is not READS and arguments[name]]
     if not written:
         return
-    from noisefix.tables.outputs import check_not_read, check_replaced_folder
+    from noisefix.run.outputs import check_not_read, check_replaced_folder
 
     inputs = [
         path for name, role in roles.items() if role is READS for path in _paths(arguments[name])

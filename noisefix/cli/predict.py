@@ -44,10 +44,10 @@ def predict(
     once, then read and predicted in blocks. Standard input is copied to a temporary file first.
     The output takes its place when all of it is written.
     """
+    from noisefix.classifiers.predict import predict as run_predict
     from noisefix.cli.messages import screen_beside, standard_input, tell
     from noisefix.cli.terminal import write_json
     from noisefix.cli.wording import format_seconds, output_name, plural
-    from noisefix.pipeline.predict import predict as run_predict
 
     screen = screen_beside(output, as_json=as_json)
     with show_progress(quiet=quiet) as progress:

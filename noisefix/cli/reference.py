@@ -23,7 +23,7 @@ from noisefix.errors import (
     ServiceError,
     UsageError,
 )
-from noisefix.schemas import ALL_SCHEMAS
+from noisefix.run.schemas import ALL_SCHEMAS
 
 _INTRODUCTION = """\
 # Command line

@@ -13,7 +13,7 @@ from noisefix.cli import options
 from noisefix.cli.paths import READS, WRITES
 
 if TYPE_CHECKING:
-    from noisefix.pipeline.relabel_plan import RelabelPlan
+    from noisefix.relabelling.plan import RelabelPlan
 
 _WHO = "openai | local:PATH | column:NAME | human"
 
@@ -92,11 +92,11 @@ def relabel(
     from noisefix.cli.messages import tell
     from noisefix.cli.relabel_summary import show_plan, show_relabels
     from noisefix.cli.terminal import Screen, write_json
-    from noisefix.pipeline.relabel import finish
-    from noisefix.pipeline.relabel_batch import check_export, export_requests
-    from noisefix.pipeline.relabel_batch import import_responses as read_responses
-    from noisefix.pipeline.relabel_plan import RelabelOptions, plan_relabel
-    from noisefix.tables.run_folder import RunFolder
+    from noisefix.relabelling.batch import check_export, export_requests
+    from noisefix.relabelling.batch import import_responses as read_responses
+    from noisefix.relabelling.plan import RelabelOptions, plan_relabel
+    from noisefix.relabelling.relabel import finish
+    from noisefix.run.folder import RunFolder
 
     chosen = RelabelOptions(
         max_rows=max_rows,

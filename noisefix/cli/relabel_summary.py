@@ -9,13 +9,13 @@ from noisefix.cli.terminal import Column, Screen, write_json
 from noisefix.cli.wording import interval, percent, plural
 
 if TYPE_CHECKING:
-    from noisefix.pipeline.relabel import RelabelResult
-    from noisefix.pipeline.relabel_plan import RelabelPlan
+    from noisefix.relabelling.plan import RelabelPlan
+    from noisefix.relabelling.relabel import RelabelResult
 
 
 def show_plan(screen: Screen, plan: RelabelPlan, *, as_json: bool) -> None:
     """Show three whole prompts, and what asking all of them would cost."""
-    from noisefix.pipeline.relabel_plan import estimate_plan
+    from noisefix.relabelling.plan import estimate_plan
 
     estimate = estimate_plan(plan)
     if as_json:

@@ -8,7 +8,7 @@ from noisefix.cli.terminal import Screen, write_json
 from noisefix.cli.wording import format_seconds
 
 if TYPE_CHECKING:
-    from noisefix.stages.base import StageReport
+    from noisefix.run.stage import StageReport
 
 
 def show_stage(report: StageReport, *, as_json: bool) -> None:

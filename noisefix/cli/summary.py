@@ -10,7 +10,7 @@ from noisefix.cli.terminal import Column, Screen
 from noisefix.cli.wording import format_seconds, how_sure, interval, percent, plural
 
 if TYPE_CHECKING:
-    from noisefix.pipeline.findings import DetectResult
+    from noisefix.detection.findings import DetectResult
 
 _MOST_PAIRS = 5
 _MOST_CLASSES = 12

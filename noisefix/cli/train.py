@@ -15,7 +15,7 @@ from noisefix.cli.progress import Callback, show_progress
 
 if TYPE_CHECKING:
     from noisefix.annotators.protocol import Annotator
-    from noisefix.tables.run_folder import RunFolder
+    from noisefix.run.folder import RunFolder
 
 
 def train(
@@ -176,12 +176,12 @@ def train(
         return
     if output is None:
         raise typer.BadParameter("name the model folder with -o")
+    from noisefix.classifiers.fitting import class_names_of
+    from noisefix.classifiers.train import train as run_train
     from noisefix.cli.asking import connect, show_asked
     from noisefix.cli.messages import tell
     from noisefix.cli.terminal import Screen, write_json
     from noisefix.cli.wording import format_seconds, plural
-    from noisefix.pipeline.fitting import class_names_of
-    from noisefix.pipeline.train import train as run_train
 
     notes: tuple[str, ...] = ()
     with show_progress(quiet=quiet) as progress, ExitStack() as stack:
@@ -275,9 +275,9 @@ def _run_to_ask_about(
     progress: Callback | None,
 ) -> tuple[RunFolder, tuple[str, ...]]:
     """Open the run folder, or make it: whoever is asked must know its classes."""
-    from noisefix.pipeline.ask_options import AskOptions
-    from noisefix.pipeline.fitting import open_run
-    from noisefix.pipeline.train_asking import check_asking
+    from noisefix.classifiers.fitting import open_run
+    from noisefix.classifiers.train_asking import check_asking
+    from noisefix.relabelling.options import AskOptions
 
     check_asking(method, AskOptions(), asks=True)  # before minutes of work
     return open_run(
@@ -300,10 +300,10 @@ def _compare(
     quiet: bool,
     as_json: bool,
 ) -> None:
+    from noisefix.classifiers.compare import compare
     from noisefix.cli.comparison import show_comparison
     from noisefix.cli.messages import tell
     from noisefix.cli.terminal import Screen, write_json
-    from noisefix.pipeline.compare import compare
 
     with show_progress(quiet=quiet) as progress:
         result = compare(source, methods, parameters=parameters, progress=progress, **chosen)

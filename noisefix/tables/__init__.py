@@ -1,1 +1,1 @@
-"""Read data files, write tables: formats, provenance, the run folder, and rewriting."""
+"""Read data files of many formats, as they come, and write them back as they were."""

@@ -17,16 +17,16 @@ import numpy as np
 from noisefix.documents import misfit, parse_json
 from noisefix.encoders.find import TFIDF
 from noisefix.errors import DataError, ModelError
-from noisefix.schemas import DIVISION
+from noisefix.run.parquet import write_table
+from noisefix.run.schemas import DIVISION
 from noisefix.tables.atomic import atomic_folder, check_can_make, sha256_file
-from noisefix.tables.parquet import write_table
 from noisefix.training.interface import Classifier, State, load_classifier_class
 from noisefix.training.model_card import model_card
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from noisefix.tables.provenance import Provenance
+    from noisefix.run.provenance import Provenance
 
 FORMAT = 1
 _JSON = "model.json"

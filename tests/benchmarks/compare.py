@@ -28,10 +28,10 @@ from report import Headline, Table, mean
 from shared_sets import CLEAN_SETS, MAIN_SETS, NEW_CLEAN_SETS, NEW_SETS, WHO, Task, stage_tables
 from shared_sets import train_tasks as tasks_of
 
+from noisefix.cleaning.decide import ApplyParams, decide
+from noisefix.detection import joint_stage as joint
 from noisefix.probing import error_model
 from noisefix.probing import readings as product_readings
-from noisefix.stages import joint
-from noisefix.stages.apply import ApplyParams, decide
 
 N_VERIFIED = (30, 100)
 N_DRAWS = 3

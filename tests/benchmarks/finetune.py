@@ -129,7 +129,7 @@ def _branches(
 
 def fine_tuned(case: Case, method: str, seed: int, epochs: int | None) -> tuple[float, float]:
     """Return the test accuracy of a method whose encoder learns along, and its seconds."""
-    from noisefix.pipeline.finetune import choose_features_params
+    from noisefix.classifiers.finetune import choose_features_params
 
     started = time.perf_counter()
     data = case.tunable("names")

@@ -24,8 +24,8 @@ from noisefix.annotators.protocol import INVALID, Answer
 from noisefix.annotators.selection import spread_to_duplicates
 from noisefix.annotators.weighing import NO_ANSWER, weigh
 from noisefix.labels import UNLABELLED
-from noisefix.stages.asking import first_rows, rounds
-from noisefix.stages.run_rows import RunRows
+from noisefix.relabelling.rounds import first_rows, rounds
+from noisefix.run.rows import RunRows
 
 SHARES = (None, 0.5, 1.0)
 """Rows asked: those flagged and the probe, half of all, all."""

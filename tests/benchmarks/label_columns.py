@@ -17,7 +17,7 @@ from shared_sets import Task, load
 
 from noisefix.annotators.protocol import INVALID, Answer
 from noisefix.labels import class_names, encode_labels
-from noisefix.stages.run_rows import RunRows
+from noisefix.run.rows import RunRows
 
 TRUTH_IS_THE_VOTE = ("hs_brexit_crowd", "md_offensive_crowd")
 """Their true labels are the majority of these very columns: nothing to be learned from combining

@@ -16,10 +16,10 @@ from detection import class_ids
 from report import Headline, Table, mean, number, percent
 from shared_sets import MAIN_SETS, NEW_SETS, WHO, Task, stage_tables, train_task, train_tasks
 
+from noisefix.detection.cross_check import facts_of_the_whole
+from noisefix.detection.joint_stage import JointParams, judge_labels
+from noisefix.detection.judged import Judged
 from noisefix.evaluation import average_precision
-from noisefix.stages.cross_check import facts_of_the_whole
-from noisefix.stages.joint import JointParams, judge_labels
-from noisefix.stages.judged import Judged
 
 _MADE_SHARE = 0.25
 _NEARLY_ALL = 0.85

@@ -21,11 +21,11 @@ from shared_sets import CLEAN_SETS, Task, load, stage_tables, train_task
 from noisefix.annotators.column import ColumnAnnotator
 from noisefix.annotators.protocol import Answer, Question
 from noisefix.annotators.weighing import NO_ANSWER, Verdicts, weigh
+from noisefix.detection.joint_stage import JointParams, judge_labels
 from noisefix.neighbors.candidates import retrieve_candidates
-from noisefix.stages.asking import first_rows, rounds
-from noisefix.stages.joint import JointParams, judge_labels
-from noisefix.stages.relabel import answer_arrays
-from noisefix.stages.run_rows import RunRows
+from noisefix.relabelling.rounds import first_rows, rounds
+from noisefix.relabelling.verdicts import answer_arrays
+from noisefix.run.rows import RunRows
 
 FLIPPED = "true label, 30 % flipped"
 SHARES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

@@ -59,9 +59,9 @@ def judge_task(
         shares_are_given: whether it takes the classes to be as common in truth as in the labels,
             instead of inferring what the noise did to their shares.
     """
+    from noisefix.detection.joint_stage import JointParams, judge_labels
     from noisefix.neighbors.candidates import retrieve_candidates
     from noisefix.probing.ngrams import ngram_features
-    from noisefix.stages.joint import JointParams, judge_labels
 
     tables = stage_tables(task)
     label_names = np.array(tables["label_names"]["embedding"].to_pylist(), np.float32)

@@ -26,8 +26,8 @@ from noisefix.annotators.alarms import alarm_of
 from noisefix.annotators.reliability import estimate_reliability
 from noisefix.annotators.selection import spread_to_duplicates
 from noisefix.annotators.weighing import NO_ANSWER, WEIGHING_MODEL, features
-from noisefix.stages.asking import first_rows
-from noisefix.stages.run_rows import RunRows
+from noisefix.relabelling.rounds import first_rows
+from noisefix.run.rows import RunRows
 
 SHARES = (0.3, 0.5, 1.0)
 FLIPPED = (0.1, 0.3, 0.5)

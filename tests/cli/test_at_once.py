@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from noisefix.pipeline.apply import apply
-from noisefix.stages.ledger import read_ledger
-from noisefix.tables import run_folder
-from noisefix.tables.run_folder import RunFolder
+from noisefix.cleaning.apply import apply
+from noisefix.cleaning.ledger import read_ledger
+from noisefix.run import folder as run_folder
+from noisefix.run.folder import RunFolder
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from noisefix.stages.ledger import read_ledger
-from noisefix.tables.parquet import read_provenance
+from noisefix.cleaning.ledger import read_ledger
+from noisefix.run.parquet import read_provenance
 
 KILLS = int(os.environ.get("NOISEFIX_KILLS", "26"))
 SEED = int(os.environ.get("NOISEFIX_KILL_SEED", "0"))

@@ -58,8 +58,8 @@ def test_a_parameter_of_another_kind(cli, detected, tmp_path, setting, said):
 def test_every_method_says_what_kinds_it_takes():
     from dataclasses import fields
 
+    from noisefix.classifiers.fitting import choose_params
     from noisefix.errors import UsageError
-    from noisefix.pipeline.fitting import choose_params
     from noisefix.training.interface import METHODS
 
     for method in METHODS:

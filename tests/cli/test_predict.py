@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import noisefix
-from noisefix.schemas import PREDICTIONS
-from noisefix.tables.parquet import read_table
+from noisefix.run.parquet import read_table
+from noisefix.run.schemas import PREDICTIONS
 
 TEXTS = ["the courier is late", "money back please", "locked out of my profile"]
 
@@ -162,7 +162,7 @@ def test_killed_in_the_middle(model, tmp_path):
     output.write_text("old")
     code = (
         "import os, signal, sys\n"
-        "from noisefix.stages.predictions import PredictionWriter as W\n"
+        "from noisefix.classifiers.predictions import PredictionWriter as W\n"
         "from noisefix.cli.app import main\n"
         "write, n = W.write, []\n"
         "def killed(self, *args):\n"

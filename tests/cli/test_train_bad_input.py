@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import noisefix
-from noisefix.schemas import EMBEDDINGS
-from noisefix.tables.parquet import read_table, write_table
+from noisefix.run.parquet import read_table, write_table
+from noisefix.run.schemas import EMBEDDINGS
 
 HEAD = "id,text,label\n"
 ROWS = [

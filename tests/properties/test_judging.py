@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from noisefix.schemas import ISSUES
-from noisefix.stages.joint import JointParams, judge_labels, run
-from noisefix.tables.table_checks import conform
+from noisefix.detection.joint_stage import JointParams, judge_labels, run
+from noisefix.run.checks import conform
+from noisefix.run.schemas import ISSUES
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from noisefix.cleaning.rewrite import rewritten
 from noisefix.errors import DataError
 from noisefix.tables.csv_fields import Grammar, MalformedQuoteError, split_fields
 from noisefix.tables.formulas import defused
-from noisefix.tables.rewrite import rewritten
 from noisefix.tables.source import read_source
 
 settings.register_profile(

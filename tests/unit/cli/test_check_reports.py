@@ -8,8 +8,8 @@ import pytest
 
 from noisefix.cli.github import MOST_ANNOTATIONS, annotation_lines
 from noisefix.cli.junit import write_junit
-from noisefix.gates import GateResult
-from noisefix.pipeline.check import CheckedRow, CheckResult
+from noisefix.detection.check import CheckedRow, CheckResult
+from noisefix.detection.gates import GateResult
 
 HOSTILE = "50%\n::error::owned,x:y ##vso[task.x]y \x1b[31m <b>&amp;\x00\ufffe"
 

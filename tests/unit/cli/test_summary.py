@@ -10,7 +10,7 @@ import pytest
 
 from noisefix.cli.summary import show_detection
 from noisefix.cli.terminal import Screen
-from noisefix.pipeline.findings import ClassSummary, DetectResult, IssueRow, PairSummary
+from noisefix.detection.findings import ClassSummary, DetectResult, IssueRow, PairSummary
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from noisefix.cleaning.rewrite import rewritten
 from noisefix.errors import DataError, UsageError
+from noisefix.run.folder import RunFolder
 from noisefix.tables.bad_rows import BadRow, bad_rows_warning, list_beside, skips, write_bad_rows
-from noisefix.tables.rewrite import rewritten
-from noisefix.tables.run_folder import RunFolder
 from noisefix.tables.source import Source, read_source
 from noisefix.tables.stream import open_stream
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from noisefix.cleaning.rewrite import rewritten
 from noisefix.errors import DataError
-from noisefix.tables.rewrite import rewritten
 from noisefix.tables.source import Source, read_source
 from noisefix.tables.stream import open_stream
 

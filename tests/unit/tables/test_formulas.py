@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from noisefix.cleaning.rewrite import rewrite_source
 from noisefix.tables.formulas import defused, restored, restored_labels
-from noisefix.tables.rewrite import rewrite_source
 from noisefix.tables.source import read_source
 
 DANGEROUS = ["=cmd|'/c calc'!A0", "+1+cmd", "-2+3", "@SUM(A1)", "\t=1", "\r=1", " =1", "'=1", "＝1"]

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from noisefix.detection.own_probs import is_in_class_order, own_probs
 from noisefix.errors import DataError
-from noisefix.stages.own_probs import is_in_class_order, own_probs
 from noisefix.tables.numpy_file import is_numpy, read_matrix
 
 PROBS = np.array([[0.2, 0.8], [0.6, 0.4]])

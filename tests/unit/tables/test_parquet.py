@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from noisefix.errors import DataError
-from noisefix.schemas import CANDIDATES, EMBEDDINGS
-from noisefix.tables.parquet import read_provenance, read_table, write_table
-from noisefix.tables.provenance import Provenance
+from noisefix.run.parquet import read_provenance, read_table, write_table
+from noisefix.run.provenance import Provenance
+from noisefix.run.schemas import CANDIDATES, EMBEDDINGS
 
 PROVENANCE = Provenance("embeddings", 1, "0.1.0", ("a", "b"), {"x": 1}, 0, {"data": "ff"}, "f0")
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from noisefix.cleaning.rewrite import rewrite_source
 from noisefix.errors import DataError
-from noisefix.tables.rewrite import rewrite_source
 from noisefix.tables.source import read_source
 
 

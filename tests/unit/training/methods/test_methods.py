@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from noisefix.classifiers.fitting import fit_method
 from noisefix.errors import DataError, UsageError
-from noisefix.pipeline.fitting import fit_method
 from noisefix.training.interface import METHODS, find_method, finish
 from noisefix.training.loop import Batch
 from noisefix.training.methods import (

@@ -1,0 +1,1 @@
+"""Train a classifier on noisy labels, compare methods, and predict."""

@@ -1,0 +1,175 @@
+"""``predict``: from a model and a table of any size to labels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from noisefix.detection.embed import ProgressCallback
+from noisefix.progress import Progress
+from noisefix.version import __version__
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from noisefix.run.provenance import Provenance
+    from noisefix.tables.text_stream import TextStream
+    from noisefix.training.predictor import Model
+
+_MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class PredictResult:
+    """What came of ``predict``.
+
+    Attributes:
+        output: the file written.
+        rows: rows predicted.
+        labels: rows of each predicted label, by label.
+        seconds: wall time.
+        notes: what was guessed, in words.
+        warnings: what a person should know.
+    """
+
+    output: Path
+    rows: int
+    labels: dict[str, int]
+    seconds: float
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def predict(
+    model: str | Path,
+    data: str | Path,
+    output: str | Path,
+    *,
+    proba: bool = False,
+    text_column: str | None = None,
+    id_column: str | None = None,
+    device: str = "auto",
+    bad_rows: str = "stop",
+    progress: ProgressCallback | None = None,
+    stdin: BinaryIO | None = None,
+) -> PredictResult:
+    """Predict a label for every row of a table, which may be larger than the memory.
+
+    The table is looked through once before the first prediction, so that a malformed row or a
+    doubled id is found at once, and then read and predicted in blocks. Standard input is copied to
+    a temporary file first. The output takes its place when all of it is written.
+
+    Args:
+        model: model folder that ``train`` has written.
+        data: CSV, TSV, JSONL or Parquet file, or "-" for CSV on standard input.
+        output: .parquet, .csv or .jsonl to write: id, label, confidence; "-" for CSV on standard
+            output.
+        proba: also write the probability of every class, in columns named "p: CLASS".
+        text_column: column of the texts; None: guessed.
+        id_column: column of the ids; None: guessed, else the row number.
+        device: "auto", "cpu", "cuda" or "mps", for the encoder.
+        bad_rows: "stop": a row that cannot be read is an error; "skip": it is left out and listed.
+        progress: called with how far it has come.
+        stdin: where "-" is read from; None: standard input.
+
+    Raises:
+        ModelError: the model or its encoder cannot be loaded.
+        DataError: the data cannot be read, or the output cannot be written.
+        UsageError: the output is what is read, or its ending is none of these.
+    """
+    from noisefix.classifiers.predictions import KINDS, PredictionWriter
+    from noisefix.run.outputs import check_output
+    from noisefix.tables.bad_rows import list_beside, write_bad_rows
+    from noisefix.tables.text_stream import open_texts
+    from noisefix.training.model_folder import weights_sha256
+    from noisefix.training.predictor import load_model
+
+    started = time.perf_counter()
+    check_output(output, (model, data), kinds=KINDS, takes_stdout=True)
+    loaded = load_model(model, device=device)
+    names = loaded.class_names
+    target = Path(output)
+    counts = dict.fromkeys(names, 0)
+    writer = PredictionWriter(target, names, with_probs=proba)
+    with open_texts(
+        data,
+        stdin,
+        text_column=text_column,
+        id_column=id_column,
+        on_bytes=None if progress is None else _byte_meter(progress),
+        bad_rows=bad_rows,
+    ) as stream:
+        with writer.opened(_provenance(loaded, weights_sha256(model), stream, proba=proba)):
+            done = 0
+            for block in stream.blocks():
+                probs = loaded.predict_probs(
+                    block.texts, _row_meter(progress, done, len(block.texts), stream.n_rows)
+                )
+                for k, rows in enumerate(_count(probs)):
+                    counts[names[k]] += rows
+                writer.write(block.ids, probs)
+                done += len(block.texts)
+                if progress is not None:
+                    progress(Progress("predict", done, stream.n_rows))
+        listed = write_bad_rows(stream.source.bad, list_beside(target))
+        return PredictResult(
+            target,
+            stream.n_rows,
+            counts,
+            time.perf_counter() - started,
+            stream.notes + listed,
+            stream.warnings(),
+        )
+
+
+def _count(probs: np.ndarray) -> list[int]:
+    import numpy as np
+
+    return [int(n) for n in np.bincount(probs.argmax(axis=1), minlength=probs.shape[1])]
+
+
+def _byte_meter(progress: ProgressCallback) -> Callable[[int, int], None]:
+    def tell(done: int, total: int) -> None:
+        progress(Progress("look through", done // _MB, max(total // _MB, 1), "MB"))
+
+    return tell
+
+
+def _row_meter(
+    progress: ProgressCallback | None, first: int, n_block: int, n_rows: int
+) -> ProgressCallback | None:
+    """Turn the encoder's progress within a block into rows of the table."""
+    if progress is None:
+        return None
+
+    def tell(step: Progress) -> None:
+        within = n_block * step.done // max(step.total, 1)
+        progress(Progress("predict", first + within, n_rows))
+
+    return tell
+
+
+def _provenance(
+    model: Model, weights_sha256: str, stream: TextStream, *, proba: bool
+) -> Provenance:
+    from noisefix.run.provenance import Provenance
+    from noisefix.run.schemas import PREDICTIONS
+
+    info = model.info
+    return Provenance(
+        schema=PREDICTIONS.name,
+        version=PREDICTIONS.version,
+        noisefix_version=__version__,
+        class_names=info.class_names,
+        parameters={
+            "proba": proba,
+            "method": info.method,
+            "encoder": info.encoder.name,
+            "text_column": stream.columns.text,
+            "id_column": stream.columns.id.column,
+        },
+        inputs={"data": stream.source.head.sha256, "model": weights_sha256},
+    )

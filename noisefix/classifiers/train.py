@@ -1,0 +1,328 @@
+"""``train``: from a run folder to a model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from noisefix.classifiers.finetune import begin_tuning, choose_features_params, tuned_reference
+from noisefix.classifiers.fitting import (
+    Prepared,
+    embed_texts,
+    fit_method,
+    open_run,
+    prepare,
+    read_for,
+)
+from noisefix.classifiers.train_asking import (
+    ASKING_METHOD,
+    NOBODY_ASKED,
+    check_asking,
+    explained,
+    open_questions,
+    row_limits,
+    who_and_how,
+)
+from noisefix.classifiers.trusted_labels import TrustedTable, read_trusted
+from noisefix.detection.embed import ProgressCallback
+from noisefix.errors import UsageError
+from noisefix.progress import Progress
+from noisefix.relabelling.options import AskOptions
+from noisefix.seeds import check_seed
+from noisefix.version import __version__
+
+if TYPE_CHECKING:
+    from noisefix.annotators.protocol import Annotator
+    from noisefix.classifiers.training_data import RunData
+    from noisefix.classifiers.training_questions import AskingReport, TrainingQuestions
+    from noisefix.errors import ServiceError
+    from noisefix.training.division import Division
+    from noisefix.training.interface import TrainingData, TrainingStep
+    from noisefix.training.model_folder import ModelInfo
+
+DEFAULT_METHOD = "repair"
+"""Best of those without an annotator: ``tests/benchmarks/training.py``."""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What came of ``train``.
+
+    Attributes:
+        model: the model folder.
+        method: the method.
+        parameters: its parameters.
+        seed: the seed.
+        rows: rows in the run.
+        labelled: rows with a given label.
+        class_names: in the order of the probabilities.
+        encoder: where the features come from.
+        epochs: epochs trained.
+        metrics: of the last epoch.
+        seconds: wall time.
+        notes: what a person should know.
+        asking: what the annotator was asked; None without one.
+        failure: why not every question got an answer. The model is written all the same.
+    """
+
+    model: Path
+    method: str
+    parameters: dict[str, Any]
+    seed: int
+    rows: int
+    labelled: int
+    class_names: tuple[str, ...]
+    encoder: str
+    epochs: int
+    metrics: dict[str, float]
+    seconds: float
+    notes: tuple[str, ...] = ()
+    asking: AskingReport | None = None
+    failure: ServiceError | None = None
+
+
+def train(
+    source: str | Path,
+    output: str | Path,
+    *,
+    method: str = DEFAULT_METHOD,
+    features: str = "frozen",
+    epochs: int | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    valid: str | Path | None = None,
+    truth: str | None = None,
+    annotator: Annotator | None = None,
+    max_rows: int | None = None,
+    share: float | None = None,
+    max_cost_usd: float | None = None,
+    price_in: float | None = None,
+    price_out: float | None = None,
+    max_tokens_total: int | None = None,
+    votes: int = 1,
+    pool: str = "candidates",
+    labels: str | Path | None = None,
+    template: str | Path | None = None,
+    demonstrations: bool = True,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    missing_labels: str | None = None,
+    run_data: str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    bad_rows: str = "stop",
+    progress: ProgressCallback | None = None,
+) -> TrainResult:
+    """Train a classifier that the remaining noise does not mislead.
+
+    A killed training goes on where it was: its state lies beside the output until it is done.
+
+    Args:
+        source: run folder that ``detect`` has written; or a table, on which ``detect`` is run
+            first, with its defaults.
+        output: model folder to write.
+        method: how; one of ``noisefix.training.interface.METHODS``.
+        features: "frozen": the run's embeddings; "finetune": the encoder learns along, and its
+            tuned weights go into the model folder.
+        epochs: passes over the rows; None: the method's own.
+        parameters: more of the method's options by name, e.g. {"head": "mlp"}.
+        valid: table with trusted labels to choose the epoch by; None: a criterion that label noise
+            does not fool, where the method stops early.
+        truth: column of the labels in ``valid``; None: the one whose name says truth, else the
+            label column.
+        annotator: for "noiseal": who is asked about the rows whose label is in doubt; any object
+            with ``annotate(questions) -> iterator of answers``, as for ``relabel``, whose store of
+            answers it shares.
+        max_rows: rows asked about at most; None: see ``share``.
+        share: the same as a share of the labelled rows; None: 0.3.
+        max_cost_usd: stop asking when so much is spent; needs both prices.
+        price_in: US dollars for a million tokens sent.
+        price_out: US dollars for a million tokens received.
+        max_tokens_total: stop asking after so many tokens.
+        votes: how often each row is asked.
+        pool: "candidates" (what is plausible) or "all" (every class).
+        labels: labels.toml with what the classes mean.
+        template: wording to use instead.
+        demonstrations: show clean rows as examples.
+        text_column: text column of the tables; None: guessed.
+        label_column: label column of the tables; None: guessed.
+        missing_labels: labels of the source, where it is a table, that mean that there is none.
+        run_data: where the run's input is, if it was moved.
+        device: "auto", "cpu", "cuda" or "mps".
+        seed: seed of all randomness.
+        bad_rows: for the tables: "stop": a row that cannot be read is an error; "skip": it is left
+            out.
+        progress: called with how far it has come.
+
+    Returns:
+        What came of it. Where the annotator's service failed or a budget was reached, ``failure``
+        says so: what was answered is stored, and the model was trained with it.
+
+    Raises:
+        DataError: the run or a table cannot be used, or something is in the way of the output.
+        ModelError: the encoder cannot be had.
+        UsageError: an unknown method or option; something that is read lies in the output.
+    """
+    from noisefix.run.folder import default_run_path
+    from noisefix.run.outputs import check_replaced_folder
+    from noisefix.training.checkpoints import FileCheckpoint, training_key
+    from noisefix.training.model_folder import ModelInfo, check_target, write_model
+
+    started = time.perf_counter()
+    target = Path(output)
+    check_target(target)
+    made = default_run_path(source) if Path(source).is_file() else None
+    check_replaced_folder(target, (source, made, valid, labels, template, run_data))
+    if made is not None and target.resolve() == made.resolve():
+        raise UsageError(
+            f"-o {target}: is where the run folder of {source} goes",
+            "choose another folder with -o",
+        )
+    extra = {} if epochs is None else {"epochs": epochs}
+    asking = AskOptions(
+        max_rows=max_rows,
+        share=share,
+        max_cost_usd=max_cost_usd,
+        price_in=price_in,
+        price_out=price_out,
+        max_tokens_total=max_tokens_total,
+        votes=votes,
+        pool=pool,
+        labels=labels,
+        template=template,
+        with_demonstrations=demonstrations,
+        seed=seed,
+    )
+    check_seed(seed)
+    check_asking(method, asking, asks=annotator is not None)
+    chosen, tuning_params = choose_features_params(
+        features, method, {**(parameters or {}), **extra, **row_limits(asking)}
+    )
+    folder, notes = open_run(
+        source,
+        run_data,
+        text_column=text_column,
+        label_column=label_column,
+        missing_labels=missing_labels,
+        bad_rows=bad_rows,
+        progress=progress,
+    )
+    run = read_for(folder, method)
+    prepared = prepare(run, seed)
+    data, trusted_texts = prepared.data, list[str]()
+    if valid is not None:
+        table = read_trusted(
+            valid,
+            run,
+            truth=truth,
+            text_column=text_column,
+            label_column=label_column,
+            fate_of_unknown="they are left out",
+            bad_rows=bad_rows,
+        )
+        data, trusted_texts, more = _with_trusted(table, prepared, Path(valid).name, device)
+        notes += more
+        if hasattr(chosen, "patience") and not chosen.patience:
+            chosen = replace(chosen, patience=5)
+    tuning = None
+    if tuning_params is not None:
+        tuning = begin_tuning(run, tuning_params, trusted_texts)
+        data = replace(data, tuning=tuning)
+    key = training_key(data, method, chosen, seed, who_and_how(annotator, asking))
+    checkpoint = FileCheckpoint(target.with_name(f".{target.name}.training"), key)
+    last: list[TrainingStep] = []
+
+    def on_step(step: TrainingStep) -> None:
+        last[:] = [step]
+        if progress is not None:
+            progress(Progress(step.phase or "train", step.epoch, step.n_epochs, "epochs"))
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    divisions: list[Division] = []
+    with ExitStack() as stack:
+        extras: dict[str, Any] = {}
+        asked: TrainingQuestions | None = None
+        if method == ASKING_METHOD:
+            if annotator is None:
+                notes += (NOBODY_ASKED,)
+            else:
+                asked = stack.enter_context(
+                    open_questions(folder, run, annotator, asking, progress)
+                )
+            extras = {"annotate": asked, "on_division": divisions.append}
+        classifier = fit_method(method, data, chosen, seed, device, on_step, checkpoint, extras)
+    metrics = {"rows": float(len(data.given_labels)), "labelled": float(data.is_labelled.sum())}
+    if last:
+        metrics |= {"epochs": float(last[0].epoch), "loss": last[0].loss} | last[0].metrics
+    info = ModelInfo(
+        class_names=run.class_names,
+        encoder=prepared.reference if tuning is None else tuned_reference(tuning),
+        method=method,
+        parameters=_plain(chosen) | ({} if tuning_params is None else _plain(tuning_params)),
+        seed=seed,
+        kind=classifier.kind,
+        inputs=run.inputs,
+        metrics=metrics,
+        noisefix_version=__version__,
+    )
+    division = _division(divisions, run, info) if divisions else None
+    tuned = None if tuning is None else tuning.folder
+    write_model(target, info, classifier, prepared.encoder_state, division, tuned)
+    checkpoint.discard()
+    if asked is not None and asked.failure is not None:
+        notes += (
+            f"not every question got an answer; {target} is trained with "
+            f"{asked.report().answered:,} answers",
+        )
+    return TrainResult(
+        model=target,
+        method=method,
+        parameters=info.parameters,
+        seed=seed,
+        rows=len(data.given_labels),
+        labelled=int(data.is_labelled.sum()),
+        class_names=run.class_names,
+        encoder=run.encoder,
+        epochs=last[0].epoch if last else 0,
+        metrics=metrics,
+        seconds=time.perf_counter() - started,
+        notes=notes,
+        asking=None if asked is None else asked.report(),
+        failure=None if asked is None else explained(asked.failure),
+    )
+
+
+def _division(divisions: list[Division], run: RunData, info: ModelInfo) -> Any:
+    from noisefix.run.provenance import Provenance
+    from noisefix.run.schemas import DIVISION
+    from noisefix.training.division import division_table
+
+    provenance = Provenance(
+        schema=DIVISION.name,
+        version=DIVISION.version,
+        noisefix_version=info.noisefix_version,
+        class_names=info.class_names,
+        parameters=info.parameters,
+        seed=info.seed,
+        inputs=info.inputs,
+    )
+    return division_table(divisions, run.ids, run.class_names), provenance
+
+
+def _with_trusted(
+    table: TrustedTable, prepared: Prepared, name: str, device: str
+) -> tuple[TrainingData, list[str], tuple[str, ...]]:
+    from noisefix.training.interface import TrustedRows
+
+    known = table.labels >= 0
+    texts = [text for text, keep in zip(table.texts, known.tolist(), strict=True) if keep]
+    trusted = TrustedRows(embed_texts(prepared, texts, device), table.labels[known])
+    note = f"the epoch is chosen by {len(texts)} trusted rows of {name}"
+    return replace(prepared.data, trusted=trusted), texts, (*table.notes, note)
+
+
+def _plain(params: Any) -> dict[str, Any]:
+    return {f.name: getattr(params, f.name) for f in fields(params)}

@@ -1,0 +1,170 @@
+"""What a run folder knows, as the arrays that training takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from noisefix.errors import DataError
+from noisefix.labels import UNLABELLED, encode_labels
+from noisefix.run.parquet import read_table
+from noisefix.run.rows import embedding_matrix
+from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES, LABEL_NAMES, RELABELS
+from noisefix.training.interface import TrainingData
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from noisefix.run.folder import RunFolder
+
+_ISSUE_COLUMNS = (
+    "id",
+    "given_label",
+    "p_error",
+    "is_issue",
+    "pred_probs",
+    "true_label_probs",
+    "duplicate_group",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class RunData:
+    """The rows of a run folder.
+
+    Attributes:
+        data: what the methods get.
+        class_names: (K,).
+        ids: (N,).
+        texts: (N,).
+        encoder: name of the encoder that the embeddings were made with.
+        encoder_sha256: digest of its files.
+        encoder_seed: seed it was fitted with, for tfidf.
+        inputs: SHA-256 of the tables read, by name.
+    """
+
+    data: TrainingData
+    class_names: tuple[str, ...]
+    ids: list[str]
+    texts: list[str]
+    encoder: str
+    encoder_sha256: str
+    encoder_seed: int
+    inputs: dict[str, str]
+
+
+def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
+    """Read the tables of a run folder, joined by id in the order of the embeddings.
+
+    Args:
+        run: the folder; candidates, label names and relabels are used where they are.
+        with_words: make word features too, for methods that need them.
+
+    Raises:
+        DataError: a table is missing, or two tables are not about the same rows.
+    """
+    from noisefix.tables.atomic import sha256_file
+
+    embeddings, made = read_table(run.embeddings, EMBEDDINGS)
+    issues, judged = read_table(run.issues, ISSUES, columns=_ISSUE_COLUMNS)
+    ids: list[str] = embeddings["id"].to_pylist()
+    issues = _joined(issues, ids, "issues")
+    names = judged.class_names
+    used = {"embeddings": run.embeddings, "issues": run.issues}
+    optional: dict[str, Any] = {}
+    if run.candidates.is_file():
+        table, _ = read_table(run.candidates, CANDIDATES)
+        optional |= _candidates(_joined(table, ids, "candidates"), names)
+        used["candidates"] = run.candidates
+    if run.label_names.is_file():
+        table, _ = read_table(run.label_names, LABEL_NAMES)
+        found = dict(zip(table["label"].to_pylist(), table["embedding"].to_pylist(), strict=True))
+        if all(name in found for name in names):
+            optional["label_embeddings"] = np.array([found[name] for name in names], np.float32)
+    given = encode_labels(issues["given_label"].to_pylist(), names)
+    if run.relabels.is_file():
+        table, _ = read_table(run.relabels, RELABELS)
+        optional["repaired_labels"] = _repaired(table, ids, given, names)
+        used["relabels"] = run.relabels
+    texts = [text or "" for text in embeddings["text"].to_pylist()]
+    if with_words:
+        from noisefix.probing.ngrams import ngram_features
+
+        optional["word_features"] = ngram_features(texts)
+    groups = issues["duplicate_group"]
+    data = TrainingData(
+        features=embedding_matrix(embeddings),
+        given_labels=given,
+        n_classes=len(names),
+        pred_probs=_matrix(issues["pred_probs"]),
+        p_error=issues["p_error"].to_numpy().astype(np.float64),
+        true_label_probs=_matrix(issues["true_label_probs"]),
+        is_issue=issues["is_issue"].to_numpy().astype(bool),
+        noise_rate=float(judged.results["noise_rate"]),
+        name_gain=float(judged.results.get("name_gain") or 0.0),
+        groups=None if groups.null_count else groups.to_numpy().astype(np.int64),
+        **optional,
+    )
+    return RunData(
+        data,
+        names,
+        ids,
+        texts,
+        str(made.parameters["encoder"]),
+        made.inputs.get("encoder", ""),
+        int(made.seed or 0),
+        {name: sha256_file(path) for name, path in used.items()},
+    )
+
+
+def _joined(table: pa.Table, ids: list[str], name: str) -> pa.Table:
+    place = {key: row for row, key in enumerate(table["id"].to_pylist())}
+    missing = sum(key not in place for key in ids)
+    if missing or len(place) != len(ids):
+        raise DataError(
+            f"{name} and embeddings are not of the same rows ({missing} of {len(ids)} ids are "
+            f"missing from the {name})",
+            "run noisefix detect again",
+        )
+    return table.take([place[key] for key in ids])
+
+
+def _matrix(column: pa.ChunkedArray) -> np.ndarray:
+    array = column.combine_chunks()
+    flat = array.flatten().to_numpy(zero_copy_only=False)
+    return np.ascontiguousarray(flat.reshape(len(array), -1), np.float32)
+
+
+def _candidates(table: pa.Table, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    index = {name: k for k, name in enumerate(names)}
+    weights = np.zeros((table.num_rows, len(names)))
+    rows = zip(
+        table["candidate_labels"].to_pylist(), table["candidate_weights"].to_pylist(), strict=True
+    )
+    for row, (labels, values) in enumerate(rows):
+        for label, value in zip(labels, values, strict=True):
+            weights[row, index[label]] = value
+    return {
+        "candidate_weights": weights,
+        "is_certain": table["is_certain"].to_numpy().astype(bool),
+    }
+
+
+def _repaired(
+    table: pa.Table, ids: list[str], given: np.ndarray, names: tuple[str, ...]
+) -> np.ndarray:
+    """Return (N,) labels after relabelling: a row to be dropped has none."""
+    place = {key: row for row, key in enumerate(ids)}
+    index = {name: k for k, name in enumerate(names)}
+    repaired = given.copy()
+    columns = (table[name].to_pylist() for name in ("id", "action", "final_label"))
+    for key, action, label in zip(*columns, strict=True):
+        if key not in place:
+            continue
+        if action == "drop":
+            repaired[place[key]] = UNLABELLED
+        elif action == "relabel" and label in index:
+            repaired[place[key]] = index[label]
+    return repaired

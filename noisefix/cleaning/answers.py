@@ -1,0 +1,89 @@
+"""Put an annotator's answers beside the verdicts, so that both are decided on together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from noisefix.errors import DataError
+from noisefix.run.parquet import read_table
+from noisefix.run.schemas import ISSUES, RELABELS
+from noisefix.tables.atomic import sha256_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from noisefix.run.folder import RunFolder
+    from noisefix.run.provenance import Provenance
+
+ANSWER_COLUMNS = ("action", "annotator", "cost_usd")
+"""What ``with_answers`` adds; null where nobody was asked."""
+
+_READ = ("id", "action", "final_label", "p_error", "reasons", "annotator", "cost_usd")
+
+
+def read_verdicts(
+    folder: RunFolder, columns: Sequence[str] | None = None
+) -> tuple[pa.Table, Provenance]:
+    """Read a run's issues, with the answers of ``relabel`` where there are some.
+
+    Args:
+        folder: the run folder.
+        columns: columns of the issues table; None: all.
+
+    Raises:
+        DataError: a table cannot be read, or the answers belong to an earlier issues table.
+    """
+    issues, provenance = read_table(folder.issues, ISSUES, columns)
+    if not folder.relabels.exists():
+        return issues, provenance
+    relabels, answered = read_table(folder.relabels, RELABELS, _READ)
+    if answered.inputs.get("issues") != sha256_file(folder.issues):
+        raise DataError(
+            f"{folder.relabels}: its answers were weighed against an earlier issues.parquet",
+            "run noisefix relabel again (what was answered is stored and costs nothing), "
+            "or delete the file",
+        )
+    return with_answers(issues, relabels), provenance
+
+
+def with_answers(issues: pa.Table, relabels: pa.Table) -> pa.Table:
+    """Let the answers replace what the models alone said of the rows asked.
+
+    Args:
+        issues: an issues table with at least id, suggested_label, p_error, is_issue and reasons.
+        relabels: rows of a relabels table; ids that are not among the issues are ignored.
+
+    Returns:
+        The issues in their order, with the columns ``ANSWER_COLUMNS`` added. Of the rows asked,
+        suggested_label is the final label, p_error and reasons have the answer weighed in, and
+        is_issue is true unless the action is "keep".
+    """
+    import pyarrow as pa
+
+    answers = {row["id"]: row for row in relabels.to_pylist()}
+    columns: dict[str, list[Any]] = {
+        name: issues[name].to_pylist()
+        for name in ("suggested_label", "p_error", "is_issue", "reasons")
+    }
+    added: dict[str, list[Any]] = {name: [None] * issues.num_rows for name in ANSWER_COLUMNS}
+    for row, key in enumerate(issues["id"].to_pylist()):
+        answer = answers.get(key)
+        if answer is None:
+            continue
+        columns["suggested_label"][row] = answer["final_label"] or columns["suggested_label"][row]
+        if answer["p_error"] is not None:
+            columns["p_error"][row] = answer["p_error"]
+        columns["is_issue"][row] = answer["action"] != "keep"
+        columns["reasons"][row] = [*answer["reasons"], *columns["reasons"][row]]
+        for name in ANSWER_COLUMNS:
+            added[name][row] = answer[name]
+    for name, values in columns.items():
+        place = issues.schema.get_field_index(name)
+        field = issues.schema.field(place)
+        issues = issues.set_column(place, field, pa.array(values, field.type))
+    types = {"action": pa.string(), "annotator": pa.string(), "cost_usd": pa.float64()}
+    for name, values in added.items():
+        issues = issues.append_column(name, pa.array(values, types[name]))
+    return issues

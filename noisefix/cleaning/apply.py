@@ -1,0 +1,313 @@
+"""``apply``: write the input again, repaired, with every change on record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from noisefix.cleaning.answers import read_verdicts
+from noisefix.cleaning.decide import (
+    DECISION_COLUMNS,
+    ApplyParams,
+    Decision,
+    decide,
+    verdict_columns,
+    weight_column,
+)
+from noisefix.cleaning.ledger import Change, write_logged
+from noisefix.cleaning.review import (
+    has_decisions,
+    overruled,
+    read_review,
+    review_csv_bytes,
+    review_rows,
+    reviewed_issues,
+)
+from noisefix.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from noisefix.run.folder import RunFolder
+    from noisefix.tables.raw_cells import Cell
+    from noisefix.tables.source import Source
+
+DEFAULT_PREFIX = "noisefix_"
+
+
+@dataclass(frozen=True)
+class ApplyResult:
+    """What ``apply`` did, or would do.
+
+    Attributes:
+        run: the run folder.
+        output: file written; None after a dry run.
+        strategy: flag, drop, relabel or weight.
+        rows: rows in the input.
+        flagged: rows flagged as probably wrong.
+        relabelled: rows with a new label.
+        filled: unlabelled rows that got one.
+        dropped: rows left out.
+        changes: what was changed, in row order.
+        added_columns: columns added.
+        label_column: column with the labels; None where the input has none.
+        has_witness: labels may be changed without asking anybody; see ``stages.apply.decide``.
+        ledger: ledger that holds the changes; None after a dry run.
+        reviewed: rows that a person has decided on, of ``review``.
+        to_review: rows that a person should see; 0 unless ``review_csv`` asks for them.
+        review_csv: file with these rows; None when it was not written.
+    """
+
+    run: Path
+    output: Path | None
+    strategy: str
+    rows: int
+    flagged: int
+    relabelled: int
+    filled: int
+    dropped: int
+    changes: tuple[Change, ...]
+    added_columns: tuple[str, ...]
+    label_column: str | None
+    has_witness: bool
+    ledger: Path | None
+    reviewed: int = 0
+    to_review: int = 0
+    review_csv: Path | None = None
+
+
+def apply(
+    run: str | Path,
+    output: str | Path | None = None,
+    *,
+    strategy: str = "flag",
+    min_probability: float | None = None,
+    min_margin: float = ApplyParams.min_margin,
+    fill_unlabelled: bool = False,
+    column_prefix: str = DEFAULT_PREFIX,
+    dry_run: bool = False,
+    review_csv: str | Path | None = None,
+    review: str | Path | None = None,
+    run_data: str | Path | None = None,
+) -> ApplyResult:
+    """Write the input of a run again, with what was found; the input itself is never touched.
+
+    Args:
+        run: run folder that ``detect`` has written.
+        output: file to write, in the input's own format, or "-" for standard output; may be None
+            with ``dry_run`` or ``review_csv``.
+        strategy: flag (add columns with the verdicts), drop (flagged rows leave), relabel (rows
+            get the label that an annotator's answer led to, or one that is clearly better) or
+            weight (add a column: how probably the label is right).
+        min_probability: least probability of a new label where nobody was asked, in [0, 1]; None:
+            0.7, and only in runs with a witness (``stages.apply.decide``).
+        min_margin: least lead over the given label's probability, in [0, 1].
+        fill_unlabelled: give unlabelled rows their suggested label, by the same two thresholds.
+        column_prefix: what the names of added columns begin with.
+        dry_run: decide, write nothing.
+        review_csv: CSV to write with the rows that a person should see, and an empty column
+            ``decision`` (``stages.review.review_rows``).
+        review: such a file with the person's decisions: above all others, whatever the strategy.
+        run_data: where the input is, if it was moved.
+
+    Raises:
+        DataError: no run folder; the input changed or vanished; a file cannot be written; the
+            person's decisions cannot be read; ``review_csv`` holds decisions already.
+        UsageError: the output is an input or a file of the run folder, or its name promises another
+            format; a column to be added is there already.
+    """
+    from noisefix.run.folder import RunFolder
+
+    params = ApplyParams(strategy, min_probability, min_margin, fill_unlabelled)
+    if output is None and not dry_run and review_csv is None:
+        raise UsageError("no output file", "name one with -o, or look first with --dry-run")
+    folder = RunFolder.open(run, run_data)
+    if not dry_run:
+        _check_outputs(folder, output, review_csv, review)
+    issues, provenance = read_verdicts(folder, (*DECISION_COLUMNS, "text"))
+    class_names = provenance.class_names
+    has_witness = bool(provenance.results.get("can_relabel", False))
+    source = folder.read_input()
+    label_column = folder.read()["input"]["columns"]["label"]
+    issues = _in_input_order(issues, source, folder)
+    decided = None
+    if review is not None:
+        decided = read_review(Path(review), issues["id"].to_pylist(), class_names)
+    decisions = decide(issues, class_names, params, has_witness=has_witness)
+    if decided is not None:
+        decisions = overruled(decisions, issues, decided)
+        issues = reviewed_issues(issues, decided)
+    to_review = None
+    if review_csv is not None:
+        to_review = review_rows(issues, decisions, () if decided is None else decided.choices)
+    columns = {"flag": verdict_columns, "weight": weight_column}.get(strategy)
+    added = {} if columns is None else columns(issues, column_prefix)
+    _check_new_columns(source, added)
+    cells = _cells_to_change(folder, source, decisions, label_column)
+    changes = _changes(decisions, cells, label_column, flag_column=f"{column_prefix}is_issue")
+    result = ApplyResult(
+        run=folder.path,
+        output=None,
+        strategy=strategy,
+        rows=issues.num_rows,
+        flagged=int(issues["is_issue"].to_numpy().sum()),
+        relabelled=sum(d.action == "relabel" for d in decisions),
+        filled=sum(d.action == "fill" for d in decisions),
+        dropped=sum(d.action == "drop" for d in decisions),
+        changes=changes,
+        added_columns=tuple(added),
+        label_column=label_column,
+        has_witness=has_witness,
+        ledger=None,
+        reviewed=0 if decided is None else len(decided.choices),
+        to_review=0 if to_review is None else len(to_review),
+    )
+    if dry_run:
+        return result
+    if to_review is not None and review_csv is not None:
+        _write_review(Path(review_csv), issues, to_review)
+        result = replace(result, review_csv=Path(review_csv))
+    if output is None:
+        return result
+    target = Path(output)
+    content = _rewritten(folder, source, target, decisions, label_column, added)
+    write_logged(folder, target, content, changes, strategy)
+    return replace(result, output=target, ledger=folder.ledger)
+
+
+def _write_review(target: Path, issues: pa.Table, rows: np.ndarray) -> None:
+    """Write the rows for a person, but never over what a person has decided."""
+    from noisefix.tables.atomic import write_bytes
+
+    if target.is_file() and target.stat().st_size and has_decisions(target):
+        raise DataError(
+            f"{target}: is there already, and may hold decisions",
+            "apply them with --review, or name another file with --review-csv",
+        )
+    write_bytes(target, review_csv_bytes(issues, rows))
+
+
+def _in_input_order(issues: pa.Table, source: Source, folder: RunFolder) -> pa.Table:
+    """Sort by row number, and check that the table is about this input's rows."""
+    import numpy as np
+
+    if issues.num_rows != len(source):
+        raise DataError(
+            f"{folder.issues}: has {issues.num_rows} rows, but {source.name} has {len(source)}",
+            "run detect again",
+        )
+    numbers = issues["row_number"].to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    if not np.array_equal(numbers[order], np.arange(1, len(source) + 1)):
+        raise DataError(
+            f"{folder.issues}: row_number does not count the rows of {source.name}",
+            "run detect again",
+        )
+    return issues if np.array_equal(order, np.arange(order.size)) else issues.take(order)
+
+
+def _check_new_columns(source: Source, added: dict[str, list[str]]) -> None:
+    taken = [name for name in added if name in source.columns]
+    if taken:
+        raise UsageError(
+            f"{source.name}: column {taken[0]!r} is there already",
+            "choose other names with --column-prefix",
+        )
+
+
+def _check_outputs(
+    folder: RunFolder,
+    output: str | Path | None,
+    review_csv: str | Path | None,
+    review: str | Path | None,
+) -> None:
+    from noisefix.run.outputs import check_ending, check_output
+
+    inputs = (folder.path, *folder.known_inputs(), review)
+    if output is not None:
+        check_output(output, inputs, takes_stdout=True)
+        about = folder.read()["input"]
+        delimiter = (about["dialect"] or {}).get("delimiter", ",")
+        check_ending(output, (about["format"],), like=about["name"], delimiter=delimiter)
+    if review_csv is not None:
+        check_output(review_csv, inputs, option="--review-csv", kinds=("csv",), takes_streams=True)
+        if output is not None and Path(output).resolve() == Path(review_csv).resolve():
+            raise UsageError(
+                f"{output}: is named for the output and for the review", "name two files"
+            )
+
+
+def _cells_to_change(
+    folder: RunFolder, source: Source, decisions: Sequence[Decision], label_column: str | None
+) -> dict[int, Cell]:
+    from noisefix.tables.class_label import class_label_names
+    from noisefix.tables.raw_cells import read_cells
+
+    rows = [d.row_number for d in decisions if d.new_label is not None]
+    if label_column is None or not rows:
+        return {}
+    if class_label_names(source.table.schema, label_column):  # the cell is a number, not a label
+        return {}
+    return read_cells(folder.input_path(), source, label_column, rows)
+
+
+def _changes(
+    decisions: Sequence[Decision],
+    cells: Mapping[int, Cell],
+    label_column: str | None,
+    *,
+    flag_column: str,
+) -> tuple[Change, ...]:
+    columns = {"flag": flag_column, "drop": "", "relabel": label_column, "fill": label_column}
+    return tuple(
+        Change(
+            id=d.id,
+            row_number=d.row_number,
+            column=columns[d.action] or "",
+            old=cells[d.row_number].value if d.row_number in cells else _old(d),
+            new="true" if d.action == "flag" else d.new_label,
+            action=d.action,
+            reasons=d.reasons,
+            p_error=d.p_error,
+            annotator=d.annotator,
+            cost_usd=d.cost_usd,
+            old_cell=cells[d.row_number].raw if d.row_number in cells else None,
+        )
+        for d in decisions
+    )
+
+
+def _old(decision: Decision) -> str | None:
+    return None if decision.action == "flag" else decision.given_label
+
+
+def _rewritten(
+    folder: RunFolder,
+    source: Source,
+    output: Path,
+    decisions: Sequence[Decision],
+    label_column: str | None,
+    added: dict[str, list[str]],
+) -> bytes:
+    from noisefix.cleaning.rewrite import rewritten
+    from noisefix.tables.class_label import label_cell
+
+    new_labels = [d for d in decisions if d.new_label is not None]
+    if new_labels and label_column is None:
+        raise UsageError(
+            f"{source.name}: has no label column to write to", "use --strategy flag instead"
+        )
+    return rewritten(
+        folder.input_path(),
+        source,
+        output,
+        edits={
+            (d.row_number, label_column or ""): label_cell(source, label_column or "", d.new_label)
+            for d in new_labels
+        },
+        dropped=[d.row_number for d in decisions if d.action == "drop"],
+        added=added,
+    )

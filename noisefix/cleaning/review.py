@@ -1,0 +1,264 @@
+"""Rows for a person to decide: a table for a spreadsheet program, and what comes back in it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from noisefix.annotators.protocol import HUMAN
+from noisefix.cleaning.decide import Decision
+from noisefix.errors import DataError
+from noisefix.tables.formulas import defused, restored
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+REVIEW_COLUMNS = (
+    "id",
+    "row_number",
+    "text",
+    "given_label",
+    "suggested_label",
+    "p_error",
+    "reasons",
+    "decision",
+)
+
+KEEP = "keep"
+DROP = "drop"
+UNSURE = "unsure"
+
+_SHOWN_LABELS = 12
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a person has decided.
+
+    Attributes:
+        choices: row id to a class name, ``KEEP`` or ``DROP``; rows without a decision are absent.
+        labels: the ids whose choice is a class name (a class may be called "drop").
+    """
+
+    choices: dict[str, str]
+    labels: frozenset[str]
+
+
+def review_rows(
+    issues: pa.Table, decisions: Sequence[Decision], settled: Collection[str] = ()
+) -> np.ndarray:
+    """Return the rows that a person should see, the most probably wrong first.
+
+    These are the rows whose answers led to "review", and the flagged rows that nobody was asked
+    about, as far as their label stays as it is. Rows that a person has decided on are not among
+    them.
+
+    Args:
+        issues: an issues table, ``with_answers`` or without.
+        decisions: what becomes of its rows.
+        settled: ids of the rows that a person has decided on.
+
+    Returns:
+        (R,) positions in the table.
+    """
+    chosen = issues["is_issue"].to_numpy().astype(bool)
+    if "action" in issues.column_names:
+        chosen &= np.array([a in (None, "review") for a in issues["action"].to_pylist()], bool)
+    chosen &= ~issues["is_trusted"].to_numpy().astype(bool)
+    chosen[[d.index for d in decisions if d.action != "flag"]] = False
+    chosen &= np.array([key not in settled for key in issues["id"].to_pylist()], bool)
+    rows = np.flatnonzero(chosen)
+    p_error = np.nan_to_num(issues["p_error"].to_numpy().astype(np.float64)[rows], nan=1.0)
+    return rows[np.lexsort((rows, -p_error))]
+
+
+def review_csv_bytes(issues: pa.Table, rows: np.ndarray) -> bytes:
+    """Return the rows as CSV (UTF-8 with a byte order mark) with an empty column ``decision``.
+
+    Cells that a spreadsheet program would take for a formula get an apostrophe in front.
+    """
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(REVIEW_COLUMNS)
+    for row in issues.select(list(REVIEW_COLUMNS[:-1])).take(rows).to_pylist():
+        p_error = row["p_error"]
+        cells = (
+            row["id"],
+            row["row_number"],
+            row["text"] or "",
+            row["given_label"] or "",
+            row["suggested_label"],
+            "" if p_error is None else f"{p_error:.4f}",
+            "; ".join(row["reasons"]),
+            "",
+        )
+        writer.writerow([defused(str(cell)) for cell in cells])
+    return file.getvalue().encode("utf-8-sig")
+
+
+def read_review(path: Path, ids: Sequence[str], class_names: Sequence[str]) -> Review:
+    """Read a person's decisions from the columns ``id`` and ``decision``; all else is ignored.
+
+    A decision is a class name, ``keep``, ``drop``, ``unsure`` or nothing. A class name wins over
+    these words; whatever the case, where that is clear.
+
+    Args:
+        path: the file, in any format and dialect that an input may have.
+        ids: every id of the run.
+        class_names: every class of the run.
+
+    Raises:
+        DataError: the file cannot be read, lacks a column, names an id that the run does not have
+            or a decision that is none, or decides twice on a row.
+    """
+    from noisefix.tables.source import read_source
+
+    source = read_source(path)
+    for column in ("id", "decision"):
+        if column not in source.columns:
+            raise DataError(
+                f"{source.name}: has no column {column!r}",
+                "give a file that apply --review-csv has written, with its column names",
+            )
+    known, meanings = set(ids), _meanings(class_names)
+    choices: dict[str, str] = {}
+    labels: set[str] = set()
+    cells = source.table.select(["id", "decision"]).to_pylist()
+    for number, row in enumerate(cells, start=1):
+        where = f"{source.name}, row {number}"
+        said = "" if row["decision"] is None else str(row["decision"]).strip()
+        key = "" if row["id"] is None else str(row["id"])
+        key = key if key in known else restored(key)
+        if key not in known:
+            raise DataError(
+                f"{where}: no row of the run has the id {key!r}",
+                "spreadsheet programs change ids that look like numbers or dates: import that "
+                "column as text; or the file belongs to another run",
+            )
+        meaning = meanings(said)
+        if meaning is None:
+            shown = ", ".join(class_names[:_SHOWN_LABELS])
+            more = ", ..." if len(class_names) > _SHOWN_LABELS else ""
+            raise DataError(
+                f"{where}: the decision is neither a class nor keep, drop or unsure",
+                f"the classes are {shown}{more}",
+            )
+        choice, is_label = meaning
+        if choice == UNSURE and not is_label:
+            continue
+        if choices.get(key, choice) != choice:
+            raise DataError(f"{where}: decides differently on id {key!r} than a row before", "")
+        choices[key] = choice
+        if is_label:
+            labels.add(key)
+    return Review(choices, frozenset(labels))
+
+
+def has_decisions(path: Path) -> bool:
+    """Return whether a file may hold decisions: all but a review table with none filled in."""
+    from noisefix.tables.source import read_source
+
+    try:
+        source = read_source(path)
+    except DataError:
+        return True
+    if source.columns != REVIEW_COLUMNS:
+        return True
+    return any(str(cell or "").strip() for cell in source.table["decision"].to_pylist())
+
+
+def _meanings(class_names: Sequence[str]) -> Callable[[str], tuple[str, bool] | None]:
+    """Return a function from a cell to (choice, is a class name), or None."""
+    exact = set(class_names)
+    folded: dict[str, list[str]] = {}
+    for name in class_names:
+        folded.setdefault(name.strip().casefold(), []).append(name)
+
+    def meaning(said: str) -> tuple[str, bool] | None:
+        for cell in (said, restored(said)):
+            if cell in exact:
+                return cell, True
+            alike = folded.get(cell.casefold(), [])
+            if len(alike) == 1:
+                return alike[0], True
+        word = said.casefold() or UNSURE
+        return (word, False) if word in (KEEP, DROP, UNSURE) else None
+
+    return meaning
+
+
+def reviewed_issues(issues: pa.Table, review: Review) -> pa.Table:
+    """Return the table with what the person decided in place of what was thought before.
+
+    Rows decided on are not flagged any more, their suggested label is the one chosen, it is wrong
+    with probability 0, and the reason says so. Rows to drop stay as they are.
+    """
+    import pyarrow as pa
+
+    names = ("suggested_label", "p_error", "is_issue", "reasons")
+    columns: dict[str, list[Any]] = {name: issues[name].to_pylist() for name in names}
+    given = issues["given_label"].to_pylist()
+    for row, key in enumerate(issues["id"].to_pylist()):
+        choice = review.choices.get(key)
+        if choice is None or (choice == DROP and key not in review.labels):
+            continue
+        label = choice if key in review.labels else given[row]
+        columns["suggested_label"][row] = label or columns["suggested_label"][row]
+        columns["p_error"][row] = None if label is None else 0.0
+        columns["is_issue"][row] = False
+        columns["reasons"][row] = [_reason(review, key)]
+    for name, values in columns.items():
+        place = issues.schema.get_field_index(name)
+        field = issues.schema.field(place)
+        issues = issues.set_column(place, field, pa.array(values, field.type))
+    return issues
+
+
+def overruled(decisions: Sequence[Decision], issues: pa.Table, review: Review) -> list[Decision]:
+    """Put the person's decisions in place of all others on the same rows.
+
+    Args:
+        decisions: what would become of the rows.
+        issues: the table before ``reviewed_issues``.
+        review: what the person decided.
+
+    Returns:
+        The decisions in the order of the rows.
+    """
+    kept = [d for d in decisions if d.id not in review.choices]
+    columns = ["id", "row_number", "given_label", "suggested_label", "p_error"]
+    for index, row in enumerate(issues.select(columns).to_pylist()):
+        choice = review.choices.get(row["id"])
+        if choice is None:
+            continue
+        is_label, given = row["id"] in review.labels, row["given_label"]
+        if (is_label and choice == given) or (not is_label and choice == KEEP):
+            continue
+        action = DROP if not is_label else "fill" if given is None else "relabel"
+        kept.append(
+            Decision(
+                index=index,
+                id=row["id"],
+                row_number=row["row_number"],
+                action=action,
+                given_label=given,
+                new_label=choice if is_label else None,
+                suggested_label=choice if is_label else row["suggested_label"],
+                reasons=(_reason(review, row["id"]),),
+                p_error=row["p_error"],
+                annotator=HUMAN,
+            )
+        )
+    return sorted(kept, key=lambda decision: decision.index)
+
+
+def _reason(review: Review, key: str) -> str:
+    if key in review.labels:
+        return f"a person says {review.choices[key]}"
+    return "a person keeps it" if review.choices[key] == KEEP else "a person leaves it out"

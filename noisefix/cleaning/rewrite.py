@@ -1,0 +1,91 @@
+"""Write a source again with a few cells changed and every other byte as it was."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from noisefix.errors import DataError
+from noisefix.run.outputs import check_not_read
+from noisefix.tables.atomic import read_bytes, write_bytes
+from noisefix.tables.changes import Changes
+from noisefix.tables.compression import packing_named, packing_of
+from noisefix.tables.raw_file import unpacked
+from noisefix.tables.rewrite_csv import rewrite_csv
+from noisefix.tables.rewrite_jsonl import rewrite_jsonl
+from noisefix.tables.rewrite_parquet import rewrite_parquet
+from noisefix.tables.source import Source
+
+
+def rewrite_source(
+    data: bytes | str | Path,
+    source: Source,
+    output: str | Path,
+    *,
+    edits: Mapping[tuple[int, str], str | None] | None = None,
+    dropped: Collection[int] = (),
+    added: Mapping[str, Sequence[str | None]] | None = None,
+) -> None:
+    """Write the source with cells changed, rows dropped and columns added.
+
+    The output has the input's format, encoding, byte order mark, delimiter, quotes, line ends and
+    final newline; it is packed when its name ends in ``.gz``, ``.bz2``, ``.xz`` or ``.zst``.
+    Cells that are not edited keep every byte (CSV, JSON Lines) or their type and value (Parquet);
+    rows that could not be read stay where they were; an edit that gives a cell the value it has
+    changes nothing; without any change the output is the input, byte for byte.
+
+    Args:
+        data: the input's bytes as given, or its path.
+        source: what ``read_source`` made of them.
+        output: the file to write, atomically.
+        edits: new values by (row number, column); row 1 is the first data row. None empties the
+            cell (CSV: nothing; JSON Lines and Parquet: null). Values take the type that the cell
+            or column has.
+        dropped: row numbers to leave out.
+        added: new columns by name, one value for each row of the input, dropped ones included; they
+            are text, and come after the others.
+
+    Raises:
+        DataError: the input changed since it was read; an edit names a row or column that is not
+            there; a value that the column's type, the encoding or a dialect without quotes cannot
+            hold; the output cannot be written.
+        UsageError: the output is the input.
+    """
+    check_not_read(output, (source.path, None if isinstance(data, bytes) else data))
+    write_bytes(output, rewritten(data, source, output, edits=edits, dropped=dropped, added=added))
+
+
+def rewritten(
+    data: bytes | str | Path,
+    source: Source,
+    output: str | Path,
+    *,
+    edits: Mapping[tuple[int, str], str | None] | None = None,
+    dropped: Collection[int] = (),
+    added: Mapping[str, Sequence[str | None]] | None = None,
+) -> bytes:
+    """Return the bytes that ``rewrite_source`` writes."""
+    if not isinstance(data, bytes):
+        data = read_bytes(data)
+    if hashlib.sha256(data).hexdigest() != source.sha256:
+        raise DataError(
+            f"{source.name}: the file has changed since it was read",
+            "run noisefix detect on it again",
+        )
+    changes = Changes.checked(source, edits or {}, dropped, added or {})
+    packing, wanted = packing_of(data), packing_named(str(output))
+    if changes.is_empty and packing == wanted:
+        return data
+    plain = data
+    if packing is not None:
+        plain = b"".join(unpacked([data], source.name, packing, len(data)))
+    if changes.is_empty:
+        result = plain
+    elif source.format == "csv":
+        result = rewrite_csv(plain, source, changes)
+    elif source.format == "jsonl":
+        result = rewrite_jsonl(plain, source, changes)
+    else:
+        result = rewrite_parquet(plain, source, changes)
+    return result if wanted is None else wanted.pack(result)

@@ -1,0 +1,158 @@
+"""The embed stage: a data file's texts into the embeddings table, resumable after a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from noisefix.detection.shards import discard_shards, embed_in_shards
+from noisefix.encoders.find import DEFAULT_ENCODER, TFIDF, EncoderFiles, find_encoder
+from noisefix.errors import UsageError
+from noisefix.labels import class_names
+from noisefix.progress import Progress
+from noisefix.run.schemas import EMBEDDINGS
+from noisefix.run.stage import Stage, StageOutput, StageReport, run_stage
+from noisefix.tables.dataset import Dataset
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from noisefix.run.provenance import Provenance
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class EmbedParams:
+    """Options of the embed stage.
+
+    Attributes:
+        encoder: sentence-transformers name, local folder, or "tfidf".
+        precision: "auto", "fp32" or "bf16".
+        device: "auto", "cpu", "cuda" or "mps".
+        shard_size: distinct texts that are worked out, and saved, together; a killed run loses no
+            more than one shard.
+    """
+
+    encoder: str = DEFAULT_ENCODER
+    precision: str = "auto"
+    device: str = "auto"
+    shard_size: int = 4096
+
+    def __post_init__(self) -> None:
+        if self.shard_size < 1:
+            raise UsageError(f"shard_size is {self.shard_size}", "it must be 1 or more")
+
+
+def embed_dataset(
+    dataset: Dataset,
+    output: Path,
+    params: EmbedParams = EmbedParams(),
+    *,
+    seed: int = 0,
+    force: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> StageReport:
+    """Embed a data set into an embeddings table, unless it is there already.
+
+    Until the table is written, finished shards lie in a folder beside it (``.parts`` instead of
+    ``.parquet``); a run with the same texts and encoder goes on from them.
+
+    Args:
+        dataset: ids, texts and labels.
+        output: embeddings.parquet to write.
+        params: the encoder and how to run it.
+        seed: of tfidf; no other encoder is random, so that another seed changes nothing.
+        force: embed even if nothing changed, and from the start.
+        progress: called with ``EncodeProgress`` steps (and how far a download has come).
+
+    Returns:
+        The report; ``results`` holds encoder, encoder_found_in, dimension, precision, device,
+        max_tokens, n_rows, n_distinct, n_truncated (rows), class_names, input_name, input_format
+        and columns.
+
+    Raises:
+        ModelError: the encoder cannot be found, fetched or loaded.
+        DataError: the output cannot be written.
+    """
+    files = find_encoder(params.encoder, progress)
+    shards = output.with_suffix(".parts")
+    if force:
+        discard_shards(shards)
+    work = partial(_run, dataset=dataset, files=files, shards=shards)
+    stage = Stage("embed", _VERSION, {}, {"embeddings": EMBEDDINGS}, EmbedParams, work)
+    report = run_stage(
+        stage,
+        {},
+        {"embeddings": output},
+        params,
+        seed=seed if files.name == TFIDF else 0,
+        force=force,
+        progress=progress,
+        extra_inputs={"data": dataset.source.sha256, "encoder": files.sha256},
+        in_memory={"rows": _rows(dataset)},
+    )
+    discard_shards(shards)
+    return report
+
+
+def _run(
+    tables: Mapping[str, pa.Table],
+    params: EmbedParams,
+    *,
+    seed: int,
+    progress: Callable[[Progress], None] | None,
+    provenances: Mapping[str, Provenance],
+    dataset: Dataset,
+    files: EncoderFiles,
+    shards: Path,
+) -> StageOutput:
+    import pyarrow as pa
+
+    from noisefix.encoders.load import open_encoder
+
+    encoder = open_encoder(files, device=params.device, precision=params.precision, seed=seed)
+    embedded = embed_in_shards(
+        dataset.texts, encoder, shards, shard_size=params.shard_size, progress=progress
+    )
+    vectors = pa.array(embedded.vectors.reshape(-1), pa.float32())
+    column = pa.FixedSizeListArray.from_arrays(vectors, encoder.dimension)
+    names = class_names(dataset.given_labels)
+    results: dict[str, Any] = {
+        "encoder": files.name,
+        "encoder_found_in": files.found_in,
+        "dimension": encoder.dimension,
+        "precision": encoder.precision,
+        "device": encoder.device,
+        "max_tokens": encoder.max_tokens,
+        "n_rows": len(dataset),
+        "n_distinct": len(set(dataset.texts)),
+        "n_truncated": int(embedded.is_truncated.sum()),
+        "class_names": list(names),
+        "input_name": dataset.source.name,
+        "input_format": dataset.source.format,
+        "columns": {
+            "text": dataset.text_column,
+            "label": dataset.label_column,
+            "id": dataset.id_column,
+        },
+    }
+    table = tables["rows"].append_column("embedding", column)
+    return StageOutput({"embeddings": table}, names, results)
+
+
+def _rows(dataset: Dataset) -> pa.Table:
+    """Return all of the embeddings table but the embeddings."""
+    import pyarrow as pa
+
+    return pa.table(
+        {
+            "id": pa.array(dataset.ids, pa.string()),
+            "row_number": pa.array(dataset.row_numbers, pa.int64()),
+            "text": pa.array(dataset.texts, pa.large_string()),
+            "given_label": pa.array(dataset.given_labels, pa.string()),
+        }
+    )

@@ -1,0 +1,236 @@
+"""``joint``: judge every label of an embeddings table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
+from noisefix.detection.joint_sources import read_trusted
+from noisefix.errors import UsageError
+from noisefix.run.stage import Stage, StageReport, run_stage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from noisefix.detection.joint_stage import JointParams
+
+
+@dataclass(frozen=True)
+class JointResult(StageReport):
+    """What came of ``joint``: the stage's report, and what a person should know."""
+
+    warnings: tuple[str, ...] = ()
+
+
+def joint(
+    embeddings: str | Path,
+    output: str | Path,
+    *,
+    pred_probs: str | Path | None = None,
+    trusted_column: str | None = None,
+    data: str | Path | None = None,
+    id_column: str | None = None,
+    class_shares: str | None = None,
+    labelled_by: str = "unknown",
+    unverified_class: str | None = None,
+    one_sided: float | None = None,
+    flag_precision: float | None = None,
+    flag_top: int | None = None,
+    filter_by: str | None = None,
+    n_folds: int = 5,
+    n_neighbors: int = 10,
+    device: str = "auto",
+    seed: int = 0,
+    force: bool = False,
+    bad_rows: str = "stop",
+    progress: ProgressCallback | None = None,
+) -> JointResult:
+    """Judge every label of an embeddings table.
+
+    Args:
+        embeddings: embeddings.parquet; ``label_names.parquet`` beside it is used where it is of
+            these embeddings.
+        output: folder for issues, joint, classes, pairs and duplicates.
+        pred_probs: the user's own out-of-sample probabilities: a table with a column a class, or
+            a NumPy array (.npy, .npz) with the classes in sorted order.
+        trusted_column: column that says which rows a person has verified, or holds their label.
+        data: the table that holds this column; None: the input of the run folder the embeddings
+            lie in.
+        id_column: id column of ``data``, where that is not the file that was embedded; None: named
+            as in the run's input, else "id".
+        class_shares: true shares the user knows, as "name=share,name=share".
+        labelled_by: who made the labels: "people", "model", "rules" or "unknown".
+        unverified_class: the class that rows get where nobody looked: only rows given it are then
+            suspicious; None: not known.
+        one_sided: by how much the odds of an error in the other rows are then divided, at least 1;
+            None: by 10.
+        flag_precision: flag rows while this share of the flagged is expected to be wrong; None: as
+            many as balance what is found against what is flagged in vain.
+        flag_top: flag so many rows; None: as many as seem wrong.
+        filter_by: what flags a row; None: p_error.
+        n_folds: folds of the out-of-fold probabilities.
+        n_neighbors: neighbours quoted in the reasons.
+        device: "auto", "cpu", "cuda" or "mps", for the neighbour search.
+        seed: seed of folds and bootstrap.
+        force: run even if nothing changed.
+        bad_rows: for ``data``: "stop": a row that cannot be read is an error; "skip": it is left
+            out.
+        progress: called with how far it has come.
+
+    Raises:
+        DataError: a table is not what it should be, or another process writes in the run folder.
+        UsageError: an option is out of range; a table to be written is an input, or a file that is
+            not noisefix's has its name.
+    """
+    from noisefix.detection.joint_stage import STAGE
+    from noisefix.run.folder import lock_if_run
+
+    params = joint_params(
+        n_folds=n_folds,
+        n_neighbors=n_neighbors,
+        filter_by=filter_by,
+        class_shares=class_shares,
+        device=device,
+        labelled_by=labelled_by,
+        unverified_class=unverified_class,
+        one_sided=one_sided,
+        flag_precision=flag_precision,
+        flag_top=flag_top,
+    )
+    source, folder = Path(embeddings), Path(output)
+    outputs = stage_outputs(STAGE, folder)
+    _check_outputs(folder, outputs, (embeddings, pred_probs, data))
+    more = read_own_probs(pred_probs)
+    if trusted_column is not None:
+        more["trusted"] = read_trusted(source, trusted_column, data, id_column, bad_rows)
+    elif data is not None:
+        raise UsageError(
+            "--data names a table, but no column of it", "name the column with --trusted-column"
+        )
+    names = source.parent / LABEL_NAMES_FILE
+    has_names = _is_made_from(names, source)
+    if source.is_file():  # else there is nothing to write, and no folder to leave behind
+        _make_folder(folder)
+    with lock_if_run(folder, "noisefix joint"):
+        report = run_stage(
+            STAGE,
+            {"embeddings": source} | ({"label_names": names} if has_names else {}),
+            outputs,
+            params,
+            seed=seed,
+            force=force,
+            progress=progress,
+            in_memory=more,
+        )
+    return JointResult(**vars(report), warnings=_no_text_warning(report) + verdict_warnings(report))
+
+
+def verdict_warnings(judged: StageReport) -> tuple[str, ...]:
+    """Say what a person should know of verdicts that there are none of."""
+    return _lone_classes_warning(judged) + _all_trusted_warning(judged)
+
+
+def _all_trusted_warning(judged: StageReport) -> tuple[str, ...]:
+    labelled, noise = judged.results["labelled"], judged.results["noise_rate"]
+    if judged.results["trusted"] < labelled or noise > 0:
+        return ()
+    return (
+        f"--trusted-column: all {labelled:,} labelled rows are verified as they are, so that there "
+        "is nothing to find; is it a copy of the labels?",
+    )
+
+
+def _lone_classes_warning(judged: StageReport) -> tuple[str, ...]:
+    """Say which classes have nothing that their rows could be compared with."""
+    count, names = judged.results["lone_classes"], judged.results["lone_class_names"]
+    if not count:
+        return ()
+    which = "1 class has" if count == 1 else f"{count:,} classes have"
+    more = f" and {count - len(names):,} more" if count > len(names) else ""
+    return (
+        f"{which} only one or two rows with a text, or only (nearly) the same text "
+        f"({', '.join(map(repr, names))}{more}): too little to compare them with, so that their "
+        "labels get no verdict",
+    )
+
+
+def _no_text_warning(judged: StageReport) -> tuple[str, ...]:
+    count = judged.results["no_text"]
+    noun = "row has" if count == 1 else "rows have"
+    return (f"{count:,} {noun} no text, and get no verdict",) if count else ()
+
+
+def _check_outputs(
+    folder: Path, outputs: Mapping[str, Path], inputs: Iterable[str | Path | None]
+) -> None:
+    from noisefix.run.folder import RunFolder
+    from noisefix.run.outputs import check_ours, check_run_outputs
+
+    check_run_outputs(folder, (path.name for path in outputs.values()), inputs)
+    if not RunFolder(folder).run_json.exists():
+        for name, path in outputs.items():
+            check_ours(path, name)
+
+
+def joint_params(*, filter_by: str | None, class_shares: str | None, **others: Any) -> JointParams:
+    """Gather the stage's parameters from what the commands take."""
+    from noisefix.detection.joint_stage import DEFAULT_VERDICT, JointParams
+
+    return JointParams(
+        filter_by=DEFAULT_VERDICT if filter_by is None else filter_by,
+        class_shares=_parse_shares(class_shares),
+        **others,
+    )
+
+
+def _parse_shares(text: str | None) -> tuple[tuple[str, float], ...]:
+    """Read "name=share,name=share"; names may hold an equals sign."""
+    pairs = []
+    for part in [] if text is None else text.split(","):
+        name, _, share = part.rpartition("=")
+        try:
+            pairs.append((name.strip(), float(share)))
+        except ValueError as error:
+            raise UsageError(
+                f"--class-shares: {part!r} is not NAME=SHARE", "for instance refund=0.1,billing=0.3"
+            ) from error
+    return tuple(sorted(pairs))
+
+
+def read_own_probs(path: str | Path | None) -> dict[str, pa.Table]:
+    """Read --pred-probs, named as the stage knows it; nothing where there are none."""
+    if path is None:
+        return {}
+    from noisefix.tables.numpy_file import is_numpy, read_matrix
+    from noisefix.tables.source import read_source
+
+    if is_numpy(path):
+        return {"pred_probs": read_matrix(path)}
+    return {"pred_probs": read_source(path).table}
+
+
+def _is_made_from(names: Path, embeddings: Path) -> bool:
+    """Say whether the label names are of these embeddings, not of an encoder used before."""
+    from noisefix.run.parquet import read_provenance
+    from noisefix.tables.atomic import sha256_file
+
+    if not (names.is_file() and embeddings.is_file()):
+        return False
+    return read_provenance(names).inputs.get("embeddings") == sha256_file(embeddings)
+
+
+def stage_outputs(stage: Stage, folder: Path) -> dict[str, Path]:
+    """Return where a stage writes its tables in a folder."""
+    return {name: folder / f"{name}.parquet" for name in stage.writes}
+
+
+def _make_folder(folder: Path) -> None:
+    from noisefix.tables.atomic import write_error
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(error, folder) from error

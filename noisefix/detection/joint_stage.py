@@ -1,0 +1,295 @@
+"""The joint stage: every label judged, from embeddings or from the user's own probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from noisefix.detection import joint_tables
+from noisefix.detection.judged import DECIMALS, Judged
+from noisefix.detection.user_knowledge import known_class, known_shares
+from noisefix.errors import DataError, UsageError
+from noisefix.labels import UNLABELLED, check_class_count, class_names, encode_labels
+from noisefix.progress import Progress
+from noisefix.run.rows import embedding_matrix
+from noisefix.run.schemas import (
+    CLASSES_TABLE,
+    DECIDING,
+    DUPLICATES,
+    EMBEDDINGS,
+    ISSUES,
+    JOINT,
+    LABEL_NAMES,
+    PAIRS,
+)
+from noisefix.run.stage import Stage, StageOutput
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from noisefix.probing.error_model import ErrorEstimate
+    from noisefix.run.provenance import Provenance
+
+DEFAULT_VERDICT = "p_error"
+"""Flag by p_error (``probing.flags``), not by one of confident learning's filters."""
+
+
+@dataclass(frozen=True)
+class JointParams:
+    """Options of the joint stage.
+
+    Attributes:
+        n_folds: folds of the out-of-fold probabilities, at least 2.
+        n_neighbors: neighbours quoted in the reasons.
+        filter_by: what flags a row: "p_error", or a confident-learning filter.
+        labelled_by: who labelled the data: "people", "model", "rules" or "unknown".
+        flag_precision: flag rows while this share of the flagged is expected to be wrong; None: as
+            many as balance what is found against what is flagged in vain.
+        flag_top: flag so many rows; None: as many as seem wrong.
+        class_shares: true shares that the user knows, as (class name, share) pairs.
+        unverified_class: the class that rows get where nobody looked; None: not known.
+        one_sided: by how much the odds of an error in rows of the other classes are then divided,
+            at least 1; None: by ``probing.one_sided.ONE_SIDED``.
+        device: "auto", "cpu", "cuda" or "mps", for the neighbour search.
+    """
+
+    n_folds: int = 5
+    n_neighbors: int = 10
+    filter_by: str = DEFAULT_VERDICT
+    class_shares: tuple[tuple[str, float], ...] = ()
+    device: str = "auto"
+    labelled_by: str = "unknown"
+    flag_precision: float | None = None
+    flag_top: int | None = None
+    unverified_class: str | None = None
+    one_sided: float | None = None
+
+    def __post_init__(self) -> None:
+        from noisefix.confident.filters import FILTERS
+
+        if self.n_folds < 2:
+            raise UsageError(f"--n-folds is {self.n_folds}", "at least 2 folds are needed")
+        if self.n_neighbors < 1:
+            raise UsageError(f"--n-neighbors is {self.n_neighbors}", "it must be at least 1")
+        from noisefix.probing.readings import LABELLED_BY
+
+        if self.labelled_by not in LABELLED_BY:
+            known = ", ".join(LABELLED_BY)
+            raise UsageError(
+                f"--labelled-by {self.labelled_by!r} is unknown", f"choose one of {known}"
+            )
+        if self.one_sided is not None:
+            if self.unverified_class is None:
+                raise UsageError(
+                    "--one-sided tells how much the other classes are trusted",
+                    "name the class that rows get where nobody looked with --unverified-class",
+                )
+            if not 1 <= self.one_sided < float("inf"):
+                raise UsageError(
+                    f"--one-sided is {self.one_sided:g}",
+                    "the odds are divided by a number of at least 1",
+                )
+        if self.flag_precision is not None and self.flag_top is not None:
+            raise UsageError("--flag-precision and --flag-top exclude each other", "give one")
+        if self.flag_precision is not None and not 0 < self.flag_precision <= 1:
+            raise UsageError(
+                f"--flag-precision is {self.flag_precision:g}", "it lies above 0 and up to 1"
+            )
+        if self.flag_top is not None and self.flag_top < 0:
+            raise UsageError(f"--flag-top is {self.flag_top}", "it must be at least 0")
+        if self.filter_by != DEFAULT_VERDICT and (self.flag_precision or self.flag_top) is not None:
+            raise UsageError(
+                f"--filter-by {self.filter_by} chooses the flagged rows by itself",
+                "leave --filter-by out to use --flag-precision or --flag-top",
+            )
+        if self.filter_by != DEFAULT_VERDICT and self.filter_by not in FILTERS:
+            known = ", ".join([DEFAULT_VERDICT, *FILTERS])
+            raise UsageError(f"--filter-by {self.filter_by!r} is unknown", f"choose one of {known}")
+
+
+def run(
+    tables: dict[str, pa.Table],
+    params: JointParams,
+    *,
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+    provenances: Mapping[str, Provenance] | None = None,
+) -> StageOutput:
+    """Judge the labels of an embeddings table.
+
+    Args:
+        tables: "embeddings"; optionally "label_names", "pred_probs" (id and one column a class)
+            and "trusted" (id, and the label that a person has verified).
+        params: options.
+        seed: seed of folds and bootstrap.
+        progress: called as the parts are done.
+        provenances: not needed.
+    """
+    judged = judge_labels(tables, params, seed=seed, progress=progress)
+    built = joint_tables.build(tables["embeddings"], judged, params.n_neighbors)
+    return StageOutput(built, judged.class_names, joint_tables.results(judged))
+
+
+def judge_labels(
+    tables: dict[str, pa.Table],
+    params: JointParams,
+    *,
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+) -> Judged:
+    """Compute probabilities, error estimates and verdicts; see ``run``."""
+    from noisefix.detection.own_probs import own_probs
+    from noisefix.detection.verified import align_trusted
+    from noisefix.probing.error_model import ERROR_MODEL, estimate_errors
+    from noisefix.probing.hypotheses import Evidence, judge
+    from noisefix.probing.judgeable import find_scope, written_rows
+    from noisefix.probing.label_names import name_view
+    from noisefix.probing.latent_classes import fit_latent_classes
+    from noisefix.probing.one_sided import ONE_SIDED, trust_what_was_looked_at
+    from noisefix.probing.readings import read, shares_as_given
+    from noisefix.probing.views import look, look_around
+
+    def step(done: int) -> None:
+        if progress is not None:
+            progress(Progress("joint", done, 3, "steps"))
+
+    table = tables["embeddings"]
+    names, given, embeddings = _labels_and_embeddings(table)
+    step(0)
+    texts = [text or "" for text in table["text"].to_pylist()]
+    around = look_around(embeddings, texts, given, device=params.device)
+    is_own = "pred_probs" in tables
+    scope = find_scope(
+        given, around.duplicate_groups, written_rows(texts), len(names), every_class=is_own
+    )
+    seen, n_classes = scope.labels(given), len(scope.classes)
+    if is_own:
+        views, pooled = None, own_probs(tables["pred_probs"], table["id"].to_pylist(), names)
+    else:
+        views = look(embeddings, texts, seen, n_classes, around, n_folds=params.n_folds, seed=seed)
+        pooled = views.pooled
+        pooled[~scope.written] = pooled[scope.written].mean(axis=0)
+    step(1)
+    label_names = _name_embeddings(tables.get("label_names"), names, embeddings.shape[1])
+    view = None if label_names is None else name_view(embeddings, label_names[scope.classes], seen)
+    latent = fit_latent_classes(embeddings, seen, n_classes)
+    shares = known_shares(params.class_shares, names)
+    if shares is not None:
+        shares = shares[scope.classes] / max(shares[scope.classes].sum(), 1e-9)
+    weights = np.array(ERROR_MODEL.weights)
+    hypotheses = judge(Evidence(pooled, seen, latent, view, shares), weights)
+    gain = 0.0 if view is None else view.gain
+    readings = read(
+        shares_as_given([pooled] if views is None else [views.probe, views.words], seen, shares),
+        hypotheses.log_odds @ weights,
+        params.labelled_by,
+        gain,
+        knows_shares=shares is not None,
+    )
+    unverified = known_class("--unverified-class", params.unverified_class, names)
+    if unverified is not None:
+        trust = ONE_SIDED if params.one_sided is None else params.one_sided
+        readings = trust_what_was_looked_at(readings, given != unverified, trust)
+    vouched = align_trusted(tables.get("trusted"), table["id"].to_pylist(), names, given)
+    place = np.argsort(scope.order(len(vouched.names)))
+    estimate = estimate_errors(
+        hypotheses,
+        seen,
+        name_gain=gain,
+        readings=readings,
+        verified_labels=np.where(vouched.labels < 0, UNLABELLED, place[vouched.labels]),
+        learn_from=vouched.is_fair,
+        seed=seed,
+    )
+    step(2)
+    flags = _verdicts(seen, pooled, estimate, params, vouched.is_trusted)
+    step(3)
+    return Judged(
+        class_names=names,
+        verified_names=vouched.names,
+        given_labels=given,
+        verified_labels=vouched.labels,
+        is_trusted=vouched.is_trusted,
+        pred_probs=scope.widen(pooled),
+        surroundings=around,
+        views=views,
+        names=view,
+        estimate=scope.widen_estimate(estimate, given, vouched.labels),
+        readings=readings,
+        embeddings=embeddings,
+        is_issue=flags,
+        scope=scope,
+        labelled_by=params.labelled_by,
+        unverified_class=params.unverified_class,
+    )
+
+
+def _labels_and_embeddings(table: pa.Table) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    labels = table["given_label"].to_pylist()
+    names = class_names(labels)
+    if len(names) < 2:
+        found = f"one class ({names[0]!r})" if names else "no labels"
+        raise DataError(
+            f"the embeddings table has {found}; wrong labels are found by comparing classes",
+            "give at least two classes, or choose another --label-column",
+        )
+    n_labelled = sum(label is not None for label in labels)
+    check_class_count(len(names), n_labelled, "the embeddings table")
+    return names, encode_labels(labels, names), embedding_matrix(table)
+
+
+def _name_embeddings(
+    table: pa.Table | None, names: tuple[str, ...], dimension: int
+) -> np.ndarray | None:
+    """Return (K, D) in class order, or None where a class is missing or the sizes differ."""
+    if table is None:
+        return None
+    found = dict(zip(table["label"].to_pylist(), table["embedding"].to_pylist(), strict=True))
+    if any(name not in found for name in names):
+        return None
+    matrix = np.array([found[name] for name in names], dtype=np.float32)
+    return matrix if matrix.shape[1] == dimension else None
+
+
+def _verdicts(
+    given: np.ndarray,
+    probs: np.ndarray,
+    estimate: ErrorEstimate,
+    params: JointParams,
+    is_trusted: np.ndarray,
+) -> np.ndarray:
+    from noisefix.confident.filters import find_issues
+    from noisefix.probing.flags import flag_rows, perhaps_clean
+
+    if params.filter_by != DEFAULT_VERDICT:
+        flags: np.ndarray = find_issues(given, probs, params.filter_by) & ~is_trusted
+        return flags
+    p_error = np.where(is_trusted, np.nan, np.round(estimate.p_error, DECIMALS))
+    # Where nobody looked, nobody calls it clean.
+    looked = params.unverified_class is None
+    return flag_rows(
+        p_error,
+        is_perhaps_clean=looked and perhaps_clean(estimate.noise_rate.low, params.labelled_by),
+        precision=params.flag_precision,
+        top=params.flag_top,
+    )
+
+
+STAGE = Stage(
+    "joint",
+    4,
+    reads={"embeddings": EMBEDDINGS, "label_names": LABEL_NAMES},
+    writes={
+        "issues": ISSUES,
+        "joint": JOINT,
+        "classes": CLASSES_TABLE,
+        "pairs": PAIRS,
+        "duplicates": DUPLICATES,
+        "deciding": DECIDING,
+    },
+    params=JointParams,
+    run=run,
+)

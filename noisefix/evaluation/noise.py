@@ -1,0 +1,206 @@
+"""``noise``: put label noise of a known kind into a clean table, the truth kept beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from noisefix.detection.embed import DEFAULT_ENCODER
+from noisefix.errors import DataError, UsageError
+from noisefix.seeds import check_seed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from noisefix.tables.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class NoiseResult:
+    """What came of ``noise``.
+
+    Attributes:
+        output: the file written.
+        kind: of noise.
+        rows: labelled rows.
+        flipped: how many of them have a wrong label now.
+        truth_column: column that holds the labels as they were.
+        pairs: (true, given, rows) of the most frequent errors.
+        notes: what was guessed, in words.
+        warnings: what a person should know.
+    """
+
+    output: Path
+    kind: str
+    rows: int
+    flipped: int
+    truth_column: str
+    pairs: tuple[tuple[str, str, int], ...]
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def noise(
+    data: str | Path,
+    output: str | Path,
+    *,
+    kind: str = "symmetric",
+    rate: float | None = None,
+    matrix: str | Path | None = None,
+    truth_column: str = "true_label",
+    text_column: str | None = None,
+    label_column: str | None = None,
+    missing_labels: str | None = None,
+    encoder: str = DEFAULT_ENCODER,
+    device: str = "auto",
+    seed: int = 0,
+    bad_rows: str = "stop",
+    progress: Any = None,
+    stdin: BinaryIO | None = None,
+) -> NoiseResult:
+    """Write a table again with some labels wrong, and the right ones in a column of their own.
+
+    Args:
+        data: clean table.
+        output: the table to write, in the input's format, or "-" for standard output.
+        kind: "symmetric", "pair", "asymmetric" (by a matrix) or "instance" (texts that lie near
+            another class).
+        rate: share of the rows to spoil; None: 0.2.
+        matrix: CSV for "asymmetric": first column the true label, a column for each given label.
+        truth_column: name of the column for the right labels.
+        text_column: text column; None: guessed.
+        label_column: label column; None: guessed.
+        missing_labels: labels, with commas between them, that mean that there is none.
+        encoder: for "instance".
+        device: for the encoder.
+        seed: seed of the draws.
+        bad_rows: "stop": a row that cannot be read is an error; "skip": it is left out, listed,
+            and kept in the output as it is.
+        progress: called with how far the encoder has come.
+        stdin: where "-" is read from; None: standard input.
+
+    Raises:
+        DataError: the data cannot be read, or the column is there already.
+        UsageError: options that contradict each other, or a rate outside 0 to 1; the output is the
+            input, or its name promises another format.
+        ModelError: the encoder cannot be had.
+    """
+    import numpy as np
+
+    from noisefix.cleaning.rewrite import rewrite_source
+    from noisefix.labels import UNLABELLED, class_names, decode_labels, encode_labels
+    from noisefix.run.outputs import check_ending, check_output
+    from noisefix.tables.bad_rows import list_beside, write_bad_rows
+    from noisefix.tables.class_label import label_cell
+    from noisefix.tables.dataset import load_dataset
+    from noisefix.tables.source import read_source
+    from noisefix.training.noise_injection import KINDS, flip_by_instance, flip_by_matrix
+
+    check_seed(seed)
+    if kind not in KINDS:
+        raise UsageError(f"--kind {kind!r} is unknown", f"choose one of {', '.join(KINDS)}")
+    if (kind == "asymmetric") != (matrix is not None):
+        raise UsageError("--matrix and --kind asymmetric belong together", "name both or neither")
+    if kind == "asymmetric" and rate is not None:
+        raise UsageError("--rate: the matrix says how much noise there is", "leave --rate out")
+    check_output(output, (data, matrix), takes_stdout=True)
+    dataset = load_dataset(
+        read_source(data, stdin, bad_rows=bad_rows),
+        text_column=text_column,
+        label_column=label_column,
+        missing_labels=missing_labels,
+    )
+    source = dataset.source
+    delimiter = "," if source.dialect is None else source.dialect.delimiter
+    check_ending(output, (source.format,), like=source.name, delimiter=delimiter)
+    if truth_column in source.columns:
+        raise DataError(
+            f"{source.name}: there is a column {truth_column!r} already",
+            "choose another name with --truth-column",
+        )
+    names = class_names(dataset.given_labels)
+    true = encode_labels(dataset.given_labels, names)
+    share = 0.2 if rate is None else rate
+    if kind == "instance":
+        features = _embed(dataset, encoder, device, progress)
+        given = flip_by_instance(features, true, len(names), share, seed)
+    else:
+        given = flip_by_matrix(true, _matrix(kind, names, share, matrix), seed)
+    flipped = np.flatnonzero((given != true) & (true != UNLABELLED))
+    label = str(dataset.label_column)
+    edits = {(int(row) + 1, label): label_cell(source, label, names[given[row]]) for row in flipped}
+    content = source.content if source.content is not None else source.path
+    assert content is not None
+    rewrite_source(
+        content,
+        source,
+        output,
+        edits=edits,
+        added={truth_column: decode_labels(true, names)},
+    )
+    listed = write_bad_rows(source.bad, list_beside(output))
+    return NoiseResult(
+        Path(output),
+        kind,
+        int((true != UNLABELLED).sum()),
+        len(flipped),
+        truth_column,
+        _pairs(true[flipped], given[flipped], names),
+        (*(n for n in dataset.notes if n.startswith(_used_columns(kind))), *listed),
+        dataset.warnings,
+    )
+
+
+def _used_columns(kind: str) -> tuple[str, ...]:
+    return ("label column", "text column") if kind == "instance" else ("label column",)
+
+
+def _matrix(kind: str, names: tuple[str, ...], rate: float, path: str | Path | None) -> np.ndarray:
+    from noisefix.training.noise_injection import transition_matrix
+
+    return transition_matrix(kind, len(names), rate) if path is None else read_matrix(path, names)
+
+
+def read_matrix(path: str | Path, names: tuple[str, ...]) -> np.ndarray:
+    """Read P(given | true), [true, given], in class order from a table with names on both sides.
+
+    Raises:
+        DataError: a class is missing, a cell is no number, or a row is no distribution.
+    """
+    import numpy as np
+
+    from noisefix.tables.source import read_source
+    from noisefix.training.noise_injection import check_transition
+
+    source = read_source(path)
+    rows = source.table.to_pylist()
+    first = source.columns[0]
+    found = {str(row[first]): row for row in rows}
+    missing = [name for name in names if name not in found or name not in source.columns]
+    if missing:
+        raise DataError(
+            f"{source.name}: class {missing[0]!r} has no row or no column",
+            "first column the true label, then one column for each given label",
+        )
+    try:
+        matrix = np.array([[float(found[true][given]) for given in names] for true in names])
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{source.name}: a cell is not a number") from error
+    return check_transition(matrix, len(names))
+
+
+def _embed(dataset: Dataset, encoder: str, device: str, progress: Any) -> np.ndarray:
+    from noisefix.encoders import load_encoder
+
+    return load_encoder(encoder, device=device).encode(dataset.texts, progress)
+
+
+def _pairs(
+    true: np.ndarray, given: np.ndarray, names: tuple[str, ...]
+) -> tuple[tuple[str, str, int], ...]:
+    from collections import Counter
+
+    counted = Counter(zip(true.tolist(), given.tolist(), strict=True))
+    ranked = sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:10]
+    return tuple((names[t], names[g], n) for (t, g), n in ranked)

@@ -1,0 +1,1 @@
+"""Ask an annotator about the doubtful rows, and weigh what it says."""

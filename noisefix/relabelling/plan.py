@@ -1,0 +1,160 @@
+"""What ``relabel`` will ask, how, how much of it, and what that would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from noisefix.errors import DataError
+from noisefix.labels import UNLABELLED
+from noisefix.relabelling.options import AskOptions
+from noisefix.relabelling.questions import questions
+from noisefix.run.folder import RunFolder
+from noisefix.run.rows import RunRows, read_run_rows
+from noisefix.seeds import check_seed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from noisefix.annotators.prompts import PromptStyle
+    from noisefix.annotators.protocol import Annotator, Question
+
+_SHOWN_PROMPTS = 3
+_CHARS_PER_TOKEN = 4.0
+_TOKENS_OF_AN_ANSWER = 12
+
+
+@dataclass(frozen=True)
+class RelabelOptions(AskOptions):
+    """What to ask, how, and how much may be spent; with no limit on the rows: those flagged.
+
+    Attributes:
+        n_probe: unflagged rows to ask about too, drawn at random.
+    """
+
+    n_probe: int = 50
+
+
+@dataclass(frozen=True, eq=False)
+class RelabelPlan:
+    """What is to be asked.
+
+    Attributes:
+        folder: the run folder.
+        rows: its rows.
+        options: what was chosen.
+        style: wording.
+        asked: indices of the rows to ask about, in the order in which they would be asked if no
+            answer changed it; the probe is among them.
+        probe: indices of the random probe.
+        n_most: rows that may be asked about.
+    """
+
+    folder: RunFolder
+    rows: RunRows
+    options: RelabelOptions
+    style: PromptStyle
+    asked: np.ndarray
+    probe: np.ndarray
+    n_most: int
+
+    def questions(self, asked: np.ndarray | None = None) -> Iterator[Question]:
+        """Yield the questions about some rows, in order; None: about all that are planned."""
+        params = self.options.question_params()
+        chosen = self.asked if asked is None else asked
+        return questions(self.rows, chosen.tolist(), self.style, params)
+
+    def offers_all(self, annotator: Annotator) -> bool:
+        """Say whether every class is offered for each row, not just what is plausible there."""
+        from noisefix.annotators.column import ColumnAnnotator
+
+        return self.options.pool == "all" or isinstance(annotator, ColumnAnnotator)
+
+    @property
+    def n_questions(self) -> int:
+        """How many questions there are, votes counted."""
+        return len(self.asked) * self.options.votes
+
+
+@dataclass(frozen=True)
+class PlanEstimate:
+    """What a dry run shows.
+
+    Attributes:
+        rows: rows that would be asked about.
+        requests: questions, votes counted; some may be answered already.
+        tokens_in: estimated at four characters a token.
+        tokens_out: estimated.
+        cost_usd: None without prices.
+        prompts: the first few, whole.
+    """
+
+    rows: int
+    requests: int
+    tokens_in: int
+    tokens_out: int
+    cost_usd: float | None
+    prompts: tuple[str, ...]
+
+
+def plan_relabel(
+    run: str | Path, options: RelabelOptions, run_data: str | Path | None = None
+) -> RelabelPlan:
+    """Choose the rows to ask about.
+
+    Args:
+        run: run folder that ``detect`` has written.
+        options: what was chosen.
+        run_data: where the run's input is, if it was moved.
+
+    Raises:
+        DataError: the run folder, labels.toml or the template cannot be used, or a label is too
+            long to be asked about.
+    """
+    from noisefix.annotators.prompts import check_label_names
+    from noisefix.relabelling.rounds import first_rows
+
+    check_seed(options.seed)
+    folder = RunFolder.open(run, run_data)
+    rows = read_run_rows(folder)
+    check_label_names(rows.class_names)
+    style = options.style()
+    n_most = _most_rows(options, rows)
+    asked, probe = first_rows(rows, n_most, options.n_probe, seed=options.seed)
+    return RelabelPlan(folder, rows, options, style, asked, probe, n_most)
+
+
+def estimate_plan(plan: RelabelPlan) -> PlanEstimate:
+    """Render every prompt once, and count what asking them would cost."""
+    characters, prompts = 0, []
+    for number, question in enumerate(plan.questions()):
+        text = "\n\n".join(f"[{m.role}]\n{m.content}" for m in question.prompt)
+        characters += len(text)
+        if number < _SHOWN_PROMPTS:
+            prompts.append(text)
+    tokens_in = int(characters / _CHARS_PER_TOKEN)
+    tokens_out = plan.n_questions * _TOKENS_OF_AN_ANSWER
+    prices = plan.options.budget().prices
+    return PlanEstimate(
+        rows=len(plan.asked),
+        requests=plan.n_questions,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        cost_usd=None if prices is None else prices.cost_usd(tokens_in, tokens_out),
+        prompts=tuple(prompts),
+    )
+
+
+def _most_rows(options: RelabelOptions, rows: RunRows) -> int:
+    """Return how many rows may be asked about, the probe included."""
+    n_labelled = int((rows.given_labels != UNLABELLED).sum())
+    if not n_labelled:
+        raise DataError("the run has no labelled rows")
+    limits = []
+    if options.share is not None:
+        limits.append(int(options.share * len(rows)))
+    if options.max_rows is not None:
+        limits.append(options.max_rows)
+    return min(limits) if limits else int(rows.is_issue.sum()) + options.n_probe

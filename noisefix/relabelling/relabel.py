@@ -1,0 +1,211 @@
+"""``relabel``: ask an annotator about the suspicious rows, and weigh its answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from noisefix.errors import DataError, NoisefixError, ServiceError
+from noisefix.relabelling.plan import RelabelOptions, RelabelPlan, plan_relabel
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from noisefix.annotators.progress import AskProgress
+    from noisefix.annotators.protocol import Annotator, Answer
+    from noisefix.relabelling.report import RelabelReport
+
+STORE_FILE = "annotations.sqlite"
+
+
+@dataclass(frozen=True, eq=False)
+class RelabelResult:
+    """What came of a run.
+
+    Attributes:
+        run: the run folder.
+        report: counts, agreement, the annotator's estimated quality, and what was learned; None
+            when nobody was asked or a person answered nothing, and nothing was written.
+        failure: why not everything was asked; None when all went well. What was answered is kept.
+    """
+
+    run: Path
+    report: RelabelReport | None
+    failure: ServiceError | None = field(default=None)
+
+
+def relabel(
+    run: str | Path,
+    *,
+    annotator: Annotator,
+    max_rows: int | None = None,
+    share: float | None = None,
+    max_cost_usd: float | None = None,
+    price_in: float | None = None,
+    price_out: float | None = None,
+    max_tokens_total: int | None = None,
+    probe: int = 50,
+    votes: int = 1,
+    pool: str = "candidates",
+    labels: str | Path | None = None,
+    template: str | Path | None = None,
+    demonstrations: bool = True,
+    seed: int = 0,
+    run_data: str | Path | None = None,
+    progress: Callable[[AskProgress], None] | None = None,
+) -> RelabelResult:
+    """Ask an annotator about the suspicious rows of a run, and weigh its answers.
+
+    Args:
+        run: run folder that ``detect`` has written.
+        annotator: any object with ``annotate(questions) -> iterator of answers``, for instance an
+            ``OpenAIAnnotator`` or a ``LocalAnnotator``.
+        max_rows: rows asked about at most, probe included; None: see ``share``.
+        share: the same as a share of all rows, in [0, 1]. With neither: the flagged rows.
+        max_cost_usd: stop when so much is spent; needs both prices.
+        price_in: US dollars for a million tokens sent.
+        price_out: US dollars for a million tokens received.
+        max_tokens_total: stop after so many tokens.
+        probe: unflagged rows to ask about too, drawn at random.
+        votes: how often each row is asked.
+        pool: "candidates" (what is plausible) or "all" (every class).
+        labels: labels.toml with what the classes mean.
+        template: wording to use instead.
+        demonstrations: show surely clean rows as examples.
+        seed: order of the labels shown, and the random probe.
+        run_data: where the run's input is, if it was moved.
+        progress: called with how far it has come.
+
+    Returns:
+        What came of it; relabels.parquet is written. Where the service failed or a budget was
+        reached, ``failure`` says so, and a further run goes on from there.
+
+    Raises:
+        DataError: the run folder cannot be used.
+        ServiceError: not one usable answer came; the run folder is as it was.
+        UsageError: an option is out of range.
+    """
+    options = RelabelOptions(
+        max_rows=max_rows,
+        share=share,
+        max_cost_usd=max_cost_usd,
+        price_in=price_in,
+        price_out=price_out,
+        max_tokens_total=max_tokens_total,
+        n_probe=probe,
+        votes=votes,
+        pool=pool,
+        labels=labels,
+        template=template,
+        with_demonstrations=demonstrations,
+        seed=seed,
+    )
+    return finish(plan_relabel(run, options, run_data), annotator, progress=progress)
+
+
+def finish(
+    plan: RelabelPlan,
+    annotator: Annotator,
+    *,
+    progress: Callable[[AskProgress], None] | None = None,
+    ask_nobody: bool = False,
+) -> RelabelResult:
+    """Ask what is planned, weigh the answers, and write relabels.parquet.
+
+    Rows are asked in a few rounds: what the answers tell of the annotator and of the labels
+    decides which rows are worth asking about next.
+
+    Args:
+        plan: what to ask.
+        annotator: whom.
+        progress: called with how far it has come.
+        ask_nobody: take the stored answers to the planned rows only.
+
+    Raises:
+        ServiceError: not one usable answer came; what was there before stays as it is.
+        DataError: the same, of a column.
+    """
+    from noisefix.annotators.protocol import HUMAN, identity_of
+    from noisefix.relabelling.verdicts import weigh_and_write
+
+    with plan.folder.lock("noisefix relabel"):
+        answers, failure = _collect(plan, annotator, progress, ask_nobody)
+        if all(answer.is_useless for answer in answers):
+            by_person = identity_of(annotator).annotator == HUMAN
+            if failure is None and (by_person or not len(plan.asked)):
+                return RelabelResult(plan.folder.path, None)
+            raise failure or _nothing_usable(annotator, answers)
+        report = weigh_and_write(
+            plan.folder,
+            plan.rows,
+            answers,
+            plan.probe,
+            offers_all=plan.offers_all(annotator),
+            seed=plan.options.seed,
+        )
+    return RelabelResult(plan.folder.path, report, failure)
+
+
+def _nothing_usable(annotator: Annotator, answers: Sequence[Answer]) -> NoisefixError:
+    from noisefix.annotators.column import ColumnAnnotator
+
+    said = Counter(answer.answer or "no answer" for answer in answers)
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in said.most_common()) or "none came"
+    what = f"not one usable answer to {len(answers):,} questions ({counts})"
+    if isinstance(annotator, ColumnAnnotator):
+        name = annotator.identity.model
+        return DataError(f"column {name!r}: {what}", "name a column that holds classes of the run")
+    return ServiceError(
+        f"{what}; the run folder is as it was",
+        "look at the questions with --dry-run, and ask another --model or --annotator",
+    )
+
+
+def _collect(
+    plan: RelabelPlan,
+    annotator: Annotator,
+    progress: Callable[[AskProgress], None] | None,
+    ask_nobody: bool,
+) -> tuple[list[Answer], ServiceError | None]:
+    """Return one answer a row, and why there are not more."""
+    from noisefix.annotators.column import ColumnAnnotator
+    from noisefix.annotators.engine import stored_answers
+    from noisefix.annotators.store import AnswerStore
+    from noisefix.annotators.votes import majority
+    from noisefix.relabelling.asker import Asker
+
+    if isinstance(annotator, ColumnAnnotator):
+        # A column is looked up, not asked: see its docstring.
+        look_up = annotator.look_up
+        return _in_rounds(plan, annotator, lambda rows: look_up(plan.rows.ids[r] for r in rows))
+    with AnswerStore(plan.folder.path / STORE_FILE) as store:
+        if ask_nobody:
+            found = stored_answers(annotator, plan.questions(), store)
+            return list(majority(found, plan.options.votes)), None
+        asker = Asker(annotator, plan.options, store, progress)
+        return _in_rounds(plan, annotator, lambda rows: asker.ask(plan.questions(rows), len(rows)))
+
+
+def _in_rounds(
+    plan: RelabelPlan, annotator: Annotator, ask: Callable[[np.ndarray], Iterator[Answer]]
+) -> tuple[list[Answer], ServiceError | None]:
+    from noisefix.annotators.engine import UnansweredError
+    from noisefix.relabelling.rounds import rounds
+
+    failure: ServiceError | None = None
+    collected: list[Answer] = []
+    offers_all = plan.offers_all(annotator)
+    for rows in rounds(
+        plan.rows, plan.asked, plan.probe, plan.n_most, collected, offers_all=offers_all
+    ):
+        try:
+            for answer in ask(rows):
+                collected.append(answer)  # one by one: those before an error are kept
+        except UnansweredError as error:
+            failure = error  # a few rows without an answer are no reason not to ask the others
+        except ServiceError as error:
+            return collected, error
+    return collected, failure

@@ -1,0 +1,198 @@
+"""The relabel stage: answers in, weighed decisions out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from noisefix.annotators.protocol import HUMAN, NONE, Answer
+from noisefix.annotators.weighing import NO_ANSWER, NONE_FITS, REVIEW, Verdicts, weigh
+from noisefix.labels import UNLABELLED
+from noisefix.redaction import redact
+from noisefix.relabelling.report import RelabelReport, make_report
+from noisefix.run.parquet import write_table
+from noisefix.run.provenance import Provenance
+from noisefix.run.rows import RunRows
+from noisefix.run.schemas import RELABELS
+from noisefix.version import __version__
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from noisefix.run.folder import RunFolder
+
+
+def weigh_and_write(
+    folder: RunFolder,
+    rows: RunRows,
+    answers: Sequence[Answer],
+    probe: np.ndarray,
+    *,
+    offers_all: bool = False,
+    seed: int = 0,
+) -> RelabelReport:
+    """Weigh the answers and write relabels.parquet.
+
+    A label that a person has answered is final. Flagged rows whose answer decides nothing go to a
+    person: no answer is no sign that the given label is right.
+
+    Args:
+        folder: the run folder.
+        rows: its rows.
+        answers: one a row at most; those without an answer do not count as asked.
+        probe: indices of the rows asked as part of the random probe.
+        offers_all: every class was offered for each row, not just its ``label_pool``.
+        seed: recorded.
+    """
+    place = {key: row for row, key in enumerate(rows.ids)}
+    own = {place[answer.id]: answer for answer in answers if answer.answer is not None}
+    everything = own | _copies(rows, own)
+    labels, confidence = answer_arrays(rows, {a.id: a for a in everything.values()})
+    learned, touched, by_person = (np.zeros(len(rows), dtype=bool) for _ in range(3))
+    learned[list(own)] = True
+    touched[list(everything)] = True
+    by_person[[row for row, answer in own.items() if answer.annotator == HUMAN]] = True
+    verdicts = weigh(
+        labels,
+        rows.given_labels,
+        rows.true_label_probs,
+        rows.p_error,
+        confidence=confidence,
+        learn_from=learned,
+        trusted=rows.is_trusted,
+        final=by_person & (labels >= 0),
+        pools=None if offers_all else rows.offered(np.flatnonzero(touched)),
+        pred_probs=rows.pred_probs,
+    )
+    undecided = touched & rows.is_issue & ((labels == NO_ANSWER) | bool(verdicts.alarm))
+    verdicts.actions[undecided] = REVIEW
+    table = _table(rows, everything, own, verdicts, probe)
+    n_silent = len(answers) - len(own)
+    report = make_report(rows, own, everything, labels, verdicts, probe, n_silent)
+    write_table(table, folder.relabels, RELABELS, _provenance(rows, report, seed))
+    return report
+
+
+def answer_arrays(rows: RunRows, answers: Mapping[str, Answer]) -> tuple[np.ndarray, np.ndarray]:
+    """Return what was answered as class ids (or ``weighing``'s codes), and the confidences.
+
+    Args:
+        rows: the run's rows.
+        answers: row id to answer.
+
+    Returns:
+        (N,) int64 and (N,) float64, NaN where no confidence is known.
+    """
+    index = {name: k for k, name in enumerate(rows.class_names)}
+    labels = np.full(len(rows), NO_ANSWER)
+    confidence = np.full(len(rows), np.nan)
+    for row, key in enumerate(rows.ids):
+        answer = answers.get(key)
+        if answer is None:
+            continue
+        if answer.label in index:
+            labels[row] = index[answer.label]
+        elif answer.answer == NONE and not answer.is_label:
+            labels[row] = NONE_FITS
+        if answer.confidence is not None:
+            confidence[row] = answer.confidence
+    return labels, confidence
+
+
+def _copies(rows: RunRows, own: dict[int, Answer]) -> dict[int, Answer]:
+    """Hand each answer on to (nearly) the same texts with the same label that have none."""
+    labels = rows.given_labels.tolist()
+    keys = list(zip(rows.groups.tolist(), labels, strict=True))
+    of_group = {keys[row]: own[row] for row in sorted(own, reverse=True)}
+    return {
+        row: replace(
+            of_group[key],
+            id=rows.ids[row],
+            reused=True,
+            cost_usd=0.0,
+            input_tokens=0,
+            output_tokens=0,
+        )
+        for row, key in enumerate(keys)
+        if row not in own and key in of_group
+    }
+
+
+def _table(
+    rows: RunRows,
+    answers: dict[int, Answer],
+    own: dict[int, Answer],
+    verdicts: Verdicts,
+    probe: np.ndarray,
+) -> pa.Table:
+    import pyarrow as pa
+
+    probed = set(probe.tolist())
+    lines: list[dict[str, Any]] = []
+    for row in sorted(answers):
+        answer = answers[row]
+        given = rows.given_labels[row]
+        final = verdicts.final_labels[row]
+        p_error = float(verdicts.p_error[row])
+        lines.append(
+            {
+                "id": rows.ids[row],
+                "given_label": None if given == UNLABELLED else rows.class_names[given],
+                "answer": answer.answer,
+                "confidence": answer.confidence,
+                "final_label": None if final == UNLABELLED else rows.class_names[final],
+                "action": str(verdicts.actions[row]),
+                "reasons": _reasons(rows, row, answer, row in own, verdicts),
+                "annotator": answer.annotator or None,
+                "model": answer.model or None,
+                "prompt_sha256": answer.prompt_sha256 or None,
+                "input_tokens": answer.input_tokens,
+                "output_tokens": answer.output_tokens,
+                "cost_usd": answer.cost_usd,
+                "latency_s": answer.latency_s,
+                "attempts": answer.attempts,
+                "error": None if answer.error is None else redact(answer.error),
+                "raw_answer": None if answer.raw_answer is None else redact(answer.raw_answer),
+                "p_error": None if np.isnan(p_error) else round(p_error, 6),
+                "is_probe": row in probed,
+            }
+        )
+    return pa.Table.from_pylist(lines, schema=RELABELS.arrow())
+
+
+def _reasons(
+    rows: RunRows, row: int, answer: Answer, is_own: bool, verdicts: Verdicts
+) -> list[str]:
+    who = answer.model or answer.annotator or "the annotator"
+    if answer.annotator == HUMAN:
+        who = answer.model or "a person"
+    said = answer.answer if answer.answer is not None else "nothing"
+    reasons = [f"{who} says {said}" + ("" if is_own else ", of (nearly) the same text")]
+    if verdicts.alarm:
+        reasons.append(f"not heeded: {verdicts.alarm}")
+        return reasons
+    before, after = rows.p_error[row], verdicts.p_error[row]
+    if not np.isnan(before) and answer.is_label:
+        reasons.append(f"p(wrong) {before:.2f} before the answer, {after:.2f} with it")
+    return reasons
+
+
+def _provenance(rows: RunRows, report: RelabelReport, seed: int) -> Provenance:
+    return Provenance(
+        schema=RELABELS.name,
+        version=RELABELS.version,
+        noisefix_version=__version__,
+        class_names=rows.class_names,
+        seed=seed,
+        inputs=rows.digests,
+        results={
+            "asked": report.asked,
+            "relabelled": report.relabelled,
+            "accuracy": None if report.accuracy is None else report.accuracy.value,
+            "alarm": report.alarm,
+            "noise_rate": report.noise_rate,
+        },
+    )

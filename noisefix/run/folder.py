@@ -1,0 +1,492 @@
+"""The run folder: where the tables of one input lie, and ``run.json`` that says what was done."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from noisefix.documents import misfit, parse_json
+from noisefix.errors import DataError, UsageError
+from noisefix.tables.addresses import address_error
+from noisefix.tables.atomic import read_bytes, sha256_file, write_bytes, write_error
+from noisefix.tables.bad_rows import write_bad_rows
+from noisefix.tables.compression import without_packing
+from noisefix.tables.leftovers import remove_leftovers
+from noisefix.tables.lock import hold
+from noisefix.tables.source import Source, read_source
+from noisefix.version import __version__
+
+_STDIN_FOLDER = "stdin.noisefix"
+_LOCK, _LEDGER_LOCK = _LOCKS = (".run.lock", ".ledger.lock")
+_PATIENCE_S = 5.0
+"""A stage may take hours: who else writes is told soon."""
+
+_LEDGER_PATIENCE_S = 60.0
+"""An entry takes a moment, even where many wait for their turn."""
+
+_TABLES = (
+    "embeddings",
+    "label_names",
+    "issues",
+    "joint",
+    "classes",
+    "pairs",
+    "duplicates",
+    "candidates",
+    "relabels",
+)
+TABLE_NAMES = tuple(f"{name}.parquet" for name in _TABLES)
+"""The tables that belong to one state of one input; the ledger outlives it."""
+
+
+def default_run_path(data_path: str | Path) -> Path:
+    """Return ``NAME.noisefix`` beside the input; for "-" (standard input) ``stdin.noisefix``.
+
+    NAME is the file's name without its endings for format and compression.
+    """
+    if str(data_path) == "-":
+        return Path(_STDIN_FOLDER)
+    path = Path(data_path)
+    name = path.name[: len(without_packing(path.name))]
+    stem = Path(name).stem or name
+    return path.with_name(f"{stem}.noisefix")
+
+
+@dataclass(frozen=True)
+class _Input:
+    """What run.json says of the input."""
+
+    name: str
+    path: str | None
+    sha256: str
+    rows: int
+    format: str
+    columns: dict[str, str | None]
+    dialect: dict[str, Any] | None
+    path_from_here: str | None
+    missing_labels: list[str]
+    bad_rows: str
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """What run.json says of a stage."""
+
+    parameters: dict[str, Any]
+    seed: int | None
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    seconds: float
+    finished_at: str
+
+
+class _Recorded(dict[str, Any]):
+    """The input in run.json; what is asked for and was never recorded is bad data."""
+
+    def __init__(self, content: Mapping[str, Any], path: Path) -> None:
+        super().__init__(content)
+        self._path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise DataError(f"{self._path}: the input's {key} is not recorded", _START_AGAIN)
+
+
+class _File:
+    """A file of the run folder, as an attribute that gives its path."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, run: RunFolder, owner: type[RunFolder]) -> Path:
+        return run.path / self.name
+
+
+class RunFolder:
+    """One run folder.
+
+    Attributes:
+        path: the folder.
+        run_json: what was done, out of what, with which options.
+        stdin_copy: the input, where it came on standard input.
+        embeddings, label_names, issues, joint, classes, pairs, duplicates, candidates, relabels:
+            the tables.
+        ledger: every change that ``apply`` made.
+        bad_rows_list: the rows of the input that could not be read and were left out.
+    """
+
+    run_json = _File("run.json")
+    stdin_copy = _File("stdin.csv")
+    embeddings = _File("embeddings.parquet")
+    label_names = _File("label_names.parquet")
+    issues = _File("issues.parquet")
+    joint = _File("joint.parquet")
+    classes = _File("classes.parquet")
+    pairs = _File("pairs.parquet")
+    duplicates = _File("duplicates.parquet")
+    candidates = _File("candidates.parquet")
+    relabels = _File("relabels.parquet")
+    ledger = _File("ledger.parquet")
+    bad_rows_list = _File("bad_rows.jsonl")
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._named_input: Path | None = None
+
+    @classmethod
+    def open(cls, path: str | Path, data: str | Path | None = None) -> RunFolder:
+        """Open an existing run folder.
+
+        Args:
+            path: the folder.
+            data: where its input is, which is looked for otherwise: where it was, and where it
+                was as seen from the folder.
+
+        Raises:
+            DataError: no folder, no run folder, or a broken run.json; or ``data`` is not the file
+                that it was made from.
+        """
+        run = cls(path)
+        if not run.path.exists():
+            raise address_error(path) or DataError(
+                f"{path}: no such run folder", "make it first: noisefix detect DATA -o FOLDER"
+            )
+        if not run.path.is_dir():
+            raise DataError(
+                f"{path}: a file, not a run folder",
+                f"make a run folder out of it: noisefix detect {path}",
+            )
+        if not run.run_json.exists():
+            raise DataError(
+                f"{path}: not a run folder (there is no run.json in it)",
+                "name the folder that noisefix detect wrote, NAME.noisefix beside the data",
+            )
+        known = run.read()["input"]
+        if data is not None:
+            if sha256_file(data) != known.get("sha256"):
+                raise DataError(
+                    f"{data}: is not the input that {path} was made from ({known.get('name')}, "
+                    f"{known.get('rows')} rows)",
+                    "name that very file, or run noisefix detect on this one",
+                )
+            run._named_input = Path(data)
+        return run
+
+    def lock(self, holder: str) -> AbstractContextManager[None]:
+        """Return a context in which nobody else writes the tables and run.json.
+
+        Args:
+            holder: the command, for the message that others get.
+
+        Raises:
+            DataError: on entering it: another process or thread is writing; the message says which.
+        """
+        return hold(self.path / _LOCK, holder, wait_s=_PATIENCE_S)
+
+    def ledger_lock(self, holder: str) -> AbstractContextManager[None]:
+        """Return a context in which nobody else adds to the ledger; for a moment only.
+
+        Args and errors as for ``lock``.
+        """
+        return hold(self.path / _LEDGER_LOCK, holder, wait_s=_LEDGER_PATIENCE_S)
+
+    @classmethod
+    def create(cls, path: str | Path, source: Source, *, force: bool = False) -> RunFolder:
+        """Make the folder for an input, or take the one there if it belongs to the same input.
+
+        What came on standard input is kept in the folder, for it cannot be read again.
+
+        Args:
+            path: the folder.
+            source: the input.
+            force: take over the folder of another input: its tables are removed; its ledger and
+                whatever else lies there stay.
+
+        Raises:
+            DataError: it belongs to another input and ``force`` is not set; it is a file, or a
+                folder of something else; it cannot be written.
+        """
+        run = cls(path)
+        run.make()
+        with run.lock("noisefix"):
+            is_new = not run.run_json.exists()
+            if not is_new and force:
+                run._take_over(source)
+            elif not is_new:
+                run.check_input(source)
+            if source.path is None and source.content is not None:
+                write_bytes(run.stdin_copy, source.content)
+            if is_new:
+                run._write(_nothing_done())
+        return run
+
+    def make(self) -> None:
+        """Make the folder, which may be there already if it is a run folder or empty.
+
+        Raises:
+            DataError: it is a file, or a folder of something else; it cannot be written.
+        """
+        remove_leftovers(self.path)
+        if not self.run_json.exists():
+            self._make_folder()
+
+    def read(self) -> dict[str, Any]:
+        """Return run.json.
+
+        Returns:
+            ``noisefix_version``; ``input``: name, path (absolute; None for standard input),
+            path_from_here (as seen from the run folder), sha256, rows, format, columns {text,
+            label, id}, dialect, missing_labels (where some were named), bad_rows ("stop" or
+            "skip"); ``stages``: by name, parameters, seed, inputs and outputs (SHA-256 by name),
+            seconds, finished_at (UTC, ISO 8601).
+
+        Raises:
+            DataError: it is missing or broken.
+        """
+        data = read_bytes(self.run_json)
+        try:
+            content = parse_json(data)
+        except ValueError as error:
+            raise DataError(f"{self.run_json}: not valid JSON: {error}", _START_AGAIN) from error
+        sections = ("input", "stages")
+        if not isinstance(content, dict) or not all(
+            isinstance(content.get(section), dict) for section in sections
+        ):
+            raise DataError(f"{self.run_json}: 'input' or 'stages' is missing", _START_AGAIN)
+        wrong = misfit(_Input, content["input"])
+        for stage, record in content["stages"].items():
+            is_table = isinstance(record, dict)
+            wrong = wrong or (misfit(_Stage, record) if is_table else f"{stage} is not a table")
+        if wrong is not None:
+            raise DataError(f"{self.run_json}: {wrong}", _START_AGAIN)
+        content["input"] = _Recorded(content["input"], self.run_json)
+        return content
+
+    def set_input(
+        self,
+        source: Source,
+        *,
+        text_column: str,
+        label_column: str | None,
+        id_column: str | None,
+        missing_labels: Sequence[str] = (),
+    ) -> None:
+        """Record the input, the columns chosen, and which labels mean that there is none."""
+        about: dict[str, Any] = {
+            "name": source.name,
+            "path": None if source.path is None else str(source.path.absolute()),
+            "path_from_here": None if source.path is None else _relative(source.path, self.path),
+            "sha256": source.sha256,
+            "rows": len(source),
+            "format": source.format,
+            "columns": {"text": text_column, "label": label_column, "id": id_column},
+            "dialect": None if source.dialect is None else asdict(source.dialect),
+            "bad_rows": source.bad_rows,
+        }
+        if missing_labels:
+            about["missing_labels"] = list(missing_labels)
+        write_bad_rows(source.bad, self.bad_rows_list)
+        with self.lock("noisefix"):
+            self._write(self.read() | {"noisefix_version": __version__, "input": about})
+
+    def record_stage(
+        self,
+        name: str,
+        *,
+        parameters: Mapping[str, Any],
+        seed: int | None,
+        inputs: Mapping[str, str],
+        outputs: Mapping[str, str],
+        seconds: float,
+    ) -> None:
+        """Record a finished stage; ``finished_at`` is now.
+
+        Args:
+            name: the stage.
+            parameters: its options, as JSON values.
+            seed: its seed.
+            inputs: SHA-256 of each input, by name.
+            outputs: file name of each output, by name.
+            seconds: wall time.
+        """
+        about = {
+            "parameters": dict(parameters),
+            "seed": seed,
+            "inputs": dict(inputs),
+            "outputs": dict(outputs),
+            "seconds": round(seconds, 3),
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        with self.lock("noisefix"):
+            content = self.read()
+            content["stages"][name] = about
+            self._write(content)
+
+    def check_input(self, source: Source) -> None:
+        """Check that this folder belongs to an input.
+
+        Raises:
+            DataError: it belongs to another one, or to another state of the same file.
+        """
+        known = self.read()["input"]
+        if not known or known.get("sha256") == source.sha256:
+            return
+        path = None if source.path is None else str(source.path.absolute())
+        if path is not None and known.get("path") == path:
+            what = f"made from {source.name} before that file changed"
+        else:
+            what = f"made from another input ({known.get('name')}, {known.get('rows')} rows)"
+        raise DataError(
+            f"{self.path}: this run folder was {what}",
+            "choose another folder with -o, or pass --force to replace its tables",
+        )
+
+    def input_state(self) -> str:
+        """Say what became of the input since: "same", "changed" or "vanished"."""
+        if self._unchanged_input() is not None:
+            return "same"
+        return "changed" if any(self.known_inputs()) else "vanished"
+
+    def input_path(self) -> Path:
+        """Return the path of the input, which is as it was.
+
+        Raises:
+            DataError: it vanished or changed, or none was ever recorded.
+        """
+        known = self.read()["input"]
+        if not known:
+            raise DataError(f"{self.run_json}: no input is recorded", _START_AGAIN)
+        found = self._unchanged_input()
+        if found is not None:
+            return found
+        changed = next(self.known_inputs(), None)
+        if changed is None:
+            path = self.stdin_copy if known.get("path") is None else known["path"]
+            raise DataError(
+                f"{path}: the input of {self.path} is no longer there",
+                "put it back, or name its new place with --data",
+            )
+        raise DataError(
+            f"{changed}: changed since {self.path} was made from it",
+            f"run noisefix detect {changed} again (with --force, or another -o)",
+        )
+
+    def read_input(self) -> Source:
+        """Read the input as it was read when the folder was made.
+
+        Raises:
+            DataError: as ``input_path`` and ``read_source``.
+        """
+        return read_source(self.input_path(), bad_rows=self.bad_rows)
+
+    @property
+    def bad_rows(self) -> str:
+        """What was done with rows of the input that cannot be read: "stop" or "skip"."""
+        return str(self.read()["input"].get("bad_rows", "stop"))
+
+    def known_inputs(self) -> Iterator[Path]:
+        """Yield where the input is, changed or not: all places that it may be in, if it is."""
+        try:
+            known = self.read()["input"]
+        except DataError:
+            return
+        places = [] if self._named_input is None else [self._named_input]
+        if known:
+            places += _places(self.path, known) if known.get("path") else [self.stdin_copy]
+        yield from (path for path in places if path.is_file())
+
+    def _unchanged_input(self) -> Path | None:
+        sha256 = self.read()["input"].get("sha256")
+        return next((path for path in self.known_inputs() if sha256_file(path) == sha256), None)
+
+    def _make_folder(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            is_empty = all(file.name in _LOCKS for file in self.path.iterdir())
+        except FileExistsError:
+            raise DataError(
+                f"{self.path}: a file is in the way of the run folder",
+                "choose another folder with -o",
+            ) from None
+        except OSError as error:
+            raise write_error(error, self.path) from error
+        if not is_empty:
+            raise DataError(
+                f"{self.path}: the folder is not empty, and not a run folder",
+                "choose a new or an empty folder with -o",
+            )
+
+    def _take_over(self, source: Source) -> None:
+        try:
+            self.check_input(source)
+        except DataError:
+            try:
+                for name in TABLE_NAMES:
+                    (self.path / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise write_error(error, self.path) from error
+            self._write(_nothing_done())
+
+    def _write(self, content: dict[str, Any]) -> None:
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        write_bytes(self.run_json, text.encode())
+
+
+def lock_if_run(folder: Path, holder: str) -> AbstractContextManager[None]:
+    """Return ``RunFolder.lock`` of a folder; of one that is no run folder, a context of no effect.
+
+    Args and errors as for ``RunFolder.lock``.
+    """
+    run = RunFolder(folder)
+    return run.lock(holder) if run.run_json.exists() else nullcontext()
+
+
+def refuse_missing_labels(run: Path, missing_labels: str | None) -> None:
+    """Refuse ``--missing-labels`` where the labels have been read before.
+
+    Raises:
+        UsageError: it is given.
+    """
+    if missing_labels is not None:
+        raise UsageError(
+            f"--missing-labels: the labels of {run} were read when it was made",
+            "give the option to noisefix detect",
+        )
+
+
+def _places(folder: Path, known: Mapping[str, Any]) -> list[Path]:
+    """Return where an input may be: where it was; as seen from the folder; beside the folder."""
+    found = [Path(str(known["path"]))]
+    if known.get("path_from_here"):
+        found.append(folder / str(known["path_from_here"]))
+    if known.get("name"):
+        found.append(folder.parent / Path(str(known["name"])).name)
+    return found
+
+
+def _nothing_done() -> dict[str, Any]:
+    return {"noisefix_version": __version__, "input": {}, "stages": {}}
+
+
+def _relative(path: Path, folder: Path) -> str | None:
+    try:
+        return os.path.relpath(os.path.realpath(path), os.path.realpath(folder))
+    except ValueError:  # another drive
+        return None
+
+
+RESERVED_NAMES = frozenset(
+    {
+        *(file.name for file in vars(RunFolder).values() if isinstance(file, _File)),
+        *(f"annotations.{ending}" for ending in ("sqlite", "sqlite-wal", "sqlite-shm", "lock")),
+        *_LOCKS,
+    }
+)
+"""What a run folder holds: no other command may write there under one of these names."""
+
+_START_AGAIN = "run noisefix detect again with --force, or choose another folder with -o"

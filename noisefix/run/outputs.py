@@ -1,0 +1,271 @@
+"""Where a command may write: never over what it reads, nor over what a run folder holds.
+
+One rule for every path that is written, asked before the long work: ``check_output`` for a file,
+``check_run_outputs`` and ``check_replaced_folder`` for folders.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from noisefix.errors import DataError, UsageError
+from noisefix.run.folder import RESERVED_NAMES, RunFolder
+from noisefix.tables.atomic import check_can_replace
+from noisefix.tables.source import stem_of
+from noisefix.tables.streams import STDOUT, is_stdout, is_stream
+
+_ENDINGS = {
+    "parquet": (".parquet", ".pq"),
+    "csv": (".csv", ".tsv", ".txt"),
+    "jsonl": (".jsonl", ".ndjson", ".json"),
+    "xml": (".xml",),
+}
+_TITLES = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON Lines", "xml": "XML"}
+_PACKED = (".zip", ".bz2", ".xz", ".zst", ".lz4", ".br", ".7z", ".tar", ".tgz")
+_OTHER_ENDINGS = (
+    *(".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers"),
+    *(".feather", ".arrow", ".ipc", ".orc", ".avro", ".h5", ".hdf5", ".npy", ".npz", ".pt"),
+    *(".pkl", ".pickle", ".joblib", ".safetensors", ".sqlite", ".sqlite3", ".db", ".duckdb"),
+    *(".html", ".htm", ".md", ".yaml", ".yml", ".toml", ".pdf", ".docx", ".dta", ".sav", ".rds"),
+    *_PACKED,
+)
+"""Endings that promise a format that no command writes."""
+
+Readable = str | Path | None
+
+
+def check_output(
+    output: str | Path,
+    inputs: Iterable[Readable],
+    *,
+    option: str = "-o",
+    kinds: Collection[str] = (),
+    own: str = "",
+    takes_stdout: bool = False,
+    takes_streams: bool = False,
+) -> None:
+    """Check, before any work is done, that a file may be written.
+
+    Args:
+        output: the file.
+        inputs: what the command reads: files and folders; None, "-" and what is not there do not
+            count. Of a run folder its own files and its input count, of any other folder all.
+        option: what names the output, for messages.
+        kinds: formats it may have ("parquet", "csv", "jsonl", "xml"), as its ending must say if it
+            says anything; empty: any.
+        own: the name in a run folder that may be written, e.g. "embeddings.parquet".
+        takes_stdout: "-" stands for standard output.
+        takes_streams: pipes and devices may be written to.
+
+    Raises:
+        UsageError: it is an input or a file of a run folder, is no plain file, or promises another
+            format.
+        DataError: it cannot be written: its folder is missing or read-only.
+    """
+    if is_stdout(output) and not takes_stdout:
+        raise UsageError(
+            f"{option} {output}: this is not written to standard output", "name a file for it"
+        )
+    check_not_read(output, inputs, option=option)
+    if kinds:
+        check_ending(output, kinds, option=option)
+    if is_stream(output):
+        if not (takes_stdout or takes_streams):
+            raise UsageError(
+                f"{option} {output}: not a plain file, which is needed here", "name another file"
+            )
+        return
+    path = Path(output)
+    if path.is_dir():
+        raise UsageError(f"{option} {output}: it is a folder", "name a file, in it or elsewhere")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{option} {output}: not a plain file", "choose another file name")
+    target = check_can_replace(path)
+    name = _reserved_name(target)
+    if name is not None and name != own:
+        raise UsageError(
+            f"{option} {output}: {name} of the run folder {target.parent} is not written by this "
+            "command",
+            f"name a file elsewhere with {option}",
+        )
+
+
+def check_not_read(output: str | Path, inputs: Iterable[Readable], *, option: str = "-o") -> None:
+    """Check that a file is none of those that are read, under whatever name.
+
+    Args:
+        output: the file.
+        inputs: as for ``check_output``.
+        option: what names the output, for messages.
+
+    Raises:
+        UsageError: it is, or lies in a folder that is read.
+    """
+    identity = _identity(output)
+    place = Path(os.path.realpath(output))
+    for given in _present(inputs):
+        if given.is_dir() and not RunFolder(given).run_json.exists():
+            if Path(os.path.realpath(given)) in (place, *place.parents):
+                raise UsageError(
+                    f"{option} {output}: lies in {given}, which this command reads",
+                    f"name another place with {option}",
+                )
+            continue
+        for file in _files_of(given):
+            if identity is not None and _identity(file) == identity:
+                raise UsageError(
+                    f"{option} {output}: is the input itself, which is never overwritten"
+                    if file == given or file.parent != given
+                    else f"{option} {output}: is a file of the run folder {given}",
+                    f"name another file with {option}",
+                )
+
+
+def check_ending(
+    output: str | Path,
+    kinds: Collection[str],
+    *,
+    option: str = "-o",
+    like: str = "",
+    delimiter: str = ",",
+) -> None:
+    """Check that a file's name promises no format other than the one it will have.
+
+    Args:
+        output: the file.
+        kinds: formats it may have, the usual one first.
+        option: what names the output, for messages.
+        like: a name that would do.
+        delimiter: what stands between the cells of CSV.
+
+    Raises:
+        UsageError: it does.
+    """
+    ending = _ending(output)
+    if is_stream(output) or (ending == _ending(like) and ending not in _PACKED):
+        return
+    promised = next((kind for kind, endings in _ENDINGS.items() if ending in endings), None)
+    if promised is None and ending not in _OTHER_ENDINGS:
+        return
+    has_other_cells = ending == ".tsv" and delimiter != "\t"
+    if promised in kinds and not has_other_cells:
+        return
+    titles = " or ".join(_TITLES.get(kind, kind) for kind in kinds)
+    endings = ", ".join(_ENDINGS[kind][0] for kind in kinds if kind in _ENDINGS)
+    promise = ending if promised is None or has_other_cells else _TITLES[promised]
+    raise UsageError(
+        f"{option} {output}: the name promises {promise}, but the output is {titles}",
+        f"name it like {like}" if like else f"let it end in {endings}",
+    )
+
+
+def check_run_outputs(folder: str | Path, names: Iterable[str], inputs: Iterable[Readable]) -> None:
+    """Check that none of the files that a command writes into a folder is one that it reads.
+
+    Args:
+        folder: the folder, which need not exist.
+        names: the files' names.
+        inputs: as for ``check_output``.
+
+    Raises:
+        UsageError: one is; or the folder is such a file.
+    """
+    known = [Path(given) for given in _present(inputs) if not given.is_dir()]
+    for path in (Path(folder), *(Path(folder) / name for name in names)):
+        check_not_read(path, known)
+
+
+def check_replaced_folder(folder: str | Path, inputs: Iterable[Readable]) -> None:
+    """Check that nothing that is read lies in a folder that is replaced as a whole.
+
+    Args:
+        folder: the folder, which need not exist.
+        inputs: as for ``check_output``.
+
+    Raises:
+        UsageError: something does.
+    """
+    target = Path(os.path.realpath(folder))
+    if not target.is_dir():
+        check_not_read(folder, inputs)
+    for given in _present(inputs):
+        place = Path(os.path.realpath(given))
+        if target in (place, *place.parents):
+            raise UsageError(
+                f"-o {folder}: would be replaced, but {given} is read from it",
+                "choose another folder with -o",
+            )
+
+
+def check_ours(path: Path, schema: str) -> None:
+    """Check that a file that nobody named, but that is written too, replaces our own table only.
+
+    Args:
+        path: the file.
+        schema: name of the table's schema.
+
+    Raises:
+        UsageError: something else has that name.
+    """
+    from noisefix.run.parquet import read_provenance
+
+    if not path.exists():
+        return
+    with suppress(DataError):
+        if read_provenance(path).schema == schema:
+            return
+    raise UsageError(
+        f"{path}: would be written too, but is not a table of noisefix",
+        "choose another folder with -o, or move this file away",
+    )
+
+
+def _ending(name: str | Path) -> str:
+    return Path(stem_of(Path(name).name)).suffix
+
+
+def _present(inputs: Iterable[Readable]) -> Iterator[Path]:
+    for given in inputs:
+        if given is not None and str(given) != STDOUT:
+            with suppress(OSError, ValueError):
+                if Path(given).exists():
+                    yield Path(given)
+
+
+def _files_of(given: Path) -> Iterator[Path]:
+    """Yield an input; of a run folder, its files and the input that it was made from."""
+    if not given.is_dir():
+        yield given
+        return
+    yield from (file for name in sorted(RESERVED_NAMES) if (file := given / name).is_file())
+    yield from RunFolder(given).known_inputs()
+
+
+def _identity(path: str | Path) -> tuple[int, int] | None:
+    """Return what is equal for all names of one file; None where there is none."""
+    try:
+        found = os.fstat(sys.stdout.fileno()) if is_stdout(path) else Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _reserved_name(target: Path) -> str | None:
+    """Return the name of a run folder's file that a path stands for, whatever its case."""
+    if not RunFolder(target.parent).run_json.exists():
+        return None
+    if target.name in RESERVED_NAMES:
+        return target.name
+    identity = _identity(target)
+    return next(
+        (
+            name
+            for name in sorted(RESERVED_NAMES)
+            if identity is not None and _identity(target.parent / name) == identity
+        ),
+        None,
+    )

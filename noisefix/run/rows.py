@@ -1,0 +1,177 @@
+"""The rows of a run folder as arrays: what the relabel stage asks from and weighs with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from noisefix.errors import DataError
+from noisefix.labels import UNLABELLED, encode_labels
+from noisefix.probing.judgeable import written_rows
+from noisefix.run.parquet import read_table
+from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES
+from noisefix.tables.atomic import sha256_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from noisefix.run.folder import RunFolder
+
+_ISSUE_COLUMNS = (
+    "id",
+    "text",
+    "given_label",
+    "p_error",
+    "is_issue",
+    "is_trusted",
+    "pred_probs",
+    "true_label_probs",
+    "duplicate_group",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class RunRows:
+    """N rows, K classes, in the order of issues.parquet.
+
+    Attributes:
+        ids: (N,) row ids.
+        texts: (N,) texts.
+        class_names: (K,) in canonical order.
+        given_labels: (N,) class ids, -1 = unlabelled.
+        p_error: (N,) in [0, 1]; NaN for unlabelled rows.
+        is_issue: (N,) bool: flagged.
+        is_trusted: (N,) bool: a person vouched for the label.
+        pred_probs: (N, K) out-of-sample probabilities of the pooled views.
+        true_label_probs: (N, K) P(true label | text, given label).
+        groups: (N,) duplicate groups.
+        candidates: (N,) class ids that clean neighbours make plausible, heaviest first.
+        embeddings: (N, D) unit-length rows.
+        results: facts about the data set, from the joint stage.
+        digests: SHA-256 of the tables read, by name.
+    """
+
+    ids: list[str]
+    texts: list[str]
+    class_names: tuple[str, ...]
+    given_labels: np.ndarray
+    p_error: np.ndarray
+    is_issue: np.ndarray
+    is_trusted: np.ndarray
+    pred_probs: np.ndarray
+    true_label_probs: np.ndarray
+    groups: np.ndarray
+    candidates: list[list[int]]
+    embeddings: np.ndarray
+    results: dict[str, Any] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def written(self) -> np.ndarray:
+        """(N,) bool: the row has a text."""
+        return written_rows(self.texts)
+
+    def label_pool(self, row: int, *, everything: bool = False) -> list[int]:
+        """Return the class ids to offer for a row, the most plausible first.
+
+        The neighbours' candidates, the given label, and the most probable other label; or all
+        classes.
+
+        Args:
+            row: index of the row.
+            everything: offer every class.
+        """
+        by_probability = np.argsort(-self.true_label_probs[row], kind="stable").tolist()
+        if everything:
+            return [int(k) for k in by_probability]
+        offered = set(self.candidates[row]) | set(by_probability[:2])
+        if self.given_labels[row] != UNLABELLED:
+            offered.add(int(self.given_labels[row]))
+        return [int(k) for k in by_probability if k in offered]
+
+    def offered(self, asked: np.ndarray) -> np.ndarray:
+        """Return which labels ``label_pool`` offers, (N, K) bool; all for rows that are not asked.
+
+        Args:
+            asked: indices of the rows asked about.
+        """
+        pools = np.ones(self.true_label_probs.shape, dtype=bool)
+        pools[asked] = False
+        for row in asked.tolist():
+            pools[row, self.label_pool(row)] = True
+        return pools
+
+
+def read_run_rows(folder: RunFolder) -> RunRows:
+    """Read issues, candidates and embeddings of a run folder.
+
+    Raises:
+        DataError: a table is missing or broken, or they are not of the same rows.
+    """
+    issues, provenance = read_table(folder.issues, ISSUES, _ISSUE_COLUMNS)
+    embeddings, _ = read_table(folder.embeddings, EMBEDDINGS, ("id", "embedding"))
+    candidates, _ = read_table(folder.candidates, CANDIDATES, ("id", "candidate_labels"))
+    ids = issues["id"].to_pylist()
+    for name, table in (("embeddings", embeddings), ("candidates", candidates)):
+        if table["id"].to_pylist() != ids:
+            raise DataError(
+                f"{folder.path}: {name}.parquet and issues.parquet are not of the same rows",
+                "run noisefix detect again",
+            )
+    names = provenance.class_names
+    index = {name: k for k, name in enumerate(names)}
+    n_rows = len(ids)
+    groups = issues["duplicate_group"].to_numpy().astype(np.float64)
+    own = np.arange(n_rows) + (np.nanmax(groups, initial=-1) + 1)
+    return RunRows(
+        ids=ids,
+        texts=[text or "" for text in issues["text"].to_pylist()],
+        class_names=names,
+        given_labels=encode_labels(issues["given_label"].to_pylist(), names),
+        p_error=issues["p_error"].to_numpy(),
+        is_issue=issues["is_issue"].to_numpy().astype(bool),
+        is_trusted=issues["is_trusted"].to_numpy().astype(bool),
+        pred_probs=_matrix(issues, "pred_probs", n_rows),
+        true_label_probs=_matrix(issues, "true_label_probs", n_rows),
+        groups=np.where(np.isnan(groups), own, groups).astype(np.int64),
+        candidates=[
+            [index[label] for label in labels]
+            for labels in candidates["candidate_labels"].to_pylist()
+        ],
+        embeddings=embedding_matrix(embeddings),
+        results=provenance.results,
+        digests={
+            name: sha256_file(getattr(folder, name))
+            for name in ("issues", "candidates", "embeddings")
+        },
+    )
+
+
+def _matrix(table: Any, column: str, n_rows: int) -> np.ndarray:
+    flat: np.ndarray = table[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(n_rows, -1)
+
+
+def embedding_matrix(table: pa.Table) -> np.ndarray:
+    """Return the embedding column as (N, D) float32.
+
+    Raises:
+        DataError: it holds NaN or infinity.
+    """
+    column = table["embedding"].combine_chunks()
+    flat = column.flatten().to_numpy(zero_copy_only=False)
+    embeddings = np.ascontiguousarray(flat.reshape(table.num_rows, -1), dtype=np.float32)
+    bad = ~np.isfinite(embeddings).all(axis=1)
+    if bad.any():
+        raise DataError(
+            f"embeddings table: row {int(np.flatnonzero(bad)[0]) + 1} holds NaN or infinity "
+            f"({int(bad.sum())} such rows)",
+            "embed the data again with `noisefix embed --force`",
+        )
+    return embeddings

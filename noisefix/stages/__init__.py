@@ -1,1 +1,0 @@
-"""Stages: tables in, tables out; one file each, run by ``base.run_stage``."""
