@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from noisefix.cli.terminal import Column, Screen, sanitize, sanitize_lines, write_json
+from noisefix.cli.columns import Column
+from noisefix.cli.terminal import Screen, sanitize, sanitize_lines, write_json
 
 HOSTILE = {
     "ansi colour": "\x1b[31mred\x1b[0m",
