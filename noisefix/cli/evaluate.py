@@ -107,7 +107,7 @@ def _show(screen: Screen, result: EvaluateResult) -> None:
         ("noise rate, true", percent(noise.true)),
         ("labels right before", share(repair.before)),
         (
-            "labels right after --strategy relabel",
+            "labels right after apply (relabel)",
             f"{share(repair.after)} ({repair.changed} changed: {repair.improved} improved, "
             f"{repair.spoiled} spoiled)",
         ),

@@ -71,7 +71,7 @@ def test_table_for_people(cli, run):
         "average precision                       0.833",
         "flags: precision                        0.500 (1 of 2)",
         "noise rate, 90 % interval               20 to 60 %, holds the true rate",
-        "labels right after --strategy relabel   75.0 % (1 changed: 1 improved, 0 spoiled)",
+        "labels right after apply (relabel)      75.0 % (1 changed: 1 improved, 0 spoiled)",
     ):
         assert line in outcome.out
 
