@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 ELLIPSIS = "…"
 NEWLINE = "⏎"
+_GLUE = "\uffff"
+"""Keeps "12 %" on one line; ``sanitize`` lets no such character through."""
+
 _LINE_BREAKS = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 # Zero-width joiners carry meaning (emoji, Persian, Indic scripts) and cannot reorder text.
 _KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")
@@ -141,8 +144,10 @@ class Screen:
             from rich.padding import Padding
             from rich.text import Text
 
-            content = Padding(Text(shown, style=style), (0, 0, 0, indent), expand=False)
-            self._console.print(content)
+            words = Text(shown.replace(" %", _GLUE + "%"), style=style)
+            for part in words.wrap(self._console, max(self._console.width - indent, 1)):
+                part.plain = part.plain.replace(_GLUE, " ")
+                self._console.print(Padding(part, (0, 0, 0, indent), expand=False))
 
     def command(self, command: str, purpose: str) -> None:
         """Write a command to copy, under what it is for; never wrapped or cut."""
