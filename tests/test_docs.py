@@ -7,6 +7,8 @@ from pathlib import Path
 import typer
 
 from noisefix.cli.app import COMMANDS, app
+from noisefix.cli.groups import COMMAND_GROUPS, EXAMPLES
+from noisefix.cli.help_page import grouped
 from noisefix.cli.reference import render, render_tables
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -33,6 +35,22 @@ def test_every_command_and_option_is_documented():
             if parameter.param_type_name == "argument":
                 shown = parameter.metavar or shown.upper()
             assert shown in text
+
+
+def test_reference_shows_the_groups_and_examples_of_the_help():
+    text = render()
+    for group, names in COMMAND_GROUPS.items():
+        assert f"\n| {group} | [`{names[0]}`](#noisefix-{names[0]})" in text
+    for name in COMMANDS:
+        section = text.partition(f"## noisefix {name}\n")[2].partition("\n## ")[0]
+        options = [
+            p
+            for p in typer.main.get_command(app).commands[name].params
+            if p.param_type_name == "option"
+        ]
+        titles = [line for line in section.splitlines() if line.startswith("| **")]
+        assert titles == [f"| **{group}** | |" for group in grouped(options)]
+        assert all(f"\n{line}\n" in section for _, line in EXAMPLES[name])
 
 
 def test_every_training_method_is_on_the_page_that_helps_to_choose():

@@ -26,6 +26,7 @@ OF_OTHER_PROGRAMS = {
 """Options that belong to what is named with them in the same text."""
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+OF_THE_GROUP = {"--version", "--install-completion"}
 CALL = re.compile(
     # "noisefix relabel RUN --dry-run", and "noisefix revert RUN" though there is no such command
     rf"\bnoisefix\s+({'|'.join(COMMANDS)}|[a-z]+(?=\s+(?:--|[A-Z]{{2}}|[./\w]+/)))\b([^;`\n]*)"
@@ -129,7 +130,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 def test_every_option_in_a_message_exists_where_the_message_can_appear(path: Path) -> None:
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     commands = [name for name in COMMANDS if module in modules_of(name)] or list(COMMANDS)
-    there = frozenset().union(*map(options_of, commands)) | {"--version"}
+    there = frozenset().union(*map(options_of, commands)) | OF_THE_GROUP
     wrong = []
     for line, text in texts(path):
         wrong += [f"{line}: {call}" for call in unknown_calls(text)]
@@ -149,7 +150,7 @@ def test_every_command_on_a_page_exists_with_its_options(page: Path) -> None:
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
     assert not unknown_calls(code)
-    everywhere = frozenset().union(*map(options_of, COMMANDS)) | {"--version"}
+    everywhere = frozenset().union(*map(options_of, COMMANDS)) | OF_THE_GROUP
     named = set(OPTION.findall("\n".join(re.findall(r"`(--[^`\n]+)`", text))))
     assert {o for o in named - everywhere if OF_OTHER_PROGRAMS.get(o, "\0") not in text} == set()
     assert set(SETTING.findall(code)) <= parameters()

@@ -18,6 +18,7 @@ from noisefix.cli.check import check
 from noisefix.cli.detect import detect
 from noisefix.cli.embed import embed
 from noisefix.cli.evaluate import evaluate
+from noisefix.cli.help_page import HelpCommand, HelpGroup
 from noisefix.cli.joint import joint
 from noisefix.cli.noise import noise
 from noisefix.cli.paths import guarded
@@ -78,12 +79,13 @@ _ENVIRONMENT_ERRORS = frozenset(
 app = typer.Typer(
     name="noisefix",
     help="Find, explain and repair wrong labels in text data sets.",
-    # Plain help starts faster, reads well in a pipe, and is what docs/cli.md is made of.
+    cls=HelpGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 for _name, _function in COMMANDS.items():
-    app.command(_name)(guarded(_function))
+    app.command(_name, cls=HelpCommand)(guarded(_function))
 
 
 def _show_version(value: bool) -> None:

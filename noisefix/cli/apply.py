@@ -27,8 +27,7 @@ def apply(
         str,
         typer.Option(
             "--strategy",
-            metavar="flag|drop|relabel|weight",
-            callback=options.one_of("flag", "drop", "relabel", "weight"),
+            **options.one_of("flag", "drop", "relabel", "weight"),
             help="flag: add columns with the verdicts. drop: leave flagged rows out. relabel: what "
             "an annotator's answers led to, else only labels for which another is clearly better. "
             "weight: add a column, how probably each label is right.",

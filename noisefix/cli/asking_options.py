@@ -62,8 +62,7 @@ Pool = Annotated[
     str,
     typer.Option(
         "--pool",
-        metavar="candidates|all",
-        callback=one_of("candidates", "all"),
+        **one_of("candidates", "all"),
         help="Labels to choose from: those that the neighbours make plausible, or all.",
     ),
 ]
@@ -97,8 +96,7 @@ SystemRole = Annotated[
     str,
     typer.Option(
         "--system-role",
-        metavar="auto|user",
-        callback=one_of("auto", "user"),
+        **one_of("auto", "user"),
         help="user: for models without a system role; found out by itself where they complain.",
     ),
 ]
@@ -106,8 +104,7 @@ Logprobs = Annotated[
     str,
     typer.Option(
         "--logprobs",
-        metavar="auto|off",
-        callback=one_of("auto", "off"),
+        **one_of("auto", "off"),
         help="off: do not ask for log-probabilities, from which confidences come.",
     ),
 ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import TYPE_CHECKING
 
-from noisefix.cli.terminal import Column, Screen
+from noisefix.cli.columns import Column
+from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import format_seconds, plural
 
 if TYPE_CHECKING:
@@ -48,7 +50,9 @@ def show_comparison(screen: Screen, result: CompareResult, source: str) -> None:
     better = [s for s in result.scores if s.is_beyond_noise and s.difference > 0]
     if better:
         best = max(better, key=lambda s: s.difference)
-        screen.command(f"noisefix train {source} --method {best.method} -o model", "train with it")
+        screen.command(
+            f"noisefix train {shlex.quote(source)} --method {best.method} -o model", "train with it"
+        )
 
 
 def _row(score: MethodScore, *, is_baseline: bool) -> tuple[str, ...]:

@@ -61,10 +61,10 @@ def show_applied(screen: Screen, result: ApplyResult) -> None:
     if result.strategy == "relabel" and result.relabelled < result.flagged:
         screen.line(
             "Only labels that are clearly worse than another were changed: the rest needs somebody "
-            "who reads the texts, a person or an LLM (noisefix relabel)."
+            "who reads the texts, a person or an LLM (relabel)."
             if result.has_witness
             else "Nothing vouches for a change that nobody was asked about: the label names tell "
-            "too little, or the data may be clean. Ask a person or an LLM (noisefix relabel), or "
+            "too little, or the data may be clean. Ask a person or an LLM (relabel), or "
             "name a threshold with --min-probability.",
             style="dim",
         )
@@ -73,10 +73,13 @@ def show_applied(screen: Screen, result: ApplyResult) -> None:
     if result.output is None:
         screen.line("Nothing was written (--dry-run).", style="dim")
         return
-    undo = f"noisefix apply {_quote(result.run)} --revert -o "
-    undo += "FILE, where it was saved" if is_stream(result.output) else _quote(result.output)
     screen.line(f"Written to {output_name(result.output)}; recorded in {result.ledger}.")
-    screen.line(f"To take it back: {undo}", style="dim")
+    was_piped = is_stream(result.output)
+    file = "FILE" if was_piped else _quote(result.output)
+    screen.command(
+        f"noisefix apply {_quote(result.run)} --revert -o {file}",
+        "to take it back" + (", FILE being where it was saved" if was_piped else ""),
+    )
 
 
 def _show_review(screen: Screen, result: ApplyResult) -> None:
@@ -89,8 +92,11 @@ def _show_review(screen: Screen, result: ApplyResult) -> None:
         again = f"noisefix apply {_quote(result.run)} --strategy {result.strategy}"
         screen.line(
             "Fill in its column decision (a class, keep, drop; unsure or nothing leaves the row as "
-            f"it is), then: {again} --review {_quote(result.review_csv)} -o CLEANED",
+            "it is), then:",
             style="dim",
+        )
+        screen.command(
+            f"{again} --review {_quote(result.review_csv)} -o CLEANED", "the decisions count first"
         )
 
 

@@ -78,7 +78,7 @@ def evaluate(
 
 
 def _show(screen: Screen, result: EvaluateResult) -> None:
-    from noisefix.cli.terminal import Column
+    from noisefix.cli.columns import Column
     from noisefix.cli.wording import interval, number, percent, plural, share
 
     left_out = (
@@ -107,7 +107,7 @@ def _show(screen: Screen, result: EvaluateResult) -> None:
         ("noise rate, true", percent(noise.true)),
         ("labels right before", share(repair.before)),
         (
-            "labels right after apply --strategy relabel",
+            "labels right after apply (relabel)",
             f"{share(repair.after)} ({repair.changed} changed: {repair.improved} improved, "
             f"{repair.spoiled} spoiled)",
         ),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from noisefix.cli.terminal import Column, Screen
+from noisefix.cli.columns import Column
+from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import interval, number, plural, share
 
 if TYPE_CHECKING:

@@ -28,8 +28,7 @@ def noise(
         str,
         typer.Option(
             "--kind",
-            metavar="symmetric|pair|asymmetric|instance",
-            callback=options.one_of("symmetric", "pair", "asymmetric", "instance"),
+            **options.one_of("symmetric", "pair", "asymmetric", "instance"),
             help="instance: texts that lie near another class get its label.",
         ),
     ] = "symmetric",
@@ -64,8 +63,9 @@ def noise(
 
     The right labels are kept in a column of their own, for evaluate --truth.
     """
+    from noisefix.cli.columns import Column
     from noisefix.cli.messages import screen_beside, standard_input, tell
-    from noisefix.cli.terminal import Column, write_json
+    from noisefix.cli.terminal import write_json
     from noisefix.cli.wording import output_name, percent, plural
     from noisefix.evaluation.noise import noise as run_noise
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,15 +36,23 @@ def _long_name(flags: list[str]) -> str:
     return longest.lstrip("-").replace("-", "_")
 
 
-def one_of(*allowed: str) -> Callable[[str | None], str | None]:
-    """Return a callback that accepts these words only."""
+def one_of(*allowed: str) -> dict[str, Any]:
+    """Return what makes an option show these words, complete them, and accept no others."""
 
     def check(value: str | None) -> str | None:
         if value is not None and value not in allowed:
             raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}")
         return value
 
-    return check
+    return {"metavar": "|".join(allowed), "callback": check, "autocompletion": lambda: allowed}
+
+
+def named_in(module: str, name: str) -> Callable[[], list[str]]:
+    """Return what completes an option by the words of a tuple or the keys of a dict.
+
+    The module is imported when a shell asks: ``--help`` must not wait for it.
+    """
+    return lambda: list(getattr(import_module(module), name))
 
 
 Data = Annotated[
@@ -91,6 +100,7 @@ Encoder = Annotated[
     typer.Option(
         "--encoder",
         metavar="NAME",
+        autocompletion=lambda: ["tfidf", DEFAULT_ENCODER],
         help="sentence-transformers name, local folder, or tfidf (no weights needed).",
     ),
 ]
@@ -98,8 +108,7 @@ Precision = Annotated[
     str,
     typer.Option(
         "--precision",
-        metavar="auto|fp32|bf16",
-        callback=one_of("auto", "fp32", "bf16"),
+        **one_of("auto", "fp32", "bf16"),
         help="auto: bf16 where the hardware has it.",
     ),
 ]
@@ -107,8 +116,7 @@ Device = Annotated[
     str,
     typer.Option(
         "--device",
-        metavar="auto|cpu|cuda|mps",
-        callback=one_of("auto", "cpu", "cuda", "mps"),
+        **one_of("auto", "cpu", "cuda", "mps"),
         help="Where to compute.",
     ),
 ]
@@ -158,6 +166,7 @@ FilterBy = Annotated[
     typer.Option(
         "--filter-by",
         metavar="NAME",
+        autocompletion=named_in("noisefix.confident.filters", "FILTERS"),
         help="Flag rows by a confident-learning filter instead of p_error.",
     ),
 ]
@@ -166,6 +175,7 @@ LabelledBy = Annotated[
     typer.Option(
         "--labelled-by",
         metavar="WHO",
+        autocompletion=named_in("noisefix.probing.readings", "LABELLED_BY"),
         help="Who made the labels: people, model, rules or unknown. They err in different ways.",
     ),
 ]
@@ -216,8 +226,7 @@ BadRows = Annotated[
     str,
     typer.Option(
         "--bad-rows",
-        metavar="stop|skip",
-        callback=one_of("stop", "skip"),
+        **one_of("stop", "skip"),
         help="Rows that cannot be read: end with an error, or leave them out and list them.",
     ),
 ]

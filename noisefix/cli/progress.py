@@ -61,6 +61,10 @@ class BarDisplay:
         )
 
 
+_BESIDE_THE_BAR = 56
+"""Columns for the words and numbers, which a narrow terminal must not cut."""
+
+
 class LineDisplay:
     """A line when a stage has been at work for a while, and when such a stage is done."""
 
@@ -108,10 +112,11 @@ def _speed(rate: float, unit: str) -> str:
 def _bars(stream: IO[str]) -> Bars:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    console = open_console(stream)
     return Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=30),
+        BarColumn(bar_width=max(4, min(30, console.width - _BESIDE_THE_BAR))),
         MofNCompleteColumn(),
         TextColumn("{task.fields[pace]}", markup=False, style="dim"),
-        console=open_console(stream),
+        console=console,
     )

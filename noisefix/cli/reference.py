@@ -12,7 +12,9 @@ from typing import Any
 
 import typer
 
-from noisefix.cli.app import COMMANDS, EXIT_PIPE_CLOSED, app
+from noisefix.cli.app import EXIT_PIPE_CLOSED, app
+from noisefix.cli.groups import COMMAND_GROUPS, EXAMPLES
+from noisefix.cli.help_page import grouped
 from noisefix.errors import (
     EXIT_BUG,
     EXIT_GATE_FAILED,
@@ -52,6 +54,10 @@ max_noise_rate = 0.05
 ```
 """
 
+_COMPLETION = """\
+`noisefix --install-completion` makes the shell complete commands, options, their values and paths.
+"""
+
 _EXIT_CODES = (
     (EXIT_OK, "done; or the gate passed"),
     (EXIT_GATE_FAILED, "a gate of `check` failed"),
@@ -69,12 +75,21 @@ def render() -> str:
     """Return the text of docs/cli.md."""
     codes = "".join(f"\n| {code} | {meaning} |" for code, meaning in _EXIT_CODES)
     commands: dict[str, Any] = getattr(typer.main.get_command(app), "commands", {})
+    groups = "".join(
+        f"\n| {group} | {', '.join(f'[`{name}`](#noisefix-{name})' for name in names)} |"
+        for group, names in COMMAND_GROUPS.items()
+    )
     return "\n".join(
         [
             _INTRODUCTION,
+            f"## Commands\n\n| to | |\n|---|---|{groups}\n\n{_COMPLETION}",
             f"## Exit codes\n\n| code | meaning |\n|---|---|{codes}\n",
             _CONFIG,
-            *(_command(name, commands[name]) for name in COMMANDS),
+            *(
+                _command(name, commands[name])
+                for names in COMMAND_GROUPS.values()
+                for name in names
+            ),
         ]
     )
 
@@ -85,7 +100,10 @@ def _command(name: str, command: Any) -> str:
     options = [p for p in command.params if p.param_type_name == "option"]
     usage = " ".join(["noisefix", name, *(p.metavar for p in arguments), "[OPTIONS]"])
     rows = [f"| `{_cell(p.metavar)}` | {_cell(p.help)} |" for p in arguments]
-    rows += [f"| `{_cell(_flags(p))}` | {_cell(p.help)}{_default(p)} |" for p in options]
+    for group, members in grouped(options).items():
+        rows.append(f"| **{group}** | |")
+        rows += [f"| `{_cell(_flags(p))}` | {_cell(p.help)}{_default(p)} |" for p in members]
+    examples = "\n".join(f"# {what}\n{line}" for what, line in EXAMPLES[name])
     return "\n".join(
         [
             f"## noisefix {name}\n",
@@ -93,7 +111,7 @@ def _command(name: str, command: Any) -> str:
             f"{inspect.cleandoc(command.help)}\n",
             "| | |\n|---|---|",
             *rows,
-            "",
+            f"\n```sh\n{examples}\n```\n",
         ]
     )
 

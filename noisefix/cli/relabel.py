@@ -25,6 +25,7 @@ def relabel(
         typer.Option(
             "--annotator",
             metavar="WHO",
+            autocompletion=lambda: ["openai", "local:", "column:", "human"],
             help=f"Who is asked: {_WHO}. openai: any server that speaks OpenAI's language.",
         ),
     ] = "openai",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from noisefix.cli.terminal import Column, Screen, write_json
+from noisefix.cli.columns import Column
+from noisefix.cli.terminal import Screen, write_json
 from noisefix.cli.wording import interval, percent, plural
 
 if TYPE_CHECKING:

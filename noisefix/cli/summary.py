@@ -6,7 +6,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisefix.cli.terminal import Column, Screen
+from noisefix.cli.columns import Column
+from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import format_seconds, how_sure, interval, percent, plural
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _show_rows(screen: Screen, result: DetectResult, top: int) -> None:
         )
         screen.line(row.text, indent=8, is_cut=True)
         for reason in row.reasons[:1]:
-            screen.line(reason, indent=8, is_cut=True, style="dim")
+            screen.line(reason, indent=8, style="dim")
 
 
 def _show_classes(screen: Screen, result: DetectResult) -> None:
@@ -221,9 +222,10 @@ def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
     screen.line()
     if result.flagged_label is not None and result.unverified_class is None:
         option = shlex.join(["--unverified-class", result.flagged_label])
-        screen.line(
-            f"If {result.flagged_label} is what rows get where nobody looked, say so: {option}"
+        screen.command(
+            option, f"if {result.flagged_label} is what rows get where nobody looked, say so"
         )
+        screen.line()
     witness = (
         "Where nobody is asked, relabel changes only what is clearly better"
         if result.can_relabel

@@ -13,10 +13,11 @@ import math
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import PurePath
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any
 
+from noisefix.cli.columns import PLAIN_TEXT_WIDTH, Column, plain_table, rich_table
 from noisefix.cli.log_commands import break_log_commands, escape_log_commands
 from noisefix.errors import NoisefixError
 from noisefix.redaction import redact
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
 
 ELLIPSIS = "…"
 NEWLINE = "⏎"
+_GLUE = "\uffff"
+"""Keeps "12 %" on one line; ``sanitize`` lets no such character through."""
+
 _LINE_BREAKS = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 # Zero-width joiners carry meaning (emoji, Persian, Indic scripts) and cannot reorder text.
 _KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")
 # A cell may hold this many code points for each column of width: enough for combining marks, too
 # few for a tower of them.
 _CODE_POINTS_A_CELL = 4
-_PLAIN_TEXT_WIDTH = 120
 
 
 def sanitize(text: str, width: int | None = None) -> str:
@@ -114,17 +117,6 @@ def write_lines(lines: Iterable[str]) -> None:
     sys.stdout.writelines(line + "\n" for line in lines)
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of a table: its title, its side, and how wide its cells may become."""
-
-    title: str
-    justify: Literal["left", "right"] = "left"
-    max_width: int = _PLAIN_TEXT_WIDTH
-    is_flexible: bool = False  # gives way when the terminal is narrow
-    style: str = ""
-
-
 Cell = str | tuple[str, ...]
 """What stands in a cell: one line, or several of which all but the first are dim."""
 
@@ -142,7 +134,7 @@ class Screen:
         self, text: str = "", *, style: str = "", indent: int = 0, is_cut: bool = False
     ) -> None:
         """Write one line; a terminal wraps it between words, or cuts it if that is asked for."""
-        width = _PLAIN_TEXT_WIDTH if self._console is None else self._console.width - indent
+        width = PLAIN_TEXT_WIDTH if self._console is None else self._console.width - indent
         shown = sanitize(text, width if is_cut else None)
         if self._console is None:
             self._stream.write((" " * indent if shown else "") + shown + "\n")
@@ -152,8 +144,10 @@ class Screen:
             from rich.padding import Padding
             from rich.text import Text
 
-            content = Padding(Text(shown, style=style), (0, 0, 0, indent), expand=False)
-            self._console.print(content)
+            words = Text(shown.replace(" %", _GLUE + "%"), style=style)
+            for part in words.wrap(self._console, max(self._console.width - indent, 1)):
+                part.plain = part.plain.replace(_GLUE, " ")
+                self._console.print(Padding(part, (0, 0, 0, indent), expand=False))
 
     def command(self, command: str, purpose: str) -> None:
         """Write a command to copy, under what it is for; never wrapped or cut."""
@@ -174,41 +168,14 @@ class Screen:
         """Write a table, indented by two."""
         cells = [[_lines(cell, c) for cell, c in zip(row, columns, strict=True)] for row in rows]
         if self._console is None:
-            self._stream.writelines(line + "\n" for line in _plain_table(columns, cells))
-        else:
-            self._rich_table(self._console, columns, cells)
-
-    def _rich_table(
-        self, console: Console, columns: Sequence[Column], rows: list[list[list[str]]]
-    ) -> None:
+            self._stream.writelines(line + "\n" for line in plain_table(columns, cells))
+            return
         from rich.padding import Padding
-        from rich.table import Table
-        from rich.text import Text
 
-        table = Table(
-            box=None,
-            pad_edge=False,
-            padding=(0, 2, 0, 0),
-            header_style="dim",
-            show_header=_has_titles(columns),
-        )
-        for column in columns:
-            table.add_column(
-                Text(column.title),
-                justify=column.justify,
-                style=column.style,
-                overflow="fold" if column.is_flexible else "ellipsis",
-                no_wrap=not column.is_flexible,
-            )
-        for row in rows:
-            table.add_row(
-                *(
-                    Text("\n").join(
-                        Text(line, style="dim" if i else "") for i, line in enumerate(lines)
-                    )
-                    for lines in row
-                )
-            )
+        table, needed = rich_table(columns, cells, self._console.width - 2)
+        console = self._console
+        if needed + 2 > console.width:  # the terminal wraps such lines itself, and cuts no number
+            console = open_console(self._stream, needed + 2)
         console.print(Padding(table, (0, 0, 0, 2), expand=False))
 
 
@@ -217,35 +184,8 @@ def _lines(cell: Cell, column: Column) -> list[str]:
     return [sanitize(part, column.max_width) for part in parts]
 
 
-def _plain_table(columns: Sequence[Column], rows: list[list[list[str]]]) -> list[str]:
-    from rich.cells import cell_len
-
-    header = [[[column.title] for column in columns]] if _has_titles(columns) else []
-    widths = [
-        max((cell_len(line) for row in header + rows for line in row[i]), default=0)
-        for i in range(len(columns))
-    ]
-
-    def render(row: list[list[str]]) -> list[str]:
-        out = []
-        for n in range(max(len(lines) for lines in row)):
-            parts = []
-            for lines, column, width in zip(row, columns, widths, strict=True):
-                text = lines[n] if n < len(lines) else ""
-                space = " " * (width - cell_len(text))
-                parts.append(space + text if column.justify == "right" else text + space)
-            out.append(("  " + "  ".join(parts)).rstrip())
-        return out
-
-    return [line for row in header + rows for line in render(row)]
-
-
-def _has_titles(columns: Sequence[Column]) -> bool:
-    return any(column.title for column in columns)
-
-
-def open_console(stream: IO[str] | None = None) -> Console:
-    """Return rich's console on a stream; stderr when None.
+def open_console(stream: IO[str] | None = None, width: int | None = None) -> Console:
+    """Return rich's console on a stream; stderr when None. Its width: the terminal's when None.
 
     No markup, no emoji codes, no highlighting: a text is data and is never interpreted. Texts are
     for the caller to sanitise.
@@ -253,7 +193,7 @@ def open_console(stream: IO[str] | None = None) -> Console:
     from rich.console import Console
 
     out = stream if stream is not None else sys.stderr
-    return Console(file=out, markup=False, emoji=False, highlight=False)
+    return Console(file=out, markup=False, emoji=False, highlight=False, width=width)
 
 
 def write_json(value: Any, stream: IO[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,6 +38,7 @@ def train(
         typer.Option(
             "--method",
             metavar="NAME",
+            autocompletion=options.named_in("noisefix.training.interface", "METHODS"),
             help="ce, prune, repair, gce, sce, elr, ldr, coteaching, cpc, ill, sidyp, noiseal.",
         ),
     ] = "repair",
@@ -44,8 +46,7 @@ def train(
         str,
         typer.Option(
             "--features",
-            metavar="frozen|finetune",
-            callback=options.one_of("frozen", "finetune"),
+            **options.one_of("frozen", "finetune"),
             help="frozen: a small head on the run's embeddings, seconds. finetune: the encoder is "
             "trained too, minutes.",
         ),
@@ -71,6 +72,7 @@ def train(
         typer.Option(
             "--annotator",
             metavar="WHO",
+            autocompletion=lambda: ["openai", "local:", "column:"],
             help="With noiseal: who is asked about rows in doubt: openai | local:PATH | "
             "column:NAME. --model alone means openai.",
         ),
@@ -259,7 +261,10 @@ def train(
     )
     if result.asking is not None:
         show_asked(screen, result.asking)
-    screen.line(f"next: noisefix predict {result.model} DATA -o predictions.parquet")
+    screen.command(
+        f"noisefix predict {shlex.quote(str(result.model))} DATA -o predictions.parquet",
+        "labels for texts never seen",
+    )
     if result.failure is not None:
         raise result.failure
 

@@ -33,7 +33,7 @@ def test_dry_run_shows_the_diff(cli, run, tmp_path):
         "  why: 9 of 10 nearest rows say ship\n"
         "1 of 2 flagged rows would be relabelled; 1 stay as they are.\n"
         "Only labels that are clearly worse than another were changed: the rest needs somebody who "
-        "reads the texts, a person or an LLM (noisefix relabel).\n"
+        "reads the texts, a person or an LLM (relabel).\n"
         "Nothing was written (--dry-run).\n"
     )
     assert sorted(tmp_path.rglob("*")) == before

@@ -68,10 +68,10 @@ def test_table_for_people(cli, run):
     assert outcome.code == 0
     assert outcome.out.startswith("4 labelled rows with a truth, 2 of them wrong; 1 without")
     for line in (
-        "average precision                            0.833",
-        "flags: precision                             0.500 (1 of 2)",
-        "noise rate, 90 % interval                    20 to 60 %, holds the true rate",
-        "labels right after apply --strategy relabel  75.0 % (1 changed: 1 improved, 0 spoiled)",
+        "average precision                       0.833",
+        "flags: precision                        0.500 (1 of 2)",
+        "noise rate, 90 % interval               20 to 60 %, holds the true rate",
+        "labels right after apply (relabel)      75.0 % (1 changed: 1 improved, 0 spoiled)",
     ):
         assert line in outcome.out
 

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from noisefix.cli.columns import Column
 from noisefix.cli.github import escape_data
-from noisefix.cli.terminal import Column, Screen, sanitize, write_json
+from noisefix.cli.terminal import Screen, sanitize, write_json
 
 # Half surrogates too: they reach Python from broken JSON.
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=200)

@@ -1,8 +1,9 @@
 import io
+import re
 
 import pytest
 
-from noisefix.cli.progress import LineDisplay, show_progress
+from noisefix.cli.progress import BarDisplay, LineDisplay, _bars, show_progress
 from noisefix.progress import Progress
 
 
@@ -85,3 +86,24 @@ def test_terminal_gets_a_bar(total, monkeypatch):
         progress(Progress("embed [red]", total, total, "texts"))
     assert "embed [red]" in stream.getvalue()
     assert f"{total}/{total}" in stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_bar_gives_way_to_the_numbers(monkeypatch, width):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    stream, clock = Terminal(), Clock()
+    bars = _bars(stream)
+    display = BarDisplay(bars, clock)
+    for done in (0, 41_200):
+        display(Progress("candidates", done, 123_456, "rows"))
+        clock.now += 30
+    bars.start()
+    bars.stop()
+    last = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", stream.getvalue()).strip().splitlines()[-1]
+    assert " 41200/123456 1,373 rows/s, 1 min 0 s left" in last
+    assert len(last.rstrip()) <= width

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
+import noisefix.cli
 from noisefix.cli.summary import show_detection
 from noisefix.cli.terminal import Screen
 from noisefix.detection.findings import ClassSummary, DetectResult, IssueRow, PairSummary
@@ -146,8 +150,46 @@ def test_a_second_count_is_told_where_it_differs_much(result):
 
 
 def test_a_class_where_perhaps_nobody_looked_is_asked_about_but_only_once(result):
-    asked = "If not spam is what rows get where nobody looked, say so: --unverified-class"
+    asked = "# if not spam is what rows get where nobody looked, say so"
     one = replace(result, flagged_label="not spam")
-    assert f"{asked} 'not spam'" in shown(one)
+    lines = shown(one)
+    assert lines[lines.index(f"  {asked}") + 1] == "  --unverified-class 'not spam'"
     assert asked not in "\n".join(shown(replace(one, unverified_class="not spam")))
     assert asked not in "\n".join(shown(result))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_on_a_terminal_no_number_is_cut_and_no_command_broken(result, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    result = replace(result, flagged_label="not spam")
+    show_detection(Screen(stream), result, data="my tickets.csv", top=10)
+    lines = re.sub("\x1b\\[[0-9;]*m", "", stream.getvalue()).splitlines()
+    lines = [line.rstrip() for line in lines]
+    commands = [line for line in shown(result) if line.startswith(("  noisefix ", "  --"))]
+    assert len(commands) == 5
+    assert [line for line in lines if line in commands] == commands
+    others = [line for line in lines if line not in commands]
+    assert max(map(cell_len, others)) <= width
+    numbers = re.compile(r"\d[\d,.]*")
+    told = [line for line in shown(result) if not line.endswith("…")]
+    assert numbers.findall("\n".join(told)) == numbers.findall("\n".join(lines))
+
+
+SOURCES = sorted(Path(noisefix.cli.__file__).parent.glob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=[p.stem for p in SOURCES])
+def test_no_summary_has_a_command_in_the_midst_of_words_that_are_wrapped(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or getattr(node.func, "attr", "") != "line":
+            continue
+        words = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
+        text = " ".join(word for word in words if isinstance(word, str))
+        assert not re.search(r"noisefix [a-z]+", text), f"{path}:{node.lineno}: {text}"

@@ -1,13 +1,15 @@
 import io
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
-from noisefix.cli.terminal import Column, Screen, sanitize, sanitize_lines, write_json
+from noisefix.cli.columns import Column
+from noisefix.cli.terminal import Screen, sanitize, sanitize_lines, write_json
 
 HOSTILE = {
     "ansi colour": "\x1b[31mred\x1b[0m",
@@ -120,10 +122,20 @@ def test_wide_table_stays_within_the_terminal(terminal):
         (Column("a", max_width=20), Column("text", is_flexible=True)),
         [["short", "long words " * 30]],
     )
-    import re
-
     lines = re.sub("\x1b\\[[0-9;]*m", "", terminal.getvalue()).splitlines()
     assert max(map(cell_len, lines)) <= 60
+
+
+@pytest.mark.parametrize("width", range(8, 40))
+def test_number_stays_with_its_percent_sign_when_lines_are_wrapped(terminal, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    Screen(terminal).line("about 12 % of 1,200 rows; 8 to 17 %", indent=2, style="bold")
+    shown = [
+        line.rstrip() for line in re.sub("\x1b\\[[0-9;]*m", "", terminal.getvalue()).splitlines()
+    ]
+    assert max(map(cell_len, shown)) <= width
+    assert " ".join(line.strip() for line in shown) == "about 12 % of 1,200 rows; 8 to 17 %"
+    assert not any(line.strip().startswith("%") for line in shown)
 
 
 def test_json_knows_paths_and_dataclasses_but_no_nan():

@@ -1,0 +1,96 @@
+"""What ``--help`` and docs/cli.md show together: commands, options and examples.
+
+The one place that knows the groups. A new command is a name in ``COMMAND_GROUPS`` and two lines in
+``EXAMPLES``; an option that is named in no group is an advanced one.
+"""
+
+from __future__ import annotations
+
+COMMAND_GROUPS = {
+    "Find": ("detect",),
+    "Look": ("evaluate",),
+    "Repair": ("relabel", "apply"),
+    "Guard": ("check",),
+    "Train": ("train", "predict"),
+    "Parts": ("embed", "joint", "candidates", "noise"),
+}
+"""Every command, in the order in which they are listed."""
+
+_REST = "Advanced"
+_NAMES = {
+    "Usual": "output encoder labelled-by top flag-precision flag-top strategy dry-run diff revert"
+    " review-csv review fill-unlabelled max-noise-rate max-issues max-new-issues baseline github"
+    " junit method features epochs valid compare seeds test truth truth-column proba kind rate"
+    " matrix quiet json config help version install-completion"
+    " show-completion",
+    "Input": "text-column label-column id-column missing-labels labels trusted-column data"
+    " pred-probs class-shares unverified-class one-sided bad-rows",
+    "Annotator": "annotator model base-url api-key-env votes pool template demonstrations reviewer"
+    " concurrency timeout max-output-tokens system-role logprobs export-batch import-batch",
+    "Budget": "max-rows share probe max-cost-usd price-in price-out max-tokens-total",
+}
+_GROUP_OF = {f"--{name}": group for group, names in _NAMES.items() for name in names.split()}
+
+OPTION_GROUPS = (*_NAMES, _REST)
+"""The groups of options, in the order in which they are shown."""
+
+
+def option_group(flag: str) -> str:
+    """Return the group of an option, by its long name with dashes: ``--max-rows``."""
+    return _GROUP_OF.get(flag, _REST)
+
+
+Example = tuple[str, str]
+"""What a command is for, and the command."""
+
+EXAMPLES: dict[str, tuple[Example, Example]] = {
+    "noisefix": (
+        ("which labels look wrong, and why", "noisefix detect data.csv"),
+        ("write the table with the verdicts", "noisefix apply data.noisefix -o flagged.csv"),
+    ),
+    "detect": (
+        ("which labels look wrong, and why", "noisefix detect data.csv"),
+        ("labels made by people", "noisefix detect data.csv --labelled-by people --top 20"),
+    ),
+    "evaluate": (
+        ("a run, where the input has a truth", "noisefix evaluate data.noisefix --truth gold"),
+        ("a model, on a test table", "noisefix evaluate model --data test.csv --truth gold"),
+    ),
+    "relabel": (
+        ("what it would take; nobody is asked", "noisefix relabel data.noisefix --dry-run"),
+        ("look at the rows yourself", "noisefix relabel data.noisefix --annotator human"),
+    ),
+    "apply": (
+        ("see the changes first", "noisefix apply data.noisefix --strategy relabel --dry-run"),
+        ("leave flagged rows out", "noisefix apply data.noisefix --strategy drop -o kept.csv"),
+    ),
+    "check": (
+        ("fail above 5 % wrong labels", "noisefix check data.csv --max-noise-rate 0.05"),
+        ("annotate a pull request", "noisefix check data.csv --max-issues 20 --github"),
+    ),
+    "train": (
+        ("train on a run", "noisefix train data.noisefix -o model"),
+        ("which method helps", "noisefix train data.csv --compare ce,repair --test t.csv"),
+    ),
+    "predict": (
+        ("a label for every row", "noisefix predict model new.csv -o predictions.csv"),
+        ("and all probabilities", "noisefix predict model new.csv -o out.parquet --proba"),
+    ),
+    "embed": (
+        ("embed every text", "noisefix embed data.csv -o embeddings.parquet"),
+        ("without a model to download", "noisefix embed data.csv -o e.parquet --encoder tfidf"),
+    ),
+    "joint": (
+        ("judge every label", "noisefix joint embeddings.parquet -o run"),
+        ("people labelled", "noisefix joint e.parquet -o run --labelled-by people"),
+    ),
+    "candidates": (
+        ("plausible labels", "noisefix candidates e.parquet issues.parquet -o c.parquet"),
+        ("in a script", "noisefix candidates e.parquet i.parquet -o c.parquet -q"),
+    ),
+    "noise": (
+        ("spoil one label in five", "noisefix noise clean.csv -o noisy.csv --rate 0.2"),
+        ("where texts are near", "noisefix noise clean.csv -o noisy.csv --kind instance"),
+    ),
+}
+"""Two for each command; short, for a terminal of 60 columns."""
