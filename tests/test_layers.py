@@ -40,8 +40,8 @@ LIGHT = {"__init__", "errors", "redaction", "schemas", "config", "progress", "cl
 """Units that load at the start of every command: not even NumPy at the top of a module."""
 
 SLOW = {
+    "aiohttp",
     "cleanlab",
-    "openai",
     "pandas",
     "pyarrow",
     "scipy",
