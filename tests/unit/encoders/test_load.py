@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from noisefix.encoders.load import load_encoder
+from noisefix.encoders.load import load_encoder, open_encoder
 from noisefix.errors import ModelError, UsageError
 
 TEXTS = ["a late parcel", "the invoice is wrong", "", "hello"]
@@ -100,5 +100,6 @@ def test_several_gpus_share_the_work(monkeypatch, minilm_folder):
     monkeypatch.setattr(hardware, "n_gpus", lambda: 3)
     monkeypatch.setattr(parallel, "ParallelEncoder", lambda *args: made.append(args))
     load_encoder(str(minilm_folder))
-    ((_, devices, precision),) = made
-    assert (devices, precision) == (["cuda:0", "cuda:1", "cuda:2"], "bf16")
+    ((load, devices),) = made
+    assert devices == ["cuda:0", "cuda:1", "cuda:2"]
+    assert (load.func, load.keywords) == (open_encoder, {"precision": "bf16"})
