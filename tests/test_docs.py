@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import typer
@@ -59,3 +60,13 @@ def test_every_training_method_is_on_the_page_that_helps_to_choose():
     lines = (DOCS / "methods" / "choosing-a-method.md").read_text(encoding="utf-8").splitlines()
     for method in METHODS:
         assert any(line.startswith(f"| `{method}` |") for line in lines), method
+
+
+def test_every_file_that_the_page_for_developers_names_exists():
+    page = (DOCS / "development.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:noisefix|tests|docs|\.ci)/[\w./-]+)`", page))
+    assert len(named) > 20
+    assert [
+        name for name in named if "NAME" not in name and not (DOCS.parent / name).exists()
+    ] == []
+    assert "docs/development.md" in (DOCS.parent / "README.md").read_text(encoding="utf-8")

@@ -45,8 +45,8 @@ LIGHT = {"__init__", "errors", "redaction", "config", "progress", "cli", "__main
 """Units that load at the start of every command: not even NumPy at the top of a module."""
 
 SLOW = {
+    "aiohttp",
     "cleanlab",
-    "openai",
     "pandas",
     "pyarrow",
     "scipy",

@@ -59,8 +59,8 @@ class Exchange(Protocol):
 class Session(Protocol):
     """Open connections to whoever answers."""
 
-    def exchange(self, question: Question, lane: int) -> Exchange:
-        """Begin with a question; no two exchanges are under way in one lane at a time."""
+    def exchange(self, question: Question) -> Exchange:
+        """Begin with a question."""
         ...
 
 

@@ -123,8 +123,7 @@ class Lanes:
         self._short_of_budget: list[asyncio.Future[None]] = []
         async with self._annotator.session() as session, asyncio.TaskGroup() as tasks:
             work = [
-                tasks.create_task(self._lane(session, number))
-                for number in range(self._annotator.concurrency)
+                tasks.create_task(self._lane(session)) for _ in range(self._annotator.concurrency)
             ]
             work.append(tasks.create_task(self._sync_now_and_then()))
             self._started.set()
@@ -136,24 +135,22 @@ class Lanes:
         for item in questions:
             self._line.put_nowait(item)
 
-    async def _lane(self, session: Session, number: int) -> None:
+    async def _lane(self, session: Session) -> None:
         while True:
             key, question = await self._line.get()
             answer = None
             try:
-                answer = await self._answer(session, number, key, question)
+                answer = await self._answer(session, key, question)
             except Exception as error:  # the consumer raises it, errors and bugs alike
                 self._fail(error)
             self._hand_over((key, answer))
 
-    async def _answer(
-        self, session: Session, lane: int, key: bytes, question: Question
-    ) -> Answer | None:
+    async def _answer(self, session: Session, key: bytes, question: Question) -> Answer | None:
         started = await self._start(question)
         if started is None:
             return None
         estimate, entered_at = started
-        exchange = session.exchange(question, lane)
+        exchange = session.exchange(question)
         outcome = Attempts(self._n_replies)
         try:
             await self._exchange(exchange, outcome, entered_at)

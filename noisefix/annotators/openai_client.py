@@ -178,16 +178,16 @@ class OpenAISession:
             connection.models,
         )
 
-    def exchange(self, question: Question, lane: int) -> OpenAIExchange:
+    def exchange(self, question: Question) -> OpenAIExchange:
         """Begin with a question."""
-        return OpenAIExchange(self, question, lane)
+        return OpenAIExchange(self, question)
 
     async def post(
-        self, question: Question, messages: Sequence[Message], lane: int, most: int | None
+        self, question: Question, messages: Sequence[Message], most: int | None
     ) -> HttpReply:
         """Send a question; see ``OpenAIAnnotator.request_body`` for the arguments."""
         body = self.annotator.request_body(question, self.features, messages, most=most)
-        return await self.connection.post(lane, json.dumps(body).encode())
+        return await self.connection.post(json.dumps(body).encode())
 
     def reply(self, completion: Completion, question: Question) -> Reply:
         """Return what a completion answers, without any key."""

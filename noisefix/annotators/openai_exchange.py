@@ -39,7 +39,7 @@ class Talk(Protocol):
     troubles: Troubles
 
     async def post(
-        self, question: Question, messages: Sequence[Message], lane: int, most: int | None
+        self, question: Question, messages: Sequence[Message], most: int | None
     ) -> HttpReply:
         """Send a question."""
         ...
@@ -60,11 +60,10 @@ class OpenAIExchange:
     was cut off is, with more room, where there is more.
     """
 
-    def __init__(self, session: Talk, question: Question, lane: int) -> None:
+    def __init__(self, session: Talk, question: Question) -> None:
         self.usage: Usage = NO_USAGE
         self._session = session
         self._question = question
-        self._lane = lane
         self._messages = question.prompt
         self._characters = sum(len(message.content) for message in question.prompt)
         self._useless: Reply | None = None
@@ -78,7 +77,7 @@ class OpenAIExchange:
         """Send one request; None when another one is needed."""
         features = self._session.features
         used, most = features.active, self._most()
-        http = await self._session.post(self._question, self._messages, self._lane, most)
+        http = await self._session.post(self._question, self._messages, most)
         if http.status >= 300:
             return await self._refused(http, used, most)
         completion = read_completion(http.body)

@@ -1,15 +1,39 @@
-"""Why there is no connection, in words that help: certificate, proxy, name, nobody there."""
+"""Proxy and certificates of a connection; and why there is none, in words that help."""
 
 from __future__ import annotations
 
 import socket
 import ssl
+import urllib.request
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 from noisefix.annotators.retry import RetryableError
 from noisefix.errors import ServiceError
 
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _RUN_IT = "check that the server runs and that --base-url is right"
+
+
+def proxy_of(url: str) -> str | None:
+    """Return the proxy that the environment names for an address; None where it names none."""
+    parts = urlsplit(url)
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def trusted_certificates(url: str) -> ssl.SSLContext:
+    """Return what certificates are held against: none are trusted where none is needed.
+
+    All root certificates are read for it, which takes as long as a request to a near server.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "http" and parts.hostname in _LOOPBACK:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return ssl.create_default_context()
 
 
 def connection_trouble(

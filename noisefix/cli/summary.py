@@ -233,6 +233,6 @@ def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
     )
     screen.line(
         f"All this is estimated from the data themselves. {witness} ({result.relabel_reason}); the "
-        "rest is for a person or an LLM.",
+        "rest is for a person or an LLM. The words used here: docs/glossary.md.",
         style="dim",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from noisefix.encoders.find import DEFAULT_ENCODER, TFIDF, EncoderFiles, find_encoder
@@ -57,7 +58,7 @@ def _load_transformer(files: EncoderFiles, device: str, precision: str, seed: in
     precision = choose_precision(precision, device)
     if device == "cuda" and n_gpus() > 1:
         devices = [f"cuda:{index}" for index in range(n_gpus())]
-        return ParallelEncoder(files, devices, precision)
+        return ParallelEncoder(partial(open_encoder, files, precision=precision), devices)
     model = _load_model(files, device, precision)
     facts = {
         "files": files.sha256,

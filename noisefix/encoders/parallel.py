@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
@@ -13,7 +13,6 @@ import numpy as np
 
 from noisefix.encoders.batched import Meter
 from noisefix.encoders.batching import distinct_texts
-from noisefix.encoders.find import EncoderFiles
 from noisefix.encoders.protocol import Embedded, EncodeCallback, Encoder
 from noisefix.errors import ModelError
 
@@ -21,18 +20,23 @@ _CHUNKS_PER_WORKER = 4
 """More than one, so that a worker with short texts takes over from one with long ones."""
 
 
+_FACTS = ("name", "dimension", "max_tokens", "precision", "fingerprint")
+
+LoadOn = Callable[..., Encoder]
+"""Loads an encoder on the device that it is called with: ``device="cuda:0"``."""
+
+
 class ParallelEncoder:
     """An ``Encoder`` that shares its texts among workers, each with a device of its own."""
 
     is_fitted = False
 
-    def __init__(self, files: EncoderFiles, devices: Sequence[str], precision: str) -> None:
+    def __init__(self, load: LoadOn, devices: Sequence[str]) -> None:
         """Start the workers.
 
         Args:
-            files: the encoder that each of them loads.
+            load: loads the encoder on a device, see ``LoadOn``; can be pickled.
             devices: one worker for each, e.g. ``["cuda:0", "cuda:1"]``.
-            precision: "fp32" or "bf16".
 
         Raises:
             ModelError: a worker cannot load the encoder, or cannot be started.
@@ -43,12 +47,10 @@ class ParallelEncoder:
         for device in devices:
             free_devices.put(device)
         self._devices = list(devices)
-        self._pool = ProcessPoolExecutor(
-            len(devices), context, _start_worker, (files, precision, free_devices)
-        )
+        self._pool = ProcessPoolExecutor(len(devices), context, _start_worker, (load, free_devices))
         facts = next(self._results(_describe, [None]))
-        self.name = files.name
-        self.precision = precision
+        self.name: str = facts["name"]
+        self.precision: str = facts["precision"]
         self.device = ",".join(devices)
         self.dimension: int = facts["dimension"]
         self.max_tokens: int | None = facts["max_tokens"]
@@ -97,29 +99,27 @@ class ParallelEncoder:
             ) from error
 
 
-_start: tuple[EncoderFiles, str, str] | None = None
-"""In a worker: the encoder, its device and precision."""
+_start: tuple[LoadOn, str] | None = None
+"""In a worker: what loads the encoder, and its device."""
 
 
-def _start_worker(files: EncoderFiles, precision: str, free_devices: Any) -> None:
+def _start_worker(load: LoadOn, free_devices: Any) -> None:
     global _start
-    _start = (files, free_devices.get(), precision)
+    _start = (load, free_devices.get())
 
 
 @lru_cache(maxsize=1)
 def _worker_encoder() -> Encoder:
     """Load the worker's encoder: with its first task, so that errors come back as results do."""
-    from noisefix.encoders.load import open_encoder
-
     if _start is None:
         raise RuntimeError("only a worker process has an encoder")
-    files, device, precision = _start
-    return open_encoder(files, device=device, precision=precision)
+    load, device = _start
+    return load(device=device)
 
 
 def _describe(_: object) -> dict[str, Any]:
     encoder = _worker_encoder()
-    return {name: getattr(encoder, name) for name in ("dimension", "max_tokens", "fingerprint")}
+    return {name: getattr(encoder, name) for name in _FACTS}
 
 
 def _count(texts: Sequence[str]) -> np.ndarray:

@@ -86,8 +86,6 @@ def server() -> Iterator[str]:
 
 def ask_rows(url: str, rows: int, stored: int, concurrency: int) -> dict[str, float]:
     """Ask for rows, after some that are in the store already; return what it took."""
-    import openai  # noqa: F401  loaded before the clock starts: it takes as long for one row
-
     from noisefix.annotators.engine import ask
     from noisefix.annotators.keys import key_maker
     from noisefix.annotators.openai_client import OpenAIAnnotator

@@ -23,7 +23,6 @@ class Concurrent:
         self.respond, self.policy = respond, policy
         self.concurrency, self.delay_s = concurrency, delay_s
         self.in_flight = self.most_in_flight = self.asked = 0
-        self.lanes = set()
 
     def annotate(self, questions):
         return ask(self, questions)
@@ -32,19 +31,17 @@ class Concurrent:
     async def session(self):
         yield self
 
-    def exchange(self, question, lane):
-        return _Exchange(self, question, lane)
+    def exchange(self, question):
+        return _Exchange(self, question)
 
 
 class _Exchange:
-    def __init__(self, owner, question, lane):
-        self.owner, self.question, self.lane = owner, question, lane
+    def __init__(self, owner, question):
+        self.owner, self.question = owner, question
         self.usage, self.attempts = Usage(), 0
 
     async def send(self):
         owner = self.owner
-        assert self.lane not in owner.lanes, "two exchanges in one lane"
-        owner.lanes.add(self.lane)
         owner.in_flight += 1
         owner.asked += 1
         owner.most_in_flight = max(owner.most_in_flight, owner.in_flight)
@@ -56,7 +53,6 @@ class _Exchange:
             return Reply(answer, is_label=answer in self.question.label_pool)
         finally:
             owner.in_flight -= 1
-            owner.lanes.discard(self.lane)
 
     def fallback(self):
         return None

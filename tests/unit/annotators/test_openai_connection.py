@@ -1,7 +1,6 @@
-"""The connection, with each of the two HTTP libraries it can use."""
+"""What is sent and what comes back."""
 
 import asyncio
-import importlib.util
 import json
 
 import pytest
@@ -16,28 +15,28 @@ KEY = "sk-test-0123456789"
 BODY = json.dumps({"messages": [{"role": "user", "content": "row 0"}]}).encode()
 
 
-@pytest.fixture(params=["aiohttp", "httpx"], autouse=True)
-def library(request, monkeypatch):
-    if request.param == "httpx":
-        monkeypatch.setattr(openai_connection, "find_spec", lambda name: None)
-    elif importlib.util.find_spec("aiohttp") is None:
-        pytest.skip("aiohttp is not installed")
-    return request.param
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture
 def post(faults):
     """Return ``post(respond, n)``, which sends n requests; it returns outcomes and server."""
 
-    def run(respond, n=1, *, lanes=1):
+    def run(respond, n=1, *, concurrency=1):
         async def requests(url):
-            async with Connection(url, Secret(KEY), Redactor(Secret(KEY)), lanes) as connection:
-                return [await one(connection, number % lanes) for number in range(n)]
+            async with Connection(
+                url, Secret(KEY), Redactor(Secret(KEY)), concurrency
+            ) as connection:
+                return [await one(connection) for number in range(n)]
 
-        async def one(connection, lane):
+        async def one(connection):
             try:
                 async with asyncio.timeout(0.5):
-                    return await connection.post(lane, BODY)
+                    return await connection.post(BODY)
             except (RetryableError, RejectedError, TimeoutError) as error:
                 return error
 
@@ -54,10 +53,20 @@ def test_a_reply(post, faults):
     headers = server.requests[0].headers
     assert headers["authorization"] == f"Bearer {KEY}"
     assert headers["content-type"] == "application/json"
+    assert headers["user-agent"] == "noisefix"
+    assert "openai-project" not in headers
+
+
+def test_who_pays_is_told_where_the_environment_says_so(post, faults, monkeypatch):
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-2\n")
+    _, server = post(lambda request: faults.says("pos"))
+    headers = server.requests[0].headers
+    assert (headers["openai-organization"], headers["openai-project"]) == ("org-1", "proj-2")
 
 
 def test_connections_are_used_again(post, faults):
-    _, server = post(lambda request: faults.says("pos"), 10, lanes=2)
+    _, server = post(lambda request: faults.says("pos"), 10, concurrency=2)
     assert server.connections <= 2
 
 
@@ -113,25 +122,23 @@ def test_reading_ends_at_the_limit(post, faults, monkeypatch):
     assert reply.status == 200
 
 
-def test_nobody_there_names_the_address(library):
+def test_nobody_there_names_the_address():
     async def run():
         connection = Connection("http://127.0.0.1:9/v1", Secret(KEY), Redactor(), 1)
         async with connection:
-            await connection.post(0, BODY)
+            await connection.post(BODY)
 
     with pytest.raises(ServiceError, match=r"http://127\.0\.0\.1:9/v1"):
         asyncio.run(run())
 
 
-def test_a_proxy_of_the_environment_is_used(library, faults, monkeypatch):
+def test_a_proxy_of_the_environment_is_used(faults, monkeypatch):
     async def run():
         async with Connection("http://llm.invalid/v1", Secret(KEY), Redactor(), 1) as connection:
-            return await connection.post(0, BODY)
+            return await connection.post(BODY)
 
     with faults.FaultServer(lambda request: faults.says("pos")) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
-        monkeypatch.delenv("no_proxy", raising=False)
-        monkeypatch.delenv("NO_PROXY", raising=False)
         assert asyncio.run(run()).status == 200
     assert [request.path for request in proxy.requests] == [
         "http://llm.invalid/v1/chat/completions"

@@ -1,7 +1,6 @@
-"""Why there is no connection, told at once and with the remedy, with each HTTP library."""
+"""Which proxy; and why there is no connection, told at once and with the remedy."""
 
 import asyncio
-import importlib.util
 import json
 import socket
 import threading
@@ -9,9 +8,8 @@ import time
 
 import pytest
 
-from noisefix.annotators import openai_connection
 from noisefix.annotators.openai_connection import Connection
-from noisefix.annotators.openai_network import connection_trouble
+from noisefix.annotators.openai_network import connection_trouble, proxy_of
 from noisefix.annotators.retry import RetryableError
 from noisefix.annotators.secrets import Redactor, Secret
 from noisefix.errors import ServiceError
@@ -19,16 +17,11 @@ from noisefix.errors import ServiceError
 BODY = json.dumps({"messages": [{"role": "user", "content": "row 0"}]}).encode()
 
 
-@pytest.fixture(params=["aiohttp", "httpx"], autouse=True)
-def library(request, monkeypatch):
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "SSL_CERT_FILE"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    if request.param == "httpx":
-        monkeypatch.setattr(openai_connection, "find_spec", lambda name: None)
-    elif importlib.util.find_spec("aiohttp") is None:
-        pytest.skip("aiohttp is not installed")
-    return request.param
 
 
 def post(url, n=1):
@@ -40,7 +33,7 @@ def post(url, n=1):
             began = time.monotonic()
             for _ in range(n):
                 try:
-                    outcomes.append(await connection.post(0, BODY))
+                    outcomes.append(await connection.post(BODY))
                 except (ServiceError, RetryableError) as error:
                     outcomes.append(error)
             return outcomes, time.monotonic() - began
@@ -107,14 +100,13 @@ def test_a_proxy_that_wants_a_password(faults, monkeypatch, scheme):
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_is_not_there(monkeypatch, scheme, library):
+def test_a_proxy_that_is_not_there(monkeypatch, scheme):
     monkeypatch.setenv(f"{scheme}_proxy", "http://me:hunter22@127.0.0.1:9")
     (error,), _ = post(f"{scheme}://llm.invalid/v1")
     assert isinstance(error, ServiceError)
     assert "hunter22" not in f"{error.message} {error.hint}"
-    if library == "aiohttp":  # the other one does not say who refused
-        assert "the proxy http://127.0.0.1:9 cannot be used" in error.message
-        assert "no_proxy" in error.hint
+    assert "the proxy http://127.0.0.1:9 cannot be used" in error.message
+    assert "no_proxy" in error.hint
 
 
 def test_nobody_there():
@@ -133,9 +125,9 @@ def test_somebody_who_was_there_may_come_back(faults):
             url = server.url
             connection = Connection(url, Secret("sk-none"), Redactor(), 1)
             await connection.__aenter__()
-            await connection.post(0, BODY)
+            await connection.post(BODY)
         try:
-            await connection.post(0, BODY)
+            await connection.post(BODY)
         finally:
             await connection.__aexit__(None, None, None)
 
@@ -153,3 +145,24 @@ def test_a_name_that_nobody_knows():
     )
     assert isinstance(error, ServiceError)
     assert "its name is not known" in error.message
+
+
+@pytest.mark.parametrize(
+    ("set_to", "url", "proxy"),
+    [
+        ({}, "http://a.example/v1", None),
+        ({"http_proxy": "http://p:1"}, "http://a.example/v1", "http://p:1"),
+        ({"http_proxy": "http://p:1"}, "https://a.example/v1", None),
+        ({"https_proxy": "p:1"}, "https://a.example/v1", "http://p:1"),
+        ({"ALL_PROXY": "http://p:1"}, "https://a.example/v1", "http://p:1"),
+        ({"http_proxy": "http://p:1", "no_proxy": "a.example"}, "http://a.example/v1", None),
+        ({"http_proxy": "http://p:1", "no_proxy": "a.example"}, "http://u:w@a.example/", None),
+        ({"http_proxy": "http://p:1", "no_proxy": "b.example"}, "http://a.example", "http://p:1"),
+        ({"http_proxy": "http://p:1", "no_proxy": "localhost"}, "http://localhost:8000/v1", None),
+        ({"http_proxy": "http://p:1", "no_proxy": "*"}, "http://a.example/v1", None),
+    ],
+)
+def test_proxy_of_an_address(monkeypatch, set_to, url, proxy):
+    for name, value in set_to.items():
+        monkeypatch.setenv(name, value)
+    assert proxy_of(url) == proxy

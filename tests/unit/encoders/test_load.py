@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from noisefix.encoders.load import load_encoder
+from noisefix.encoders.load import LOADERS, load_encoder, open_encoder
 from noisefix.errors import ModelError, UsageError
 
 TEXTS = ["a late parcel", "the invoice is wrong", "", "hello"]
@@ -100,5 +100,19 @@ def test_several_gpus_share_the_work(monkeypatch, minilm_folder):
     monkeypatch.setattr(hardware, "n_gpus", lambda: 3)
     monkeypatch.setattr(parallel, "ParallelEncoder", lambda *args: made.append(args))
     load_encoder(str(minilm_folder))
-    ((_, devices, precision),) = made
-    assert (devices, precision) == (["cuda:0", "cuda:1", "cuda:2"], "bf16")
+    ((load, devices),) = made
+    assert devices == ["cuda:0", "cuda:1", "cuda:2"]
+    assert (load.func, load.keywords) == (open_encoder, {"precision": "bf16"})
+
+
+@pytest.mark.parametrize("name", LOADERS)
+def test_every_encoder_with_a_word_of_its_own_is_an_encoder(name):
+    first, again = (load_encoder(name, device="cpu") for _ in range(2))
+    found = first.embed([*TEXTS, TEXTS[0]])
+    assert found.vectors.shape == (len(TEXTS) + 1, first.dimension)
+    assert found.vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-5)
+    assert (found.vectors[0] == found.vectors[-1]).all()
+    assert found.is_truncated.shape == (len(TEXTS) + 1,)
+    assert again.encode([*TEXTS, TEXTS[0]]).tobytes() == found.vectors.tobytes()
+    assert (first.name, first.fingerprint) == (name, again.fingerprint)

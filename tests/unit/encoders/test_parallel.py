@@ -1,19 +1,25 @@
 import os
 import signal
+from functools import partial
 
 import numpy as np
 import pytest
 
 from noisefix.encoders.find import find_encoder
+from noisefix.encoders.load import open_encoder
 from noisefix.encoders.parallel import ParallelEncoder
 from noisefix.errors import ModelError
 
 TEXTS = [f"{'word ' * (n % 9)}{n}" for n in range(50)] + ["again", "again", "", "x " * 300]
 
 
+def loader_of(folder):
+    return partial(open_encoder, find_encoder(str(folder)), precision="fp32")
+
+
 @pytest.fixture(scope="module")
 def two_workers(minilm_folder):
-    encoder = ParallelEncoder(find_encoder(str(minilm_folder)), ["cpu", "cpu"], "fp32")
+    encoder = ParallelEncoder(loader_of(minilm_folder), ["cpu", "cpu"])
     yield encoder
     encoder.close()
 
@@ -29,7 +35,7 @@ def test_workers_give_what_one_process_gives(two_workers, minilm):
 
 
 def test_workers_describe_their_encoder(two_workers, minilm):
-    for name in ("dimension", "max_tokens", "fingerprint", "is_fitted", "precision"):
+    for name in ("name", "dimension", "max_tokens", "fingerprint", "is_fitted", "precision"):
         assert getattr(two_workers, name) == getattr(minilm, name)
     assert two_workers.device == "cpu,cpu"
     assert two_workers.token_counts(TEXTS).tolist() == minilm.token_counts(TEXTS).tolist()
@@ -42,11 +48,11 @@ def test_no_texts_give_no_rows(two_workers):
 
 def test_a_worker_that_cannot_load_says_why(minilm_folder):
     with pytest.raises(ModelError, match=r"device cuda:63: torch .* finds no such device"):
-        ParallelEncoder(find_encoder(str(minilm_folder)), ["cuda:63"], "fp32")
+        ParallelEncoder(loader_of(minilm_folder), ["cuda:63"])
 
 
 def test_a_worker_that_dies_is_a_model_error(minilm_folder):
-    encoder = ParallelEncoder(find_encoder(str(minilm_folder)), ["cpu"], "fp32")
+    encoder = ParallelEncoder(loader_of(minilm_folder), ["cpu"])
     for pid in list(encoder._pool._processes):
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(ModelError, match="a worker process ended") as caught:
