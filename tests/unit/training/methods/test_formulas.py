@@ -48,13 +48,12 @@ def make_batch(logits=LOGITS, rows=ROWS, *, progress=1.0) -> Batch:
 
 def objective_of(method, data, monkeypatch, **options):
     """Return the objective and the rows that a method hands to the training loop."""
-    home = ce if method is prune else method
     kept = {}
 
     def train_heads(data, params, objective, **rest):
         kept.update(rest, objective=objective, data=data)
 
-    monkeypatch.setattr(home, "train_heads", train_heads)
+    monkeypatch.setattr(method, "train_heads", train_heads)
     method.fit(data, method.Params(**options), seed=0, device="cpu")
     return kept
 
@@ -180,19 +179,22 @@ def test_coteaching_keeps_the_papers_share_and_exchanges(data):
         assert found == pytest.approx(wanted, rel=1e-5), epoch
 
 
-def test_prune_is_plain_training_without_the_flagged_rows(data, monkeypatch):
+def test_prune_counts_flagged_rows_by_their_probability_of_being_right(data, monkeypatch):
     flagged = data.given_labels != data.true_label_probs.argmax(axis=1)
     assert 0 < flagged.sum() < N / 2
-    pruned = objective_of(prune, data, monkeypatch, least_share=0.0)["data"]
-    assert (pruned.given_labels == np.where(flagged, -1, data.given_labels)).all()
-    unflagged = replace(data, is_issue=None)  # then what is likelier wrong than right is dropped
-    again = objective_of(prune, unflagged, monkeypatch, least_share=0.0)["data"]
-    assert (again.given_labels == np.where(data.p_error >= 0.5, -1, data.given_labels)).all()
+    assert flagged[ROWS].any()
+    weights = np.where(flagged, 1 - data.p_error, 1.0)[ROWS]
+    losses = -LOG_P[OWN, data.given_labels[ROWS]] * weights
+    by_share = class_weights(data, prune.Params().share_strength)[data.given_labels[ROWS]]
+    found = loss_of(prune, data, monkeypatch, least_share=0.0)
+    assert found == pytest.approx((losses * by_share).mean(), rel=1e-5)
+    dropped = objective_of(prune, data, monkeypatch, least_share=0.0, is_soft=False)["rows"]
+    assert dropped.tolist() == np.flatnonzero(~flagged).tolist()
 
 
 def test_repair_is_cross_entropy_towards_the_estimates(data, monkeypatch):
     probs = np.random.default_rng(3).dirichlet(np.ones(K), size=N)
-    soft = replace(data, true_label_probs=probs)
+    soft = replace(data, true_label_probs=probs, is_issue=np.ones(N, dtype=bool))
     found = loss_of(repair, soft, monkeypatch)
     assert found == pytest.approx(-(probs[ROWS] * LOG_P).sum(axis=1).mean(), rel=1e-5)
     hard = probs[ROWS].argmax(axis=1)
@@ -202,7 +204,8 @@ def test_repair_is_cross_entropy_towards_the_estimates(data, monkeypatch):
 
 def test_repair_flattens_by_the_classes_means(data):
     probs = np.random.default_rng(3).dirichlet([4, 2, 1, 1], size=N)
-    found = repair.repaired_targets(replace(data, true_label_probs=probs), flatten=0.5)
+    flagged = replace(data, true_label_probs=probs, is_issue=np.ones(N, dtype=bool))
+    found = repair.repaired_targets(flagged, flatten=0.5)
     for i in range(N):
         divided = [probs[i, k] / np.sqrt(probs[:, k].mean()) for k in range(K)]
         np.testing.assert_allclose(found[i], np.array(divided) / sum(divided), rtol=1e-5)
@@ -217,6 +220,7 @@ def test_repair_trains_on_rows_with_a_target_only(data, monkeypatch):
 
 
 def test_ill_m_step_counts_the_posterior(data):
+    data = replace(data, is_issue=np.ones(N, dtype=bool))  # the others keep their label
     objective = ill.Imprecise(data, ill.Params(warm_epochs=0, prior_rows=7.0), "cpu")
     logits = np.random.default_rng(1).normal(size=(1, N, K))
     before = objective.transition.numpy().astype(float).copy()
