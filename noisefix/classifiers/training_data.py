@@ -71,13 +71,15 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
     embeddings, made = read_table(run.embeddings, EMBEDDINGS)
     issues, judged = read_table(run.issues, ISSUES, columns=_ISSUE_COLUMNS)
     ids: list[str] = embeddings["id"].to_pylist()
-    issues = in_order(issues, ids, "issues", "embeddings")
+    issues = in_order(issues, ids, str(run.issues), str(run.embeddings))
     names = judged.class_names
     used = {"embeddings": run.embeddings, "issues": run.issues}
     optional: dict[str, Any] = {}
     if run.candidates.is_file():
         table, _ = read_table(run.candidates, CANDIDATES)
-        optional |= _candidates(in_order(table, ids, "candidates", "embeddings"), names)
+        optional |= _candidates(
+            in_order(table, ids, str(run.candidates), str(run.embeddings)), names
+        )
         used["candidates"] = run.candidates
     if run.label_names.is_file():
         table, _ = read_table(run.label_names, LABEL_NAMES)

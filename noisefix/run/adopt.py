@@ -216,7 +216,9 @@ def _check_rows(tables: dict[str, pa.Table], paths: dict[str, Path]) -> None:
     for name in ("issues", "candidates"):
         if name not in tables:
             continue
-        ordered = in_order(tables[name].select(["id", "given_label"]), ids, name, base)
+        ordered = in_order(
+            tables[name].select(["id", "given_label"]), ids, str(paths[name]), str(paths[base])
+        )
         labels = ordered["given_label"].to_pylist()
         for key, one, other in zip(ids, given, labels, strict=True):
             if one != other:

@@ -103,9 +103,9 @@ class _Recorded(dict[str, Any]):
     def not_found(self) -> DataError:
         """Return the error for an input that nobody has said the place of."""
         return DataError(
-            f"{self._path.parent}: is made of tables, and where the input of these "
-            f"({self.get('name')}, {self.get('rows')} rows) is is not known",
-            "name the file with --data",
+            f"{self._path.parent}: was made of tables that do not say where the {self.get('rows')} "
+            f"rows of {self.get('name')} come from",
+            "name the file that they were made from with --data FILE",
         )
 
 

@@ -41,16 +41,17 @@ def accept(
             the classes.
 
     Returns:
-        The table in the schema's types, and a provenance with class names and, for issues, the
-        facts that other commands need: the noise rate is the mean p_error, its interval that of
-        a sum of independent errors of these probabilities.
+        The table in the schema's types (whole numbers become ids, doubles in lists floats), and a
+        provenance with class names and, for issues, the facts that other commands need: the noise
+        rate is the mean p_error, its interval that of a sum of independent errors of these
+        probabilities.
 
     Raises:
         DataError: a column is missing or has another type; a value is out of range; a key is not
             unique.
     """
     try:
-        ready = conform(table, schema, where)
+        ready = conform(_eased(table, schema), schema, where)
         check_key(ready, schema, where)
     except DataError as error:
         raise DataError(error.message, error.hint or _REMEDY) from error
@@ -63,6 +64,22 @@ def accept(
     if schema.name == "issues":
         known = replace(known, results=_facts(ready) | known.results)
     return ready, known
+
+
+def _eased(table: pa.Table, schema: TableSchema) -> pa.Table:
+    """Return the table with whole numbers as ids and labels, and doubles as floats in lists."""
+    import pyarrow as pa
+
+    wanted = {column.name: column.type for column in schema.columns}
+    for place, field in enumerate(table.schema):
+        kind, target = field.type, wanted.get(field.name, "")
+        if target == "string" and pa.types.is_integer(kind):
+            table = table.set_column(place, field.name, table[field.name].cast(pa.string()))
+        elif "list<float>" in target and getattr(kind, "value_type", None) == pa.float64():
+            is_fixed = pa.types.is_fixed_size_list(kind)
+            floats = pa.list_(pa.float32(), kind.list_size if is_fixed else -1)
+            table = table.set_column(place, field.name, table[field.name].cast(floats))
+    return table
 
 
 class _Columns:

@@ -231,11 +231,14 @@ def check_ours(path: Path, schema: str) -> None:
     )
 
 
-def check_not_foreign(paths: Iterable[Path]) -> None:
+def check_not_foreign(
+    paths: Iterable[Path], remedy: str = "move it away, or pass --force to replace it"
+) -> None:
     """Check that no table that somebody else made would be replaced.
 
     Args:
         paths: the files to be written.
+        remedy: what to do about one.
 
     Raises:
         UsageError: one would.
@@ -246,7 +249,7 @@ def check_not_foreign(paths: Iterable[Path]) -> None:
         if is_foreign(path):
             raise UsageError(
                 f"{path}: was not made by noisefix, and would be replaced",
-                "move it away, or pass --force to replace it",
+                remedy,
             )
 
 

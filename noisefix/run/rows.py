@@ -118,8 +118,8 @@ def read_run_rows(folder: RunFolder) -> RunRows:
     embeddings, _ = read_table(folder.embeddings, EMBEDDINGS, ("id", "embedding"))
     candidates, _ = read_table(folder.candidates, CANDIDATES, ("id", "candidate_labels"))
     ids = issues["id"].to_pylist()
-    embeddings = in_order(embeddings, ids, "embeddings", "issues")
-    candidates = in_order(candidates, ids, "candidates", "issues")
+    embeddings = in_order(embeddings, ids, str(folder.embeddings), str(folder.issues))
+    candidates = in_order(candidates, ids, str(folder.candidates), str(folder.issues))
     names = provenance.class_names
     index = {name: k for k, name in enumerate(names)}
     n_rows = len(ids)
@@ -169,7 +169,7 @@ def in_order(table: pa.Table, ids: list[str], name: str, other: str) -> pa.Table
     if missing or len(place) != len(ids):
         raise DataError(
             f"{name} and {other} are not of the same rows ({len(missing)} of {len(ids)} ids are "
-            f"missing from the {name}, which have {len(place)}"
+            f"missing from the former, which has {len(place)}"
             + (f"; the first is {missing[0]!r})" if missing else ")"),
             "run noisefix detect again, or mend the table that was made elsewhere",
         )

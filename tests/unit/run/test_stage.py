@@ -157,7 +157,7 @@ def test_the_noisefix_version_counts(
     stage: Stage, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(stage, files)
-    monkeypatch.setattr("noisefix.__version__", "99")
+    monkeypatch.setattr("noisefix.run.fingerprint.__version__", "99")
     assert not run(stage, files).skipped
 
 
