@@ -159,8 +159,12 @@ the metadata key `noisefix`, with an empty `noisefix_version`:
 ```python
 import json, pyarrow.parquet as pq
 
-made = {"schema": "embeddings", "version": 1, "noisefix_version": "",
-        "parameters": {"encoder": "sentence-transformers/all-MiniLM-L6-v2"}}
+made = {
+    "schema": "embeddings",
+    "version": 1,
+    "noisefix_version": "",
+    "parameters": {"encoder": "sentence-transformers/all-MiniLM-L6-v2"},
+}
 pq.write_table(table.replace_schema_metadata({"noisefix": json.dumps(made)}), "embeddings.parquet")
 ```
 

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from noisefix.cli.app import main
-from tests.cli.conftest import WORDS, ticket_rows
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TFIDF = ("--encoder", "tfidf")
@@ -60,14 +59,23 @@ def foreign(source: Path, target: Path, change=lambda table: table) -> None:
     pq.write_table(table.select(sorted(table.column_names)), target)
 
 
+WORDS = {
+    "account": ["password", "login", "email address", "profile", "locked out"],
+    "refund": ["refund", "money back", "charged twice", "reimburse", "overcharged"],
+    "shipping": ["parcel", "delivery", "tracking", "courier", "arrived late"],
+}
+TRUE = [list(WORDS)[i % 3] for i in range(60)]
+
+
 def content() -> str:
-    """Return rows of id, text, label, and the labels of a second annotator, who is right."""
-    rows = ticket_rows()
-    lines = [
-        f'{key},"{text}",{label},{sorted(WORDS)[i % 3]}'
-        for i, (key, text, label) in enumerate(rows)
-    ]
-    return "\n".join(["id,text,label,second", *lines]) + "\n"
+    """Return id, text, label (one in ten is wrong), and a second annotator who is right."""
+    lines = ["id,text,label,second"]
+    for i, true in enumerate(TRUE):
+        words = WORDS[true]
+        text = f"{words[i % 5]} and {words[(i // 3) % 5]}, case {i} about {words[(i // 5) % 5]}"
+        label = list(WORDS)[(i + 1) % 3] if i % 10 == 4 else true
+        lines.append(f't{i + 1},"{text}",{label},{true}')
+    return "\n".join(lines) + "\n"
 
 
 @pytest.fixture
@@ -82,7 +90,7 @@ def detected(tmp_path_factory):
     """A run folder that ``detect`` has made of ``tickets``, with truth.csv beside it."""
     folder = tmp_path_factory.mktemp("detected")
     (folder / "tickets.csv").write_text(content())
-    truth = [f"{key},{sorted(WORDS)[i % 3]}" for i, (key, _, _) in enumerate(ticket_rows())]
+    truth = [f"t{i},{label}" for i, label in enumerate(TRUE, 1)]
     (folder / "truth.csv").write_text("\n".join(["id,label_was", *truth]) + "\n")
     assert main(["detect", str(folder / "tickets.csv"), *TFIDF, "--quiet", "--json"]) == 0
     return folder / "tickets.noisefix"
