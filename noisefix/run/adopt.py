@@ -28,10 +28,11 @@ _STAGES = {
     "label_names": ("label_names",),
     "joint": ("issues", "joint", "classes", "pairs", "duplicates", "deciding"),
     "candidates": ("candidates",),
+    "relabel": ("relabels",),
 }
 """Which stage writes which tables."""
 
-_TABLES = (*(table for tables in _STAGES.values() for table in tables), "relabels")
+_TABLES = tuple(table for tables in _STAGES.values() for table in tables)
 _REMAKE = {"embeddings": "embed DATA -o", "issues": "joint", "candidates": "candidates"}
 _LABEL_COLUMNS = {
     "classes": ("label",),

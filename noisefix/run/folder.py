@@ -157,7 +157,7 @@ class RunFolder:
         path: str | Path,
         data: str | Path | None = None,
         *,
-        fresh: Sequence[str] = ("issues",),
+        fresh: Sequence[str] | None = ("issues",),
     ) -> RunFolder:
         """Open an existing run folder, or a folder of tables, which becomes one.
 
@@ -169,7 +169,8 @@ class RunFolder:
             path: the folder.
             data: where its input is, which is looked for otherwise: where it was, and where it
                 was as seen from the folder.
-            fresh: tables that must have been made from those that lie there now.
+            fresh: tables that must have been made from those that lie there now; None: the tables
+                are not looked at.
 
         Raises:
             DataError: no folder, no tables in it, or a broken run.json; ``data`` is not the file
@@ -187,9 +188,11 @@ class RunFolder:
             )
         if not run.run_json.exists():
             run._describe()
-        run._note_foreign_tables()
+        if fresh is not None:
+            run._note_foreign_tables()
         run._find_input(None if data is None else Path(data))
-        check_fresh(run, fresh)
+        if fresh is not None:
+            check_fresh(run, fresh)
         return run
 
     def _describe(self) -> None:

@@ -179,10 +179,14 @@ def test_later_commands_go_on_from_the_stages(cli, tickets, tmp_path):
 def test_a_changed_input_or_encoder_makes_later_tables_stale(cli, tickets, tmp_path):
     run = tmp_path / "run"
     stages(cli, tickets, run)
+    cleaned = tmp_path / "cleaned.csv"
+    done(cli("apply", run, "-o", cleaned, "--strategy", "drop"))
     done(cli("embed", tickets, "-o", run, *TFIDF, "--seed", 5))
     check = ("check", run, "--max-noise-rate", 0.9)
     for command in (check, ("apply", run, "-o", tmp_path / "c.csv"), ("candidates", run)):
         refusal(cli(*command), 3, "issues.parquet: was made from another embeddings", "joint")
+    done(cli("apply", run, "--revert", "-o", cleaned))
+    assert cleaned.read_bytes() == tickets.read_bytes()
     done(cli("joint", run))
     done(cli(*check))
     relabel = ("relabel", run, "--annotator", "column:second")
@@ -299,7 +303,7 @@ def test_tables_made_elsewhere_are_taken_by_all_commands(cli, detected, parts, t
     done(cli("relabel", parts, "--annotator", "column:second", "--max-rows", 5))
     refusal(cli("train", parts, "-o", tmp_path / "m", "--method", "ce"), 3, "which encoder")
     known = run_json_of_tables(parts)
-    assert known["stages"] == {}
+    assert set(known["stages"]) == {"relabel"}
     assert set(known["outside"]) == {"embeddings", "issues", "candidates"}
     assert known["outside"]["issues"]["rows"] == 60
     assert known["input"]["columns"] == {"text": "text", "label": "label", "id": "id"}
@@ -412,7 +416,7 @@ def test_the_example_runs(tmp_path):
     )
     assert finished.returncode == 0, finished.stderr
     run, parts = run_json_of_tables(out / "run"), run_json_of_tables(out / "parts")
-    assert set(run["stages"]) == {"embed", "joint", "candidates"}
-    assert set(parts["stages"]) == {"embed", "joint"}
+    assert set(run["stages"]) == {"embed", "joint", "candidates", "relabel"}
+    assert set(parts["stages"]) == {"embed", "joint", "relabel"}
     assert set(parts["outside"]) == {"candidates"}
     assert (out / "clean.csv").read_bytes() == (out / "clean-parts.csv").read_bytes()
