@@ -145,7 +145,9 @@ def detect(
         )
         judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress)
         retrieved = candidates(
-            run.path,
+            run.embeddings,
+            run.issues,
+            run.candidates,
             n_neighbors=n_neighbors,
             device=device,
             seed=seed,

@@ -33,6 +33,9 @@ _STAGES = {
 """Which stage writes which tables."""
 
 _TABLES = tuple(table for tables in _STAGES.values() for table in tables)
+_BASES = ("embeddings", "issues")
+"""Tables of all rows, which the others are held against; the later knows the classes better."""
+
 _REMAKE = {"embeddings": "embed DATA -o", "issues": "joint", "candidates": "candidates"}
 _LABEL_COLUMNS = {
     "classes": ("label",),
@@ -52,7 +55,7 @@ def describe(folder: Path) -> dict[str, Any] | None:
     Raises:
         DataError: a table cannot be read.
     """
-    base = next((n for n in ("embeddings", "issues") if _file(folder, n).is_file()), None)
+    base = next((name for name in _BASES if _file(folder, name).is_file()), None)
     if base is None:
         return None
     made = {
@@ -194,9 +197,10 @@ def foreign_tables(folder: Path) -> dict[str, Any]:
     names: tuple[str, ...] = ()
     for name in paths:
         tables[name], made = read_table(paths[name], _SCHEMAS[name])
-        names = made.class_names if name == "issues" else names or made.class_names
+        if name in _BASES:
+            names = made.class_names
     _check_rows(tables, paths)
-    for name, columns in _LABEL_COLUMNS.items():
+    for name, columns in _LABEL_COLUMNS.items() if names else ():
         for column in columns if name in tables else ():
             _check_labels(tables[name][column].to_pylist(), names, f"{paths[name]}: {column}")
     return {
@@ -211,7 +215,9 @@ def foreign_tables(folder: Path) -> dict[str, Any]:
 
 def _check_rows(tables: dict[str, pa.Table], paths: dict[str, Path]) -> None:
     """Check that all tables are of the same ids and given labels."""
-    base = next(name for name in ("embeddings", "issues") if name in tables)
+    base = next((name for name in _BASES if name in tables), None)
+    if base is None:  # nothing yet that they could be held against
+        return
     ids = tables[base]["id"].to_pylist()
     given = tables[base]["given_label"].to_pylist()
     for name in ("issues", "candidates"):

@@ -196,7 +196,7 @@ def test_a_changed_input_or_encoder_makes_later_tables_stale(cli, tickets, tmp_p
 
     tickets.write_text(tickets.read_text() + "t61,my parcel is late,shipping,shipping\n")
     assert "everything is judged anew" in done(cli("embed", tickets, "-o", run, *TFIDF)).err
-    assert set(tables(run)) == {"embeddings.parquet"}
+    assert set(tables(run)) == {"embeddings.parquet", "ledger.parquet"}
     refusal(cli("check", run, "--max-issues", 9), 3, "issues.parquet")
 
 

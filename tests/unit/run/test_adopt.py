@@ -122,6 +122,13 @@ def test_tables_of_other_classes_are_refused(folder: Path) -> None:
         RunFolder.open(folder)
 
 
+def test_a_table_may_be_there_before_those_that_it_belongs_to(make_run, verdict) -> None:
+    run = make_run(CSV, [verdict("a", "a", 0.9), verdict("b", "b", 0.8), verdict(None, "b", 0.7)])
+    run.issues.unlink()
+    relabels(run.path, {"id": "1"})
+    assert set(RunFolder.open(run.path).read()["outside"]) == {"relabels"}
+
+
 def test_a_table_that_is_replaced_is_listed_anew(folder: Path, table: pa.Table) -> None:
     before = RunFolder.open(folder).read()["outside"]["issues"]["sha256"]
     text = (folder / "run.json").read_bytes()
