@@ -80,7 +80,7 @@ def open_run(
     path = Path(source)
     if not path.is_file():
         refuse_missing_labels(path, missing_labels)
-        return RunFolder.open(path, data), ()
+        return RunFolder.open(path, data, fresh=("issues", "candidates")), ()
     if data is not None:
         raise UsageError(
             f"--data {data}: is for a run folder, and {path} is a table", "leave --data out"

@@ -10,7 +10,7 @@ import numpy as np
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED, encode_labels
 from noisefix.run.parquet import read_table
-from noisefix.run.rows import embedding_matrix
+from noisefix.run.rows import embedding_matrix, in_order
 from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES, LABEL_NAMES, RELABELS
 from noisefix.training.interface import TrainingData
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from noisefix.run.folder import RunFolder
+    from noisefix.run.provenance import Provenance
 
 _ISSUE_COLUMNS = (
     "id",
@@ -70,13 +71,15 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
     embeddings, made = read_table(run.embeddings, EMBEDDINGS)
     issues, judged = read_table(run.issues, ISSUES, columns=_ISSUE_COLUMNS)
     ids: list[str] = embeddings["id"].to_pylist()
-    issues = _joined(issues, ids, "issues")
+    issues = in_order(issues, ids, str(run.issues), str(run.embeddings))
     names = judged.class_names
     used = {"embeddings": run.embeddings, "issues": run.issues}
     optional: dict[str, Any] = {}
     if run.candidates.is_file():
         table, _ = read_table(run.candidates, CANDIDATES)
-        optional |= _candidates(_joined(table, ids, "candidates"), names)
+        optional |= _candidates(
+            in_order(table, ids, str(run.candidates), str(run.embeddings)), names
+        )
         used["candidates"] = run.candidates
     if run.label_names.is_file():
         table, _ = read_table(run.label_names, LABEL_NAMES)
@@ -112,23 +115,23 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
         names,
         ids,
         texts,
-        str(made.parameters["encoder"]),
+        _encoder_of(made, run),
         made.inputs.get("encoder", ""),
         int(made.seed or 0),
         {name: sha256_file(path) for name, path in used.items()},
     )
 
 
-def _joined(table: pa.Table, ids: list[str], name: str) -> pa.Table:
-    place = {key: row for row, key in enumerate(table["id"].to_pylist())}
-    missing = sum(key not in place for key in ids)
-    if missing or len(place) != len(ids):
+def _encoder_of(made: Provenance, run: RunFolder) -> str:
+    """Return what embedded the texts: a model needs it for texts to come."""
+    if "encoder" not in made.parameters:
         raise DataError(
-            f"{name} and embeddings are not of the same rows ({missing} of {len(ids)} ids are "
-            f"missing from the {name})",
-            "run noisefix detect again",
+            f"{run.embeddings}: was made elsewhere and does not say by which encoder, so that a "
+            "model trained on it could not read new texts",
+            "name it in the table's noisefix metadata (docs/tables.md), or embed the data with "
+            "noisefix embed",
         )
-    return table.take([place[key] for key in ids])
+    return str(made.parameters["encoder"])
 
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:

@@ -39,7 +39,7 @@ def read_verdicts(
     if not folder.relabels.exists():
         return issues, provenance
     relabels, answered = read_table(folder.relabels, RELABELS, _READ)
-    if answered.inputs.get("issues") != sha256_file(folder.issues):
+    if not answered.is_foreign and answered.inputs.get("issues") != sha256_file(folder.issues):
         raise DataError(
             f"{folder.relabels}: its answers were weighed against an earlier issues.parquet",
             "run noisefix relabel again (what was answered is stored and costs nothing), "

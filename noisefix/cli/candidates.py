@@ -15,13 +15,23 @@ from noisefix.cli.progress import show_progress
 def candidates(
     embeddings: options.Embeddings,
     issues: Annotated[
-        Path, READS, typer.Argument(metavar="ISSUES", help="issues.parquet that joint has written.")
-    ],
+        Path | None,
+        READS,
+        typer.Argument(
+            metavar="[ISSUES]",
+            help="issues.parquet that joint has written. Default: the run folder's.",
+        ),
+    ] = None,
     output: Annotated[
-        Path,
+        Path | None,
         WRITES,
-        typer.Option("--output", "-o", metavar="FILE", help="candidates.parquet to write."),
-    ],
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="candidates.parquet to write. Default: the run folder's.",
+        ),
+    ] = None,
     n_neighbors: options.Neighbors = 10,
     device: options.Device = "auto",
     seed: options.Seed = 0,

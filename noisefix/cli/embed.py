@@ -17,7 +17,12 @@ def embed(
     output: Annotated[
         Path,
         WRITES,
-        typer.Option("--output", "-o", metavar="FILE", help="embeddings.parquet to write."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="RUN",
+            help="Run folder to make or go on with; or embeddings.parquet to write.",
+        ),
     ],
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
@@ -36,7 +41,8 @@ def embed(
 ) -> None:
     """Embed the texts of a table, each distinct text once.
 
-    A killed run goes on where it stopped.
+    Into a run folder, for joint and candidates to go on with: the three of them make what detect
+    makes. Or into a file of its own. A killed run goes on where it stopped.
     """
     from noisefix.cli.messages import standard_input, tell
     from noisefix.cli.stage_report import show_stage

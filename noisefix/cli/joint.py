@@ -16,15 +16,15 @@ from noisefix.cli.progress import show_progress
 def joint(
     embeddings: options.Embeddings,
     output: Annotated[
-        Path,
+        Path | None,
         KEEPS,
         typer.Option(
             "--output",
             "-o",
             metavar="DIR",
-            help="Folder for issues.parquet, joint.parquet and more.",
+            help="Folder for issues.parquet, joint.parquet and more. Default: the run folder.",
         ),
-    ],
+    ] = None,
     pred_probs: options.PredProbs = None,
     trusted_column: options.TrustedColumn = None,
     data: Annotated[
@@ -65,7 +65,8 @@ def joint(
 
     Writes issues.parquet (a score, a verdict and reasons for each row), joint.parquet (how given
     and true labels go together), classes.parquet, pairs.parquet and duplicates.parquet. What embed
-    has found out about the label names is used if it lies beside EMBEDDINGS.
+    has found out about the label names is used if it lies beside EMBEDDINGS,
+    which may be a run folder: its embeddings are read then, and the tables go into it.
     """
     from noisefix.cli.stage_report import show_stage
     from noisefix.detection.joint import joint as run_joint

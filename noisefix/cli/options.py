@@ -64,12 +64,14 @@ Data = Annotated[
     ),
 ]
 RunArgument = Annotated[
-    Path, READS, typer.Argument(metavar="RUN", help="Run folder that detect has written.")
+    Path, READS, typer.Argument(metavar="RUN", help="Run folder, or a folder of the tables of one.")
 ]
 Embeddings = Annotated[
     Path,
     READS,
-    typer.Argument(metavar="EMBEDDINGS", help="embeddings.parquet that embed has written."),
+    typer.Argument(
+        metavar="EMBEDDINGS", help="Run folder, or embeddings.parquet, that embed has written."
+    ),
 ]
 TextColumn = Annotated[
     str | None,
@@ -134,7 +136,7 @@ RunData = Annotated[
     Path | None,
     READS,
     typer.Option(
-        "--data", metavar="FILE", help="Where the input of RUN is, if it was moved away from RUN."
+        "--data", metavar="FILE", help="Where the input of RUN is, if it does not lie beside it."
     ),
 ]
 Labels = Annotated[

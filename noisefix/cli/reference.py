@@ -160,6 +160,36 @@ within its quotes.
 How much an input may hold is bounded: a packed or a Parquet file 64 times its own size, but at
 least 256 MiB; a pipe or standard input 2 GiB. The environment variable `NOISEFIX_MAX_UNPACKED`, for
 instance `20G`, sets another bound for all of them.
+
+## Tables made elsewhere
+
+Any table of a run folder may come from another program, without metadata, if it has the columns
+named here (in any order; whole numbers as ids and doubles in the lists of embeddings and
+probabilities are taken too). It is checked when a command opens the folder: columns and types, a
+unique `id`, values in their range, the same ids and given labels in all tables, labels that are
+classes. `embedding` must have length 1 (or 0), `pred_probs` and `true_label_probs` must sum to 1.
+
+The classes are the given labels in order: whole numbers by value, anything else by code point.
+The order of `K` probabilities follows it. Classes that no row was given must be named, and whoever
+wants to `train` on embeddings of their own names the encoder that will embed texts to come, both in
+the metadata key `noisefix`, with an empty `noisefix_version`:
+
+```python
+import json, pyarrow.parquet as pq
+
+made = {
+    "schema": "embeddings",
+    "version": 1,
+    "noisefix_version": "",
+    "parameters": {"encoder": "sentence-transformers/all-MiniLM-L6-v2"},
+}
+pq.write_table(table.replace_schema_metadata({"noisefix": json.dumps(made)}), "embeddings.parquet")
+```
+
+(For issues: `"schema": "issues"` and `"class_names": ["bug", "question", "spam"]`.) Of `issues`
+made elsewhere the noise rate is the mean of `p_error`, and its interval only that of chance, with
+`p_error` taken at its word. `run.json` lists such tables under `outside`, by name, with `file`,
+`sha256` and `rows`. None is replaced without `--force`.
 """
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from noisefix.detection.embed import ProgressCallback
-from noisefix.run.stage import StageReport, run_stage
+from noisefix.errors import UsageError
+from noisefix.run.folder import RunFolder, lock_if_run
+from noisefix.run.stage import StageReport, record, run_stage
 
 
 def candidates(
     embeddings: str | Path,
-    issues: str | Path,
-    output: str | Path,
+    issues: str | Path | None = None,
+    output: str | Path | None = None,
     *,
     n_neighbors: int = 10,
     device: str = "auto",
@@ -22,9 +24,9 @@ def candidates(
     """Find the labels that each row's clean neighbours make plausible.
 
     Args:
-        embeddings: embeddings.parquet.
-        issues: issues.parquet of the same rows.
-        output: candidates.parquet to write.
+        embeddings: embeddings.parquet, or a run folder with embeddings and issues.
+        issues: issues.parquet of the same rows; None: the run folder's.
+        output: candidates.parquet to write; None: the run folder's.
         n_neighbors: neighbours in the clean pool that vote.
         device: "auto", "cpu", "cuda" or "mps".
         seed: seed.
@@ -33,20 +35,43 @@ def candidates(
 
     Raises:
         DataError: a table is not what it should be, or another process writes in the run folder.
-        UsageError: the output is an input, or another file of a run folder.
+        UsageError: the output is an input, or another file of a run folder; issues or output are
+            not named, and there is no run folder.
     """
     from noisefix.detection.candidates_stage import STAGE, CandidatesParams
-    from noisefix.run.folder import lock_if_run
     from noisefix.run.outputs import check_output
 
-    check_output(output, (embeddings, issues), kinds=("parquet",), own="candidates.parquet")
-    with lock_if_run(Path(output).parent, "noisefix candidates"):
-        return run_stage(
+    source, issues_path, target = _paths(Path(embeddings), issues, output)
+    check_output(target, (source, issues_path), kinds=("parquet",), own="candidates.parquet")
+    with lock_if_run(target.parent, "noisefix candidates"):
+        report = run_stage(
             STAGE,
-            {"embeddings": Path(embeddings), "issues": Path(issues)},
-            {"candidates": Path(output)},
+            {"embeddings": source, "issues": issues_path},
+            {"candidates": target},
             CandidatesParams(n_neighbors=n_neighbors, device=device),
             seed=seed,
             force=force,
             progress=progress,
         )
+        record(target.parent, report)
+    return report
+
+
+def _paths(
+    embeddings: Path, issues: str | Path | None, output: str | Path | None
+) -> tuple[Path, Path, Path]:
+    """Return embeddings, issues and output, with a run folder's own where it is named."""
+    if embeddings.is_dir():
+        run = RunFolder.open(embeddings)
+        return (
+            run.embeddings,
+            run.issues if issues is None else Path(issues),
+            run.candidates if output is None else Path(output),
+        )
+    if issues is None or output is None:
+        what = "ISSUES" if issues is None else "-o FILE"
+        raise UsageError(
+            f"{embeddings}: is no run folder, and {what} is missing",
+            "name a run folder, or EMBEDDINGS ISSUES -o FILE",
+        )
+    return embeddings, Path(issues), Path(output)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from noisefix.errors import DataError, UsageError
+from noisefix.errors import UsageError
 from noisefix.labels import encode_labels
 from noisefix.progress import Progress
 from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES
@@ -62,10 +62,10 @@ def run(
 
     from noisefix.neighbors.candidates import retrieve_candidates
     from noisefix.probing.judgeable import written_rows
-    from noisefix.run.rows import embedding_matrix
+    from noisefix.run.rows import embedding_matrix, in_order
 
     embeddings = tables["embeddings"]
-    issues = _in_order(tables["issues"], embeddings["id"].to_pylist())
+    issues = in_order(tables["issues"], embeddings["id"].to_pylist(), "issues", "embeddings")
     names = provenances["issues"].class_names
     given = encode_labels(issues["given_label"].to_pylist(), names)
     p_error = issues["p_error"].to_numpy()
@@ -104,19 +104,6 @@ def run(
         }
     )
     return StageOutput({"candidates": table}, names, {"certain": int(found.is_certain.sum())})
-
-
-def _in_order(issues: pa.Table, ids: list[str]) -> pa.Table:
-    """Return the issues in the order of the embeddings; both must hold the same ids."""
-    place = {key: row for row, key in enumerate(issues["id"].to_pylist())}
-    missing = [key for key in ids if key not in place]
-    if missing or len(place) != len(ids):
-        raise DataError(
-            f"issues and embeddings are not of the same rows ({len(missing)} of {len(ids)} ids "
-            "are missing from the issues)",
-            "run `noisefix joint` on these embeddings first",
-        )
-    return issues.take([place[key] for key in ids])
 
 
 def _candidate_lists(

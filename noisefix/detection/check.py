@@ -233,7 +233,7 @@ def _result(folder: RunFolder, baseline: pa.Table | None, gates: Gates) -> Check
     n_new = None if fresh is None else len(fresh)
     verdicts = judge(gates, noise_rate=results["noise_rate"], issues=n_issues, new_issues=n_new)
     about = folder.read()["input"]
-    is_file = about["path"] is not None and folder.input_state() == "same"
+    is_file = about.get("path", "") is not None and folder.input_state() == "same"
     path = folder.input_path() if is_file else None
     return CheckResult(
         passed=all(gate.passed for gate in verdicts),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from noisefix.detection.candidates import candidates
 from noisefix.detection.embed import (
     DEFAULT_ENCODER,
     ProgressCallback,
     embed_into,
-    embed_names,
     read_dataset,
     read_sheet,
     sheet_warnings,
@@ -19,19 +17,11 @@ from noisefix.detection.embed import (
 )
 from noisefix.detection.encoder_limits import calibration_note, language_warning
 from noisefix.detection.findings import DetectResult, read_detection
-from noisefix.detection.joint import (
-    joint_params,
-    read_own_probs,
-    stage_outputs,
-    verdict_warnings,
-)
-from noisefix.errors import DataError
+from noisefix.detection.joint import joint_params, judge_into, read_own_probs, verdict_warnings
+from noisefix.detection.open_run import list_note, open_run
 from noisefix.run.folder import TABLE_NAMES, RunFolder, default_run_path
 from noisefix.run.outputs import check_run_outputs
-from noisefix.run.stage import StageReport, run_stage
-
-if TYPE_CHECKING:
-    from noisefix.tables.dataset import Dataset
+from noisefix.run.stage import StageReport
 
 _FEW_ROWS = 100
 
@@ -104,7 +94,6 @@ def detect(
         ModelError: the encoder cannot be had.
         UsageError: an option is out of range.
     """
-    from noisefix.detection.joint_stage import STAGE as JOINT_STAGE
     from noisefix.detection.own_probs import own_probs
     from noisefix.detection.user_knowledge import known_class, known_shares
     from noisefix.detection.verified import trusted_rows
@@ -150,23 +139,11 @@ def detect(
         more["trusted"] = trusted_rows(dataset, trusted_column)
     folder.make()
     with folder.lock("noisefix detect"):
-        run, notes = _open_run(dataset, folder.path, force)
-
-        embedded = embed_into(
-            dataset, run.embeddings, encoder, precision, device, seed, force, progress
+        run, notes = open_run(dataset, folder.path, force)
+        embedded, *named = embed_into(
+            dataset, run.embeddings, sheet, encoder, precision, device, seed, force, progress
         )
-        named = embed_names(run.embeddings, run.label_names, embedded, sheet, device, seed, force)
-        judged = run_stage(
-            JOINT_STAGE,
-            {"embeddings": run.embeddings}
-            | ({} if named is None else {"label_names": run.label_names}),
-            stage_outputs(JOINT_STAGE, run.path),
-            params,
-            seed=seed,
-            force=force,
-            progress=progress,
-            in_memory=more,
-        )
+        judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress)
         retrieved = candidates(
             run.embeddings,
             run.issues,
@@ -177,9 +154,7 @@ def detect(
             force=force,
             progress=progress,
         )
-        reports = [r for r in (embedded, named, judged, retrieved) if r is not None]
-        for report in reports:
-            _record(run, report)
+        reports = [embedded, *named, judged, retrieved]
     return read_detection(
         run,
         input_name=dataset.source.name,
@@ -187,7 +162,7 @@ def detect(
         notes=dataset.notes
         + notes
         + _order_note(more, names)
-        + _list_note(run, dataset)
+        + list_note(run, dataset)
         + calibration_note(encoder, judged.results["learned_from"]),
         warnings=dataset.warnings
         + sheet_warnings(sheet, embedded)
@@ -200,40 +175,12 @@ def detect(
     )
 
 
-def _open_run(dataset: Dataset, path: str | Path, force: bool) -> tuple[RunFolder, tuple[str, ...]]:
-    """Open the run folder; the same file in a new state takes its own folder over."""
-    source = dataset.source
-    known: dict[str, Any] = {}
-    folder = RunFolder(path)
-    if folder.run_json.is_file():
-        with suppress(*[DataError] * force):  # a broken one is written anew
-            known = folder.read()["input"]
-    same_file = source.path is not None and known.get("path") == str(source.path.absolute())
-    has_changed = same_file and known.get("sha256") != source.sha256
-    run = RunFolder.create(path, source, force=force or has_changed)
-    run.set_input(
-        source,
-        text_column=dataset.text_column,
-        label_column=dataset.label_column,
-        id_column=dataset.id_column,
-        missing_labels=dataset.missing_labels,
-    )
-    note = f"{source.name} has changed since the last run: everything is judged anew"
-    return run, (note,) if has_changed else ()
-
-
 def _order_note(more: dict[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
     from noisefix.detection.own_probs import is_in_class_order
 
     if "pred_probs" not in more or not is_in_class_order(more["pred_probs"]):
         return ()
     return (f"the columns of --pred-probs are taken to be, in order: {', '.join(names)}",)
-
-
-def _list_note(run: RunFolder, dataset: Dataset) -> tuple[str, ...]:
-    if not dataset.source.bad:
-        return ()
-    return (f"the rows left out are listed in {run.bad_rows_list}",)
 
 
 def _few_rows_warning(judged: StageReport) -> tuple[str, ...]:
@@ -243,15 +190,4 @@ def _few_rows_warning(judged: StageReport) -> tuple[str, ...]:
     return (
         f"only {n_judged} labelled rows can be judged: what is said of them rests more on "
         "experience with other data sets than on these rows",
-    )
-
-
-def _record(run: RunFolder, report: StageReport) -> None:
-    run.record_stage(
-        report.name,
-        parameters=report.parameters,
-        seed=report.seed,
-        inputs=report.inputs,
-        outputs={name: path.name for name, path in report.outputs.items()},
-        seconds=report.seconds,
     )

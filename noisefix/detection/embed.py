@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from noisefix.errors import UsageError
-from noisefix.run.stage import StageReport, run_stage
+from noisefix.run.stage import StageReport, record, run_stage
 
 if TYPE_CHECKING:
     from noisefix.label_descriptions import LabelSheet
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 LABEL_NAMES_FILE = "label_names.parquet"
+_HOLDER = "noisefix embed"
 
 ProgressCallback = Callable[[Any], None]
 
@@ -49,11 +50,13 @@ def embed(
     """Embed the texts of a table, each distinct text once.
 
     Where there are labels, their names (or descriptions) are embedded too, into
-    ``label_names.parquet`` beside the output: ``joint`` looks for it there.
+    ``label_names.parquet`` beside them: ``joint`` looks for it there. An output that is called
+    ``.parquet`` is the table; any other is a run folder, as ``detect`` makes it, for ``joint`` and
+    ``candidates`` to go on with.
 
     Args:
         data: CSV, TSV, JSONL or Parquet file, or "-" for CSV on standard input.
-        output: embeddings.parquet to write.
+        output: run folder, or embeddings.parquet to write.
         text_column: column of the texts; None: guessed.
         label_column: column of the labels; None: guessed.
         id_column: column of the ids; None: guessed, else the row number.
@@ -63,23 +66,26 @@ def embed(
         device: "auto", "cpu", "cuda" or "mps".
         labels: labels.toml with what the classes mean.
         seed: seed.
-        force: run even if nothing changed.
+        force: run even if nothing changed, and take over the run folder of another input.
         bad_rows: "stop": a row that cannot be read is an error; "skip": it is left out and listed.
         progress: called with how far it has come.
         stdin: where "-" is read from; None: standard input.
 
     Raises:
         DataError: the data cannot be read, or the output cannot be written; another process writes
-            in the run folder.
+            in the run folder, or it belongs to another input.
         ModelError: the encoder cannot be had.
-        UsageError: the output is what is read, or another file of a run folder.
+        UsageError: the output is what is read, or another file of a run folder; or somebody else
+            made the table that would be replaced.
     """
-    from noisefix.run.folder import lock_if_run
+    from noisefix.detection.open_run import list_note, open_run
+    from noisefix.run.folder import RunFolder, lock_if_run
     from noisefix.tables.bad_rows import list_beside, write_bad_rows
 
-    path = Path(output)
-    names = path.parent / LABEL_NAMES_FILE
-    _check_outputs(path, names, encoder, (data, labels))
+    is_run = _is_run(output)
+    folder = RunFolder(output)
+    path = folder.embeddings if is_run else Path(output)
+    _check_outputs(folder.path if is_run else None, path, encoder, (data, labels))
     sheet = read_sheet(labels)
     dataset = read_dataset(
         data,
@@ -91,24 +97,43 @@ def embed(
         missing_labels=missing_labels,
         bad_rows=bad_rows,
     )
-    with lock_if_run(path.parent, "noisefix embed"):
-        report = embed_into(dataset, path, encoder, precision, device, seed, force, progress)
-        named = embed_names(path, names, report, sheet, device, seed, force)
-    listed = write_bad_rows(dataset.source.bad, list_beside(path))
-    outputs = report.outputs if named is None else report.outputs | named.outputs
+    notes = dataset.notes
+    if is_run:
+        folder.make()
+    with folder.lock(_HOLDER) if is_run else lock_if_run(path.parent, _HOLDER):
+        if is_run:
+            notes += open_run(dataset, folder.path, force)[1] + list_note(folder, dataset)
+        report, *named = embed_into(
+            dataset, path, sheet, encoder, precision, device, seed, force, progress
+        )
+    if not is_run:
+        notes += write_bad_rows(dataset.source.bad, list_beside(path))
+    outputs = report.outputs | {key: to for other in named for key, to in other.outputs.items()}
     return EmbedResult(
         **vars(replace(report, outputs=outputs)),
-        notes=dataset.notes + listed,
+        notes=notes,
         warnings=dataset.warnings + sheet_warnings(sheet, report) + truncation_warning(report),
     )
 
 
+def _is_run(output: str | Path) -> bool:
+    """Say whether an output is a run folder: it is one, or its name promises no file."""
+    from noisefix.run.outputs import promises_file
+
+    return Path(output).is_dir() or not promises_file(output)
+
+
 def _check_outputs(
-    path: Path, names: Path, encoder: str, inputs: tuple[str | Path | None, ...]
+    run: Path | None, path: Path, encoder: str, inputs: tuple[str | Path | None, ...]
 ) -> None:
     from noisefix.detection.label_names import WORDLESS_ENCODERS
-    from noisefix.run.outputs import check_ours, check_output
+    from noisefix.run.folder import TABLE_NAMES
+    from noisefix.run.outputs import check_ours, check_output, check_run_outputs
 
+    names = path.parent / LABEL_NAMES_FILE
+    if run is not None:
+        check_run_outputs(run, (*TABLE_NAMES, "run.json"), inputs)
+        return
     if encoder in WORDLESS_ENCODERS:
         check_output(path, inputs, kinds=("parquet",), own="embeddings.parquet")
         return
@@ -149,23 +174,31 @@ def read_dataset(
 def embed_into(
     dataset: Dataset,
     path: Path,
+    sheet: LabelSheet | None,
     encoder: str,
     precision: str,
     device: str,
     seed: int,
     force: bool,
     progress: ProgressCallback | None,
-) -> StageReport:
-    """Embed a data set into a file."""
+) -> tuple[StageReport, ...]:
+    """Embed a data set into a file, and its label names beside it where they have a meaning.
+
+    Returns:
+        The reports of both, which are recorded if the file lies in a run folder.
+    """
     from noisefix.detection.embed_stage import EmbedParams, embed_dataset
 
     params = EmbedParams(encoder=encoder, precision=precision, device=device)
-    return embed_dataset(dataset, path, params, seed=seed, force=force, progress=progress)
+    report = embed_dataset(dataset, path, params, seed=seed, force=force, progress=progress)
+    named = _embed_names(path, report, sheet, device, seed, force)
+    reports = (report,) if named is None else (report, named)
+    record(path.parent, *reports)
+    return reports
 
 
-def embed_names(
+def _embed_names(
     embeddings: Path,
-    output: Path,
     embedded: StageReport,
     sheet: LabelSheet | None,
     device: str,
@@ -191,6 +224,7 @@ def embed_names(
         device=device,
         descriptions=described,
     )
+    output = embeddings.parent / LABEL_NAMES_FILE
     return run_stage(
         STAGE, {"embeddings": embeddings}, {"label_names": output}, params, seed=seed, force=force
     )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
 from noisefix.detection.joint_sources import read_trusted
 from noisefix.errors import UsageError
-from noisefix.run.stage import Stage, StageReport, run_stage
+from noisefix.run.folder import RunFolder, lock_if_run
+from noisefix.run.stage import Stage, StageReport, record, run_stage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +28,7 @@ class JointResult(StageReport):
 
 def joint(
     embeddings: str | Path,
-    output: str | Path,
+    output: str | Path | None = None,
     *,
     pred_probs: str | Path | None = None,
     trusted_column: str | None = None,
@@ -51,9 +52,10 @@ def joint(
     """Judge every label of an embeddings table.
 
     Args:
-        embeddings: embeddings.parquet; ``label_names.parquet`` beside it is used where it is of
-            these embeddings.
-        output: folder for issues, joint, classes, pairs and duplicates.
+        embeddings: embeddings.parquet, or a run folder with it; ``label_names.parquet`` beside it
+            is used where it is of these embeddings.
+        output: folder for issues, joint, classes, pairs, duplicates and deciding; None: the run
+            folder.
         pred_probs: the user's own out-of-sample probabilities: a table with a column a class, or
             a NumPy array (.npy, .npz) with the classes in sorted order.
         trusted_column: column that says which rows a person has verified, or holds their label.
@@ -86,7 +88,6 @@ def joint(
             not noisefix's has its name.
     """
     from noisefix.detection.joint_stage import STAGE
-    from noisefix.run.folder import lock_if_run
 
     params = joint_params(
         n_folds=n_folds,
@@ -100,7 +101,7 @@ def joint(
         flag_precision=flag_precision,
         flag_top=flag_top,
     )
-    source, folder = Path(embeddings), Path(output)
+    source, folder = _paths(Path(embeddings), output)
     outputs = stage_outputs(STAGE, folder)
     _check_outputs(folder, outputs, (embeddings, pred_probs, data))
     more = read_own_probs(pred_probs)
@@ -110,22 +111,62 @@ def joint(
         raise UsageError(
             "--data names a table, but no column of it", "name the column with --trusted-column"
         )
-    names = source.parent / LABEL_NAMES_FILE
-    has_names = _is_made_from(names, source)
     if source.is_file():  # else there is nothing to write, and no folder to leave behind
         _make_folder(folder)
     with lock_if_run(folder, "noisefix joint"):
-        report = run_stage(
-            STAGE,
-            {"embeddings": source} | ({"label_names": names} if has_names else {}),
-            outputs,
-            params,
-            seed=seed,
-            force=force,
-            progress=progress,
-            in_memory=more,
-        )
+        report = judge_into(folder, source, params, more, seed, force, progress)
     return JointResult(**vars(report), warnings=_no_text_warning(report) + verdict_warnings(report))
+
+
+def judge_into(
+    folder: Path,
+    embeddings: Path,
+    params: JointParams,
+    more: Mapping[str, pa.Table],
+    seed: int,
+    force: bool,
+    progress: ProgressCallback | None,
+) -> StageReport:
+    """Judge an embeddings table into a folder, and record it if that is a run folder.
+
+    Args:
+        folder: where the tables go.
+        embeddings: the table; label names beside it are used where they are of it.
+        params: options.
+        more: the user's own probabilities, and verified rows, named as the stage knows them.
+        seed: seed.
+        force: run even if nothing changed.
+        progress: called with how far it has come.
+    """
+    from noisefix.detection.joint_stage import STAGE
+
+    names = embeddings.parent / LABEL_NAMES_FILE
+    has_names = _is_made_from(names, embeddings)
+    report = run_stage(
+        STAGE,
+        {"embeddings": embeddings} | ({"label_names": names} if has_names else {}),
+        stage_outputs(STAGE, folder),
+        params,
+        seed=seed,
+        force=force,
+        progress=progress,
+        in_memory=more,
+    )
+    record(folder, report)
+    return report
+
+
+def _paths(embeddings: Path, output: str | Path | None) -> tuple[Path, Path]:
+    """Return the table and the folder to write into, which a run folder is by itself."""
+    if embeddings.is_dir():
+        run = RunFolder.open(embeddings, fresh=())
+        return run.embeddings, run.path if output is None else Path(output)
+    if output is None:
+        raise UsageError(
+            f"{embeddings}: is no run folder, and -o DIR is missing",
+            "name a run folder, or EMBEDDINGS -o DIR",
+        )
+    return embeddings, Path(output)
 
 
 def verdict_warnings(judged: StageReport) -> tuple[str, ...]:
@@ -166,7 +207,6 @@ def _no_text_warning(judged: StageReport) -> tuple[str, ...]:
 def _check_outputs(
     folder: Path, outputs: Mapping[str, Path], inputs: Iterable[str | Path | None]
 ) -> None:
-    from noisefix.run.folder import RunFolder
     from noisefix.run.outputs import check_ours, check_run_outputs
 
     check_run_outputs(folder, (path.name for path in outputs.values()), inputs)
@@ -214,11 +254,13 @@ def read_own_probs(path: str | Path | None) -> dict[str, pa.Table]:
 
 def _is_made_from(names: Path, embeddings: Path) -> bool:
     """Say whether the label names are of these embeddings, not of an encoder used before."""
-    from noisefix.run.parquet import read_provenance
+    from noisefix.run.parquet import is_foreign, read_provenance
     from noisefix.tables.atomic import sha256_file
 
     if not (names.is_file() and embeddings.is_file()):
         return False
+    if is_foreign(names):
+        return True
     return read_provenance(names).inputs.get("embeddings") == sha256_file(embeddings)
 
 

@@ -302,7 +302,12 @@ def _true_labels(
     cells = column_labels(source, truth, like=columns["label"]).labels
     labels = restored_labels(cells, names)
     join_column = id_column or columns["id"]
-    if source.sha256 == about["sha256"]:
+    if join_column is None and columns["text"] is None:
+        raise UsageError(
+            f"--data {data}: {folder.path} does not tell the columns of its input",
+            "name the column with the ids of its tables with --id-column",
+        )
+    if source.sha256 == about.get("sha256"):
         keys, wanted = list(range(1, len(source) + 1)), issues["row_number"].to_pylist()
     elif join_column is None:
         _check_same_rows(source, issues, columns["text"], folder.path)

@@ -12,6 +12,7 @@ from noisefix.labels import UNLABELLED
 from noisefix.relabelling.options import AskOptions
 from noisefix.relabelling.questions import questions
 from noisefix.run.folder import RunFolder
+from noisefix.run.outputs import check_not_foreign
 from noisefix.run.rows import RunRows, read_run_rows
 from noisefix.seeds import check_seed
 
@@ -117,7 +118,8 @@ def plan_relabel(
     from noisefix.relabelling.rounds import first_rows
 
     check_seed(options.seed)
-    folder = RunFolder.open(run, run_data)
+    folder = RunFolder.open(run, run_data, fresh=("issues", "candidates"))
+    check_not_foreign([folder.relabels], "move it away")
     rows = read_run_rows(folder)
     check_label_names(rows.class_names)
     style = options.style()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -131,6 +132,7 @@ def finish(
     from noisefix.annotators.protocol import HUMAN, identity_of
     from noisefix.relabelling.verdicts import weigh_and_write
 
+    started = time.perf_counter()
     with plan.folder.lock("noisefix relabel"):
         answers, failure = _collect(plan, annotator, progress, ask_nobody)
         if all(answer.is_useless for answer in answers):
@@ -145,6 +147,15 @@ def finish(
             plan.probe,
             offers_all=plan.offers_all(annotator),
             seed=plan.options.seed,
+        )
+        who = identity_of(annotator)
+        plan.folder.record_stage(
+            "relabel",
+            parameters={"annotator": who.annotator, "model": who.model},
+            seed=plan.options.seed,
+            inputs=plan.rows.digests,
+            outputs={"relabels": plan.folder.relabels.name},
+            seconds=time.perf_counter() - started,
         )
     return RelabelResult(plan.folder.path, report, failure)
 

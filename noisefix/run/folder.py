@@ -13,6 +13,7 @@ from typing import Any
 
 from noisefix.documents import misfit, parse_json
 from noisefix.errors import DataError, UsageError
+from noisefix.run.adopt import check_fresh, describe, find_input, foreign_tables
 from noisefix.tables.addresses import address_error
 from noisefix.tables.atomic import read_bytes, sha256_file, write_bytes, write_error
 from noisefix.tables.bad_rows import write_bad_rows
@@ -38,6 +39,7 @@ _TABLES = (
     "classes",
     "pairs",
     "duplicates",
+    "deciding",
     "candidates",
     "relabels",
 )
@@ -94,7 +96,17 @@ class _Recorded(dict[str, Any]):
         self._path = path
 
     def __missing__(self, key: str) -> Any:
+        if self and "path" not in self:
+            raise self.not_found()
         raise DataError(f"{self._path}: the input's {key} is not recorded", _START_AGAIN)
+
+    def not_found(self) -> DataError:
+        """Return the error for an input that nobody has said the place of."""
+        return DataError(
+            f"{self._path.parent}: was made of tables that do not say where the {self.get('rows')} "
+            f"rows of {self.get('name')} come from",
+            "name the file that they were made from with --data FILE",
+        )
 
 
 class _File:
@@ -114,8 +126,8 @@ class RunFolder:
         path: the folder.
         run_json: what was done, out of what, with which options.
         stdin_copy: the input, where it came on standard input.
-        embeddings, label_names, issues, joint, classes, pairs, duplicates, candidates, relabels:
-            the tables.
+        embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding, candidates,
+            relabels: the tables.
         ledger: every change that ``apply`` made.
         bad_rows_list: the rows of the input that could not be read and were left out.
     """
@@ -129,6 +141,7 @@ class RunFolder:
     classes = _File("classes.parquet")
     pairs = _File("pairs.parquet")
     duplicates = _File("duplicates.parquet")
+    deciding = _File("deciding.parquet")
     candidates = _File("candidates.parquet")
     relabels = _File("relabels.parquet")
     ledger = _File("ledger.parquet")
@@ -139,17 +152,29 @@ class RunFolder:
         self._named_input: Path | None = None
 
     @classmethod
-    def open(cls, path: str | Path, data: str | Path | None = None) -> RunFolder:
-        """Open an existing run folder.
+    def open(
+        cls,
+        path: str | Path,
+        data: str | Path | None = None,
+        *,
+        fresh: Sequence[str] | None = ("issues",),
+    ) -> RunFolder:
+        """Open an existing run folder, or a folder of tables, which becomes one.
+
+        A folder without run.json that holds embeddings.parquet or issues.parquet gets one, made of
+        what the tables say of themselves. Tables that somebody else made are checked, and listed
+        in run.json.
 
         Args:
             path: the folder.
             data: where its input is, which is looked for otherwise: where it was, and where it
                 was as seen from the folder.
+            fresh: tables that must have been made from those that lie there now; None: the tables
+                are not looked at.
 
         Raises:
-            DataError: no folder, no run folder, or a broken run.json; or ``data`` is not the file
-                that it was made from.
+            DataError: no folder, no tables in it, or a broken run.json; ``data`` is not the file
+                that it was made from; or a table is not what it should be, or belongs to others.
         """
         run = cls(path)
         if not run.path.exists():
@@ -162,20 +187,44 @@ class RunFolder:
                 f"make a run folder out of it: noisefix detect {path}",
             )
         if not run.run_json.exists():
+            run._describe()
+        if fresh is not None:
+            run._note_foreign_tables()
+        run._find_input(None if data is None else Path(data))
+        if fresh is not None:
+            check_fresh(run, fresh)
+        return run
+
+    def _describe(self) -> None:
+        content = describe(self.path)
+        if content is None:
             raise DataError(
-                f"{path}: not a run folder (there is no run.json in it)",
+                f"{self.path}: not a run folder (there is no run.json in it, nor any tables)",
                 "name the folder that noisefix detect wrote, NAME.noisefix beside the data",
             )
-        known = run.read()["input"]
+        foreign_tables(self.path)  # what cannot be used is refused before anything is written
+        with self.lock("noisefix"):
+            self._write(content)
+
+    def _note_foreign_tables(self) -> None:
+        found = foreign_tables(self.path)
+        if found != self.read().get("outside", {}):
+            with self.lock("noisefix"):
+                self._write(self.read() | {"outside": found})
+
+    def _find_input(self, data: Path | None) -> None:
+        known = self.read()["input"]
         if data is not None:
-            if sha256_file(data) != known.get("sha256"):
+            digest = sha256_file(data)
+            if not known or known.get("sha256", digest) != digest:
                 raise DataError(
-                    f"{data}: is not the input that {path} was made from ({known.get('name')}, "
-                    f"{known.get('rows')} rows)",
+                    f"{data}: is not the input that {self.path} was made from "
+                    f"({known.get('name')}, {known.get('rows')} rows)",
                     "name that very file, or run noisefix detect on this one",
                 )
-            run._named_input = Path(data)
-        return run
+            self._named_input = data
+        if known and "path" not in known:
+            find_input(self, known, data)
 
     def lock(self, holder: str) -> AbstractContextManager[None]:
         """Return a context in which nobody else writes the tables and run.json.
@@ -243,7 +292,9 @@ class RunFolder:
             path_from_here (as seen from the run folder), sha256, rows, format, columns {text,
             label, id}, dialect, missing_labels (where some were named), bad_rows ("stop" or
             "skip"); ``stages``: by name, parameters, seed, inputs and outputs (SHA-256 by name),
-            seconds, finished_at (UTC, ISO 8601).
+            seconds, finished_at (UTC, ISO 8601); ``outside``, where somebody else made tables: by
+            name, file, sha256 and rows. Of a folder that was made a run folder from its tables,
+            the input has no path until it is found, and the stages have no times.
 
         Raises:
             DataError: it is missing or broken.
@@ -325,6 +376,11 @@ class RunFolder:
         with self.lock("noisefix"):
             content = self.read()
             content["stages"][name] = about
+            content["outside"] = {
+                table: known
+                for table, known in content.get("outside", {}).items()
+                if table not in outputs
+            }
             self._write(content)
 
     def check_input(self, source: Source) -> None:
@@ -365,6 +421,8 @@ class RunFolder:
         if found is not None:
             return found
         changed = next(self.known_inputs(), None)
+        if changed is None and "path" not in known:
+            raise known.not_found()
         if changed is None:
             path = self.stdin_copy if known.get("path") is None else known["path"]
             raise DataError(
@@ -397,7 +455,8 @@ class RunFolder:
             return
         places = [] if self._named_input is None else [self._named_input]
         if known:
-            places += _places(self.path, known) if known.get("path") else [self.stdin_copy]
+            is_stdin = known.get("path", "") is None
+            places += [self.stdin_copy] if is_stdin else _places(self.path, known)
         yield from (path for path in places if path.is_file())
 
     def _unchanged_input(self) -> Path | None:
@@ -433,6 +492,8 @@ class RunFolder:
             self._write(_nothing_done())
 
     def _write(self, content: dict[str, Any]) -> None:
+        if not content.get("outside", True):
+            del content["outside"]
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         write_bytes(self.run_json, text.encode())
 
@@ -461,11 +522,12 @@ def refuse_missing_labels(run: Path, missing_labels: str | None) -> None:
 
 def _places(folder: Path, known: Mapping[str, Any]) -> list[Path]:
     """Return where an input may be: where it was; as seen from the folder; beside the folder."""
-    found = [Path(str(known["path"]))]
+    found = [Path(str(known["path"]))] if known.get("path") else []
     if known.get("path_from_here"):
         found.append(folder / str(known["path_from_here"]))
-    if known.get("name"):
-        found.append(folder.parent / Path(str(known["name"])).name)
+    if known.get("name") and known.get("sha256"):
+        name = Path(str(known["name"])).name
+        found += [folder.parent / name, folder / name]
     return found
 
 

@@ -163,6 +163,13 @@ def check_ending(
     )
 
 
+def promises_file(output: str | Path) -> bool:
+    """Say whether an output is a file and no folder, as its ending tells."""
+    ending = _ending(output)
+    formats = {known for endings in _ENDINGS.values() for known in endings}
+    return is_stream(output) or ending in formats or ending in _OTHER_ENDINGS
+
+
 def check_run_outputs(folder: str | Path, names: Iterable[str], inputs: Iterable[Readable]) -> None:
     """Check that none of the files that a command writes into a folder is one that it reads.
 
@@ -222,6 +229,28 @@ def check_ours(path: Path, schema: str) -> None:
         f"{path}: would be written too, but is not a table of noisefix",
         "choose another folder with -o, or move this file away",
     )
+
+
+def check_not_foreign(
+    paths: Iterable[Path], remedy: str = "move it away, or pass --force to replace it"
+) -> None:
+    """Check that no table that somebody else made would be replaced.
+
+    Args:
+        paths: the files to be written.
+        remedy: what to do about one.
+
+    Raises:
+        UsageError: one would.
+    """
+    from noisefix.run.parquet import is_foreign
+
+    for path in paths:
+        if is_foreign(path):
+            raise UsageError(
+                f"{path}: was not made by noisefix, and would be replaced",
+                remedy,
+            )
 
 
 def _ending(name: str | Path) -> str:

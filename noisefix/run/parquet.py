@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.errors import DataError
 from noisefix.run.checks import conform
+from noisefix.run.foreign import accept
 from noisefix.run.provenance import METADATA_KEY, Provenance
 from noisefix.run.schemas import TableSchema
 from noisefix.tables.atomic import atomic_path, read_error
@@ -60,6 +62,9 @@ def read_table(
 ) -> tuple[pa.Table, Provenance]:
     """Read a table and check that it is what the schema says.
 
+    One that somebody else made, without noisefix's metadata, is checked column by column
+    (``foreign.accept``); the provenance returned then says so (``is_foreign``).
+
     Args:
         path: the file.
         schema: what it must be.
@@ -73,22 +78,46 @@ def read_table(
             a newer noisefix, or lacks a column.
     """
     file, provenance = _open(path)
-    _check_schema(provenance, schema, path)
+    if provenance is not None:
+        _check_schema(provenance, schema, path)
     present = set(file.schema_arrow.names)
-    wanted = [column.name for column in schema.columns] if columns is None else list(columns)
-    missing = [name for name in wanted if name not in present]
+    is_foreign = provenance is None or provenance.is_foreign
+    every = [column.name for column in schema.columns]
+    wanted = every if columns is None else list(columns)
+    missing = [name for name in (every if is_foreign else wanted) if name not in present]
     if missing:
-        raise DataError(
-            f"{path}: the {schema.name} table has no column {', '.join(map(repr, missing))}",
-            f"make it again; it has: {', '.join(file.schema_arrow.names)}",
-        )
+        file.close()
+        raise _lacks(missing, schema, path, file.schema_arrow.names, provenance)
     try:
-        table = file.read(columns=None if columns is None else wanted)
+        table = file.read(columns=None if columns is None or is_foreign else wanted)
     except (OSError, ValueError) as error:
         raise damaged_parquet(path, error) from error
     finally:
         file.close()
+    if provenance is None or is_foreign:
+        table, provenance = accept(table, schema, str(path), provenance)
     return (table if columns is None else table.select(wanted)), provenance
+
+
+def _lacks(
+    missing: list[str],
+    schema: TableSchema,
+    path: str | Path,
+    present: list[str],
+    provenance: Provenance | None,
+) -> DataError:
+    columns = ", ".join(map(repr, missing))
+    if provenance is not None:
+        return DataError(
+            f"{path}: the {schema.name} table has no column {columns}",
+            f"make it again; it has: {', '.join(present)}",
+        )
+    return DataError(
+        f"{path}: a Parquet file, but not one that noisefix wrote (no noisefix metadata), nor a "
+        f"{schema.name} table made elsewhere: it has no column {columns}",
+        "name a table out of a run folder, or one with the columns of docs/tables.md; to read your "
+        "own data, run: noisefix detect FILE",
+    )
 
 
 def read_provenance(path: str | Path) -> Provenance:
@@ -99,7 +128,21 @@ def read_provenance(path: str | Path) -> Provenance:
     """
     file, provenance = _open(path)
     file.close()
+    if provenance is None:
+        raise DataError(
+            f"{path}: a Parquet file, but not one that noisefix wrote (no noisefix metadata)",
+            "name a table out of a run folder; to read your own data, run: noisefix detect FILE",
+        )
     return provenance
+
+
+def is_foreign(path: str | Path) -> bool:
+    """Say whether a file is a whole Parquet file that somebody else made."""
+    with suppress(DataError):
+        file, provenance = _open(path)
+        file.close()
+        return provenance is None or provenance.is_foreign
+    return False
 
 
 def read_columns(path: str | Path) -> list[str]:
@@ -113,7 +156,7 @@ def read_columns(path: str | Path) -> list[str]:
     return list(file.schema_arrow.names)
 
 
-def _open(path: str | Path) -> tuple[pq.ParquetFile, Provenance]:
+def _open(path: str | Path) -> tuple[pq.ParquetFile, Provenance | None]:
     import pyarrow.parquet as pq
 
     try:
@@ -126,17 +169,10 @@ def _open(path: str | Path) -> tuple[pq.ParquetFile, Provenance]:
     except (OSError, ValueError) as error:
         raise damaged_parquet(path, error) from error
     try:
-        provenance = Provenance.from_metadata(file.schema_arrow.metadata)
+        return file, Provenance.from_metadata(file.schema_arrow.metadata)
     except DataError as error:
         file.close()
         raise DataError(f"{path}: {error.message}", _REMAKE) from error
-    if provenance is None:
-        file.close()
-        raise DataError(
-            f"{path}: a Parquet file, but not one that noisefix wrote (no noisefix metadata)",
-            "name a table out of a run folder; to read your own data, run: noisefix detect FILE",
-        )
-    return file, provenance
 
 
 _REMAKE = "make the table again with the command that wrote it"

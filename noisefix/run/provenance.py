@@ -20,7 +20,7 @@ class Provenance:
     Attributes:
         schema: name of the table's schema.
         version: version of the schema.
-        noisefix_version: version that wrote the table.
+        noisefix_version: version that wrote the table; empty: no stage of noisefix did.
         class_names: (K,) class names in canonical order; empty where there are none.
         parameters: the stage's options, as JSON values.
         seed: the seed used; None where nothing is random.
@@ -39,6 +39,11 @@ class Provenance:
     inputs: dict[str, str] = field(default_factory=dict)
     fingerprint: str = ""
     results: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether somebody else made the table."""
+        return not self.noisefix_version
 
     def to_json(self) -> bytes:
         """Return canonical JSON (sorted keys, UTF-8): equal provenance, equal bytes."""

@@ -118,12 +118,8 @@ def read_run_rows(folder: RunFolder) -> RunRows:
     embeddings, _ = read_table(folder.embeddings, EMBEDDINGS, ("id", "embedding"))
     candidates, _ = read_table(folder.candidates, CANDIDATES, ("id", "candidate_labels"))
     ids = issues["id"].to_pylist()
-    for name, table in (("embeddings", embeddings), ("candidates", candidates)):
-        if table["id"].to_pylist() != ids:
-            raise DataError(
-                f"{folder.path}: {name}.parquet and issues.parquet are not of the same rows",
-                "run noisefix detect again",
-            )
+    embeddings = in_order(embeddings, ids, str(folder.embeddings), str(folder.issues))
+    candidates = in_order(candidates, ids, str(folder.candidates), str(folder.issues))
     names = provenance.class_names
     index = {name: k for k, name in enumerate(names)}
     n_rows = len(ids)
@@ -151,6 +147,33 @@ def read_run_rows(folder: RunFolder) -> RunRows:
             for name in ("issues", "candidates", "embeddings")
         },
     )
+
+
+def in_order(table: pa.Table, ids: list[str], name: str, other: str) -> pa.Table:
+    """Return the rows of a table in the order of another one's ids.
+
+    Args:
+        table: (N rows) with the column id.
+        ids: (N,) the other's ids.
+        name: the table, for the message.
+        other: the table whose ids they are.
+
+    Raises:
+        DataError: they are not the same ids.
+    """
+    own = table["id"].to_pylist()
+    if own == ids:
+        return table
+    place = {key: row for row, key in enumerate(own)}
+    missing = [key for key in ids if key not in place]
+    if missing or len(place) != len(ids):
+        raise DataError(
+            f"{name} and {other} are not of the same rows ({len(missing)} of {len(ids)} ids are "
+            f"missing from the former, which has {len(place)}"
+            + (f"; the first is {missing[0]!r})" if missing else ")"),
+            "run noisefix detect again, or mend the table that was made elsewhere",
+        )
+    return table.take([place[key] for key in ids])
 
 
 def _matrix(table: Any, column: str, n_rows: int) -> np.ndarray:

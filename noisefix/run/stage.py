@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from noisefix.errors import DataError
 from noisefix.run.checks import check_key, conform
 from noisefix.run.fingerprint import fingerprint, jsonable_params, table_digest
+from noisefix.run.folder import RunFolder
+from noisefix.run.outputs import check_not_foreign
 from noisefix.run.parquet import read_provenance, read_table, write_parquet
 from noisefix.run.provenance import Provenance
 from noisefix.run.schemas import TableSchema
@@ -112,6 +114,7 @@ def run_stage(
     Raises:
         DataError: an input is missing, is not what it should be, or has doubled ids; an output does
             not fit its schema or cannot be written.
+        UsageError: a table that somebody else made would be replaced without ``force``.
     """
     if set(outputs) != set(stage.writes):
         raise TypeError(f"stage {stage.name} writes {sorted(stage.writes)}, not {sorted(outputs)}")
@@ -136,6 +139,7 @@ def run_stage(
         done = _results_if_done(stage, outputs, mark)
         if done is not None:
             return report(True, done)
+        check_not_foreign(outputs.values())
 
     tables, provenances = dict(in_memory), {}
     for name, path in inputs.items():
@@ -167,6 +171,20 @@ def run_stage(
             )
             write_parquet(table, temporary[name], provenance)
     return report(False, output.results)
+
+
+def record(folder: Path, *reports: StageReport) -> None:
+    """Record in run.json what stages have written into a folder, if it is a run folder."""
+    run = RunFolder(folder)
+    for report in reports if run.run_json.exists() else ():
+        run.record_stage(
+            report.name,
+            parameters=report.parameters,
+            seed=report.seed,
+            inputs=report.inputs,
+            outputs={name: path.name for name, path in report.outputs.items()},
+            seconds=report.seconds,
+        )
 
 
 def _results_if_done(stage: Stage, outputs: Mapping[str, Path], mark: str) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pytest
 
 import noisefix
 from noisefix.run.parquet import read_table, write_table
-from noisefix.run.schemas import EMBEDDINGS
+from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES
 
 HEAD = "id,text,label\n"
 ROWS = [
@@ -82,6 +83,10 @@ def test_features_that_are_not_numbers(cli, detected, tmp_path):
         EMBEDDINGS,
         provenance,
     )
+    for schema in (ISSUES, CANDIDATES):  # as if they had been made of these very embeddings
+        path = run / f"{schema.name}.parquet"
+        made, provenance = read_table(path, schema)
+        write_table(made, path, schema, replace(provenance, inputs={}))
     refusal(
         cli("train", run, "-o", tmp_path / "m", "--method", "ce"), 3, "row 4", "NaN or infinity (2"
     )
