@@ -77,15 +77,15 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
         ("and all probabilities", "noisefix predict model new.csv -o out.parquet --proba"),
     ),
     "embed": (
-        ("embed every text", "noisefix embed data.csv -o embeddings.parquet"),
+        ("begin a run folder", "noisefix embed data.csv -o run"),
         ("without a model to download", "noisefix embed data.csv -o e.parquet --encoder tfidf"),
     ),
     "joint": (
-        ("judge every label", "noisefix joint embeddings.parquet -o run"),
+        ("judge the labels of a run", "noisefix joint run"),
         ("people labelled", "noisefix joint e.parquet -o run --labelled-by people"),
     ),
     "candidates": (
-        ("plausible labels", "noisefix candidates e.parquet issues.parquet -o c.parquet"),
+        ("plausible labels of a run", "noisefix candidates run"),
         ("in a script", "noisefix candidates e.parquet i.parquet -o c.parquet -q"),
     ),
     "noise": (
