@@ -55,10 +55,12 @@ def alarm_of(
         and shares[top] - expected >= _COLLAPSED_EXCESS
     ):
         return f"one class is {shares[top]:.0%} of its answers where {expected:.0%} were expected"
-    predictions = None if pred_probs is None else pred_probs[rows].argmax(axis=1)
+    offered = np.ones((len(rows), n_classes), bool) if pools is None else pools[rows]
+    predictions = None
+    if pred_probs is not None:
+        predictions = np.where(offered, pred_probs[rows], -1.0).argmax(axis=1)
     if repeated := _repeats(said, given_labels[rows], p_error[rows], predictions):
         return repeated
-    offered = np.ones((len(rows), n_classes), bool) if pools is None else pools[rows]
     if knowledge(said, given_labels[rows], true_label_probs[rows], offered) > _CHANCE_Z:
         return ""
     if len(rows) < _MIN_ANSWERS:
