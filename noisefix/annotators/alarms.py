@@ -61,6 +61,8 @@ def alarm_of(
         predictions = np.where(offered, pred_probs[rows], -1.0).argmax(axis=1)
     if repeated := _repeats(said, given_labels[rows], p_error[rows], predictions):
         return repeated
+    if _says_what_is_expected(said, np.where(offered, true_label_probs[rows], 0.0)):
+        return "its answers are what was expected of each row, closer than the truth can be"
     if knowledge(said, given_labels[rows], true_label_probs[rows], offered) > _CHANCE_Z:
         return ""
     if len(rows) < _MIN_ANSWERS:
@@ -109,14 +111,26 @@ def _repeats(
 ) -> str:
     if len(said) < _MIN_ANSWERS:
         return ""
-    if predictions is not None and (said == predictions).mean() >= _REPEATED_PREDICTIONS:
-        if (said != given).sum() >= _MIN_ANSWERS:
+    contradicts = said != given
+    if predictions is not None and contradicts.sum() >= _MIN_ANSWERS:
+        # On easy texts the truth is mostly what a classifier says, but not where labels are wrong.
+        same = said == predictions
+        if min(same.mean(), same[contradicts].mean()) >= _REPEATED_PREDICTIONS:
             return "its answers are those of a classifier that has learned the given labels"
-        return ""
-    excess, z = repetition(said != given, p_error)
+    excess, z = repetition(contradicts, p_error)
     if excess > _REPEATED_EXCESS and z > _CHANCE_Z:
         return "it contradicts the suspected labels and no others, as no reader of the texts does"
     return ""
+
+
+def _says_what_is_expected(said: np.ndarray, probs: np.ndarray) -> bool:
+    """Tell whether the answers are the likeliest labels, (R, K), more often than the truth is."""
+    if len(said) < _MIN_ANSWERS:
+        return False
+    likely = np.clip(probs.max(axis=1).astype(np.float64), _FLOOR, 1 - _FLOOR)
+    beyond = float((said == probs.argmax(axis=1)).sum() - likely.sum())
+    z = beyond / float(np.sqrt((likely * (1 - likely)).sum()))
+    return beyond / float((1 - likely).sum()) > _REPEATED_EXCESS and z > _CHANCE_Z
 
 
 def repetition(contradicts: np.ndarray, p_error: np.ndarray) -> tuple[float, float]:

@@ -71,3 +71,15 @@ def test_who_answers_as_the_classifier_does_is_not_heeded(made_up):
     agreeing = np.zeros((1000, 5))
     agreeing[np.arange(1000), made.given] = 1
     assert "learned the given labels" not in _alarm(made, made.given, agreeing)
+
+
+def test_who_says_what_is_expected_of_every_row_is_not_heeded_with_many_classes(made_up):
+    """Of many classes the likeliest label is seldom sure, and no single suspicion tells of it."""
+    made = made_up(n_rows=1000, n_classes=40, noise=0.3, accuracy=0.85)
+    rng = np.random.default_rng(3)
+    probs = 0.6 * made.true_label_probs + 0.4 * rng.dirichlet(np.full(40, 0.2), 1000)
+    vague = made.with_answers(probs.argmax(axis=1))
+    alarm = alarm_of(vague.answers, made.given, probs, made.p_error)
+    assert "what was expected of each row" in alarm or "no others" in alarm
+    assert alarm_of(made.answers, made.given, probs, made.p_error) == ""
+    assert alarm_of(made.truth, made.given, made.true_label_probs, made.p_error) == ""
