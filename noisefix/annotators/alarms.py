@@ -37,7 +37,7 @@ def alarm_of(
     Otherwise it has to show that it knows something: it must agree with the given labels, or with
     what was expected before it was asked, more often than somebody with its habits would who has
     not read the texts. That chance is counted row by row: of two labels on offer every second
-    answer is right by luck.
+    answer is right by luck. And where it contradicts much, it has to know something of its own.
     """
     asked = (answers >= 0) & (given_labels != UNLABELLED)
     if learn_from is not None:
@@ -59,10 +59,14 @@ def alarm_of(
     predictions = None
     if pred_probs is not None:
         predictions = np.where(offered, pred_probs[rows], -1.0).argmax(axis=1)
-    if repeated := _repeats(said, given_labels[rows], p_error[rows], predictions):
+    if repeated := _repeats(
+        said,
+        given_labels[rows],
+        p_error[rows],
+        np.where(offered, true_label_probs[rows], 0.0),
+        predictions,
+    ):
         return repeated
-    if _says_what_is_expected(said, np.where(offered, true_label_probs[rows], 0.0)):
-        return "its answers are what was expected of each row, closer than the truth can be"
     if knowledge(said, given_labels[rows], true_label_probs[rows], offered) > _CHANCE_Z:
         return ""
     if len(rows) < _MIN_ANSWERS:
@@ -107,12 +111,20 @@ def knowledge(
 
 
 def _repeats(
-    said: np.ndarray, given: np.ndarray, p_error: np.ndarray, predictions: np.ndarray | None
+    said: np.ndarray,
+    given: np.ndarray,
+    p_error: np.ndarray,
+    expected: np.ndarray,
+    predictions: np.ndarray | None,
 ) -> str:
-    if len(said) < _MIN_ANSWERS:
-        return ""
+    """Say what the answers repeat; empty where they tell something of their own.
+
+    On a few rows of easy texts a good reader looks the same; there it changes little, too.
+    """
     contradicts = said != given
-    if predictions is not None and contradicts.sum() >= _MIN_ANSWERS:
+    if contradicts.sum() < _MIN_ANSWERS:
+        return ""
+    if predictions is not None:
         # On easy texts the truth is mostly what a classifier says, but not where labels are wrong.
         same = said == predictions
         if min(same.mean(), same[contradicts].mean()) >= _REPEATED_PREDICTIONS:
@@ -120,13 +132,13 @@ def _repeats(
     excess, z = repetition(contradicts, p_error)
     if excess > _REPEATED_EXCESS and z > _CHANCE_Z:
         return "it contradicts the suspected labels and no others, as no reader of the texts does"
+    if _says_what_is_expected(said, expected):
+        return "its answers are what was expected of each row, closer than the truth can be"
     return ""
 
 
 def _says_what_is_expected(said: np.ndarray, probs: np.ndarray) -> bool:
     """Tell whether the answers are the likeliest labels, (R, K), more often than the truth is."""
-    if len(said) < _MIN_ANSWERS:
-        return False
     likely = np.clip(probs.max(axis=1).astype(np.float64), _FLOOR, 1 - _FLOOR)
     beyond = float((said == probs.argmax(axis=1)).sum() - likely.sum())
     z = beyond / float(np.sqrt((likely * (1 - likely)).sum()))
