@@ -16,8 +16,8 @@ _MIN_ANSWERS = 20  # fewer cannot show that an annotator has collapsed, or that 
 _COLLAPSED_SHARE = 0.9
 _COLLAPSED_EXCESS = 0.25
 _CHANCE_Z = 3.0
-_REPEATED_EXCESS = 0.75  # of the way from what an independent reader reaches to a perfect copy
-_REPEATED_PREDICTIONS = 0.97
+_REPEATED = 0.995  # a copy; on easy texts the truth itself comes up to .98
+_SURE = 0.8  # where what is repeated is as sure as this, heeding it does no harm
 _FLOOR = 1e-3
 
 
@@ -119,30 +119,20 @@ def _repeats(
 ) -> str:
     """Say what the answers repeat; empty where they tell something of their own.
 
-    On a few rows of easy texts a good reader looks the same; there it changes little, too.
+    On a few rows, or where the texts leave no doubt, a good reader looks the same as a copy.
     """
     contradicts = said != given
-    if contradicts.sum() < _MIN_ANSWERS:
+    sure = expected[np.arange(len(said)), said][contradicts]
+    if contradicts.sum() < _MIN_ANSWERS or sure.mean() >= _SURE:
         return ""
-    if predictions is not None:
-        # On easy texts the truth is mostly what a classifier says, but not where labels are wrong.
-        same = said == predictions
-        if min(same.mean(), same[contradicts].mean()) >= _REPEATED_PREDICTIONS:
-            return "its answers are those of a classifier that has learned the given labels"
-    excess, z = repetition(contradicts, p_error)
-    if excess > _REPEATED_EXCESS and z > _CHANCE_Z:
-        return "it contradicts the suspected labels and no others, as no reader of the texts does"
-    if _says_what_is_expected(said, expected):
+    if predictions is not None and (said == predictions).mean() >= _REPEATED:
+        return "its answers are those of a classifier that has learned the given labels"
+    if (said == expected.argmax(axis=1)).mean() >= _REPEATED:
         return "its answers are what was expected of each row, closer than the truth can be"
+    excess, z = repetition(contradicts, p_error)
+    if excess >= _REPEATED and z > _CHANCE_Z:
+        return "it contradicts the suspected labels and no others, as no reader of the texts does"
     return ""
-
-
-def _says_what_is_expected(said: np.ndarray, probs: np.ndarray) -> bool:
-    """Tell whether the answers are the likeliest labels, (R, K), more often than the truth is."""
-    likely = np.clip(probs.max(axis=1).astype(np.float64), _FLOOR, 1 - _FLOOR)
-    beyond = float((said == probs.argmax(axis=1)).sum() - likely.sum())
-    z = beyond / float(np.sqrt((likely * (1 - likely)).sum()))
-    return beyond / float((1 - likely).sum()) > _REPEATED_EXCESS and z > _CHANCE_Z
 
 
 def repetition(contradicts: np.ndarray, p_error: np.ndarray) -> tuple[float, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -48,12 +50,30 @@ def _alarm(made, answers, pred_probs=None):
     return alarm_of(answers, made.given, made.true_label_probs, made.p_error, pred_probs=pred_probs)
 
 
+def _hard(made):
+    """Return the witnesses with texts that leave doubt."""
+    probs = made.true_label_probs**0.3
+    probs /= probs.sum(axis=1, keepdims=True)
+    p_error = 1 - probs[np.arange(len(probs)), made.given]
+    return replace(made, true_label_probs=probs, p_error=p_error)
+
+
 @pytest.mark.parametrize("n_classes", [2, 5])
 def test_who_says_what_seems_right_anyway_is_not_heeded(made_up, n_classes):
-    made = made_up(n_rows=1000, n_classes=n_classes, noise=0.3, accuracy=0.85)
+    made = _hard(made_up(n_rows=1000, n_classes=n_classes, noise=0.3, accuracy=0.85))
     assert _alarm(made, made.answers) == ""
+    assert _alarm(made, made.truth) == ""
     suggested = made.true_label_probs.argmax(axis=1)
-    assert "contradicts the suspected labels and no others" in _alarm(made, suggested)
+    assert "what was expected of each row" in _alarm(made, suggested)
+    other = (made.given + 1) % n_classes
+    top = made.p_error > np.quantile(made.p_error, 0.8)
+    exchanged = np.where(top, other, made.given)
+    assert "contradicts the suspected labels and no others" in _alarm(made, exchanged)
+
+
+def test_where_the_texts_leave_no_doubt_repeating_does_no_harm(made_up):
+    made = made_up(n_rows=1000, n_classes=2, noise=0.3, accuracy=0.85)
+    assert _alarm(made, made.true_label_probs.argmax(axis=1)) == ""
 
 
 def test_who_answers_as_the_classifier_does_is_not_heeded(made_up):
