@@ -158,7 +158,14 @@ def heed(rows: RunRows, labels: np.ndarray, asked: np.ndarray) -> Verdicts:
     answers = np.full(len(rows), NO_ANSWER)
     answers[asked] = labels[asked]
     answers, own = spread_to_duplicates(answers, rows.given_labels, rows.groups)
-    return weigh(answers, rows.given_labels, rows.true_label_probs, rows.p_error, learn_from=own)
+    return weigh(
+        answers,
+        rows.given_labels,
+        rows.true_label_probs,
+        rows.p_error,
+        learn_from=own,
+        pred_probs=rows.pred_probs,
+    )
 
 
 def final_labels(
