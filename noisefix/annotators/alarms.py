@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from noisefix.annotators.odds import log_odds, sigmoid
 from noisefix.annotators.reliability import habits_of
 from noisefix.labels import UNLABELLED
 
@@ -18,7 +19,6 @@ _COLLAPSED_EXCESS = 0.25
 _CHANCE_Z = 3.0
 _REPEATED = 0.995  # a copy; on easy texts the truth itself comes up to .98
 _SURE = 0.8  # where what is repeated is as sure as this, heeding it does no harm
-_FLOOR = 1e-3
 
 
 def alarm_of(
@@ -154,16 +154,11 @@ def repetition(contradicts: np.ndarray, p_error: np.ndarray) -> tuple[float, flo
     from scipy.optimize import brentq
 
     n = int(contradicts.sum())
-    p = np.clip(p_error, _FLOOR, 1 - _FLOOR)
-    odds = np.log(p) - np.log1p(-p)
+    odds = log_odds(p_error)
     if n < 5 or n > len(odds) - 5 or np.ptp(odds) < 1e-6:
         return 0.0, 0.0
-
-    def expected(shift: float) -> np.ndarray:
-        probs: np.ndarray = 1 / (1 + np.exp(-(odds + shift)))
-        return probs
-
-    p = expected(brentq(lambda shift: float(expected(shift).sum()) - n, -30, 30))
+    shift = brentq(lambda shift: float(sigmoid(odds + shift).sum()) - n, -30, 30)
+    p = sigmoid(odds + shift)
     spread = p * (1 - p)
     mean = float(p @ odds)
     largest = float(np.sort(odds)[-n:].sum())

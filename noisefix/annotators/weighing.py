@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisefix.annotators.alarms import alarm_of
+from noisefix.annotators.odds import FLOOR, log_odds, sigmoid
 from noisefix.annotators.reliability import Reliability, estimate_reliability
 from noisefix.labels import UNLABELLED
 
@@ -28,7 +29,6 @@ NONE_FITS = -2
 KEEP, RELABEL, REVIEW = "keep", "relabel", "review"
 
 _MAX_LOG_RATIO = 4.0
-_FLOOR = 1e-3
 _NONE_LIKELIHOOD_RATIO = 3.0  # how much oftener "none" is said where the given label is wrong
 _SPILL = 0.25
 """How far the answers to other rows move a row that has none, in log-odds from what was estimated
@@ -160,10 +160,10 @@ def weigh(
     wrong[labelled] = 1 - probs[labelled, given_labels[labelled]]
     none = labelled & (answers == NONE_FITS)
     silent = np.flatnonzero(labelled & (answers < 0))
-    implied = _logit(1 - found.prior[silent, given_labels[silent]])
-    spilled = (1 - _SPILL) * _logit(p_error[silent]) + _SPILL * implied
+    implied = log_odds(1 - found.prior[silent, given_labels[silent]])
+    spilled = (1 - _SPILL) * log_odds(p_error[silent]) + _SPILL * implied
     spilled += np.where(none[silent], np.log(_NONE_LIKELIHOOD_RATIO), 0.0)
-    wrong[silent] = _sigmoid(spilled)
+    wrong[silent] = sigmoid(spilled)
     _rescale(probs, silent, given_labels, wrong)
 
     final_labels = given_labels.copy()
@@ -171,7 +171,7 @@ def weigh(
     changed = odds > model.margin
     actions[np.abs(odds) <= model.margin] = REVIEW
     actions[none] = REVIEW
-    filled = ~labelled & (answers >= 0) & (probs.max(axis=1) > float(_sigmoid(model.margin)))
+    filled = ~labelled & (answers >= 0) & (probs.max(axis=1) > float(sigmoid(model.margin)))
     changed |= filled & (probs.argmax(axis=1) == answers)
     final_labels[changed] = answers[changed]
     actions[changed] = RELABEL
@@ -202,9 +202,9 @@ def features(
     answer, given = answers[rows], given_labels[rows]
     ratio = np.log(np.maximum(found.posterior[rows, answer], 1e-4))
     ratio -= np.log(np.maximum(found.posterior[rows, given], 1e-4))
-    suspicion = _logit(p_error[rows])
+    suspicion = log_odds(p_error[rows])
     others = np.maximum(1 - true_label_probs[rows, given].astype(np.float64), 1e-9)
-    share = np.clip(true_label_probs[rows, answer] / others, _FLOOR, 1.0)
+    share = np.clip(true_label_probs[rows, answer] / others, FLOOR, 1.0)
     n_others = max(true_label_probs.shape[1] - 1, 1)
     return np.column_stack(
         [
@@ -228,8 +228,8 @@ def _true_label_probs(
     answered = answers >= 0
     probs[answered] = found.posterior[answered]
     either = probs[rows, answers[rows]] + probs[rows, given[rows]]
-    probs[rows, answers[rows]] = either * _sigmoid(odds)
-    probs[rows, given[rows]] = either * _sigmoid(-odds)
+    probs[rows, answers[rows]] = either * sigmoid(odds)
+    probs[rows, given[rows]] = either * sigmoid(-odds)
     return probs
 
 
@@ -251,17 +251,6 @@ def _weights(answers: np.ndarray, confidence: np.ndarray) -> np.ndarray:
     known = (answers >= 0) & np.isfinite(confidence)
     weights = np.ones(len(answers))
     if known.any():
-        typical = max(float(confidence[known].mean()), _FLOOR)
+        typical = max(float(confidence[known].mean()), FLOOR)
         weights[known] = np.clip(confidence[known] / typical, 0.0, 1.0)
     return weights
-
-
-def _logit(p: np.ndarray) -> np.ndarray:
-    p = np.clip(np.asarray(p, dtype=np.float64), _FLOOR, 1 - _FLOOR)
-    odds: np.ndarray = np.log(p) - np.log1p(-p)
-    return odds
-
-
-def _sigmoid(x: np.ndarray | float) -> np.ndarray:
-    p: np.ndarray = 1 / (1 + np.exp(-np.asarray(x, dtype=np.float64)))
-    return p
