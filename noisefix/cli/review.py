@@ -183,6 +183,11 @@ def _named(key: str) -> str:
 
 def _read_character(descriptor: int) -> str:
     """Read one UTF-8 character; a key that sends a sequence (arrows, F1) counts as Escape."""
+    import select
+
+    # A signal between Python's last look for one and the system call would wait for the next key.
+    while not select.select([descriptor], [], [], 0.25)[0]:
+        pass
     raw = os.read(descriptor, 1)
     if raw == b"\x1b":
         _pass_over_sequence(descriptor)
