@@ -14,7 +14,12 @@ PACKAGE = Path(__file__).parents[1] / "noisefix"
 LAYERS = (
     {"__main__"},
     {"cli"},
-    {"evaluation.evaluate", "evaluation.evaluate_model", "evaluation.noise"},
+    {
+        "evaluation.evaluate",
+        "evaluation.evaluate_model",
+        "evaluation.noise",
+        "evaluation.options",
+    },
     {"classifiers"},
     {"relabelling", "cleaning"},
     {"detection"},
@@ -31,9 +36,9 @@ LAYERS = (
         "config",
         "memory",
         "processor",
-        "seeds",
     },
-    {"documents"},
+    {"common_options"},
+    {"documents", "options", "seeds"},
     {"errors"},
     {"redaction"},
     {"version"},
@@ -41,7 +46,18 @@ LAYERS = (
 """From the top down: packages, and modules that stand apart from their package. A module may import
 from its own unit and from the layers below."""
 
-LIGHT = {"__init__", "errors", "redaction", "config", "progress", "cli", "__main__", "version"}
+LIGHT = {
+    "__init__",
+    "options",
+    "common_options",
+    "errors",
+    "redaction",
+    "config",
+    "progress",
+    "cli",
+    "__main__",
+    "version",
+}
 """Units that load at the start of every command: not even NumPy at the top of a module."""
 
 SLOW = {

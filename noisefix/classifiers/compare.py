@@ -20,8 +20,10 @@ from noisefix.classifiers.fitting import (
     load_run,
     prepare,
 )
+from noisefix.classifiers.options import CompareOptions
 from noisefix.classifiers.trusted_labels import read_trusted
 from noisefix.errors import UsageError
+from noisefix.options import takes
 from noisefix.progress import Progress
 from noisefix.seeds import check_seed
 
@@ -86,21 +88,12 @@ class CompareResult:
     notes: tuple[str, ...] = ()
 
 
+@takes(CompareOptions)
 def compare(
     source: str | Path,
     methods: Sequence[str],
     *,
-    test: str | Path | None = None,
-    truth: str | None = None,
-    n_seeds: int = 5,
-    seed: int = 0,
-    features: str = "frozen",
-    parameters: dict[str, Any] | None = None,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    missing_labels: str | None = None,
-    device: str = "auto",
-    bad_rows: str = "stop",
+    options: CompareOptions,
     progress: Callable[[Any], None] | None = None,
 ) -> CompareResult:
     """Train methods with several seeds each, and score them on trusted test rows.
@@ -110,53 +103,43 @@ def compare(
     Args:
         source: run folder, or a table.
         methods: their names.
-        test: table with trusted labels.
-        truth: column of the labels in ``test``; None: the one whose name says truth, else the label
-            column.
-        n_seeds: seeds for each method.
-        seed: the first of them.
-        features: "frozen" or "finetune", for all of them.
-        parameters: options, for those methods that have them.
-        text_column: text column of the tables; None: guessed.
-        label_column: label column of the tables; None: guessed.
-        missing_labels: labels of the source, where it is a table, that mean that there is none.
-        device: "auto", "cpu", "cuda" or "mps".
-        bad_rows: for the tables: "stop" or "skip"; as for ``train``.
+        options: what was chosen; its fields may be named one by one instead. ``parameters`` are for
+            those methods that have them, ``seed`` is the first of the seeds.
         progress: called after every training.
 
     Raises:
         UsageError: there is no test table, no seed, or a method is unknown.
         DataError: a table cannot be used.
     """
+    test, n_seeds, seed = options.test, options.n_seeds, options.seed
+    features, device = options.features, options.device
     if test is None:
         raise UsageError(
             "--compare needs --test: by labels that may be wrong no method can be ranked",
             "label some random rows by hand and name that table with --test: 200 rows show a "
             "difference of about 6 points, 1,000 rows one of about 3",
         )
-    if n_seeds < 1:
-        raise UsageError(f"--seeds is {n_seeds}", "at least 1")
     check_seed(seed, n_seeds)
     names = [BASELINE, *dict.fromkeys(name for name in methods if name != BASELINE)]
-    chosen = {name: _params(name, features, parameters or {}) for name in names}
+    chosen = {name: _params(name, features, dict(options.parameters or {})) for name in names}
     needs_words = next((name for name in names if _needs_words(name)), BASELINE)
     run, notes = load_run(
         source,
         needs_words,
-        text_column=text_column,
-        label_column=label_column,
-        missing_labels=missing_labels,
-        bad_rows=bad_rows,
+        text_column=options.text_column,
+        label_column=options.label_column,
+        missing_labels=options.missing_labels,
+        bad_rows=options.bad_rows,
         progress=progress,
     )
     prepared = prepare(run, seed)
     trusted = read_trusted(
         test,
         run,
-        truth=truth,
-        text_column=text_column,
-        label_column=label_column,
-        bad_rows=bad_rows,
+        truth=options.truth,
+        text_column=options.text_column,
+        label_column=options.label_column,
+        bad_rows=options.bad_rows,
     )
     texts, labels = trusted.texts, trusted.labels
     frozen = embed_texts(prepared, texts, device) if features == "frozen" else np.empty(0)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from noisefix.classifiers.options import PredictOptions
 from noisefix.detection.embed import ProgressCallback
+from noisefix.options import takes
 from noisefix.progress import Progress
 from noisefix.version import __version__
 
@@ -43,16 +45,13 @@ class PredictResult:
     warnings: tuple[str, ...] = ()
 
 
+@takes(PredictOptions)
 def predict(
     model: str | Path,
     data: str | Path,
     output: str | Path,
     *,
-    proba: bool = False,
-    text_column: str | None = None,
-    id_column: str | None = None,
-    device: str = "auto",
-    bad_rows: str = "stop",
+    options: PredictOptions,
     progress: ProgressCallback | None = None,
     stdin: BinaryIO | None = None,
 ) -> PredictResult:
@@ -67,11 +66,8 @@ def predict(
         data: CSV, TSV, JSONL or Parquet file, or "-" for CSV on standard input.
         output: .parquet, .csv or .jsonl to write: id, label, confidence; "-" for CSV on standard
             output.
-        proba: also write the probability of every class, in columns named "p: CLASS".
-        text_column: column of the texts; None: guessed.
-        id_column: column of the ids; None: guessed, else the row number.
-        device: "auto", "cpu", "cuda" or "mps", for the encoder.
-        bad_rows: "stop": a row that cannot be read is an error; "skip": it is left out and listed.
+        options: what was chosen; its fields may be named one by one instead. With ``proba`` the
+            probability of every class is written too, in columns named "p: CLASS".
         progress: called with how far it has come.
         stdin: where "-" is read from; None: standard input.
 
@@ -89,20 +85,20 @@ def predict(
 
     started = time.perf_counter()
     check_output(output, (model, data), kinds=KINDS, takes_stdout=True)
-    loaded = load_model(model, device=device)
+    loaded = load_model(model, device=options.device)
     names = loaded.class_names
     target = Path(output)
     counts = dict.fromkeys(names, 0)
-    writer = PredictionWriter(target, names, with_probs=proba)
+    writer = PredictionWriter(target, names, with_probs=options.proba)
     with open_texts(
         data,
         stdin,
-        text_column=text_column,
-        id_column=id_column,
+        text_column=options.text_column,
+        id_column=options.id_column,
         on_bytes=None if progress is None else _byte_meter(progress),
-        bad_rows=bad_rows,
+        bad_rows=options.bad_rows,
     ) as stream:
-        with writer.opened(_provenance(loaded, weights_sha256(model), stream, proba=proba)):
+        with writer.opened(_provenance(loaded, weights_sha256(model), stream, proba=options.proba)):
             done = 0
             for block in stream.blocks():
                 probs = loaded.predict_probs(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from noisefix.classifiers.finetune import begin_tuning, choose_features_params, tuned_reference
 from noisefix.classifiers.fitting import (
     Prepared,
+    class_names_of,
     embed_texts,
     fit_method,
     open_run,
     prepare,
     read_for,
 )
+from noisefix.classifiers.options import TrainOptions
 from noisefix.classifiers.train_asking import (
     ASKING_METHOD,
     NOBODY_ASKED,
@@ -30,22 +31,19 @@ from noisefix.classifiers.train_asking import (
 from noisefix.classifiers.trusted_labels import TrustedTable, read_trusted
 from noisefix.detection.embed import ProgressCallback
 from noisefix.errors import UsageError
+from noisefix.options import takes
 from noisefix.progress import Progress
+from noisefix.relabelling.connect import connect, connection_note
 from noisefix.relabelling.options import AskOptions
-from noisefix.seeds import check_seed
 from noisefix.version import __version__
 
 if TYPE_CHECKING:
-    from noisefix.annotators.protocol import Annotator
     from noisefix.classifiers.training_data import RunData
     from noisefix.classifiers.training_questions import AskingReport, TrainingQuestions
     from noisefix.errors import ServiceError
     from noisefix.training.division import Division
     from noisefix.training.interface import TrainingData, TrainingStep
     from noisefix.training.model_folder import ModelInfo
-
-DEFAULT_METHOD = "repair"
-"""Best of those without an annotator: ``tests/benchmarks/training.py``."""
 
 
 @dataclass(frozen=True)
@@ -85,35 +83,12 @@ class TrainResult:
     failure: ServiceError | None = None
 
 
+@takes(TrainOptions)
 def train(
     source: str | Path,
     output: str | Path,
     *,
-    method: str = DEFAULT_METHOD,
-    features: str = "frozen",
-    epochs: int | None = None,
-    parameters: Mapping[str, Any] | None = None,
-    valid: str | Path | None = None,
-    truth: str | None = None,
-    annotator: Annotator | None = None,
-    max_rows: int | None = None,
-    share: float | None = None,
-    max_cost_usd: float | None = None,
-    price_in: float | None = None,
-    price_out: float | None = None,
-    max_tokens_total: int | None = None,
-    votes: int = 1,
-    pool: str = "candidates",
-    labels: str | Path | None = None,
-    template: str | Path | None = None,
-    demonstrations: bool = True,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    missing_labels: str | None = None,
-    run_data: str | Path | None = None,
-    device: str = "auto",
-    seed: int = 0,
-    bad_rows: str = "stop",
+    options: TrainOptions,
     progress: ProgressCallback | None = None,
 ) -> TrainResult:
     """Train a classifier that the remaining noise does not mislead.
@@ -124,37 +99,10 @@ def train(
         source: run folder that ``detect`` has written; or a table, on which ``detect`` is run
             first, with its defaults.
         output: model folder to write.
-        method: how; one of ``noisefix.training.interface.METHODS``.
-        features: "frozen": the run's embeddings; "finetune": the encoder learns along, and its
-            tuned weights go into the model folder.
-        epochs: passes over the rows; None: the method's own.
-        parameters: more of the method's options by name, e.g. {"head": "mlp"}.
-        valid: table with trusted labels to choose the epoch by; None: a criterion that label noise
-            does not fool, where the method stops early.
-        truth: column of the labels in ``valid``; None: the one whose name says truth, else the
-            label column.
-        annotator: for "noiseal": who is asked about the rows whose label is in doubt; any object
-            with ``annotate(questions) -> iterator of answers``, as for ``relabel``, whose store of
-            answers it shares.
-        max_rows: rows asked about at most; None: see ``share``.
-        share: the same as a share of the labelled rows; None: 0.3.
-        max_cost_usd: stop asking when so much is spent; needs both prices.
-        price_in: US dollars for a million tokens sent.
-        price_out: US dollars for a million tokens received.
-        max_tokens_total: stop asking after so many tokens.
-        votes: how often each row is asked.
-        pool: "candidates" (what is plausible) or "all" (every class).
-        labels: labels.toml with what the classes mean.
-        template: wording to use instead.
-        demonstrations: show clean rows as examples.
-        text_column: text column of the tables; None: guessed.
-        label_column: label column of the tables; None: guessed.
-        missing_labels: labels of the source, where it is a table, that mean that there is none.
-        run_data: where the run's input is, if it was moved.
-        device: "auto", "cpu", "cuda" or "mps".
-        seed: seed of all randomness.
-        bad_rows: for the tables: "stop": a row that cannot be read is an error; "skip": it is left
-            out.
+        options: what was chosen; its fields may be named one by one instead. ``annotator``, for
+            "noiseal", is any object with ``annotate(questions) -> iterator of answers``, or a name
+            as on the command line; its answers are shared with ``relabel``. Without ``valid`` the
+            epoch is chosen by a criterion that label noise does not fool.
         progress: called with how far it has come.
 
     Returns:
@@ -175,41 +123,36 @@ def train(
     target = Path(output)
     check_target(target)
     made = default_run_path(source) if Path(source).is_file() else None
-    check_replaced_folder(target, (source, made, valid, labels, template, run_data))
+    read = (options.valid, options.labels, options.template, options.run_data)
+    check_replaced_folder(target, (source, made, *read))
     if made is not None and target.resolve() == made.resolve():
         raise UsageError(
             f"-o {target}: is where the run folder of {source} goes",
             "choose another folder with -o",
         )
-    extra = {} if epochs is None else {"epochs": epochs}
-    asking = AskOptions(
-        max_rows=max_rows,
-        share=share,
-        max_cost_usd=max_cost_usd,
-        price_in=price_in,
-        price_out=price_out,
-        max_tokens_total=max_tokens_total,
-        votes=votes,
-        pool=pool,
-        labels=labels,
-        template=template,
-        with_demonstrations=demonstrations,
-        seed=seed,
-    )
-    check_seed(seed)
-    check_asking(method, asking, asks=annotator is not None)
+    method, seed, device, valid = options.method, options.seed, options.device, options.valid
+    extra = {} if options.epochs is None else {"epochs": options.epochs}
+    asking = options.shared_with(AskOptions)
+    named = options.annotator or ("openai" if options.model is not None else None)
+    check_asking(method, asking, asks=named is not None)
     chosen, tuning_params = choose_features_params(
-        features, method, {**(parameters or {}), **extra, **row_limits(asking)}
+        options.features, method, {**(options.parameters or {}), **extra, **row_limits(asking)}
     )
     folder, notes = open_run(
         source,
-        run_data,
-        text_column=text_column,
-        label_column=label_column,
-        missing_labels=missing_labels,
-        bad_rows=bad_rows,
+        options.run_data,
+        text_column=options.text_column,
+        label_column=options.label_column,
+        missing_labels=options.missing_labels,
+        bad_rows=options.bad_rows,
         progress=progress,
     )
+    annotator = None
+    if named is not None:
+        annotator = connect(
+            named, folder, class_names_of(folder), options, device=device, seed=seed
+        )
+        notes += connection_note(annotator)
     run = read_for(folder, method)
     prepared = prepare(run, seed)
     data, trusted_texts = prepared.data, list[str]()
@@ -217,11 +160,11 @@ def train(
         table = read_trusted(
             valid,
             run,
-            truth=truth,
-            text_column=text_column,
-            label_column=label_column,
+            truth=options.truth,
+            text_column=options.text_column,
+            label_column=options.label_column,
             fate_of_unknown="they are left out",
-            bad_rows=bad_rows,
+            bad_rows=options.bad_rows,
         )
         data, trusted_texts, more = _with_trusted(table, prepared, Path(valid).name, device)
         notes += more

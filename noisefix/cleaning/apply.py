@@ -17,6 +17,7 @@ from noisefix.cleaning.decide import (
     weight_column,
 )
 from noisefix.cleaning.ledger import Change, write_logged
+from noisefix.cleaning.options import ApplyOptions
 from noisefix.cleaning.review import (
     has_decisions,
     overruled,
@@ -26,6 +27,7 @@ from noisefix.cleaning.review import (
     reviewed_issues,
 )
 from noisefix.errors import DataError, UsageError
+from noisefix.options import takes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
     from noisefix.run.folder import RunFolder
     from noisefix.tables.raw_cells import Cell
     from noisefix.tables.source import Source
-
-DEFAULT_PREFIX = "noisefix_"
 
 
 @dataclass(frozen=True)
@@ -79,19 +79,12 @@ class ApplyResult:
     review_csv: Path | None = None
 
 
+@takes(ApplyOptions)
 def apply(
     run: str | Path,
     output: str | Path | None = None,
     *,
-    strategy: str = "flag",
-    min_probability: float | None = None,
-    min_margin: float = ApplyParams.min_margin,
-    fill_unlabelled: bool = False,
-    column_prefix: str = DEFAULT_PREFIX,
-    dry_run: bool = False,
-    review_csv: str | Path | None = None,
-    review: str | Path | None = None,
-    run_data: str | Path | None = None,
+    options: ApplyOptions,
 ) -> ApplyResult:
     """Write the input of a run again, with what was found; the input itself is never touched.
 
@@ -99,19 +92,8 @@ def apply(
         run: run folder that ``detect`` has written.
         output: file to write, in the input's own format, or "-" for standard output; may be None
             with ``dry_run`` or ``review_csv``.
-        strategy: flag (add columns with the verdicts), drop (flagged rows leave), relabel (rows
-            get the label that an annotator's answer led to, or one that is clearly better) or
-            weight (add a column: how probably the label is right).
-        min_probability: least probability of a new label where nobody was asked, in [0, 1]; None:
-            0.7, and only in runs with a witness (``stages.apply.decide``).
-        min_margin: least lead over the given label's probability, in [0, 1].
-        fill_unlabelled: give unlabelled rows their suggested label, by the same two thresholds.
-        column_prefix: what the names of added columns begin with.
-        dry_run: decide, write nothing.
-        review_csv: CSV to write with the rows that a person should see, and an empty column
-            ``decision`` (``stages.review.review_rows``).
-        review: such a file with the person's decisions: above all others, whatever the strategy.
-        run_data: where the input is, if it was moved.
+        options: what was chosen; its fields may be named one by one instead. A person's decisions
+            in ``review`` are above all others, whatever the strategy.
 
     Raises:
         DataError: no run folder; the input changed or vanished; a file cannot be written; the
@@ -121,10 +103,14 @@ def apply(
     """
     from noisefix.run.folder import RunFolder
 
-    params = ApplyParams(strategy, min_probability, min_margin, fill_unlabelled)
+    strategy, dry_run = options.strategy, options.dry_run
+    review, review_csv, column_prefix = options.review, options.review_csv, options.column_prefix
+    params = ApplyParams(
+        strategy, options.min_probability, options.min_margin, options.fill_unlabelled
+    )
     if output is None and not dry_run and review_csv is None:
         raise UsageError("no output file", "name one with -o, or look first with --dry-run")
-    folder = RunFolder.open(run, run_data)
+    folder = RunFolder.open(run, options.run_data)
     if not dry_run:
         _check_outputs(folder, output, review_csv, review)
     issues, provenance = read_verdicts(folder, (*DECISION_COLUMNS, "text"))

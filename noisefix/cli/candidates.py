@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
-from noisefix.cli import options
-from noisefix.cli.paths import READS, WRITES
+from noisefix.cli.options import Embeddings, Shown, takes_options
 from noisefix.cli.progress import show_progress
+from noisefix.detection.options import CandidatesOptions
+from noisefix.options import READS, WRITES
 
 
+@takes_options
 def candidates(
-    embeddings: options.Embeddings,
+    embeddings: Embeddings,
+    options: CandidatesOptions,
+    shown: Shown,
     issues: Annotated[
         Path | None,
         READS,
@@ -32,13 +36,6 @@ def candidates(
             help="candidates.parquet to write. Default: the run folder's.",
         ),
     ] = None,
-    n_neighbors: options.Neighbors = 10,
-    device: options.Device = "auto",
-    seed: options.Seed = 0,
-    force: options.Force = False,
-    quiet: options.Quiet = False,
-    as_json: options.AsJson = False,
-    config: options.Config = None,
 ) -> None:
     """Find the labels that clean neighbours make plausible.
 
@@ -47,15 +44,6 @@ def candidates(
     from noisefix.cli.stage_report import show_stage
     from noisefix.detection.candidates import candidates as run_candidates
 
-    with show_progress(quiet=quiet) as progress:
-        result = run_candidates(
-            embeddings,
-            issues,
-            output,
-            n_neighbors=n_neighbors,
-            device=device,
-            seed=seed,
-            force=force,
-            progress=progress,
-        )
-    show_stage(result, as_json=as_json)
+    with show_progress(quiet=shown.quiet) as progress:
+        result = run_candidates(embeddings, issues, output, options=options, progress=progress)
+    show_stage(result, as_json=shown.as_json)

@@ -7,45 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from noisefix.cli import options
-from noisefix.cli.paths import KEEPS, READS, WRITES
+from noisefix.cli.options import Shown, takes_options
 from noisefix.cli.progress import show_progress
+from noisefix.detection.options import CheckOptions
+from noisefix.options import KEEPS, READS, WRITES
 
 if TYPE_CHECKING:
     from noisefix.detection.check import CheckResult
 
 
+@takes_options
 def check(
     data: Annotated[
         str,
         READS,
         typer.Argument(metavar="DATA", help="Table, or - for CSV on stdin, or a run folder."),
     ],
-    max_noise_rate: Annotated[
-        float | None,
-        typer.Option(
-            "--max-noise-rate",
-            metavar="SHARE",
-            help="Fail above this estimated share of wrong labels (0.05: 5 %).",
-        ),
-    ] = None,
-    max_issues: Annotated[
-        int | None,
-        typer.Option("--max-issues", metavar="N", help="Fail when more rows are flagged."),
-    ] = None,
-    max_new_issues: Annotated[
-        int | None,
-        typer.Option(
-            "--max-new-issues",
-            metavar="N",
-            help="Fail when more rows are flagged that --baseline does not flag.",
-        ),
-    ] = None,
-    baseline: Annotated[
-        Path | None,
-        READS,
-        typer.Option("--baseline", metavar="FILE", help="issues.parquet of an earlier run."),
-    ] = None,
+    options: CheckOptions,
+    shown: Shown,
     output: Annotated[
         Path | None,
         KEEPS,
@@ -64,26 +43,6 @@ def check(
         WRITES,
         typer.Option("--junit", metavar="FILE", help="Write a JUnit XML report."),
     ] = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    id_column: options.IdColumn = None,
-    missing_labels: options.MissingLabels = None,
-    encoder: options.Encoder = options.DEFAULT_ENCODER,
-    precision: options.Precision = "auto",
-    device: options.Device = "auto",
-    labels: options.Labels = None,
-    trusted_column: options.TrustedColumn = None,
-    labelled_by: options.LabelledBy = "unknown",
-    unverified_class: options.UnverifiedClass = None,
-    one_sided: options.OneSided = None,
-    flag_precision: options.FlagPrecision = None,
-    flag_top: options.FlagTop = None,
-    seed: options.Seed = 0,
-    run_data: options.RunData = None,
-    bad_rows: options.BadRows = "stop",
-    quiet: options.Quiet = False,
-    as_json: options.AsJson = False,
-    config: options.Config = None,
 ) -> None:
     """Fail (exit 1) when a data set breaks a limit.
 
@@ -95,53 +54,30 @@ def check(
     from noisefix.detection.check import check as run_check
     from noisefix.errors import EXIT_GATE_FAILED, UsageError
 
-    if as_json and github:
+    if shown.as_json and github:
         raise UsageError("--json and --github both want stdout", "choose one of them")
     if junit is not None:
         from noisefix.cli.junit import check_target
 
-        check_target(junit, (data, run_data, output, baseline, labels))
-    with show_progress(quiet=quiet) as progress:
+        read = (data, options.run_data, output, options.baseline, options.labels)
+        check_target(junit, read)
+    with show_progress(quiet=shown.quiet) as progress:
         result = run_check(
-            data,
-            output,
-            max_noise_rate=max_noise_rate,
-            max_issues=max_issues,
-            max_new_issues=max_new_issues,
-            baseline=baseline,
-            text_column=text_column,
-            label_column=label_column,
-            id_column=id_column,
-            missing_labels=missing_labels,
-            encoder=encoder,
-            precision=precision,
-            device=device,
-            seed=seed,
-            labels=labels,
-            trusted_column=trusted_column,
-            run_data=run_data,
-            bad_rows=bad_rows,
-            labelled_by=labelled_by,
-            unverified_class=unverified_class,
-            one_sided=one_sided,
-            flag_precision=flag_precision,
-            flag_top=flag_top,
-            progress=progress,
-            stdin=standard_input(data),
+            data, output, options=options, progress=progress, stdin=standard_input(data)
         )
-    tell(result.notes, result.warnings, quiet=quiet)
+    tell(result.notes, result.warnings, quiet=shown.quiet)
     if junit is not None:
         from noisefix.cli.junit import write_junit
 
         write_junit(result, junit)
-    if as_json:
+    if shown.as_json:
         write_json(result)
     elif github:
         from noisefix.cli.github import annotation_lines
 
         write_lines(annotation_lines(result))
     else:
-        _show_gates(result, quiet=quiet)
+        _show_gates(result, quiet=shown.quiet)
     if not result.passed:
         raise typer.Exit(EXIT_GATE_FAILED)
 

@@ -7,14 +7,18 @@ from typing import Annotated
 
 import typer
 
-from noisefix.cli import options
 from noisefix.cli.messages import standard_input, tell
-from noisefix.cli.paths import KEEPS
+from noisefix.cli.options import Data, Shown, takes_options
 from noisefix.cli.progress import show_progress
+from noisefix.detection.options import DetectOptions
+from noisefix.options import KEEPS
 
 
+@takes_options
 def detect(
-    data: options.Data,
+    data: Data,
+    options: DetectOptions,
+    shown: Shown,
     output: Annotated[
         Path | None,
         KEEPS,
@@ -25,35 +29,10 @@ def detect(
             help="Run folder. Default: NAME.noisefix beside the input.",
         ),
     ] = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    id_column: options.IdColumn = None,
-    missing_labels: options.MissingLabels = None,
     top: Annotated[
         int,
         typer.Option("--top", min=0, max=100, metavar="N", help="Suspicious rows to show."),
     ] = 10,
-    encoder: options.Encoder = options.DEFAULT_ENCODER,
-    precision: options.Precision = "auto",
-    device: options.Device = "auto",
-    labels: options.Labels = None,
-    pred_probs: options.PredProbs = None,
-    trusted_column: options.TrustedColumn = None,
-    class_shares: options.ClassShares = None,
-    labelled_by: options.LabelledBy = "unknown",
-    unverified_class: options.UnverifiedClass = None,
-    one_sided: options.OneSided = None,
-    flag_precision: options.FlagPrecision = None,
-    flag_top: options.FlagTop = None,
-    filter_by: options.FilterBy = None,
-    n_folds: options.Folds = 5,
-    n_neighbors: options.Neighbors = 10,
-    seed: options.Seed = 0,
-    force: options.Force = False,
-    bad_rows: options.BadRows = "stop",
-    quiet: options.Quiet = False,
-    as_json: options.AsJson = False,
-    config: options.Config = None,
 ) -> None:
     """Find the wrong labels of a table, and say why.
 
@@ -65,37 +44,12 @@ def detect(
     from noisefix.cli.terminal import Screen, write_json
     from noisefix.detection.detect import detect as run_detect
 
-    with show_progress(quiet=quiet) as progress:
+    with show_progress(quiet=shown.quiet) as progress:
         result = run_detect(
-            data,
-            output,
-            text_column=text_column,
-            label_column=label_column,
-            id_column=id_column,
-            missing_labels=missing_labels,
-            encoder=encoder,
-            precision=precision,
-            device=device,
-            seed=seed,
-            labels=labels,
-            pred_probs=pred_probs,
-            trusted_column=trusted_column,
-            class_shares=class_shares,
-            labelled_by=labelled_by,
-            unverified_class=unverified_class,
-            one_sided=one_sided,
-            flag_precision=flag_precision,
-            flag_top=flag_top,
-            filter_by=filter_by,
-            n_folds=n_folds,
-            n_neighbors=n_neighbors,
-            force=force,
-            bad_rows=bad_rows,
-            progress=progress,
-            stdin=standard_input(data),
+            data, output, options=options, progress=progress, stdin=standard_input(data)
         )
-    tell(result.notes, result.warnings, quiet=quiet)
-    if as_json:
+    tell(result.notes, result.warnings, quiet=shown.quiet)
+    if shown.as_json:
         write_json(result)
     else:
         show_detection(Screen(), result, data=data, top=top)

@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from noisefix.cli import options
-from noisefix.cli.paths import WRITES
+from noisefix.cli.options import Data, Shown, takes_options
 from noisefix.cli.progress import show_progress
+from noisefix.detection.options import EmbedOptions
+from noisefix.options import WRITES
 
 
+@takes_options
 def embed(
-    data: options.Data,
+    data: Data,
     output: Annotated[
         Path,
         WRITES,
@@ -24,20 +26,8 @@ def embed(
             help="Run folder to make or go on with; or embeddings.parquet to write.",
         ),
     ],
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    id_column: options.IdColumn = None,
-    missing_labels: options.MissingLabels = None,
-    encoder: options.Encoder = options.DEFAULT_ENCODER,
-    precision: options.Precision = "auto",
-    device: options.Device = "auto",
-    labels: options.Labels = None,
-    seed: options.Seed = 0,
-    force: options.Force = False,
-    bad_rows: options.BadRows = "stop",
-    quiet: options.Quiet = False,
-    as_json: options.AsJson = False,
-    config: options.Config = None,
+    options: EmbedOptions,
+    shown: Shown,
 ) -> None:
     """Embed the texts of a table, each distinct text once.
 
@@ -48,23 +38,9 @@ def embed(
     from noisefix.cli.stage_report import show_stage
     from noisefix.detection.embed import embed as run_embed
 
-    with show_progress(quiet=quiet) as progress:
+    with show_progress(quiet=shown.quiet) as progress:
         result = run_embed(
-            data,
-            output,
-            text_column=text_column,
-            label_column=label_column,
-            id_column=id_column,
-            missing_labels=missing_labels,
-            encoder=encoder,
-            precision=precision,
-            device=device,
-            labels=labels,
-            seed=seed,
-            force=force,
-            bad_rows=bad_rows,
-            progress=progress,
-            stdin=standard_input(data),
+            data, output, options=options, progress=progress, stdin=standard_input(data)
         )
-    tell(result.notes, result.warnings, quiet=quiet)
-    show_stage(result, as_json=as_json)
+    tell(result.notes, result.warnings, quiet=shown.quiet)
+    show_stage(result, as_json=shown.as_json)

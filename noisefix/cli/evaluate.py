@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from noisefix.cli import options
-from noisefix.cli.paths import READS
+from noisefix.cli.options import Shown, takes_options
 from noisefix.cli.progress import show_progress
+from noisefix.evaluation.options import EvaluateOptions
+from noisefix.options import READS
 
 if TYPE_CHECKING:
     from noisefix.cli.terminal import Screen
     from noisefix.evaluation.evaluate import EvaluateResult
 
 
+@takes_options
 def evaluate(
     run: Annotated[
         Path,
@@ -28,6 +30,8 @@ def evaluate(
     truth: Annotated[
         str, typer.Option("--truth", metavar="COLUMN", help="Column with the true labels.")
     ],
+    options: EvaluateOptions,
+    shown: Shown,
     data: Annotated[
         Path | None,
         READS,
@@ -37,13 +41,6 @@ def evaluate(
             help="Table that holds it. Default for a run: its input. A model needs one.",
         ),
     ] = None,
-    text_column: options.TextColumn = None,
-    id_column: options.IdColumn = None,
-    device: options.Device = "auto",
-    bad_rows: options.BadRows = "stop",
-    quiet: options.Quiet = False,
-    as_json: options.AsJson = False,
-    config: options.Config = None,
 ) -> None:
     """Score a run or a model against a known truth.
 
@@ -56,20 +53,11 @@ def evaluate(
     from noisefix.evaluation.evaluate import EvaluateResult
     from noisefix.evaluation.evaluate import evaluate as run_evaluate
 
-    with show_progress(quiet=quiet) as progress:
-        result = run_evaluate(
-            run,
-            truth,
-            data,
-            id_column=id_column,
-            text_column=text_column,
-            device=device,
-            bad_rows=bad_rows,
-            progress=progress,
-        )
+    with show_progress(quiet=shown.quiet) as progress:
+        result = run_evaluate(run, truth, data, options=options, progress=progress)
     if not isinstance(result, EvaluateResult):
-        tell(result.notes, result.warnings, quiet=quiet)
-    if as_json:
+        tell(result.notes, result.warnings, quiet=shown.quiet)
+    if shown.as_json:
         write_json(result)
     elif isinstance(result, EvaluateResult):
         _show(Screen(), result)

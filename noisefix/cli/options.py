@@ -1,19 +1,140 @@
-"""The options that commands share, each written once, so that they read the same everywhere."""
+"""From the options of a dataclass to those of a command, and what only a shell has."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from importlib import import_module
+from dataclasses import MISSING, dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from noisefix.cli.paths import READS
 from noisefix.config import command_options, read_config
-from noisefix.seeds import HIGHEST_SEED
+from noisefix.options import READS, Option, Options, described
 
-DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+Data = Annotated[
+    str,
+    READS,
+    typer.Argument(
+        metavar="DATA",
+        help="CSV, TSV, JSONL or Parquet file (.gz, .bz2, .xz, .zst too), or - for CSV on stdin.",
+    ),
+]
+RunArgument = Annotated[
+    Path, READS, typer.Argument(metavar="RUN", help="Run folder, or a folder of the tables of one.")
+]
+Embeddings = Annotated[
+    Path,
+    READS,
+    typer.Argument(
+        metavar="EMBEDDINGS", help="Run folder, or embeddings.parquet, that embed has written."
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Shown(Options):
+    """How a result is shown."""
+
+    quiet: Annotated[
+        bool, Option("--quiet -q", "No progress and no notes; errors are still shown.")
+    ] = False
+    as_json: Annotated[bool, Option("--json", "One JSON object on stdout, nothing else.")] = False
+
+
+def takes_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of all dataclasses among its parameters, and ``--config``.
+
+    A parameter whose type is a kind of ``Options`` is made of what was typed.
+    """
+    signature = inspect.signature(function, eval_str=True)
+    kinds = {
+        name: parameter.annotation
+        for name, parameter in signature.parameters.items()
+        if isinstance(parameter.annotation, type) and issubclass(parameter.annotation, Options)
+    }
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in signature.parameters.items():
+        if name in kinds:
+            parameters += _parameters(kinds[name])
+        else:
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+    parameters.append(
+        inspect.Parameter(
+            "config", inspect.Parameter.KEYWORD_ONLY, annotation=_CONFIG, default=None
+        )
+    )
+
+    @wraps(function)
+    def command(**typed: Any) -> None:
+        del typed["config"]
+        made = {}
+        for name, kind in kinds.items():
+            mine = {field: typed.pop(field) for field in described(kind)}
+            parsers = {field: option.parse for field, (_, option) in described(kind).items()}
+            made[name] = kind(
+                **{
+                    f: v if (parse := parsers[f]) is None else parse(v or [])
+                    for f, v in mine.items()
+                }
+            )
+        function(**typed, **made)
+
+    shown = cast(Any, command)
+    shown.__signature__ = signature.replace(parameters=parameters)
+    shown.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def _parameters(kind: type[Options]) -> list[inspect.Parameter]:
+    defaults = {field.name: field.default for field in fields(kind)}
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if defaults[name] is MISSING else defaults[name],
+            annotation=_annotated(hint, option),
+        )
+        for name, (hint, option) in described(kind).items()
+    ]
+
+
+def _annotated(hint: Any, option: Option) -> Any:
+    """Return the type of a field as Typer and ``paths`` understand it."""
+    typed = list[str] | None if option.parse is not None else _typed(hint)
+    more: dict[str, Any] = {}
+    if option.words:
+        more["callback"] = _words_check(option)
+    if option.offered or option.words:
+        more["autocompletion"] = option.known_words
+    marks = [] if option.role is None else [option.role]
+    described_option = typer.Option(
+        *option.flag.split(),
+        help=option.help,
+        metavar=option.metavar or ("|".join(option.words) or None),
+        **more,
+    )
+    return Annotated[(typed, *marks, described_option)]
+
+
+def _typed(hint: Any) -> Any:
+    """Return the one of a field's types that can be typed: a path rather than a text."""
+    kinds = get_args(hint) or (hint,)
+    known: tuple[Any, ...] = (list[str | Path], Path, str, float, int, bool)
+    kind = next(kind for kind in known if kind in kinds)
+    if kind == list[str | Path]:
+        kind = list[Path]
+    return kind | None if type(None) in kinds else kind
+
+
+def _words_check(option: Option) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        option.verify(value)
+        return value
+
+    return check
 
 
 def _apply_config(ctx: typer.Context, value: Path | None) -> Path | None:
@@ -36,210 +157,7 @@ def _long_name(flags: list[str]) -> str:
     return longest.lstrip("-").replace("-", "_")
 
 
-def one_of(*allowed: str) -> dict[str, Any]:
-    """Return what makes an option show these words, complete them, and accept no others."""
-
-    def check(value: str | None) -> str | None:
-        if value is not None and value not in allowed:
-            raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}")
-        return value
-
-    return {"metavar": "|".join(allowed), "callback": check, "autocompletion": lambda: allowed}
-
-
-def named_in(module: str, name: str) -> Callable[[], list[str]]:
-    """Return what completes an option by the words of a tuple or the keys of a dict.
-
-    The module is imported when a shell asks: ``--help`` must not wait for it.
-    """
-    return lambda: list(getattr(import_module(module), name))
-
-
-Data = Annotated[
-    str,
-    READS,
-    typer.Argument(
-        metavar="DATA",
-        help="CSV, TSV, JSONL or Parquet file (.gz, .bz2, .xz, .zst too), or - for CSV on stdin.",
-    ),
-]
-RunArgument = Annotated[
-    Path, READS, typer.Argument(metavar="RUN", help="Run folder, or a folder of the tables of one.")
-]
-Embeddings = Annotated[
-    Path,
-    READS,
-    typer.Argument(
-        metavar="EMBEDDINGS", help="Run folder, or embeddings.parquet, that embed has written."
-    ),
-]
-TextColumn = Annotated[
-    str | None,
-    typer.Option("--text-column", metavar="NAME", help="Column with the texts. Guessed if clear."),
-]
-LabelColumn = Annotated[
-    str | None,
-    typer.Option(
-        "--label-column", metavar="NAME", help="Column with the labels. Guessed if clear."
-    ),
-]
-IdColumn = Annotated[
-    str | None,
-    typer.Option(
-        "--id-column", metavar="NAME", help="Column with unique ids. Default: the row number."
-    ),
-]
-MissingLabels = Annotated[
-    str | None,
-    typer.Option(
-        "--missing-labels",
-        metavar="LABELS",
-        help="Labels that mean that there is none: NA,N/A. Such rows are unlabelled.",
-    ),
-]
-Encoder = Annotated[
-    str,
-    typer.Option(
-        "--encoder",
-        metavar="NAME",
-        autocompletion=lambda: ["tfidf", DEFAULT_ENCODER],
-        help="sentence-transformers name, local folder, or tfidf (no weights needed).",
-    ),
-]
-Precision = Annotated[
-    str,
-    typer.Option(
-        "--precision",
-        **one_of("auto", "fp32", "bf16"),
-        help="auto: bf16 where the hardware has it.",
-    ),
-]
-Device = Annotated[
-    str,
-    typer.Option(
-        "--device",
-        **one_of("auto", "cpu", "cuda", "mps"),
-        help="Where to compute.",
-    ),
-]
-Seed = Annotated[
-    int,
-    typer.Option(
-        "--seed",
-        min=0,
-        max=HIGHEST_SEED,
-        metavar="N",
-        help="Same seed, same result.",
-    ),
-]
-RunData = Annotated[
-    Path | None,
-    READS,
-    typer.Option(
-        "--data", metavar="FILE", help="Where the input of RUN is, if it does not lie beside it."
-    ),
-]
-Labels = Annotated[
-    Path | None,
-    READS,
-    typer.Option(
-        "--labels", metavar="FILE", help="labels.toml: a description of each label, as evidence."
-    ),
-]
-PredProbs = Annotated[
-    Path | None,
-    READS,
-    typer.Option(
-        "--pred-probs",
-        metavar="FILE",
-        help="Your own out-of-sample probabilities instead: one column a class (or .npy).",
-    ),
-]
-ClassShares = Annotated[
-    str | None,
-    typer.Option(
-        "--class-shares",
-        metavar="SHARES",
-        help="True share of classes where you know it: refund=0.1,billing=0.3.",
-    ),
-]
-FilterBy = Annotated[
-    str | None,
-    typer.Option(
-        "--filter-by",
-        metavar="NAME",
-        autocompletion=named_in("noisefix.confident.filters", "FILTERS"),
-        help="Flag rows by a confident-learning filter instead of p_error.",
-    ),
-]
-LabelledBy = Annotated[
-    str,
-    typer.Option(
-        "--labelled-by",
-        metavar="WHO",
-        autocompletion=named_in("noisefix.probing.readings", "LABELLED_BY"),
-        help="Who made the labels: people, model, rules or unknown. They err in different ways.",
-    ),
-]
-UnverifiedClass = Annotated[
-    str | None,
-    typer.Option(
-        "--unverified-class",
-        metavar="CLASS",
-        help="The class that rows get where nobody looked: rows of the others are then trusted.",
-    ),
-]
-OneSided = Annotated[
-    float | None,
-    typer.Option(
-        "--one-sided",
-        metavar="X",
-        help="Divide the odds of an error in those others by X. Default: 10.",
-    ),
-]
-FlagPrecision = Annotated[
-    float | None,
-    typer.Option(
-        "--flag-precision",
-        metavar="SHARE",
-        help="Flag rows while this share of the flagged is expected to be wrong (0.8: few, sure).",
-    ),
-]
-FlagTop = Annotated[
-    int | None,
-    typer.Option("--flag-top", metavar="N", help="Flag the N most suspicious rows."),
-]
-Folds = Annotated[
-    int,
-    typer.Option("--n-folds", min=2, metavar="N", help="Folds for out-of-sample probabilities."),
-]
-Neighbors = Annotated[
-    int, typer.Option("--n-neighbors", min=1, metavar="N", help="Nearest rows to look at.")
-]
-TrustedColumn = Annotated[
-    str | None,
-    typer.Option(
-        "--trusted-column",
-        metavar="NAME",
-        help="Column that says which rows a person has verified, or holds their label.",
-    ),
-]
-BadRows = Annotated[
-    str,
-    typer.Option(
-        "--bad-rows",
-        **one_of("stop", "skip"),
-        help="Rows that cannot be read: end with an error, or leave them out and list them.",
-    ),
-]
-Force = Annotated[
-    bool, typer.Option("--force", help="Run every stage again, even if nothing has changed.")
-]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress and no notes; errors are still shown.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
-Config = Annotated[
+_CONFIG = Annotated[
     Path | None,
     READS,
     typer.Option(

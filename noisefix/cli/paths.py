@@ -1,6 +1,7 @@
 """Which options name files, and what becomes of these files; no command writes over what it reads.
 
-Every parameter that takes a path says so in its annotation, beside what Typer is told::
+Every parameter that takes a path says so in its annotation, beside what Typer is told (or as the
+``role`` of an ``Option``)::
 
     output: Annotated[Path, WRITES, typer.Option("--output", "-o", ...)]
 """
@@ -9,22 +10,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from enum import Enum
 from functools import wraps
 from pathlib import Path
 from typing import Any, get_args
 
-
-class Role(Enum):
-    """What a command does with the file or folder that a parameter names."""
-
-    READS = "reads"
-    WRITES = "writes the file"
-    KEEPS = "writes tables into the folder"
-    REPLACES = "replaces the folder as a whole"
-
-
-READS, WRITES, KEEPS, REPLACES = Role
+from noisefix.options import KEEPS as KEEPS
+from noisefix.options import READS, Role
+from noisefix.options import REPLACES as REPLACES
+from noisefix.options import WRITES as WRITES
 
 
 def path_roles(command: Callable[..., None]) -> dict[str, Role]:

@@ -7,16 +7,18 @@ from typing import Annotated
 
 import typer
 
-from noisefix.cli import options
-from noisefix.cli.paths import READS, WRITES
+from noisefix.classifiers.options import PredictOptions
+from noisefix.cli.options import Data, Shown, takes_options
 from noisefix.cli.progress import show_progress
+from noisefix.options import READS, WRITES
 
 
+@takes_options
 def predict(
     model: Annotated[
         Path, READS, typer.Argument(metavar="MODEL", help="Model folder that train has written.")
     ],
-    data: options.Data,
+    data: Data,
     output: Annotated[
         Path,
         WRITES,
@@ -27,16 +29,8 @@ def predict(
             help="Predictions: .parquet, .csv or .jsonl; - for CSV on standard output.",
         ),
     ],
-    proba: Annotated[
-        bool, typer.Option("--proba", help="Also the probability of every class.")
-    ] = False,
-    text_column: options.TextColumn = None,
-    id_column: options.IdColumn = None,
-    device: options.Device = "auto",
-    bad_rows: options.BadRows = "stop",
-    quiet: options.Quiet = False,
-    as_json: options.AsJson = False,
-    config: options.Config = None,
+    options: PredictOptions,
+    shown: Shown,
 ) -> None:
     """Predict a label for every row of a table.
 
@@ -49,22 +43,13 @@ def predict(
     from noisefix.cli.terminal import write_json
     from noisefix.cli.wording import format_seconds, output_name, plural
 
-    screen = screen_beside(output, as_json=as_json)
-    with show_progress(quiet=quiet) as progress:
+    screen = screen_beside(output, as_json=shown.as_json)
+    with show_progress(quiet=shown.quiet) as progress:
         result = run_predict(
-            model,
-            data,
-            output,
-            proba=proba,
-            text_column=text_column,
-            id_column=id_column,
-            device=device,
-            bad_rows=bad_rows,
-            progress=progress,
-            stdin=standard_input(data),
+            model, data, output, options=options, progress=progress, stdin=standard_input(data)
         )
-    tell(result.notes, result.warnings, quiet=quiet)
-    if as_json:
+    tell(result.notes, result.warnings, quiet=shown.quiet)
+    if shown.as_json:
         write_json(result)
         return
     screen.line(

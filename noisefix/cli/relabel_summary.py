@@ -6,22 +6,25 @@ import shlex
 from typing import TYPE_CHECKING
 
 from noisefix.cli.columns import Column
-from noisefix.cli.terminal import Screen, write_json
+from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import interval, percent, plural
 
 if TYPE_CHECKING:
-    from noisefix.relabelling.plan import RelabelPlan
+    from noisefix.annotators.batch_export import BatchExport
+    from noisefix.relabelling.plan import PlanEstimate
     from noisefix.relabelling.relabel import RelabelResult
 
 
-def show_plan(screen: Screen, plan: RelabelPlan, *, as_json: bool) -> None:
-    """Show three whole prompts, and what asking all of them would cost."""
-    from noisefix.relabelling.plan import estimate_plan
+def show_exported(screen: Screen, written: BatchExport) -> None:
+    """Say which files of requests were written."""
+    screen.line(
+        f"{written.requests:,} requests written to "
+        f"{', '.join(map(str, written.paths))}; {written.reused:,} have an answer."
+    )
 
-    estimate = estimate_plan(plan)
-    if as_json:
-        write_json(estimate)
-        return
+
+def show_estimate(screen: Screen, estimate: PlanEstimate) -> None:
+    """Show three whole prompts, and what asking all of them would cost."""
     for number, prompt in enumerate(estimate.prompts, start=1):
         screen.heading(f"Prompt {number} of {estimate.requests:,}")
         for line in prompt.splitlines():

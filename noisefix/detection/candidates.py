@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from noisefix.detection.embed import ProgressCallback
+from noisefix.detection.options import CandidatesOptions
 from noisefix.errors import UsageError
+from noisefix.options import takes
 from noisefix.run.folder import RunFolder, lock_if_run
 from noisefix.run.stage import StageReport, record, run_stage
 
 
+@takes(CandidatesOptions)
 def candidates(
     embeddings: str | Path,
     issues: str | Path | None = None,
     output: str | Path | None = None,
     *,
-    n_neighbors: int = 10,
-    device: str = "auto",
-    seed: int = 0,
-    force: bool = False,
+    options: CandidatesOptions,
     progress: ProgressCallback | None = None,
 ) -> StageReport:
     """Find the labels that each row's clean neighbours make plausible.
@@ -27,10 +27,7 @@ def candidates(
         embeddings: embeddings.parquet, or a run folder with embeddings and issues.
         issues: issues.parquet of the same rows; None: the run folder's.
         output: candidates.parquet to write; None: the run folder's.
-        n_neighbors: neighbours in the clean pool that vote.
-        device: "auto", "cpu", "cuda" or "mps".
-        seed: seed.
-        force: run even if nothing changed.
+        options: what was chosen; its fields may be named one by one instead.
         progress: called with how far it has come.
 
     Raises:
@@ -48,9 +45,9 @@ def candidates(
             STAGE,
             {"embeddings": source, "issues": issues_path},
             {"candidates": target},
-            CandidatesParams(n_neighbors=n_neighbors, device=device),
-            seed=seed,
-            force=force,
+            CandidatesParams(n_neighbors=options.n_neighbors, device=options.device),
+            seed=options.seed,
+            force=options.force,
             progress=progress,
         )
         record(target.parent, report)

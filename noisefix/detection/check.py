@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from noisefix.detection.detect import detect
-from noisefix.detection.embed import DEFAULT_ENCODER
 from noisefix.detection.gates import GateResult, Gates, judge, new_issues
+from noisefix.detection.options import CheckOptions, DetectOptions
 from noisefix.errors import UsageError
+from noisefix.options import takes
 from noisefix.run.folder import refuse_missing_labels
 from noisefix.run.schemas import ISSUES
 
@@ -97,31 +98,12 @@ class CheckResult:
     warnings: tuple[str, ...] = ()
 
 
+@takes(CheckOptions)
 def check(
     data: str | Path,
     output: str | Path | None = None,
     *,
-    max_noise_rate: float | None = None,
-    max_issues: int | None = None,
-    max_new_issues: int | None = None,
-    baseline: str | Path | None = None,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    id_column: str | None = None,
-    missing_labels: str | None = None,
-    encoder: str = DEFAULT_ENCODER,
-    precision: str = "auto",
-    device: str = "auto",
-    seed: int = 0,
-    labels: str | Path | None = None,
-    trusted_column: str | None = None,
-    run_data: str | Path | None = None,
-    bad_rows: str = "stop",
-    labelled_by: str = "unknown",
-    unverified_class: str | None = None,
-    one_sided: float | None = None,
-    flag_precision: float | None = None,
-    flag_top: int | None = None,
+    options: CheckOptions,
     progress: Callable[[Any], None] | None = None,
     stdin: BinaryIO | None = None,
 ) -> CheckResult:
@@ -131,27 +113,7 @@ def check(
         data: a table (detected first), or a run folder (taken as it is).
         output: run folder to keep when ``data`` is a table, so that the next check skips what has
             not changed; None: a temporary one.
-        max_noise_rate: highest estimated share of wrong labels, in [0, 1].
-        max_issues: most flagged rows.
-        max_new_issues: most flagged rows that ``baseline`` does not flag.
-        baseline: issues.parquet of an earlier run.
-        text_column: as for ``detect``, like all that follow.
-        label_column: as for ``detect``.
-        id_column: as for ``detect``.
-        missing_labels: as for ``detect``.
-        encoder: as for ``detect``.
-        precision: as for ``detect``.
-        device: as for ``detect``.
-        seed: as for ``detect``.
-        labels: as for ``detect``.
-        trusted_column: as for ``detect``.
-        run_data: where the input of a run folder is, if it was moved.
-        bad_rows: as for ``detect``.
-        labelled_by: as for ``detect``.
-        unverified_class: as for ``detect``.
-        one_sided: as for ``detect``.
-        flag_precision: as for ``detect``.
-        flag_top: as for ``detect``.
+        options: what was chosen; its fields may be named one by one instead.
         progress: called as the stages go on.
         stdin: where "-" reads from.
 
@@ -164,20 +126,21 @@ def check(
     from noisefix.run.parquet import read_table
     from noisefix.tables.leftovers import scratch_folder
 
+    baseline, run_data = options.baseline, options.run_data
     if output is not None:
         check_run_outputs(output, TABLE_NAMES, (baseline,))
-    gates = Gates(max_noise_rate, max_issues, max_new_issues)
+    gates = Gates(options.max_noise_rate, options.max_issues, options.max_new_issues)
     if not gates:
         raise UsageError(
             "no gate is set, so nothing can fail",
             "set --max-noise-rate, --max-issues or --max-new-issues",
         )
-    if max_new_issues is not None and baseline is None:
+    if options.max_new_issues is not None and baseline is None:
         judge(gates, noise_rate=0.0, issues=0, new_issues=None)  # says what is missing, at once
     known = read_table(Path(baseline), ISSUES, _COLUMNS)[0] if baseline is not None else None
 
     if Path(data).is_dir():
-        refuse_missing_labels(Path(data), missing_labels)
+        refuse_missing_labels(Path(data), options.missing_labels)
         return _result(RunFolder.open(data, run_data), known, gates)
     if run_data is not None:
         raise UsageError(
@@ -190,22 +153,7 @@ def check(
         found = detect(
             data,
             folder,
-            text_column=text_column,
-            label_column=label_column,
-            id_column=id_column,
-            missing_labels=missing_labels,
-            encoder=encoder,
-            precision=precision,
-            device=device,
-            labels=labels,
-            trusted_column=trusted_column,
-            labelled_by=labelled_by,
-            unverified_class=unverified_class,
-            one_sided=one_sided,
-            flag_precision=flag_precision,
-            flag_top=flag_top,
-            seed=seed,
-            bad_rows=bad_rows,
+            options=options.shared_with(DetectOptions),
             progress=progress,
             stdin=stdin,
         )

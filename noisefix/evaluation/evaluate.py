@@ -14,22 +14,24 @@ from noisefix.cleaning.answers import read_verdicts
 from noisefix.cleaning.decide import DECISION_COLUMNS, ApplyParams, decide
 from noisefix.detection.embed import ProgressCallback
 from noisefix.errors import DataError, UsageError
-from noisefix.evaluation import (
+from noisefix.evaluation.accuracy import ClassScores, accuracy, class_scores
+from noisefix.evaluation.calibration import (
     CalibrationBin,
-    ClassScores,
-    FlagScores,
-    accuracy,
-    area_under_roc,
-    average_precision,
-    class_scores,
     expected_calibration_error,
-    flag_scores,
-    precision_at,
     reliability_table,
 )
+from noisefix.evaluation.detection import (
+    FlagScores,
+    area_under_roc,
+    average_precision,
+    flag_scores,
+    precision_at,
+)
 from noisefix.evaluation.evaluate_model import ModelScores, evaluate_model
+from noisefix.evaluation.options import EvaluateOptions
 from noisefix.labels import UNLABELLED, encode_labels
 from noisefix.labels import class_names as order_classes
+from noisefix.options import takes
 from noisefix.run.schemas import ISSUES
 
 if TYPE_CHECKING:
@@ -111,17 +113,15 @@ class EvaluateResult:
     classes: tuple[ClassScores, ...]
 
 
+@takes(EvaluateOptions)
 def evaluate(
     run: str | Path,
     truth: str,
     data: str | Path | None = None,
     *,
-    id_column: str | None = None,
-    text_column: str | None = None,
-    device: str = "auto",
+    options: EvaluateOptions,
     min_probability: float | None = None,
     min_margin: float = ApplyParams.min_margin,
-    bad_rows: str = "stop",
     progress: ProgressCallback | None = None,
 ) -> EvaluateResult | ModelScores:
     """Score a run or a model against a truth column.
@@ -132,12 +132,10 @@ def evaluate(
             predictions are scored, see ``noisefix.evaluation.evaluate_model``.
         truth: column with the true labels; rows where it is empty are left out.
         data: table that holds it; None, for a run: the input of the run.
-        id_column: id column of ``data``; None, for a run: named as in the input.
-        text_column: for a model: column of the texts; None: guessed.
-        device: for a model: "auto", "cpu", "cuda" or "mps".
+        options: what was chosen; its fields may be named one by one instead. ``id_column`` is that
+            of ``data``; None, for a run: named as in the input.
         min_probability: for a run: threshold of ``apply --strategy relabel``.
         min_margin: likewise.
-        bad_rows: for ``data``: "stop" or "skip"; as for ``detect``.
         progress: for a model: called with how far the encoder has come.
 
     Raises:
@@ -152,10 +150,10 @@ def evaluate(
             run,
             truth,
             data,
-            id_column=id_column,
+            id_column=options.id_column,
             min_probability=min_probability,
             min_margin=min_margin,
-            bad_rows=bad_rows,
+            bad_rows=options.bad_rows,
         )
     if data is None:
         raise UsageError(
@@ -166,10 +164,10 @@ def evaluate(
         run,
         truth,
         data,
-        text_column=text_column,
-        id_column=id_column,
-        device=device,
-        bad_rows=bad_rows,
+        text_column=options.text_column,
+        id_column=options.id_column,
+        device=options.device,
+        bad_rows=options.bad_rows,
         progress=progress,
     )
 

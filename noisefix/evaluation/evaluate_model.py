@@ -10,14 +10,13 @@ import numpy as np
 
 from noisefix.detection.embed import ProgressCallback
 from noisefix.errors import DataError
-from noisefix.evaluation import (
+from noisefix.evaluation.calibration import expected_calibration_error, reliability_table
+from noisefix.evaluation.classification import (
     Confusion,
     LabelScores,
     confusions,
-    expected_calibration_error,
     label_scores,
     macro_f1,
-    reliability_table,
     share_interval,
 )
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from noisefix.detection.embed import DEFAULT_ENCODER
 from noisefix.errors import DataError, UsageError
-from noisefix.seeds import check_seed
+from noisefix.evaluation.options import NoiseOptions
+from noisefix.options import takes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,21 +41,12 @@ class NoiseResult:
     warnings: tuple[str, ...] = ()
 
 
+@takes(NoiseOptions)
 def noise(
     data: str | Path,
     output: str | Path,
     *,
-    kind: str = "symmetric",
-    rate: float | None = None,
-    matrix: str | Path | None = None,
-    truth_column: str = "true_label",
-    text_column: str | None = None,
-    label_column: str | None = None,
-    missing_labels: str | None = None,
-    encoder: str = DEFAULT_ENCODER,
-    device: str = "auto",
-    seed: int = 0,
-    bad_rows: str = "stop",
+    options: NoiseOptions,
     progress: Any = None,
     stdin: BinaryIO | None = None,
 ) -> NoiseResult:
@@ -64,19 +55,8 @@ def noise(
     Args:
         data: clean table.
         output: the table to write, in the input's format, or "-" for standard output.
-        kind: "symmetric", "pair", "asymmetric" (by a matrix) or "instance" (texts that lie near
-            another class).
-        rate: share of the rows to spoil; None: 0.2.
-        matrix: CSV for "asymmetric": first column the true label, a column for each given label.
-        truth_column: name of the column for the right labels.
-        text_column: text column; None: guessed.
-        label_column: label column; None: guessed.
-        missing_labels: labels, with commas between them, that mean that there is none.
-        encoder: for "instance".
-        device: for the encoder.
-        seed: seed of the draws.
-        bad_rows: "stop": a row that cannot be read is an error; "skip": it is left out, listed,
-            and kept in the output as it is.
+        options: what was chosen; its fields may be named one by one instead. The encoder is for
+            "instance".
         progress: called with how far the encoder has come.
         stdin: where "-" is read from; None: standard input.
 
@@ -95,21 +75,20 @@ def noise(
     from noisefix.tables.class_label import label_cell
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.source import read_source
-    from noisefix.training.noise_injection import KINDS, flip_by_instance, flip_by_matrix
+    from noisefix.training.noise_injection import flip_by_instance, flip_by_matrix
 
-    check_seed(seed)
-    if kind not in KINDS:
-        raise UsageError(f"--kind {kind!r} is unknown", f"choose one of {', '.join(KINDS)}")
+    kind, rate, matrix, seed = options.kind, options.rate, options.matrix, options.seed
+    truth_column = options.truth_column
     if (kind == "asymmetric") != (matrix is not None):
         raise UsageError("--matrix and --kind asymmetric belong together", "name both or neither")
     if kind == "asymmetric" and rate is not None:
         raise UsageError("--rate: the matrix says how much noise there is", "leave --rate out")
     check_output(output, (data, matrix), takes_stdout=True)
     dataset = load_dataset(
-        read_source(data, stdin, bad_rows=bad_rows),
-        text_column=text_column,
-        label_column=label_column,
-        missing_labels=missing_labels,
+        read_source(data, stdin, bad_rows=options.bad_rows),
+        text_column=options.text_column,
+        label_column=options.label_column,
+        missing_labels=options.missing_labels,
     )
     source = dataset.source
     delimiter = "," if source.dialect is None else source.dialect.delimiter
@@ -123,7 +102,7 @@ def noise(
     true = encode_labels(dataset.given_labels, names)
     share = 0.2 if rate is None else rate
     if kind == "instance":
-        features = _embed(dataset, encoder, device, progress)
+        features = _embed(dataset, options.encoder, options.device, progress)
         given = flip_by_instance(features, true, len(names), share, seed)
     else:
         given = flip_by_matrix(true, _matrix(kind, names, share, matrix), seed)

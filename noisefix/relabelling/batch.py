@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import UsageError
-from noisefix.relabelling.plan import RelabelOptions, RelabelPlan
-from noisefix.relabelling.relabel import STORE_FILE
+from noisefix.relabelling.options import RelabelOptions
+from noisefix.relabelling.plan import RelabelPlan
 
 if TYPE_CHECKING:
     from noisefix.annotators.batch_export import BatchExport
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from noisefix.run.folder import RunFolder
 
 
-def export_requests(plan: RelabelPlan, annotator: Annotator, path: Path) -> BatchExport:
+def export_requests(plan: RelabelPlan, annotator: Annotator, path: str | Path) -> BatchExport:
     """Write the unanswered questions as OpenAI Batch requests.
 
     Raises:
@@ -24,12 +25,12 @@ def export_requests(plan: RelabelPlan, annotator: Annotator, path: Path) -> Batc
             files that a large batch needs, is what is read.
     """
     from noisefix.annotators.batch_export import export_batch
-    from noisefix.annotators.store import AnswerStore
+    from noisefix.annotators.store import STORE_NAME, AnswerStore
 
     check_export(plan.folder, path, plan.options)
-    with AnswerStore(plan.folder.path / STORE_FILE) as store:
+    with AnswerStore(plan.folder.path / STORE_NAME) as store:
         return export_batch(
-            path,
+            Path(path),
             plan.questions(),
             _openai(annotator),
             store,
@@ -37,7 +38,7 @@ def export_requests(plan: RelabelPlan, annotator: Annotator, path: Path) -> Batc
         )
 
 
-def check_export(folder: RunFolder, path: Path, options: RelabelOptions) -> None:
+def check_export(folder: RunFolder, path: str | Path, options: RelabelOptions) -> None:
     """Check that a batch may be written to a file.
 
     Args:
@@ -54,7 +55,9 @@ def check_export(folder: RunFolder, path: Path, options: RelabelOptions) -> None
     check_output(path, inputs, option="--export-batch", kinds=("jsonl",), takes_streams=True)
 
 
-def import_responses(plan: RelabelPlan, annotator: Annotator, paths: list[Path]) -> BatchImport:
+def import_responses(
+    plan: RelabelPlan, annotator: Annotator, paths: Sequence[str | Path]
+) -> BatchImport:
     """Put a batch's responses into the store.
 
     Raises:
@@ -62,11 +65,13 @@ def import_responses(plan: RelabelPlan, annotator: Annotator, paths: list[Path])
         DataError: a file cannot be read.
     """
     from noisefix.annotators.batch_import import import_batch
-    from noisefix.annotators.store import AnswerStore
+    from noisefix.annotators.store import STORE_NAME, AnswerStore
 
-    with AnswerStore(plan.folder.path / STORE_FILE) as store:
+    with AnswerStore(plan.folder.path / STORE_NAME) as store:
         prices = plan.options.budget().prices
-        return import_batch(paths, plan.questions(), _openai(annotator), store, prices)
+        return import_batch(
+            [Path(path) for path in paths], plan.questions(), _openai(annotator), store, prices
+        )
 
 
 def _openai(annotator: Annotator) -> Any:

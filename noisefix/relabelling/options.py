@@ -1,12 +1,15 @@
-"""What whoever asks an annotator may choose: how much, at what cost, and in which words."""
+"""What may be chosen for asking an annotator: whom, how much, at what cost, in which words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
+from noisefix.annotators.protocol import Annotator
+from noisefix.common_options import Device, Labels, RunData, Seed
 from noisefix.errors import UsageError
+from noisefix.options import READS, WRITES, Option, Options
 
 if TYPE_CHECKING:
     from noisefix.annotators.budget import Budget
@@ -14,47 +17,62 @@ if TYPE_CHECKING:
     from noisefix.relabelling.questions import QuestionParams
 
 
+def _check_tokens(flag: str, value: Any) -> None:
+    if value != "auto" and not (value.isascii() and value.isdecimal() and int(value) > 0):
+        raise UsageError(
+            f"{flag} {value!r} is neither auto nor a number of tokens", "give at least 1"
+        )
+
+
 @dataclass(frozen=True)
-class AskOptions:
-    """How rows are asked about, and how much may be spent.
+class AskOptions(Options):
+    """How rows are asked about, and how much may be spent."""
 
-    Attributes:
-        max_rows: rows asked about at most; None: see ``share``.
-        share: the same as a share of all rows, in [0, 1].
-        max_cost_usd: stop when so much is spent; needs both prices.
-        price_in: US dollars for a million tokens sent.
-        price_out: US dollars for a million tokens received.
-        max_tokens_total: stop after so many tokens.
-        votes: how often each row is asked.
-        pool: "candidates" or "all".
-        labels: labels.toml with what the classes mean.
-        template: wording to use instead.
-        with_demonstrations: show surely clean rows as examples.
-        seed: order of the labels shown, and whatever is drawn.
-    """
-
-    max_rows: int | None = None
-    share: float | None = None
-    max_cost_usd: float | None = None
-    price_in: float | None = None
-    price_out: float | None = None
-    max_tokens_total: int | None = None
-    votes: int = 1
-    pool: str = "candidates"
-    labels: str | Path | None = None
-    template: str | Path | None = None
-    with_demonstrations: bool = True
-    seed: int = 0
+    max_rows: Annotated[
+        int | None, Option("--max-rows", "Ask about at most N rows.", "N", at_least=0)
+    ] = None
+    share: Annotated[
+        float | None,
+        Option("--share", "Ask about at most this share of all rows.", "P", at_least=0, at_most=1),
+    ] = None
+    max_cost_usd: Annotated[
+        float | None, Option("--max-cost-usd", "Stop when this is spent.", "USD", at_least=0)
+    ] = None
+    price_in: Annotated[
+        float | None, Option("--price-in", "Price of a million tokens in.", "USD", at_least=0)
+    ] = None
+    price_out: Annotated[
+        float | None, Option("--price-out", "Price of a million tokens out.", "USD", at_least=0)
+    ] = None
+    max_tokens_total: Annotated[
+        int | None, Option("--max-tokens-total", "Stop after so many tokens.", "N", at_least=0)
+    ] = None
+    votes: Annotated[
+        int, Option("--votes", "Ask N times; the majority counts.", "N", at_least=1)
+    ] = 1
+    pool: Annotated[
+        str,
+        Option(
+            "--pool",
+            "Labels to choose from: those that the neighbours make plausible, or all.",
+            words=("candidates", "all"),
+        ),
+    ] = "candidates"
+    labels: Labels = None
+    template: Annotated[
+        str | Path | None, Option("--template", "Wording to use instead.", "FILE", role=READS)
+    ] = None
+    demonstrations: Annotated[
+        bool,
+        Option(
+            "--demonstrations/--no-demonstrations",
+            "Show the nearest surely clean rows as examples.",
+        ),
+    ] = True
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        if self.max_rows is not None and self.max_rows < 0:
-            raise UsageError(f"--max-rows is {self.max_rows}", "it cannot be below 0")
-        if self.share is not None and not 0 <= self.share <= 1:
-            raise UsageError(f"--share is {self.share}", "it must lie in 0 to 1")
-        if self.pool not in ("candidates", "all"):
-            raise UsageError(f"--pool {self.pool!r} is unknown", "choose candidates or all")
-        if self.votes < 1:
-            raise UsageError(f"--votes is {self.votes}", "it must be at least 1")
+        super().__post_init__()
         if (self.price_in is None) != (self.price_out is None):
             raise UsageError("one of the two prices is missing", "give --price-in and --price-out")
 
@@ -95,4 +113,91 @@ class AskOptions:
         """Return how the questions are put."""
         from noisefix.relabelling.questions import QuestionParams
 
-        return QuestionParams(self.pool, self.with_demonstrations, self.votes)
+        return QuestionParams(self.pool, self.demonstrations, self.votes)
+
+
+@dataclass(frozen=True)
+class ServerOptions(Options):
+    """How a server that speaks OpenAI's language is reached."""
+
+    model: Annotated[str | None, Option("--model", "Model to ask for.", "NAME")] = None
+    base_url: Annotated[
+        str | None,
+        Option("--base-url", "The server, for instance http://localhost:8000/v1.", "URL"),
+    ] = None
+    api_key_env: Annotated[
+        str, Option("--api-key-env", "Environment variable with the key.", "NAME")
+    ] = "OPENAI_API_KEY"
+    concurrency: Annotated[
+        int, Option("--concurrency", "Most requests at a time.", "N", at_least=1)
+    ] = 16
+    timeout: Annotated[
+        float, Option("--timeout", "Most seconds for a request.", "SECONDS", at_least=0.1)
+    ] = 60.0
+    max_output_tokens: Annotated[
+        str,
+        Option(
+            "--max-output-tokens",
+            "Longest answer, reasoning included. auto: 2,048, and more where an answer was cut "
+            "off. Always less where the model's context has no room for so much.",
+            "N|auto",
+            check=_check_tokens,
+        ),
+    ] = "auto"
+    system_role: Annotated[
+        str,
+        Option(
+            "--system-role",
+            "user: for models without a system role; found out by itself where they complain.",
+            words=("auto", "user"),
+        ),
+    ] = "auto"
+    logprobs: Annotated[
+        str,
+        Option(
+            "--logprobs",
+            "off: do not ask for log-probabilities, from which confidences come.",
+            words=("auto", "off"),
+        ),
+    ] = "auto"
+
+
+@dataclass(frozen=True)
+class RelabelOptions(ServerOptions, AskOptions):
+    """Options of ``relabel``; with no limit on the rows: those flagged."""
+
+    annotator: Annotated[
+        str | Annotator,
+        Option(
+            "--annotator",
+            "Who is asked: openai | local:PATH | column:NAME | human. openai: any server that "
+            "speaks OpenAI's language.",
+            "WHO",
+            offered=("openai", "local:", "column:", "human"),
+        ),
+    ] = "openai"
+    probe: Annotated[
+        int,
+        Option("--probe", "Unflagged rows to ask about too, drawn at random.", "N", at_least=0),
+    ] = 50
+    export_batch: Annotated[
+        str | Path | None,
+        Option(
+            "--export-batch",
+            "Write OpenAI Batch requests; ask nobody.",
+            "FILE",
+            role=WRITES,
+        ),
+    ] = None
+    import_batch: Annotated[
+        list[str | Path] | None,
+        Option("--import-batch", "Read a batch's responses first.", "FILE", role=READS),
+    ] = None
+    reviewer: Annotated[
+        str, Option("--reviewer", "Who reviews, with --annotator human.", "NAME")
+    ] = ""
+    device: Device = "auto"
+    dry_run: Annotated[
+        bool, Option("--dry-run", "Show three prompts, requests, tokens and cost; ask nobody.")
+    ] = False
+    run_data: RunData = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
-from noisefix.relabelling.options import AskOptions
+from noisefix.relabelling.options import RelabelOptions
 from noisefix.relabelling.questions import questions
 from noisefix.run.folder import RunFolder
 from noisefix.run.outputs import check_not_foreign
@@ -25,17 +25,6 @@ if TYPE_CHECKING:
 _SHOWN_PROMPTS = 3
 _CHARS_PER_TOKEN = 4.0
 _TOKENS_OF_AN_ANSWER = 12
-
-
-@dataclass(frozen=True)
-class RelabelOptions(AskOptions):
-    """What to ask, how, and how much may be spent; with no limit on the rows: those flagged.
-
-    Attributes:
-        n_probe: unflagged rows to ask about too, drawn at random.
-    """
-
-    n_probe: int = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,15 +89,12 @@ class PlanEstimate:
     prompts: tuple[str, ...]
 
 
-def plan_relabel(
-    run: str | Path, options: RelabelOptions, run_data: str | Path | None = None
-) -> RelabelPlan:
+def plan_relabel(run: str | Path, options: RelabelOptions) -> RelabelPlan:
     """Choose the rows to ask about.
 
     Args:
         run: run folder that ``detect`` has written.
         options: what was chosen.
-        run_data: where the run's input is, if it was moved.
 
     Raises:
         DataError: the run folder, labels.toml or the template cannot be used, or a label is too
@@ -118,13 +104,13 @@ def plan_relabel(
     from noisefix.relabelling.rounds import first_rows
 
     check_seed(options.seed)
-    folder = RunFolder.open(run, run_data, fresh=("issues", "candidates"))
+    folder = RunFolder.open(run, options.run_data, fresh=("issues", "candidates"))
     check_not_foreign([folder.relabels], "move it away")
     rows = read_run_rows(folder)
     check_label_names(rows.class_names)
     style = options.style()
     n_most = _most_rows(options, rows)
-    asked, probe = first_rows(rows, n_most, options.n_probe, seed=options.seed)
+    asked, probe = first_rows(rows, n_most, options.probe, seed=options.seed)
     return RelabelPlan(folder, rows, options, style, asked, probe, n_most)
 
 
@@ -159,4 +145,4 @@ def _most_rows(options: RelabelOptions, rows: RunRows) -> int:
         limits.append(int(options.share * len(rows)))
     if options.max_rows is not None:
         limits.append(options.max_rows)
-    return min(limits) if limits else int(rows.is_issue.sum()) + options.n_probe
+    return min(limits) if limits else int(rows.is_issue.sum()) + options.probe

@@ -5,21 +5,26 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.errors import DataError, NoisefixError, ServiceError
-from noisefix.relabelling.plan import RelabelOptions, RelabelPlan, plan_relabel
+from noisefix.options import takes
+from noisefix.relabelling.options import RelabelOptions
+from noisefix.relabelling.plan import PlanEstimate, RelabelPlan, estimate_plan, plan_relabel
+from noisefix.run.folder import RunFolder
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from noisefix.annotators.batch_export import BatchExport
+    from noisefix.annotators.batch_import import BatchImport
     from noisefix.annotators.progress import AskProgress
     from noisefix.annotators.protocol import Annotator, Answer
+    from noisefix.relabelling.connect import OpenDesk
     from noisefix.relabelling.report import RelabelReport
-
-STORE_FILE = "annotations.sqlite"
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,54 +36,38 @@ class RelabelResult:
         report: counts, agreement, the annotator's estimated quality, and what was learned; None
             when nobody was asked or a person answered nothing, and nothing was written.
         failure: why not everything was asked; None when all went well. What was answered is kept.
+        estimate: what asking would take, of a dry run.
+        exported: the requests written, of an export.
+        imported: the responses read, of an import.
+        notes: what a person should know.
     """
 
     run: Path
     report: RelabelReport | None
     failure: ServiceError | None = field(default=None)
+    estimate: PlanEstimate | None = None
+    exported: BatchExport | None = None
+    imported: BatchImport | None = None
+    notes: tuple[str, ...] = ()
 
 
+@takes(RelabelOptions)
 def relabel(
     run: str | Path,
     *,
-    annotator: Annotator,
-    max_rows: int | None = None,
-    share: float | None = None,
-    max_cost_usd: float | None = None,
-    price_in: float | None = None,
-    price_out: float | None = None,
-    max_tokens_total: int | None = None,
-    probe: int = 50,
-    votes: int = 1,
-    pool: str = "candidates",
-    labels: str | Path | None = None,
-    template: str | Path | None = None,
-    demonstrations: bool = True,
-    seed: int = 0,
-    run_data: str | Path | None = None,
+    options: RelabelOptions,
     progress: Callable[[AskProgress], None] | None = None,
+    open_desk: OpenDesk | None = None,
 ) -> RelabelResult:
     """Ask an annotator about the suspicious rows of a run, and weigh its answers.
 
     Args:
         run: run folder that ``detect`` has written.
-        annotator: any object with ``annotate(questions) -> iterator of answers``, for instance an
-            ``OpenAIAnnotator`` or a ``LocalAnnotator``.
-        max_rows: rows asked about at most, probe included; None: see ``share``.
-        share: the same as a share of all rows, in [0, 1]. With neither: the flagged rows.
-        max_cost_usd: stop when so much is spent; needs both prices.
-        price_in: US dollars for a million tokens sent.
-        price_out: US dollars for a million tokens received.
-        max_tokens_total: stop after so many tokens.
-        probe: unflagged rows to ask about too, drawn at random.
-        votes: how often each row is asked.
-        pool: "candidates" (what is plausible) or "all" (every class).
-        labels: labels.toml with what the classes mean.
-        template: wording to use instead.
-        demonstrations: show surely clean rows as examples.
-        seed: order of the labels shown, and the random probe.
-        run_data: where the run's input is, if it was moved.
+        options: what was chosen; its fields may be named one by one instead. ``annotator`` is any
+            object with ``annotate(questions) -> iterator of answers``, for instance an
+            ``OpenAIAnnotator`` or a ``LocalAnnotator``, or a name as on the command line.
         progress: called with how far it has come.
+        open_desk: where a person is asked, with "human".
 
     Returns:
         What came of it; relabels.parquet is written. Where the service failed or a budget was
@@ -88,23 +77,37 @@ def relabel(
         DataError: the run folder cannot be used.
         ServiceError: not one usable answer came; the run folder is as it was.
         UsageError: an option is out of range.
+        ModelError: the local model cannot be loaded.
     """
-    options = RelabelOptions(
-        max_rows=max_rows,
-        share=share,
-        max_cost_usd=max_cost_usd,
-        price_in=price_in,
-        price_out=price_out,
-        max_tokens_total=max_tokens_total,
-        n_probe=probe,
-        votes=votes,
-        pool=pool,
-        labels=labels,
-        template=template,
-        with_demonstrations=demonstrations,
-        seed=seed,
-    )
-    return finish(plan_relabel(run, options, run_data), annotator, progress=progress)
+    from noisefix.relabelling.batch import check_export, export_requests, import_responses
+    from noisefix.relabelling.connect import connect, connect_person, connection_note
+
+    if options.export_batch is not None:
+        check_export(RunFolder.open(run, options.run_data), options.export_batch, options)
+    plan = plan_relabel(run, options)
+    path = plan.folder.path
+    if options.dry_run:
+        return RelabelResult(path, None, estimate=estimate_plan(plan))
+    with ExitStack() as stack:
+        if options.annotator == "human":
+            who = connect_person(stack, plan, open_desk, options.reviewer)
+        else:
+            who = connect(
+                options.annotator,
+                plan.folder,
+                plan.rows.class_names,
+                options,
+                device=options.device,
+                seed=options.seed,
+            )
+        if options.export_batch is not None:
+            exported = export_requests(plan, who, options.export_batch)
+            return RelabelResult(path, None, exported=exported)
+        read = None
+        if options.import_batch:
+            read = import_responses(plan, who, options.import_batch)
+        result = finish(plan, who, progress=progress, ask_nobody=read is not None)
+        return replace(result, imported=read, notes=connection_note(who))
 
 
 def finish(
@@ -184,7 +187,7 @@ def _collect(
     """Return one answer a row, and why there are not more."""
     from noisefix.annotators.column import ColumnAnnotator
     from noisefix.annotators.engine import stored_answers
-    from noisefix.annotators.store import AnswerStore
+    from noisefix.annotators.store import STORE_NAME, AnswerStore
     from noisefix.annotators.votes import majority
     from noisefix.relabelling.asker import Asker
 
@@ -192,7 +195,7 @@ def _collect(
         # A column is looked up, not asked: see its docstring.
         look_up = annotator.look_up
         return _in_rounds(plan, annotator, lambda rows: look_up(plan.rows.ids[r] for r in rows))
-    with AnswerStore(plan.folder.path / STORE_FILE) as store:
+    with AnswerStore(plan.folder.path / STORE_NAME) as store:
         if ask_nobody:
             found = stored_answers(annotator, plan.questions(), store)
             return list(majority(found, plan.options.votes)), None

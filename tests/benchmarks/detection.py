@@ -12,12 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from shared_sets import Task
 
-from noisefix.evaluation import (
-    average_precision,
-    expected_calibration_error,
-    flag_scores,
-    precision_at,
-)
+from noisefix.evaluation.calibration import expected_calibration_error
+from noisefix.evaluation.detection import average_precision, flag_scores, precision_at
 from noisefix.labels import class_names, encode_labels
 
 N_TOP = 30

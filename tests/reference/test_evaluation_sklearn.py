@@ -12,17 +12,15 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from noisefix.evaluation import (
-    area_under_roc,
-    average_precision,
+from noisefix.evaluation.calibration import reliability_table
+from noisefix.evaluation.classification import (
+    confusion_counts,
     confusions,
-    flag_scores,
     label_scores,
     macro_f1,
-    reliability_table,
     share_interval,
 )
-from noisefix.evaluation.classification import confusion_counts
+from noisefix.evaluation.detection import area_under_roc, average_precision, flag_scores
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -99,7 +99,7 @@ def test_examples_are_the_clean_rows_and_answers_become_class_ids(folder, rows):
 
 def test_without_examples_the_questions_are_those_of_relabel(folder, rows):
     who = Scripted()
-    options = AskOptions(pool="all", with_demonstrations=False, votes=3)
+    options = AskOptions(pool="all", demonstrations=False, votes=3)
     with TrainingQuestions(folder, rows, who, options) as ask:
         assert ask(np.array([7]), np.array([3])).tolist() == [1]
     assert [question.vote for question in who.questions] == [0, 1, 2]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from noisefix.detection.embed import DEFAULT_ENCODER
+from noisefix.common_options import DEFAULT_ENCODER
 from noisefix.detection.encoder_limits import calibration_note, language_warning
 
 ENGLISH = "where is the parcel that i have ordered, it was to be here on monday"

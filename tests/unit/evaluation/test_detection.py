@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from noisefix.errors import DataError
-from noisefix.evaluation import area_under_roc, average_precision, flag_scores, precision_at
+from noisefix.evaluation.detection import (
+    area_under_roc,
+    average_precision,
+    flag_scores,
+    precision_at,
+)
 
 
 def bools(text: str) -> np.ndarray:

@@ -12,7 +12,8 @@ from noisefix import detect
 from noisefix.annotators.human import HumanAnnotator, RowFacts
 from noisefix.annotators.protocol import Answer
 from noisefix.errors import DataError, ServiceError, UsageError
-from noisefix.relabelling.plan import RelabelOptions, plan_relabel
+from noisefix.relabelling.options import RelabelOptions
+from noisefix.relabelling.plan import plan_relabel
 from noisefix.relabelling.relabel import finish, relabel
 
 WORDS = {
@@ -60,7 +61,7 @@ class Knows:
 
 
 CHOSEN = {"pool": "all", "share": 0.6, "probe": 10}
-OPTIONS = RelabelOptions(pool="all", share=0.6, n_probe=10)
+OPTIONS = RelabelOptions(pool="all", share=0.6, probe=10)
 
 
 def test_one_method_makes_an_annotator(run):

@@ -1,0 +1,69 @@
+"""What may be chosen for writing the cleaned table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from noisefix.common_options import RunData
+from noisefix.options import READS, WRITES, Option, Options
+
+DEFAULT_PREFIX = "noisefix_"
+
+
+@dataclass(frozen=True)
+class ApplyOptions(Options):
+    """Options of ``apply``."""
+
+    strategy: Annotated[
+        str,
+        Option(
+            "--strategy",
+            "flag: add columns with the verdicts. drop: leave flagged rows out. relabel: what "
+            "an annotator's answers led to, else only labels for which another is clearly better. "
+            "weight: add a column, how probably each label is right.",
+            words=("flag", "drop", "relabel", "weight"),
+        ),
+    ] = "flag"
+    min_probability: Annotated[
+        float | None,
+        Option(
+            "--min-probability",
+            "Least probability of a new label where nobody was asked. Default: 0.7, and only "
+            "where label names or verified rows vouch for it.",
+            "P",
+            at_least=0,
+            at_most=1,
+        ),
+    ] = None
+    min_margin: Annotated[
+        float,
+        Option("--min-margin", "Its least lead over the given one.", "P", at_least=0, at_most=1),
+    ] = 0.3
+    fill_unlabelled: Annotated[
+        bool, Option("--fill-unlabelled", "Give rows without a label the suggested one.")
+    ] = False
+    column_prefix: Annotated[
+        str, Option("--column-prefix", "Begins the names of new columns.", "TEXT")
+    ] = DEFAULT_PREFIX
+    dry_run: Annotated[bool, Option("--dry-run", "Show what would change; write nothing.")] = False
+    review_csv: Annotated[
+        str | Path | None,
+        Option(
+            "--review-csv",
+            "Write the rows that a person should see, with an empty column decision.",
+            "FILE",
+            role=WRITES,
+        ),
+    ] = None
+    review: Annotated[
+        str | Path | None,
+        Option(
+            "--review",
+            "Read it back, filled in: a class, keep, drop, or unsure. It wins over all else.",
+            "FILE",
+            role=READS,
+        ),
+    ] = None
+    run_data: RunData = None

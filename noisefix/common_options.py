@@ -1,0 +1,90 @@
+"""The options that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from noisefix.options import READS, Option, Options
+from noisefix.seeds import HIGHEST_SEED
+
+DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+
+TextColumn = Annotated[
+    str | None, Option("--text-column", "Column with the texts. Guessed if clear.", "NAME")
+]
+LabelColumn = Annotated[
+    str | None, Option("--label-column", "Column with the labels. Guessed if clear.", "NAME")
+]
+IdColumn = Annotated[
+    str | None, Option("--id-column", "Column with unique ids. Default: the row number.", "NAME")
+]
+MissingLabels = Annotated[
+    str | None,
+    Option(
+        "--missing-labels",
+        "Labels that mean that there is none: NA,N/A. Such rows are unlabelled.",
+        "LABELS",
+    ),
+]
+BadRows = Annotated[
+    str,
+    Option(
+        "--bad-rows",
+        "Rows that cannot be read: end with an error, or leave them out and list them.",
+        words=("stop", "skip"),
+    ),
+]
+Encoder = Annotated[
+    str,
+    Option(
+        "--encoder",
+        "sentence-transformers name, local folder, or tfidf (no weights needed).",
+        "NAME",
+        offered=("tfidf", DEFAULT_ENCODER),
+    ),
+]
+Precision = Annotated[
+    str,
+    Option("--precision", "auto: bf16 where the hardware has it.", words=("auto", "fp32", "bf16")),
+]
+Device = Annotated[
+    str, Option("--device", "Where to compute.", words=("auto", "cpu", "cuda", "mps"))
+]
+Seed = Annotated[
+    int, Option("--seed", "Same seed, same result.", "N", at_least=0, at_most=HIGHEST_SEED)
+]
+RunData = Annotated[
+    str | Path | None,
+    Option(
+        "--data", "Where the input of RUN is, if it does not lie beside it.", "FILE", role=READS
+    ),
+]
+Labels = Annotated[
+    str | Path | None,
+    Option(
+        "--labels",
+        "labels.toml: a description of each label, as evidence.",
+        "FILE",
+        role=READS,
+    ),
+]
+Force = Annotated[bool, Option("--force", "Run every stage again, even if nothing has changed.")]
+
+
+@dataclass(frozen=True)
+class TableOptions(Options):
+    """Where in a table its texts are, and what to do with rows that cannot be read."""
+
+    text_column: TextColumn = None
+    id_column: IdColumn = None
+    bad_rows: BadRows = "stop"
+
+
+@dataclass(frozen=True)
+class LabelledTableOptions(TableOptions):
+    """Where the labels are, too."""
+
+    label_column: LabelColumn = None
+    missing_labels: MissingLabels = None

@@ -1,0 +1,206 @@
+"""What may be chosen for finding wrong labels: of detect, embed, joint, candidates and check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from noisefix.common_options import (
+    DEFAULT_ENCODER,
+    BadRows,
+    Device,
+    Encoder,
+    Force,
+    LabelledTableOptions,
+    Labels,
+    Precision,
+    RunData,
+    Seed,
+)
+from noisefix.options import READS, Option, Options
+
+Neighbors = Annotated[int, Option("--n-neighbors", "Nearest rows to look at.", "N", at_least=1)]
+Folds = Annotated[
+    int, Option("--n-folds", "Folds for out-of-sample probabilities.", "N", at_least=2)
+]
+PredProbs = Annotated[
+    str | Path | None,
+    Option(
+        "--pred-probs",
+        "Your own out-of-sample probabilities instead: one column a class (or .npy).",
+        "FILE",
+        role=READS,
+    ),
+]
+TrustedColumn = Annotated[
+    str | None,
+    Option(
+        "--trusted-column",
+        "Column that says which rows a person has verified, or holds their label.",
+        "NAME",
+    ),
+]
+ClassShares = Annotated[
+    str | None,
+    Option(
+        "--class-shares",
+        "True share of classes where you know it: refund=0.1,billing=0.3.",
+        "SHARES",
+    ),
+]
+LabelledBy = Annotated[
+    str,
+    Option(
+        "--labelled-by",
+        "Who made the labels: people, model, rules or unknown. They err in different ways.",
+        "WHO",
+        words=("people", "model", "rules", "unknown"),
+    ),
+]
+UnverifiedClass = Annotated[
+    str | None,
+    Option(
+        "--unverified-class",
+        "The class that rows get where nobody looked: rows of the others are then trusted.",
+        "CLASS",
+    ),
+]
+OneSided = Annotated[
+    float | None,
+    Option("--one-sided", "Divide the odds of an error in those others by X. Default: 10.", "X"),
+]
+FlagPrecision = Annotated[
+    float | None,
+    Option(
+        "--flag-precision",
+        "Flag rows while this share of the flagged is expected to be wrong (0.8: few, sure).",
+        "SHARE",
+    ),
+]
+FlagTop = Annotated[
+    int | None,
+    Option("--flag-top", "Flag the N most suspicious rows.", "N", at_least=0),
+]
+FilterBy = Annotated[
+    str | None,
+    Option(
+        "--filter-by",
+        "Flag rows by a confident-learning filter instead of p_error.",
+        "NAME",
+        offered="noisefix.confident.filters:FILTERS",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class EncodeOptions(Options):
+    """How texts become vectors."""
+
+    encoder: Encoder = DEFAULT_ENCODER
+    precision: Precision = "auto"
+    device: Device = "auto"
+    labels: Labels = None
+    seed: Seed = 0
+
+
+@dataclass(frozen=True)
+class KnownOptions(Options):
+    """What is known of the labels, and how many rows to flag."""
+
+    trusted_column: TrustedColumn = None
+    labelled_by: LabelledBy = "unknown"
+    unverified_class: UnverifiedClass = None
+    one_sided: OneSided = None
+    flag_precision: FlagPrecision = None
+    flag_top: FlagTop = None
+
+
+@dataclass(frozen=True)
+class JudgeOptions(KnownOptions):
+    """How labels are judged."""
+
+    pred_probs: PredProbs = None
+    class_shares: ClassShares = None
+    filter_by: FilterBy = None
+    n_folds: Folds = 5
+    n_neighbors: Neighbors = 10
+
+
+@dataclass(frozen=True)
+class EmbedOptions(EncodeOptions, LabelledTableOptions):
+    """Options of ``embed``."""
+
+    force: Force = False
+
+
+@dataclass(frozen=True)
+class JointOptions(JudgeOptions):
+    """Options of ``joint``."""
+
+    data: Annotated[
+        str | Path | None,
+        Option(
+            "--data",
+            "Table with the trusted column. Default: the input of the run EMBEDDINGS lies in.",
+            "FILE",
+            role=READS,
+        ),
+    ] = None
+    id_column: Annotated[
+        str | None,
+        Option(
+            "--id-column",
+            "Id column of --data, where that is not the file that was embedded.",
+            "NAME",
+        ),
+    ] = None
+    device: Device = "auto"
+    seed: Seed = 0
+    force: Force = False
+    bad_rows: BadRows = "stop"
+
+
+@dataclass(frozen=True)
+class CandidatesOptions(Options):
+    """Options of ``candidates``."""
+
+    n_neighbors: Neighbors = 10
+    device: Device = "auto"
+    seed: Seed = 0
+    force: Force = False
+
+
+@dataclass(frozen=True)
+class DetectOptions(JudgeOptions, EmbedOptions):
+    """Options of ``detect``."""
+
+
+@dataclass(frozen=True)
+class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
+    """Options of ``check``; a gate must be among them."""
+
+    max_noise_rate: Annotated[
+        float | None,
+        Option(
+            "--max-noise-rate",
+            "Fail above this estimated share of wrong labels (0.05: 5 %).",
+            "SHARE",
+        ),
+    ] = None
+    max_issues: Annotated[
+        int | None, Option("--max-issues", "Fail when more rows are flagged.", "N")
+    ] = None
+    max_new_issues: Annotated[
+        int | None,
+        Option(
+            "--max-new-issues",
+            "Fail when more rows are flagged that --baseline does not flag.",
+            "N",
+        ),
+    ] = None
+    baseline: Annotated[
+        str | Path | None,
+        Option("--baseline", "issues.parquet of an earlier run.", "FILE", role=READS),
+    ] = None
+    run_data: RunData = None
