@@ -70,6 +70,15 @@ Labels = Annotated[
         role=READS,
     ),
 ]
+Decisions = Annotated[
+    str | Path | None,
+    Option(
+        "--decisions",
+        "decisions.jsonl: what people have decided, here or in another run. It is final.",
+        "FILE",
+        role=READS,
+    ),
+]
 Force = Annotated[bool, Option("--force", "Run every stage again, even if nothing has changed.")]
 
 

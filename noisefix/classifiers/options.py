@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from noisefix.annotators.protocol import Annotator
 from noisefix.common_options import (
     BadRows,
+    Decisions,
     Device,
     LabelColumn,
     MissingLabels,
@@ -144,6 +145,7 @@ class TrainOptions(FitOptions, ServerOptions, AskOptions):
             at_most=1,
         ),
     ] = None
+    decisions: Decisions = None
     run_data: RunData = None
 
 

@@ -29,6 +29,7 @@ from noisefix.classifiers.train_asking import (
     who_and_how,
 )
 from noisefix.classifiers.trusted_labels import TrustedTable, read_trusted
+from noisefix.detection.decided import take_in
 from noisefix.detection.embed import ProgressCallback
 from noisefix.errors import UsageError
 from noisefix.options import takes
@@ -123,7 +124,7 @@ def train(
     target = Path(output)
     check_target(target)
     made = default_run_path(source) if Path(source).is_file() else None
-    read = (options.valid, options.labels, options.template, options.run_data)
+    read = (options.valid, options.labels, options.template, options.run_data, options.decisions)
     check_replaced_folder(target, (source, made, *read))
     if made is not None and target.resolve() == made.resolve():
         raise UsageError(
@@ -147,6 +148,7 @@ def train(
         bad_rows=options.bad_rows,
         progress=progress,
     )
+    take_in(folder, options.decisions)
     annotator = None
     if named is not None:
         annotator = connect(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,17 @@ import numpy as np
 
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED, encode_labels
+from noisefix.run.decisions import KEEP
 from noisefix.run.parquet import read_table
 from noisefix.run.rows import embedding_matrix, in_order
 from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES, LABEL_NAMES, RELABELS
+from noisefix.run.settled import run_decisions, settled
 from noisefix.training.interface import TrainingData
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from noisefix.run.decisions import PersonDecision
     from noisefix.run.folder import RunFolder
     from noisefix.run.provenance import Provenance
 
@@ -73,6 +77,8 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
     ids: list[str] = embeddings["id"].to_pylist()
     issues = in_order(issues, ids, str(run.issues), str(run.embeddings))
     names = judged.class_names
+    decided = run_decisions(run)
+    issues = settled(issues, decided, names)
     used = {"embeddings": run.embeddings, "issues": run.issues}
     optional: dict[str, Any] = {}
     if run.candidates.is_file():
@@ -86,10 +92,10 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
         found = dict(zip(table["label"].to_pylist(), table["embedding"].to_pylist(), strict=True))
         if all(name in found for name in names):
             optional["label_embeddings"] = np.array([found[name] for name in names], np.float32)
-    given = encode_labels(issues["given_label"].to_pylist(), names)
+    given, p_error = _given(issues, ids, decided, names)
     if run.relabels.is_file():
         table, _ = read_table(run.relabels, RELABELS)
-        optional["repaired_labels"] = _repaired(table, ids, given, names)
+        optional["repaired_labels"] = _repaired(table, ids, given, names, decided)
         used["relabels"] = run.relabels
     texts = [text or "" for text in embeddings["text"].to_pylist()]
     if with_words:
@@ -102,7 +108,7 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
         given_labels=given,
         n_classes=len(names),
         pred_probs=_matrix(issues["pred_probs"]),
-        p_error=issues["p_error"].to_numpy().astype(np.float64),
+        p_error=p_error,
         true_label_probs=_matrix(issues["true_label_probs"]),
         is_issue=issues["is_issue"].to_numpy().astype(bool),
         noise_rate=float(judged.results["noise_rate"]),
@@ -120,6 +126,28 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
         int(made.seed or 0),
         {name: sha256_file(path) for name, path in used.items()},
     )
+
+
+def _given(
+    issues: pa.Table,
+    ids: list[str],
+    decided: Mapping[str, PersonDecision],
+    names: tuple[str, ...],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (N,) labels and (N,) p_error; what a person chose counts as given and right.
+
+    Rows to drop, and rows of a class that no row was given, count as unlabelled.
+    """
+    given: list[str | None] = issues["given_label"].to_pylist()
+    p_error = issues["p_error"].to_numpy().astype(np.float64)
+    for row, key in enumerate(ids):
+        word = decided.get(key)
+        if word is None:
+            continue
+        if word.decision != KEEP:
+            given[row] = word.label if word.label in names else None
+        p_error[row] = np.nan if given[row] is None else 0.0
+    return encode_labels(given, names), p_error
 
 
 def _encoder_of(made: Provenance, run: RunFolder) -> str:
@@ -156,7 +184,11 @@ def _candidates(table: pa.Table, names: tuple[str, ...]) -> dict[str, np.ndarray
 
 
 def _repaired(
-    table: pa.Table, ids: list[str], given: np.ndarray, names: tuple[str, ...]
+    table: pa.Table,
+    ids: list[str],
+    given: np.ndarray,
+    names: tuple[str, ...],
+    decided: Collection[str],
 ) -> np.ndarray:
     """Return (N,) labels after relabelling: a row to be dropped has none."""
     place = {key: row for row, key in enumerate(ids)}
@@ -164,7 +196,7 @@ def _repaired(
     repaired = given.copy()
     columns = (table[name].to_pylist() for name in ("id", "action", "final_label"))
     for key, action, label in zip(*columns, strict=True):
-        if key not in place:
+        if key not in place or key in decided:
             continue
         if action == "drop":
             repaired[place[key]] = UNLABELLED

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from noisefix.errors import DataError
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import ISSUES, RELABELS
+from noisefix.run.settled import replaced, run_decisions, settled
 from noisefix.tables.atomic import sha256_file
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _READ = ("id", "action", "final_label", "p_error", "reasons", "annotator", "cost
 def read_verdicts(
     folder: RunFolder, columns: Sequence[str] | None = None
 ) -> tuple[pa.Table, Provenance]:
-    """Read a run's issues, with the answers of ``relabel`` where there are some.
+    """Read a run's issues, with the answers of ``relabel`` and above all people's decisions.
 
     Args:
         folder: the run folder.
@@ -36,8 +37,10 @@ def read_verdicts(
         DataError: a table cannot be read, or the answers belong to an earlier issues table.
     """
     issues, provenance = read_table(folder.issues, ISSUES, columns)
+    decided = run_decisions(folder)
+    names = provenance.class_names
     if not folder.relabels.exists():
-        return issues, provenance
+        return settled(issues, decided, names), provenance
     relabels, answered = read_table(folder.relabels, RELABELS, _READ)
     if not answered.is_foreign and answered.inputs.get("issues") != sha256_file(folder.issues):
         raise DataError(
@@ -45,7 +48,7 @@ def read_verdicts(
             "run noisefix relabel again (what was answered is stored and costs nothing), "
             "or delete the file",
         )
-    return with_answers(issues, relabels), provenance
+    return settled(with_answers(issues, relabels), decided, names), provenance
 
 
 def with_answers(issues: pa.Table, relabels: pa.Table) -> pa.Table:
@@ -79,10 +82,7 @@ def with_answers(issues: pa.Table, relabels: pa.Table) -> pa.Table:
         columns["reasons"][row] = [*answer["reasons"], *columns["reasons"][row]]
         for name in ANSWER_COLUMNS:
             added[name][row] = answer[name]
-    for name, values in columns.items():
-        place = issues.schema.get_field_index(name)
-        field = issues.schema.field(place)
-        issues = issues.set_column(place, field, pa.array(values, field.type))
+    issues = replaced(issues, columns)
     types = {"action": pa.string(), "annotator": pa.string(), "cost_usd": pa.float64()}
     for name, values in added.items():
         issues = issues.append_column(name, pa.array(values, types[name]))

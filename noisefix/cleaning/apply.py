@@ -19,15 +19,20 @@ from noisefix.cleaning.decide import (
 from noisefix.cleaning.ledger import Change, write_logged
 from noisefix.cleaning.options import ApplyOptions
 from noisefix.cleaning.review import (
+    Review,
+    decisions_of,
     has_decisions,
     overruled,
     read_review,
     review_csv_bytes,
+    review_of,
     review_rows,
     reviewed_issues,
 )
 from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
+from noisefix.run.decisions import append_decisions, import_decisions, read_named
+from noisefix.run.settled import run_decisions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,7 +109,7 @@ def apply(
     from noisefix.run.folder import RunFolder
 
     strategy, dry_run = options.strategy, options.dry_run
-    review, review_csv, column_prefix = options.review, options.review_csv, options.column_prefix
+    review_csv, column_prefix = options.review_csv, options.column_prefix
     params = ApplyParams(
         strategy, options.min_probability, options.min_margin, options.fill_unlabelled
     )
@@ -112,23 +117,21 @@ def apply(
         raise UsageError("no output file", "name one with -o, or look first with --dry-run")
     folder = RunFolder.open(run, options.run_data)
     if not dry_run:
-        _check_outputs(folder, output, review_csv, review)
+        _check_outputs(folder, output, review_csv, (options.review, options.decisions))
     issues, provenance = read_verdicts(folder, (*DECISION_COLUMNS, "text"))
     class_names = provenance.class_names
     has_witness = bool(provenance.results.get("can_relabel", False))
     source = folder.read_input()
     label_column = folder.read()["input"]["columns"]["label"]
     issues = _in_input_order(issues, source, folder)
-    decided = None
-    if review is not None:
-        decided = read_review(Path(review), issues["id"].to_pylist(), class_names)
+    decided = _decided(folder, issues, class_names, options)
     decisions = decide(issues, class_names, params, has_witness=has_witness)
-    if decided is not None:
+    if decided.choices:
         decisions = overruled(decisions, issues, decided)
         issues = reviewed_issues(issues, decided)
     to_review = None
     if review_csv is not None:
-        to_review = review_rows(issues, decisions, () if decided is None else decided.choices)
+        to_review = review_rows(issues, decisions, decided.choices)
     columns = {"flag": verdict_columns, "weight": weight_column}.get(strategy)
     added = {} if columns is None else columns(issues, column_prefix)
     _check_new_columns(source, added)
@@ -148,7 +151,7 @@ def apply(
         label_column=label_column,
         has_witness=has_witness,
         ledger=None,
-        reviewed=0 if decided is None else len(decided.choices),
+        reviewed=len(decided.choices),
         to_review=0 if to_review is None else len(to_review),
     )
     if dry_run:
@@ -162,6 +165,28 @@ def apply(
     content = _rewritten(folder, source, target, decisions, label_column, added)
     write_logged(folder, target, content, changes, strategy)
     return replace(result, output=target, ledger=folder.ledger)
+
+
+def _decided(
+    folder: RunFolder, issues: pa.Table, class_names: tuple[str, ...], options: ApplyOptions
+) -> Review:
+    """Return what people have decided, and record what is new in ``--review`` or ``--decisions``.
+
+    A dry run records nothing, and yet shows what the files would lead to.
+    """
+    known = run_decisions(folder)
+    if options.decisions is not None:
+        given = read_named(Path(options.decisions))
+        known = run_decisions(folder, given)
+        if not options.dry_run:
+            import_decisions(folder.decisions, given)
+    if options.review is None:
+        return review_of(known)
+    review = read_review(Path(options.review), issues["id"].to_pylist(), class_names)
+    if not options.dry_run:
+        append_decisions(folder.decisions, decisions_of(review, issues, known))
+    known_review = review_of({k: w for k, w in known.items() if k not in review.choices})
+    return Review({**known_review.choices, **review.choices}, known_review.labels | review.labels)
 
 
 def _write_review(target: Path, issues: pa.Table, rows: np.ndarray) -> None:
@@ -208,11 +233,11 @@ def _check_outputs(
     folder: RunFolder,
     output: str | Path | None,
     review_csv: str | Path | None,
-    review: str | Path | None,
+    read: tuple[str | Path | None, ...],
 ) -> None:
     from noisefix.run.outputs import check_ending, check_output
 
-    inputs = (folder.path, *folder.known_inputs(), review)
+    inputs = (folder.path, *folder.known_inputs(), *read)
     if output is not None:
         check_output(output, inputs, takes_stdout=True)
         about = folder.read()["input"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from noisefix.common_options import RunData
+from noisefix.common_options import Decisions, RunData
 from noisefix.options import READS, WRITES, Option, Options
 
 DEFAULT_PREFIX = "noisefix_"
@@ -66,4 +66,5 @@ class ApplyOptions(Options):
             role=READS,
         ),
     ] = None
+    decisions: Decisions = None
     run_data: RunData = None

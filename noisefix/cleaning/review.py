@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,15 @@ import numpy as np
 from noisefix.annotators.protocol import HUMAN
 from noisefix.cleaning.decide import Decision
 from noisefix.errors import DataError
+from noisefix.run.decisions import (
+    CLASS,
+    DROP,
+    KEEP,
+    UNSURE,
+    PersonDecision,
+    decision_key,
+    now,
+)
 from noisefix.tables.formulas import defused, restored
 
 if TYPE_CHECKING:
@@ -29,10 +38,6 @@ REVIEW_COLUMNS = (
     "reasons",
     "decision",
 )
-
-KEEP = "keep"
-DROP = "drop"
-UNSURE = "unsure"
 
 _SHOWN_LABELS = 12
 
@@ -158,6 +163,39 @@ def read_review(path: Path, ids: Sequence[str], class_names: Sequence[str]) -> R
         if is_label:
             labels.add(key)
     return Review(choices, frozenset(labels))
+
+
+def review_of(decided: Mapping[str, PersonDecision]) -> Review:
+    """Return the decisions of a run, by id, as a review."""
+    choices = {key: word.label or word.decision for key, word in decided.items()}
+    return Review(choices, frozenset(key for key, word in decided.items() if word.label))
+
+
+def decisions_of(
+    review: Review, issues: pa.Table, known: Mapping[str, PersonDecision], who: str = ""
+) -> list[PersonDecision]:
+    """Return what a review says beyond what is decided already, to be appended.
+
+    Args:
+        review: what was read.
+        issues: the rows, with id, text and given_label.
+        known: what is decided, by id.
+        who: the person.
+    """
+    when = now()
+    found = []
+    for row in issues.select(["id", "text", "given_label"]).to_pylist():
+        choice = review.choices.get(row["id"])
+        if choice is None:
+            continue
+        given, is_label = row["given_label"], row["id"] in review.labels
+        kind = choice if not is_label else KEEP if choice == given else CLASS
+        label = choice if kind == CLASS else None
+        old = known.get(row["id"])
+        if old is None or (old.decision, old.label) != (kind, label):
+            key = decision_key(row["text"], given)
+            found.append(PersonDecision(key, row["id"], kind, label, who, when))
+    return found
 
 
 def has_decisions(path: Path) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from noisefix.detection.candidates import candidates
+from noisefix.detection.decided import take_in
 from noisefix.detection.embed import (
     ProgressCallback,
     embed_into,
@@ -58,7 +59,9 @@ def detect(
 
     folder = RunFolder(default_run_path(data) if output is None else output)
     check_run_outputs(
-        folder.path, (*TABLE_NAMES, "run.json"), (data, options.labels, options.pred_probs)
+        folder.path,
+        (*TABLE_NAMES, "run.json"),
+        (data, options.labels, options.pred_probs, options.decisions),
     )
     params = joint_params(options, options.device)
     sheet = read_sheet(options.labels)
@@ -79,6 +82,7 @@ def detect(
     seed, force = options.seed, options.force
     with folder.lock("noisefix detect"):
         run, notes = open_run(dataset, folder.path, force)
+        take_in(run, options.decisions)
         embedded, *named = embed_into(dataset, run.embeddings, sheet, options, force, progress)
         judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress)
         retrieved = candidates(

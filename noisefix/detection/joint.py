@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from noisefix.detection.decided import take_in, with_decisions
 from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
 from noisefix.detection.joint_sources import read_trusted
 from noisefix.detection.options import JointOptions, JudgeOptions
@@ -57,7 +58,7 @@ def joint(
     data, trusted_column = options.data, options.trusted_column
     source, folder = _paths(Path(embeddings), output)
     outputs = stage_outputs(STAGE, folder)
-    _check_outputs(folder, outputs, (embeddings, options.pred_probs, data))
+    _check_outputs(folder, outputs, (embeddings, options.pred_probs, data, options.decisions))
     more = read_own_probs(options.pred_probs)
     if trusted_column is not None:
         more["trusted"] = read_trusted(
@@ -69,6 +70,7 @@ def joint(
         )
     if source.is_file():  # else there is nothing to write, and no folder to leave behind
         _make_folder(folder)
+    take_in(RunFolder(folder), options.decisions)
     with lock_if_run(folder, "noisefix joint"):
         report = judge_into(folder, source, params, more, options.seed, options.force, progress)
     return JointResult(**vars(report), warnings=_no_text_warning(report) + verdict_warnings(report))
@@ -98,6 +100,7 @@ def judge_into(
 
     names = embeddings.parent / LABEL_NAMES_FILE
     has_names = _is_made_from(names, embeddings)
+    more = with_decisions(more, RunFolder(folder), embeddings)
     report = run_stage(
         STAGE,
         {"embeddings": embeddings} | ({"label_names": names} if has_names else {}),

@@ -41,6 +41,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from noisefix.probing.error_model import ErrorEstimate
+    from noisefix.probing.hypotheses import Hypotheses
+    from noisefix.probing.judgeable import Scope
+    from noisefix.probing.label_names import NameView
+    from noisefix.probing.readings import Read
+    from noisefix.probing.views import Surroundings, Views
     from noisefix.run.provenance import Provenance
 
 DEFAULT_VERDICT = "p_error"
@@ -121,6 +126,23 @@ def run(
     return StageOutput(built, judged.class_names, joint_tables.results(judged))
 
 
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """All that is known of N rows before a person's word counts: what takes time."""
+
+    ids: list[str]
+    class_names: tuple[str, ...]
+    given_labels: np.ndarray  # (N,) ids, -1 = unlabelled
+    embeddings: np.ndarray  # (N, D)
+    surroundings: Surroundings
+    scope: Scope
+    views: Views | None
+    names: NameView | None
+    pooled: np.ndarray  # (N, classes of the scope)
+    hypotheses: Hypotheses
+    readings: Read
+
+
 def judge_labels(
     tables: dict[str, pa.Table],
     params: JointParams,
@@ -129,9 +151,20 @@ def judge_labels(
     progress: Callable[[Progress], None] | None = None,
 ) -> Judged:
     """Compute probabilities, error estimates and verdicts; see ``run``."""
+    seen = see(tables, params, seed=seed, progress=progress)
+    return weigh(seen, tables.get("trusted"), params, seed=seed, progress=progress)
+
+
+def see(
+    tables: dict[str, pa.Table],
+    params: JointParams,
+    *,
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+) -> Seen:
+    """Compute what does not hang on verified rows; args as of ``run``."""
     from noisefix.detection.own_probs import own_probs
-    from noisefix.detection.verified import align_trusted
-    from noisefix.probing.error_model import ERROR_MODEL, estimate_errors
+    from noisefix.probing.error_model import ERROR_MODEL
     from noisefix.probing.hypotheses import Evidence, judge
     from noisefix.probing.judgeable import find_scope, written_rows
     from noisefix.probing.label_names import name_view
@@ -140,79 +173,111 @@ def judge_labels(
     from noisefix.probing.readings import read, shares_as_given
     from noisefix.probing.views import look, look_around
 
-    def step(done: int) -> None:
-        if progress is not None:
-            progress(Progress("joint", done, 3, "steps"))
-
     table = tables["embeddings"]
     names, given, embeddings = _labels_and_embeddings(table)
-    step(0)
+    _step(progress, 0)
     texts = [text or "" for text in table["text"].to_pylist()]
     around = look_around(embeddings, texts, given, device=params.device)
     is_own = "pred_probs" in tables
     scope = find_scope(
         given, around.duplicate_groups, written_rows(texts), len(names), every_class=is_own
     )
-    seen, n_classes = scope.labels(given), len(scope.classes)
+    labels, n_classes = scope.labels(given), len(scope.classes)
     if is_own:
         views, pooled = None, own_probs(tables["pred_probs"], table["id"].to_pylist(), names)
     else:
-        views = look(embeddings, texts, seen, n_classes, around, n_folds=params.n_folds, seed=seed)
+        views = look(
+            embeddings, texts, labels, n_classes, around, n_folds=params.n_folds, seed=seed
+        )
         pooled = views.pooled
         pooled[~scope.written] = pooled[scope.written].mean(axis=0)
-    step(1)
+    _step(progress, 1)
     label_names = _name_embeddings(tables.get("label_names"), names, embeddings.shape[1])
-    view = None if label_names is None else name_view(embeddings, label_names[scope.classes], seen)
-    latent = fit_latent_classes(embeddings, seen, n_classes)
+    view = None
+    if label_names is not None:
+        view = name_view(embeddings, label_names[scope.classes], labels)
+    latent = fit_latent_classes(embeddings, labels, n_classes)
     shares = known_shares(params.class_shares, names)
     if shares is not None:
         shares = shares[scope.classes] / max(shares[scope.classes].sum(), 1e-9)
     weights = np.array(ERROR_MODEL.weights)
-    hypotheses = judge(Evidence(pooled, seen, latent, view, shares), weights)
-    gain = 0.0 if view is None else view.gain
+    hypotheses = judge(Evidence(pooled, labels, latent, view, shares), weights)
     readings = read(
-        shares_as_given([pooled] if views is None else [views.probe, views.words], seen, shares),
+        shares_as_given([pooled] if views is None else [views.probe, views.words], labels, shares),
         hypotheses.log_odds @ weights,
         params.labelled_by,
-        gain,
+        0.0 if view is None else view.gain,
         knows_shares=shares is not None,
     )
     unverified = known_class("--unverified-class", params.unverified_class, names)
     if unverified is not None:
         trust = ONE_SIDED if params.one_sided is None else params.one_sided
         readings = trust_what_was_looked_at(readings, given != unverified, trust)
-    vouched = align_trusted(tables.get("trusted"), table["id"].to_pylist(), names, given)
+    ids = table["id"].to_pylist()
+    return Seen(
+        ids, names, given, embeddings, around, scope, views, view, pooled, hypotheses, readings
+    )
+
+
+def weigh(
+    seen: Seen,
+    trusted: pa.Table | None,
+    params: JointParams,
+    *,
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+) -> Judged:
+    """Estimate every row's error, in the light of the rows that a person has verified.
+
+    Args:
+        seen: what ``see`` returned.
+        trusted: id and verified_label of verified rows; None: there are none.
+        params: the same options.
+        seed: the same seed.
+        progress: called as the parts are done.
+    """
+    from noisefix.detection.verified import align_trusted
+    from noisefix.probing.error_model import estimate_errors
+
+    scope, given, view = seen.scope, seen.given_labels, seen.names
+    labels = scope.labels(given)
+    vouched = align_trusted(trusted, seen.ids, seen.class_names, given)
     place = np.argsort(scope.order(len(vouched.names)))
     estimate = estimate_errors(
-        hypotheses,
-        seen,
-        name_gain=gain,
-        readings=readings,
+        seen.hypotheses,
+        labels,
+        name_gain=0.0 if view is None else view.gain,
+        readings=seen.readings,
         verified_labels=np.where(vouched.labels < 0, UNLABELLED, place[vouched.labels]),
         learn_from=vouched.is_fair,
         seed=seed,
     )
-    step(2)
-    flags = _verdicts(seen, pooled, estimate, params, vouched.is_trusted)
-    step(3)
+    _step(progress, 2)
+    flags = _verdicts(labels, seen.pooled, estimate, params, vouched.is_trusted)
+    _step(progress, 3)
     return Judged(
-        class_names=names,
+        class_names=seen.class_names,
         verified_names=vouched.names,
         given_labels=given,
         verified_labels=vouched.labels,
         is_trusted=vouched.is_trusted,
-        pred_probs=scope.widen(pooled),
-        surroundings=around,
-        views=views,
+        pred_probs=scope.widen(seen.pooled),
+        surroundings=seen.surroundings,
+        views=seen.views,
         names=view,
         estimate=scope.widen_estimate(estimate, given, vouched.labels),
-        readings=readings,
-        embeddings=embeddings,
+        readings=seen.readings,
+        embeddings=seen.embeddings,
         is_issue=flags,
         scope=scope,
         labelled_by=params.labelled_by,
         unverified_class=params.unverified_class,
     )
+
+
+def _step(progress: Callable[[Progress], None] | None, done: int) -> None:
+    if progress is not None:
+        progress(Progress("joint", done, 3, "steps"))
 
 
 def _labels_and_embeddings(table: pa.Table) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ from typing import Annotated
 from noisefix.common_options import (
     DEFAULT_ENCODER,
     BadRows,
+    Decisions,
     Device,
     Encoder,
     Force,
@@ -109,6 +110,7 @@ class KnownOptions(Options):
     """What is known of the labels, and how many rows to flag."""
 
     trusted_column: TrustedColumn = None
+    decisions: Decisions = None
     labelled_by: LabelledBy = "unknown"
     unverified_class: UnverifiedClass = None
     one_sided: OneSided = None

@@ -135,11 +135,14 @@ def align_trusted(
     """Bring what ``trusted_rows`` returned into the order of the rows and classes.
 
     Args:
-        table: id and verified_label; None: nothing is verified.
+        table: id and verified_label, and where people decided is_dropped; None: nothing is
+            verified.
         ids: (N,) row ids.
         names: (K,) class names.
         given_labels: (N,) class ids, -1 = unlabelled.
     """
+    import pyarrow.compute as pc
+
     nobody = np.zeros(len(ids), dtype=bool)
     labels = np.full(len(ids), UNLABELLED, dtype=np.int64)
     if table is None:
@@ -147,7 +150,12 @@ def align_trusted(
     said: dict[str, str | None] = dict(
         zip(table["id"].to_pylist(), table["verified_label"].to_pylist(), strict=True)
     )
-    all_names = names + class_names(label for label in said.values() if label not in names)
+    dropped = set()
+    if "is_dropped" in table.column_names:
+        dropped = set(table.filter(pc.fill_null(table["is_dropped"], False))["id"].to_pylist())
+    all_names = names + class_names(
+        label for label in said.values() if label is not None and label not in names
+    )
     index = {name: k for k, name in enumerate(all_names)}
     is_trusted, is_fair = nobody.copy(), nobody.copy()
     for row, key in enumerate(ids):
@@ -155,6 +163,8 @@ def align_trusted(
             continue
         is_trusted[row] = True
         label = said[key]
+        if key in dropped:  # of no class: nothing to learn, and nothing to flag
+            continue
         if label is None:  # marked as right, and perhaps chosen for it
             labels[row] = given_labels[row]
         else:

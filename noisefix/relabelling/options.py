@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from noisefix.annotators.protocol import Annotator
-from noisefix.common_options import Device, Labels, RunData, Seed
+from noisefix.common_options import Decisions, Device, Labels, RunData, Seed
 from noisefix.errors import UsageError
 from noisefix.options import READS, WRITES, Option, Options
 
@@ -200,4 +200,5 @@ class RelabelOptions(ServerOptions, AskOptions):
     dry_run: Annotated[
         bool, Option("--dry-run", "Show three prompts, requests, tokens and cost; ask nobody.")
     ] = False
+    decisions: Decisions = None
     run_data: RunData = None

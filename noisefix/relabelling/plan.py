@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from noisefix.detection.decided import take_in
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
 from noisefix.relabelling.options import RelabelOptions
@@ -106,6 +107,7 @@ def plan_relabel(run: str | Path, options: RelabelOptions) -> RelabelPlan:
     check_seed(options.seed)
     folder = RunFolder.open(run, options.run_data, fresh=("issues", "candidates"))
     check_not_foreign([folder.relabels], "move it away")
+    take_in(folder, options.decisions)
     rows = read_run_rows(folder)
     check_label_names(rows.class_names)
     style = options.style()

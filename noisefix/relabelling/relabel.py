@@ -207,17 +207,22 @@ def _in_rounds(
     plan: RelabelPlan, annotator: Annotator, ask: Callable[[np.ndarray], Iterator[Answer]]
 ) -> tuple[list[Answer], ServiceError | None]:
     from noisefix.annotators.engine import UnansweredError
+    from noisefix.annotators.protocol import HUMAN, identity_of
     from noisefix.relabelling.rounds import rounds
+    from noisefix.relabelling.spoken import record_answer
 
     failure: ServiceError | None = None
     collected: list[Answer] = []
     offers_all = plan.offers_all(annotator)
+    by_person = identity_of(annotator).annotator == HUMAN
     for rows in rounds(
         plan.rows, plan.asked, plan.probe, plan.n_most, collected, offers_all=offers_all
     ):
         try:
             for answer in ask(rows):
                 collected.append(answer)  # one by one: those before an error are kept
+                if by_person:
+                    record_answer(plan, answer)
         except UnansweredError as error:
             failure = error  # a few rows without an answer are no reason not to ask the others
         except ServiceError as error:

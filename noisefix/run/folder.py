@@ -129,6 +129,7 @@ class RunFolder:
         embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding, candidates,
             relabels: the tables.
         ledger: every change that ``apply`` made.
+        decisions: what people have decided, see ``noisefix.run.decisions``.
         bad_rows_list: the rows of the input that could not be read and were left out.
     """
 
@@ -145,6 +146,7 @@ class RunFolder:
     candidates = _File("candidates.parquet")
     relabels = _File("relabels.parquet")
     ledger = _File("ledger.parquet")
+    decisions = _File("decisions.jsonl")
     bad_rows_list = _File("bad_rows.jsonl")
 
     def __init__(self, path: str | Path) -> None:

@@ -13,6 +13,7 @@ from noisefix.labels import UNLABELLED, encode_labels
 from noisefix.probing.judgeable import written_rows
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES
+from noisefix.run.settled import run_decisions, settled
 from noisefix.tables.atomic import sha256_file
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def read_run_rows(folder: RunFolder) -> RunRows:
         DataError: a table is missing or broken, or they are not of the same rows.
     """
     issues, provenance = read_table(folder.issues, ISSUES, _ISSUE_COLUMNS)
+    issues = settled(issues, run_decisions(folder), provenance.class_names)
     embeddings, _ = read_table(folder.embeddings, EMBEDDINGS, ("id", "embedding"))
     candidates, _ = read_table(folder.candidates, CANDIDATES, ("id", "candidate_labels"))
     ids = issues["id"].to_pylist()

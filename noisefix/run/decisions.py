@@ -1,0 +1,290 @@
+"""What people have decided, line by line: appended, never changed, final.
+
+A line is a JSON object without any text: ``key`` (SHA-256 of text and given label), ``id``,
+``decision``, ``label``, ``who``, ``when``, ``note``. The file of a run folder and one that was
+exported beside the data are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from noisefix.documents import parse_json
+from noisefix.errors import DataError
+from noisefix.tables.atomic import write_error
+from noisefix.tables.lock import hold
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEEP, CLASS, DROP, UNSURE, UNDO = "keep", "class", "drop", "unsure", "undo"
+KINDS = (KEEP, CLASS, DROP, UNSURE, UNDO)
+FILE_NAME = "decisions.jsonl"
+
+_PATIENCE_S = 10.0
+_HINT = "give a file that noisefix has written: review, report, audit or apply --review"
+
+
+@dataclass(frozen=True)
+class PersonDecision:
+    """One person's word on one row.
+
+    Attributes:
+        key: SHA-256 of text and given label, see ``decision_key``.
+        id: the row's id in the run in which it was decided.
+        decision: "keep" (the given label is right), "class" (another is), "drop" (the row belongs
+            to no class), "unsure", or "undo" (what this person said of the row before is void).
+        label: the class, with "class"; else None.
+        who: the person; may be empty.
+        when: ISO 8601 in UTC.
+        note: what the person wrote.
+        is_random: the row was drawn at random, not for its suspicion.
+    """
+
+    key: str
+    id: str
+    decision: str
+    label: str | None = None
+    who: str = ""
+    when: str = ""
+    note: str = ""
+    is_random: bool = False
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A row of which people say different things; the newest word counts.
+
+    Attributes:
+        key: as in the decisions.
+        id: of the row.
+        words: what each person says of it, the oldest first.
+    """
+
+    key: str
+    id: str
+    words: tuple[PersonDecision, ...]
+
+
+def decision_key(text: str | None, given_label: str | None) -> str:
+    """Return the SHA-256 of a text and its given label, in hex: 64 digits."""
+    return hashlib.sha256(
+        f"{text or ''}\0{given_label or ''}".encode(errors="surrogatepass")
+    ).hexdigest()
+
+
+def now() -> str:
+    """Return the time in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def read_decisions(path: Path) -> tuple[PersonDecision, ...]:
+    """Read a file of decisions; none where there is no file.
+
+    A last line without an end is one whose writing was cut off, and counts as not written.
+
+    Raises:
+        DataError: the file cannot be read, or a line is no decision.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}", "check the path") from error
+    lines = raw.split(b"\n")
+    if raw and lines[-1] and _is_decision(lines[-1]):
+        lines.append(b"")  # a file made elsewhere, whose last line has no end
+    return tuple(
+        _parsed(line, f"{path}, line {number}")
+        for number, line in enumerate(lines[:-1], start=1)
+        if line.strip()
+    )
+
+
+def append_decisions(path: Path, decisions: Iterable[PersonDecision]) -> None:
+    """Add decisions to a file; they are on the disk when this returns.
+
+    Several processes may do so at once: none of their lines is lost or torn.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    added = "".join(_line(decision) for decision in decisions).encode()
+    if not added:
+        return
+    with hold(path.with_name(f".{path.name}.lock"), "noisefix", wait_s=_PATIENCE_S):
+        try:
+            with path.open("ab") as file:
+                _cut_torn_line(path, file.fileno())
+                file.write(added)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise write_error(error, path) from error
+
+
+def read_named(path: Path) -> tuple[PersonDecision, ...]:
+    """Read a file of decisions that somebody named.
+
+    Raises:
+        DataError: there is no such file; and as ``read_decisions``.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file of decisions", _HINT)
+    return read_decisions(path)
+
+
+def import_decisions(path: Path, others: Iterable[PersonDecision]) -> int:
+    """Add those decisions that are not there yet; return how many.
+
+    Raises:
+        DataError: the file cannot be read or written.
+    """
+    known = set(read_decisions(path))
+    fresh = [decision for decision in dict.fromkeys(others) if decision not in known]
+    append_decisions(path, fresh)
+    return len(fresh)
+
+
+def standing(decisions: Iterable[PersonDecision]) -> dict[str, PersonDecision]:
+    """Return what stands of each row, by key: the newest word that was not taken back."""
+    return {key: max(words, key=_when) for key, words in _words(decisions).items()}
+
+
+def conflicts(decisions: Iterable[PersonDecision]) -> tuple[Conflict, ...]:
+    """Return the rows on which people differ, "unsure" set aside."""
+    found = []
+    for key, words in _words(decisions).items():
+        sure = sorted((word for word in words if word.decision != UNSURE), key=_when)
+        if len({(word.decision, word.label) for word in sure}) > 1:
+            found.append(Conflict(key, sure[-1].id, tuple(sure)))
+    return tuple(found)
+
+
+def decided_rows(
+    ids: Sequence[str],
+    texts: Sequence[str | None],
+    given_labels: Sequence[str | None],
+    decisions: Mapping[str, PersonDecision],
+) -> dict[int, PersonDecision]:
+    """Return which of N rows are decided, and how; rows that are only "unsure" are not.
+
+    A decision holds for every row of the same text and given label, so also where the ids are
+    others, and in another run. "keep" means nothing where no label was given.
+
+    Args:
+        ids: (N,) row ids; not used to match.
+        texts: (N,) texts.
+        given_labels: (N,) given labels, None = unlabelled.
+        decisions: what stands, by key.
+    """
+    if not decisions:
+        return {}
+    found = {}
+    for row, (text, label) in enumerate(zip(texts, given_labels, strict=True)):
+        decision = decisions.get(decision_key(text, label))
+        if decision is None or decision.decision == UNSURE:
+            continue
+        if decision.decision == KEEP and label is None:
+            continue
+        found[row] = decision
+    return found
+
+
+def verified_table(
+    ids: Sequence[str],
+    given_labels: Sequence[str | None],
+    decided: Mapping[int, PersonDecision],
+) -> pa.Table:
+    """Return decided rows as verified rows: id, verified_label (null: to be dropped)."""
+    import pyarrow as pa
+
+    labels = [
+        None if d.decision == DROP else d.label if d.decision == CLASS else given_labels[row]
+        for row, d in decided.items()
+    ]
+    keys = [ids[row] for row in decided]
+    return pa.table(
+        {
+            "id": pa.array(keys, pa.string()),
+            "verified_label": pa.array(labels, pa.string()),
+            "is_dropped": pa.array([d.decision == DROP for d in decided.values()], pa.bool_()),
+        }
+    )
+
+
+def _words(decisions: Iterable[PersonDecision]) -> dict[str, list[PersonDecision]]:
+    """Return the newest word of each person on each row, where it was not taken back."""
+    newest: dict[str, dict[str, PersonDecision]] = {}
+    for decision in decisions:
+        by_person = newest.setdefault(decision.key, {})
+        if decision.decision == UNDO:
+            by_person.pop(decision.who, None)
+        elif decision.who not in by_person or _when(decision) >= _when(by_person[decision.who]):
+            by_person[decision.who] = decision
+    return {key: list(by_person.values()) for key, by_person in newest.items() if by_person}
+
+
+def _when(decision: PersonDecision) -> str:
+    return decision.when
+
+
+def _line(decision: PersonDecision) -> str:
+    return json.dumps(asdict(decision), ensure_ascii=True, separators=(",", ":")) + "\n"
+
+
+def _is_decision(line: bytes) -> bool:
+    try:
+        _parsed(line, "")
+    except DataError:
+        return False
+    return True
+
+
+def _parsed(line: bytes, where: str) -> PersonDecision:
+    try:
+        found = parse_json(line.decode())
+    except ValueError as error:
+        raise DataError(f"{where}: is no JSON object", _HINT) from error
+    if not isinstance(found, dict):
+        raise DataError(f"{where}: is no JSON object", _HINT)
+    known = {
+        field.name: found[field.name] for field in fields(PersonDecision) if field.name in found
+    }
+    key, decision, label = known.get("key"), known.get("decision"), known.get("label")
+    if not (isinstance(key, str) and len(key) == 64):
+        raise DataError(f"{where}: key is no SHA-256", _HINT)
+    if decision not in KINDS:
+        raise DataError(f"{where}: the decision is none of {', '.join(KINDS)}", _HINT)
+    if (decision == CLASS) != isinstance(label, str):
+        raise DataError(
+            f"{where}: a class is named with the decision 'class', and only there", _HINT
+        )
+    texts = {name: known.get(name) or "" for name in ("id", "who", "when", "note")}
+    if not all(isinstance(value, str) for value in texts.values()):
+        raise DataError(f"{where}: id, who, when and note must be texts", _HINT)
+    return PersonDecision(
+        key=key, decision=decision, label=label, is_random=known.get("is_random") is True, **texts
+    )
+
+
+def _cut_torn_line(path: Path, handle: int) -> None:
+    """Cut off a line without an end, which a killed writer left."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        if not size or (file.seek(size - 1) >= 0 and file.read(1) == b"\n"):
+            return
+    raw = path.read_bytes()
+    end = raw.rfind(b"\n") + 1
+    if _is_decision(raw[end:]):  # whole but for its end
+        os.write(handle, b"\n")
+    else:
+        os.ftruncate(handle, end)

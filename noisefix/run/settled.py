@@ -1,0 +1,105 @@
+"""A person's word over a run's verdicts: whatever reads the issues sees it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from noisefix.run.decisions import (
+    CLASS,
+    DROP,
+    KEEP,
+    PersonDecision,
+    decided_rows,
+    read_decisions,
+    standing,
+)
+from noisefix.run.parquet import read_table
+from noisefix.run.schemas import ISSUES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from noisefix.run.folder import RunFolder
+
+_ROW = ("id", "text", "given_label")
+
+
+def run_decisions(
+    folder: RunFolder, more: Iterable[PersonDecision] = ()
+) -> dict[str, PersonDecision]:
+    """Return what is decided of the rows of a run, by id; "unsure" is no decision.
+
+    Args:
+        folder: the run folder.
+        more: decisions that are not among the folder's.
+
+    Raises:
+        DataError: the decisions or the issues cannot be read.
+    """
+    said = standing((*read_decisions(folder.decisions), *more))
+    if not said:
+        return {}
+    rows, _ = read_table(folder.issues, ISSUES, _ROW)
+    ids, texts, given = (rows[name].to_pylist() for name in _ROW)
+    return {ids[row]: word for row, word in decided_rows(ids, texts, given, said).items()}
+
+
+def settled(
+    issues: pa.Table, decided: Mapping[str, PersonDecision], class_names: tuple[str, ...]
+) -> pa.Table:
+    """Return an issues table in which decided rows are as people said.
+
+    They are trusted and not flagged; the suggested label is the one chosen; p_error is 0, or 1
+    where another class was chosen, and null for rows to drop; the probabilities of the true label
+    are certain; the reason says who decided. Columns that are not there are not added.
+
+    Args:
+        issues: an issues table, or some of its columns, with ids.
+        decided: decisions by id, see ``run_decisions``.
+        class_names: every class of the run.
+    """
+    if not decided:
+        return issues
+    place = {name: k for k, name in enumerate(class_names)}
+    touched = ("given_label", "suggested_label", "p_error", "is_issue", "reasons", "is_trusted")
+    probs = "true_label_probs"
+    names = [name for name in (*touched, probs) if name in issues.column_names]
+    columns: dict[str, list[Any]] = {name: issues[name].to_pylist() for name in names}
+    for row, key in enumerate(issues["id"].to_pylist()):
+        word = decided.get(key)
+        if word is None:
+            continue
+        given = columns["given_label"][row] if "given_label" in columns else None
+        new: dict[str, Any] = {"is_issue": False, "is_trusted": True, "reasons": [reason(word)]}
+        label = word.label if word.decision == CLASS else given
+        if word.decision == DROP:
+            new["p_error"] = None
+        else:
+            new |= {"suggested_label": label, "p_error": float(label != given)}
+            if given is None:
+                new["p_error"] = None
+            if label in place:
+                new[probs] = [float(k == place[label]) for k in range(len(class_names))]
+        for name, value in new.items():
+            if name in columns:
+                columns[name][row] = value
+    return replaced(issues, {name: columns[name] for name in names if name != "given_label"})
+
+
+def replaced(table: pa.Table, columns: Mapping[str, list[Any]]) -> pa.Table:
+    """Return the table with the values of some columns in the place of what was there."""
+    import pyarrow as pa
+
+    for name, values in columns.items():
+        place = table.schema.get_field_index(name)
+        field = table.schema.field(place)
+        table = table.set_column(place, field, pa.array(values, field.type))
+    return table
+
+
+def reason(word: PersonDecision) -> str:
+    """Return in words what a person decided."""
+    who = f"{word.who} (a person)" if word.who else "a person"
+    said = {KEEP: "keeps it", DROP: "leaves it out", CLASS: f"says {word.label}"}[word.decision]
+    return f"{who} {said}"
