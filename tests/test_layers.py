@@ -32,6 +32,7 @@ LAYERS = (
         "memory",
         "processor",
         "seeds",
+        "probability",
     },
     {"documents"},
     {"errors"},

@@ -19,6 +19,7 @@ from noisefix.annotators.likelihood import Scorer, ScoringTask
 from noisefix.annotators.local_model import LocalModel, PromptEncoder, folder_digest
 from noisefix.annotators.prompts import AnswerForm, answer_lead, answer_rest
 from noisefix.annotators.protocol import Answer, Identity, Question
+from noisefix.probability import softmax
 
 _TAKEN_AT_ONCE = 64  # questions sorted by length together
 _TOKENS_ON_GPU = 32_768
@@ -120,7 +121,7 @@ class LocalAnnotator:
                 question,
                 "the model's output is not finite: try another --device, or use another model",
             )
-        probabilities = _softmax(scores)
+        probabilities = softmax(scores).tolist()
         by_name = sorted(zip(question.label_pool, probabilities, strict=True))
         label, probability = max(by_name, key=lambda pair: pair[1])
         return Answer(
@@ -147,12 +148,6 @@ class LocalAnnotator:
             error=reason,
             vote=question.vote,
         )
-
-
-def _softmax(scores: np.ndarray) -> list[float]:
-    weights = np.exp(scores - scores.max())
-    shares: list[float] = (weights / weights.sum()).tolist()
-    return shares
 
 
 def _as_json(labels: Sequence[str], scores: np.ndarray) -> str:

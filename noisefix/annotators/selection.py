@@ -9,11 +9,11 @@ import numpy as np
 from noisefix.annotators.weighing import NO_ANSWER, WEIGHING_MODEL
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
+from noisefix.probability import Z_90
 
 _ACCURACY_UNASKED = 0.75
 """How often an annotator that nobody has asked yet is taken to be right."""
 
-_Z = 1.645  # 90 % interval
 _LEAST_COST = 1e-9
 
 
@@ -202,7 +202,7 @@ def prediction_powered_rate(
     variance = float(residuals.var(ddof=1)) / (n_probed + 2) * (1 - n_probed / n_rows)
     # The interval is centred where the pseudo-rows draw it, as Agresti and Coull's is.
     centre = (value * n_probed + 2 * 0.5) / (n_probed + 2) if n_probed < n_rows else value
-    half = _Z * float(np.sqrt(variance))
+    half = Z_90 * float(np.sqrt(variance))
     value = float(np.clip(value, 0.0, 1.0))
     low, high = np.clip([centre - half, centre + half], 0.0, 1.0)
     return RateEstimate(value, float(min(low, value)), float(max(high, value)), n_probed)

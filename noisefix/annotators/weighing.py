@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisefix.annotators.alarms import alarm_of
-from noisefix.annotators.odds import FLOOR, log_odds, sigmoid
-from noisefix.annotators.reliability import Reliability, estimate_reliability
+from noisefix.annotators.reliability import FLOOR, Reliability, estimate_reliability
 from noisefix.labels import UNLABELLED
+from noisefix.probability import log_odds, small_sigmoid
 
 NO_ANSWER = -1
 """In ``answers``: not asked, no answer, ambiguous, refused or invalid. It tells nothing."""
@@ -160,10 +160,10 @@ def weigh(
     wrong[labelled] = 1 - probs[labelled, given_labels[labelled]]
     none = labelled & (answers == NONE_FITS)
     silent = np.flatnonzero(labelled & (answers < 0))
-    implied = log_odds(1 - found.prior[silent, given_labels[silent]])
-    spilled = (1 - _SPILL) * log_odds(p_error[silent]) + _SPILL * implied
+    implied = log_odds(1 - found.prior[silent, given_labels[silent]], FLOOR)
+    spilled = (1 - _SPILL) * log_odds(p_error[silent].astype(np.float64), FLOOR) + _SPILL * implied
     spilled += np.where(none[silent], np.log(_NONE_LIKELIHOOD_RATIO), 0.0)
-    wrong[silent] = sigmoid(spilled)
+    wrong[silent] = small_sigmoid(spilled)
     _rescale(probs, silent, given_labels, wrong)
 
     final_labels = given_labels.copy()
@@ -171,7 +171,7 @@ def weigh(
     changed = odds > model.margin
     actions[np.abs(odds) <= model.margin] = REVIEW
     actions[none] = REVIEW
-    filled = ~labelled & (answers >= 0) & (probs.max(axis=1) > float(sigmoid(model.margin)))
+    filled = ~labelled & (answers >= 0) & (probs.max(axis=1) > float(small_sigmoid(model.margin)))
     changed |= filled & (probs.argmax(axis=1) == answers)
     final_labels[changed] = answers[changed]
     actions[changed] = RELABEL
@@ -202,7 +202,7 @@ def features(
     answer, given = answers[rows], given_labels[rows]
     ratio = np.log(np.maximum(found.posterior[rows, answer], 1e-4))
     ratio -= np.log(np.maximum(found.posterior[rows, given], 1e-4))
-    suspicion = log_odds(p_error[rows])
+    suspicion = log_odds(p_error[rows].astype(np.float64), FLOOR)
     others = np.maximum(1 - true_label_probs[rows, given].astype(np.float64), 1e-9)
     share = np.clip(true_label_probs[rows, answer] / others, FLOOR, 1.0)
     n_others = max(true_label_probs.shape[1] - 1, 1)
@@ -228,8 +228,8 @@ def _true_label_probs(
     answered = answers >= 0
     probs[answered] = found.posterior[answered]
     either = probs[rows, answers[rows]] + probs[rows, given[rows]]
-    probs[rows, answers[rows]] = either * sigmoid(odds)
-    probs[rows, given[rows]] = either * sigmoid(-odds)
+    probs[rows, answers[rows]] = either * small_sigmoid(odds)
+    probs[rows, given[rows]] = either * small_sigmoid(-odds)
     return probs
 
 

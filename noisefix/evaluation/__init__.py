@@ -15,7 +15,6 @@ from noisefix.evaluation.classification import (
     confusions,
     label_scores,
     macro_f1,
-    share_interval,
 )
 from noisefix.evaluation.detection import (
     FlagScores,
@@ -42,5 +41,4 @@ __all__ = [
     "macro_f1",
     "precision_at",
     "reliability_table",
-    "share_interval",
 ]

@@ -18,8 +18,8 @@ from noisefix.evaluation import (
     label_scores,
     macro_f1,
     reliability_table,
-    share_interval,
 )
+from noisefix.probability import share_interval
 
 
 @dataclass(frozen=True)

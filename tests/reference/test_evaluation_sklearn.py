@@ -20,9 +20,9 @@ from noisefix.evaluation import (
     label_scores,
     macro_f1,
     reliability_table,
-    share_interval,
 )
 from noisefix.evaluation.classification import confusion_counts
+from noisefix.probability import share_interval
 
 
 @pytest.mark.parametrize("seed", range(20))
