@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 
@@ -124,30 +125,20 @@ class LocalAnnotator:
         probabilities = softmax(scores).tolist()
         by_name = sorted(zip(question.label_pool, probabilities, strict=True))
         label, probability = max(by_name, key=lambda pair: pair[1])
-        return Answer(
-            id=question.id,
+        return replace(
+            question.blank(self.identity),
             answer=label,
             is_label=True,
             confidence=probability,
             probabilities=dict(zip(question.label_pool, probabilities, strict=True)),
-            annotator=self.identity.annotator,
-            model=self.identity.model,
             input_tokens=len(task.prefix),
             output_tokens=0,
             latency_s=seconds,
             raw_answer=_as_json(question.label_pool, scores),
-            vote=question.vote,
         )
 
     def _failure(self, question: Question, reason: str) -> Answer:
-        return Answer(
-            id=question.id,
-            answer=None,
-            annotator=self.identity.annotator,
-            model=self.identity.model,
-            error=reason,
-            vote=question.vote,
-        )
+        return replace(question.blank(self.identity), error=reason)
 
 
 def _as_json(labels: Sequence[str], scores: np.ndarray) -> str:

@@ -10,8 +10,7 @@ from noisefix.relabelling.plan import RelabelOptions, RelabelPlan
 from noisefix.relabelling.relabel import STORE_FILE
 
 if TYPE_CHECKING:
-    from noisefix.annotators.batch_export import BatchExport
-    from noisefix.annotators.batch_import import BatchImport
+    from noisefix.annotators.batch import BatchExport, BatchImport
     from noisefix.annotators.protocol import Annotator
     from noisefix.run.folder import RunFolder
 
@@ -23,7 +22,7 @@ def export_requests(plan: RelabelPlan, annotator: Annotator, path: Path) -> Batc
         UsageError: the annotator is no OpenAI-compatible model; or the file, or one of the further
             files that a large batch needs, is what is read.
     """
-    from noisefix.annotators.batch_export import export_batch
+    from noisefix.annotators.batch import export_batch
     from noisefix.annotators.store import AnswerStore
 
     check_export(plan.folder, path, plan.options)
@@ -61,7 +60,7 @@ def import_responses(plan: RelabelPlan, annotator: Annotator, paths: list[Path])
         UsageError: the annotator is no OpenAI-compatible model.
         DataError: a file cannot be read.
     """
-    from noisefix.annotators.batch_import import import_batch
+    from noisefix.annotators.batch import import_batch
     from noisefix.annotators.store import AnswerStore
 
     with AnswerStore(plan.folder.path / STORE_FILE) as store:
