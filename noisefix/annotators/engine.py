@@ -197,31 +197,31 @@ def _ask_in_turn(
     meter: Meter,
 ) -> Generator[Answer]:
     is_exhausted = False
-    desk = _Desk(front, account)
-    while not is_exhausted and desk.failure is None:
+    turn = _InTurn(front, account)
+    while not is_exhausted and turn.failure is None:
         some, is_exhausted = _take(source, _TAKE_AT_ONCE)
         stored, new = front.sort(some)
         yield from stored
         if not new:
             meter.tick()
             continue
-        answers = iter(annotator.annotate(desk.permitted(new)))
+        answers = iter(annotator.annotate(turn.permitted(new)))
         try:
             for answer in answers:
-                yield from desk.accept(answer)
+                yield from turn.accept(answer)
         except NoisefixError as error:
-            desk.failure = error
+            turn.failure = error
         finally:
             close = getattr(answers, "close", None)
             if close is not None:
                 close()
-        if not desk.took_all and desk.failure is None:
+        if not turn.took_all and turn.failure is None:
             return  # the annotator stopped by itself: a person who quits, say
-    if desk.failure is not None:
-        raise desk.failure
+    if turn.failure is not None:
+        raise turn.failure
 
 
-class _Desk:
+class _InTurn:
     """Hands questions to an annotator that works in turn, and takes its answers."""
 
     def __init__(self, front: _Front, account: Account) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from noisefix.annotators.openai_complaint import HttpReply, is_about_key, is_about_model
@@ -16,7 +16,7 @@ from noisefix.annotators.retry import (
     is_retryable,
     told_wait_s,
 )
-from noisefix.annotators.secrets import display_url
+from noisefix.annotators.secrets import causes, display_url
 from noisefix.errors import ServiceError
 
 _OUT_OF_MONEY = re.compile(
@@ -143,7 +143,7 @@ def connection_trouble(
         clean: takes secrets out of a text.
         was_there: the server has answered something before.
     """
-    chain = list(_causes(error))
+    chain = list(causes(error))
     for cause in chain:
         if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_message"):
             return _certificate(clean(cause.verify_message), url)
@@ -201,21 +201,3 @@ def _speaks_no_tls(error: ssl.SSLError) -> bool:
 def _reason(chain: list[BaseException]) -> BaseException:
     """Return the error that says it best: aiohttp's own words speak of TLS where there is none."""
     return getattr(chain[0], "os_error", chain[0])
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and everything it came from."""
-    seen: set[int] = set()
-    pending: list[BaseException | None] = [error]
-    while pending:
-        one = pending.pop(0)
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        pending += (
-            getattr(one, "os_error", None),
-            getattr(one, "certificate_error", None),
-            one.__cause__,
-            one.__context__,
-        )

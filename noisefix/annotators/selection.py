@@ -138,9 +138,7 @@ def spread_to_duplicates(
     return np.where(asked, answers, passed_on[questions]), asked
 
 
-def draw_probe(
-    eligible: np.ndarray, size: int, *, groups: np.ndarray | None = None, seed: int = 0
-) -> np.ndarray:
+def draw_probe(eligible: np.ndarray, size: int, *, seed: int = 0) -> np.ndarray:
     """Draw the random probe, without replacement; row numbers in row order, (M,).
 
     Every eligible row has the same chance. Of near-duplicates several may be drawn: whether they
@@ -149,17 +147,13 @@ def draw_probe(
     Args:
         eligible: (N,) bool: rows that are not flagged and not trusted.
         size: rows wanted; all eligible ones when there are fewer.
-        groups: (N,) near-duplicates. Rows of a group with one answer cost one question; they are
-            drawn all the same. Only their number is checked.
         seed: of the draw.
 
     Raises:
-        DataError: size is negative, or the groups do not fit.
+        DataError: size is negative.
     """
     if size < 0:
         raise DataError(f"probe size {size} is negative", "ask for 0 rows or more")
-    if groups is not None and len(groups) != len(eligible):
-        raise DataError(f"{len(groups)} groups for {len(eligible)} rows")
     rows = np.flatnonzero(eligible)
     if len(rows) <= size:
         return rows

@@ -58,14 +58,7 @@ class WeighingModel:
     @property
     def weights(self) -> np.ndarray:
         """The coefficients in the order of the columns of ``features``."""
-        return np.array(
-            [
-                self.intercept,
-                self.log_ratio,
-                self.suspicion,
-                self.plausibility,
-            ]
-        )
+        return np.array([self.intercept, self.log_ratio, self.suspicion, self.plausibility])
 
 
 WEIGHING_MODEL = WeighingModel()
@@ -166,15 +159,7 @@ def weigh(
     wrong[silent] = small_sigmoid(spilled)
     _rescale(probs, silent, given_labels, wrong)
 
-    final_labels = given_labels.copy()
-    actions = np.full(len(answers), KEEP, dtype=object)
-    changed = odds > model.margin
-    actions[np.abs(odds) <= model.margin] = REVIEW
-    actions[none] = REVIEW
-    filled = ~labelled & (answers >= 0) & (probs.max(axis=1) > float(small_sigmoid(model.margin)))
-    changed |= filled & (probs.argmax(axis=1) == answers)
-    final_labels[changed] = answers[changed]
-    actions[changed] = RELABEL
+    final_labels, actions = _decided(answers, given_labels, odds, probs, model.margin)
     for row in np.flatnonzero(stands).tolist():
         answer, differs = answers[row], answers[row] != given_labels[row]
         final_labels[row], actions[row] = answer, RELABEL if differs else KEEP
@@ -188,6 +173,22 @@ def weigh(
     elif trusted is not None:
         probs[trusted], wrong[trusted] = true_label_probs[trusted], p_error[trusted]
     return Verdicts(final_labels, actions, wrong, probs, odds, found, alarm)
+
+
+def _decided(
+    answers: np.ndarray, given: np.ndarray, odds: np.ndarray, probs: np.ndarray, margin: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what follows from the weighed answers alone: final labels and actions, (N,) each."""
+    final_labels = given.copy()
+    actions = np.full(len(answers), KEEP, dtype=object)
+    actions[np.abs(odds) <= margin] = REVIEW
+    actions[(given != UNLABELLED) & (answers == NONE_FITS)] = REVIEW
+    filled = (given == UNLABELLED) & (answers >= 0)
+    filled &= probs.max(axis=1) > float(small_sigmoid(margin))
+    changed = (odds > margin) | (filled & (probs.argmax(axis=1) == answers))
+    final_labels[changed] = answers[changed]
+    actions[changed] = RELABEL
+    return final_labels, actions
 
 
 def features(

@@ -120,7 +120,7 @@ def test_answers_come_from_the_file(importer, make_questions, respond, store, tm
     assert summary.cost_usd == pytest.approx(20 * (1000 * 1.0 + 10 * 5.0) / 1e6)  # half the price
     answers = list(stored_answers(importer, questions, store))
     assert [answer.id for answer in answers] == [question.id for question in questions]
-    assert {(a.label, a.importer, a.model, a.reused) for a in answers} == {
+    assert {(a.label, a.annotator, a.model, a.reused) for a in answers} == {
         ("pos", "openai", "gpt-x", True)
     }
     assert answers[0].cost_usd == pytest.approx(0.00105)
