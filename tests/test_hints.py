@@ -157,7 +157,7 @@ def test_every_command_on_a_page_exists_with_its_options(page: Path) -> None:
 
 
 def test_the_walk_sees_what_it_should() -> None:
-    assert "noisefix.annotators.streaks" in modules_of("relabel")
+    assert "noisefix.annotators.give_up" in modules_of("relabel")
     assert "noisefix.annotators.openai_client" not in modules_of("detect")
     assert unknown_calls("run noisefix relabel RUN --precision fp32") == [
         "noisefix relabel --precision"
@@ -166,5 +166,5 @@ def test_the_walk_sees_what_it_should() -> None:
     assert unknown_calls("what apply --diff shows") == []
     assert unknown_calls("what detect --diff shows") == ["noisefix detect --diff"]
     assert unknown_calls("a file that noisefix wrote; from noisefix import detect") == []
-    streaks = dict(texts(PACKAGE / "annotators" / "streaks.py"))
-    assert any("--dry-run" in text for text in streaks.values())
+    give_up = dict(texts(PACKAGE / "annotators" / "give_up.py"))
+    assert any("--dry-run" in text for text in give_up.values())

@@ -36,6 +36,7 @@ LAYERS = (
         "config",
         "memory",
         "processor",
+        "probability",
     },
     {"common_options"},
     {"documents", "options", "seeds"},

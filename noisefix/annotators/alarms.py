@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisefix.annotators.odds import log_odds, sigmoid
-from noisefix.annotators.reliability import habits_of
+from noisefix.annotators.reliability import FLOOR, habits_of
 from noisefix.labels import UNLABELLED
+from noisefix.probability import log_odds, small_sigmoid
 
 _MIN_ANSWERS = 20  # fewer cannot show that an annotator has collapsed, or that it repeats
 _COLLAPSED_SHARE = 0.9
@@ -154,11 +154,11 @@ def repetition(contradicts: np.ndarray, p_error: np.ndarray) -> tuple[float, flo
     from scipy.optimize import brentq
 
     n = int(contradicts.sum())
-    odds = log_odds(p_error)
+    odds = log_odds(p_error.astype(np.float64), FLOOR)
     if n < 5 or n > len(odds) - 5 or np.ptp(odds) < 1e-6:
         return 0.0, 0.0
-    shift = brentq(lambda shift: float(sigmoid(odds + shift).sum()) - n, -30, 30)
-    p = sigmoid(odds + shift)
+    shift = brentq(lambda shift: float(small_sigmoid(odds + shift).sum()) - n, -30, 30)
+    p = small_sigmoid(odds + shift)
     spread = p * (1 - p)
     mean = float(p @ odds)
     largest = float(np.sort(odds)[-n:].sum())

@@ -75,6 +75,12 @@ class Usage:
             _sum(self.output_tokens, other.output_tokens),
         )
 
+    def cost_usd(self, prices: Prices | None) -> float | None:
+        """Return the price in US dollars; None where prices or tokens are not known."""
+        if prices is None or self.input_tokens is None:
+            return None
+        return prices.cost_usd(self.input_tokens, self.output_tokens or 0)
+
 
 NO_USAGE = Usage()
 

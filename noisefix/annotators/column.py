@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from noisefix.annotators.parsing import LabelMatcher
 from noisefix.annotators.protocol import (
@@ -79,15 +80,12 @@ class ColumnAnnotator:
             label = self._classes.match(cell)
             is_label = label is not None
             answer = label if is_label else self._others.match(cell) or INVALID
-        return Answer(
-            id=question.id,
+        return replace(
+            question.blank(self.identity),
             answer=answer,
             is_label=is_label,
             confidence=self._confidences.get(question.id) if is_label else None,
-            annotator=self.identity.annotator,
-            model=self.identity.model,
             attempts=0,
             error=None if answer is not None else f"column {self.identity.model!r} is empty here",
             raw_answer=cell if answer is not None else None,
-            vote=question.vote,
         )

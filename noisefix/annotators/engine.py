@@ -8,9 +8,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 
 from noisefix.annotators.budget import Account, Budget, Estimate, Usage
+from noisefix.annotators.concurrent import ConcurrentAsking
 from noisefix.annotators.exchange import ConcurrentAnnotator
-from noisefix.annotators.keys import key_maker
-from noisefix.annotators.lanes import Lanes
+from noisefix.annotators.give_up import GiveUp
 from noisefix.annotators.progress import AskProgress, Meter
 from noisefix.annotators.protocol import (
     INVALID,
@@ -19,9 +19,9 @@ from noisefix.annotators.protocol import (
     Answer,
     Question,
     identity_of,
+    key_maker,
 )
 from noisefix.annotators.store import AnswerStore, restore
-from noisefix.annotators.streaks import Streaks
 from noisefix.errors import DataError, NoisefixError, ServiceError
 
 _TAKE_AT_ONCE = 256
@@ -166,27 +166,27 @@ def _ask_concurrently(
 ) -> Generator[Answer]:
     is_exhausted = False
     window = 4 * annotator.concurrency
-    with Lanes(annotator, account, front.store, seed) as lanes:
+    with ConcurrentAsking(annotator, account, front.store, seed) as asking:
         while True:
-            has_room = len(front.waiting) < window and lanes.failure is None
+            has_room = len(front.waiting) < window and asking.failure is None
             if has_room and not is_exhausted:
                 some, is_exhausted = _take(source, _TAKE_AT_ONCE)
                 stored, new = front.sort(some)
-                lanes.submit(new)
+                asking.submit(new)
                 yield from stored
                 is_busy = len(front.waiting) < window and not is_exhausted
-                outcomes = lanes.collect(0.0 if is_busy else _WAIT_S)
-            elif front.waiting and lanes.is_running:
-                outcomes = lanes.collect(_WAIT_S)
+                outcomes = asking.collect(0.0 if is_busy else _WAIT_S)
+            elif front.waiting and asking.is_running:
+                outcomes = asking.collect(_WAIT_S)
             else:
-                outcomes = lanes.collect(0.0)
+                outcomes = asking.collect(0.0)
                 if not outcomes:
                     break
             for key, answer in outcomes:
                 yield from front.take_out(key, answer)
             meter.tick()
-    if lanes.failure is not None:
-        raise lanes.failure
+    if asking.failure is not None:
+        raise asking.failure
 
 
 def _ask_in_turn(
@@ -197,31 +197,31 @@ def _ask_in_turn(
     meter: Meter,
 ) -> Generator[Answer]:
     is_exhausted = False
-    desk = _Desk(front, account)
-    while not is_exhausted and desk.failure is None:
+    turn = _InTurn(front, account)
+    while not is_exhausted and turn.failure is None:
         some, is_exhausted = _take(source, _TAKE_AT_ONCE)
         stored, new = front.sort(some)
         yield from stored
         if not new:
             meter.tick()
             continue
-        answers = iter(annotator.annotate(desk.permitted(new)))
+        answers = iter(annotator.annotate(turn.permitted(new)))
         try:
             for answer in answers:
-                yield from desk.accept(answer)
+                yield from turn.accept(answer)
         except NoisefixError as error:
-            desk.failure = error
+            turn.failure = error
         finally:
             close = getattr(answers, "close", None)
             if close is not None:
                 close()
-        if not desk.took_all and desk.failure is None:
+        if not turn.took_all and turn.failure is None:
             return  # the annotator stopped by itself: a person who quits, say
-    if desk.failure is not None:
-        raise desk.failure
+    if turn.failure is not None:
+        raise turn.failure
 
 
-class _Desk:
+class _InTurn:
     """Hands questions to an annotator that works in turn, and takes its answers."""
 
     def __init__(self, front: _Front, account: Account) -> None:
@@ -229,7 +229,7 @@ class _Desk:
         self.took_all = True
         self._front = front
         self._account = account
-        self._streaks = Streaks()
+        self._give_up = GiveUp()
         self._asked: dict[tuple[str, int], tuple[bytes, Question, Estimate]] = {}
         self._synced_at = time.monotonic()
 
@@ -266,7 +266,7 @@ class _Desk:
             if time.monotonic() - self._synced_at > _SYNC_EVERY_S:
                 store.sync()
                 self._synced_at = time.monotonic()
-        self.failure = self.failure or self._streaks.judge(answer)
+        self.failure = self.failure or self._give_up.judge(answer)
         return self._front.take_out(key, answer)
 
     def _completed(self, answer: Answer, key: bytes, question: Question) -> Answer:
@@ -278,8 +278,8 @@ class _Desk:
         elif text is not None and (is_label or text not in NOT_LABELS):
             text, is_label = INVALID, False
         cost = answer.cost_usd
-        if cost is None and prices is not None and answer.input_tokens is not None:
-            cost = prices.cost_usd(answer.input_tokens, answer.output_tokens or 0)
+        if cost is None:
+            cost = Usage(answer.input_tokens, answer.output_tokens).cost_usd(prices)
         error = answer.error if text is not None else answer.error or "the annotator gave no answer"
         return replace(
             answer,

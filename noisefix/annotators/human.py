@@ -202,15 +202,12 @@ class HumanAnnotator:
     def _answer(self, question: Question, word: str, seconds: float) -> Answer:
         is_label = word in question.label_pool
         not_a_label = NONE if word == question.allowed[-2] else AMBIGUOUS
-        return Answer(
-            id=question.id,
+        return replace(
+            question.blank(self.identity),
             answer=word if is_label else not_a_label,
             is_label=is_label,
-            annotator=self.identity.annotator,
-            model=self.identity.model,
             latency_s=seconds,
             raw_answer=word,
-            vote=question.vote,
         )
 
 

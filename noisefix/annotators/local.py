@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 
@@ -19,6 +20,7 @@ from noisefix.annotators.likelihood import Scorer, ScoringTask
 from noisefix.annotators.local_model import LocalModel, PromptEncoder, folder_digest
 from noisefix.annotators.prompts import AnswerForm, answer_lead, answer_rest
 from noisefix.annotators.protocol import Answer, Identity, Question
+from noisefix.probability import softmax
 
 _TAKEN_AT_ONCE = 64  # questions sorted by length together
 _TOKENS_ON_GPU = 32_768
@@ -120,39 +122,23 @@ class LocalAnnotator:
                 question,
                 "the model's output is not finite: try another --device, or use another model",
             )
-        probabilities = _softmax(scores)
+        probabilities = softmax(scores).tolist()
         by_name = sorted(zip(question.label_pool, probabilities, strict=True))
         label, probability = max(by_name, key=lambda pair: pair[1])
-        return Answer(
-            id=question.id,
+        return replace(
+            question.blank(self.identity),
             answer=label,
             is_label=True,
             confidence=probability,
             probabilities=dict(zip(question.label_pool, probabilities, strict=True)),
-            annotator=self.identity.annotator,
-            model=self.identity.model,
             input_tokens=len(task.prefix),
             output_tokens=0,
             latency_s=seconds,
             raw_answer=_as_json(question.label_pool, scores),
-            vote=question.vote,
         )
 
     def _failure(self, question: Question, reason: str) -> Answer:
-        return Answer(
-            id=question.id,
-            answer=None,
-            annotator=self.identity.annotator,
-            model=self.identity.model,
-            error=reason,
-            vote=question.vote,
-        )
-
-
-def _softmax(scores: np.ndarray) -> list[float]:
-    weights = np.exp(scores - scores.max())
-    shares: list[float] = (weights / weights.sum()).tolist()
-    return shares
+        return replace(question.blank(self.identity), error=reason)
 
 
 def _as_json(labels: Sequence[str], scores: np.ndarray) -> str:

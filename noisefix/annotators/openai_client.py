@@ -11,11 +11,11 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from noisefix.annotators.exchange import Reply
-from noisefix.annotators.openai_connection import Connection, HttpReply
+from noisefix.annotators.openai_complaint import HttpReply
+from noisefix.annotators.openai_connection import Connection
 from noisefix.annotators.openai_exchange import OpenAIExchange
-from noisefix.annotators.openai_features import SYSTEM, Features
+from noisefix.annotators.openai_features import DEFAULT_ROOM, SYSTEM, Features, Room
 from noisefix.annotators.openai_reply import Completion, reply_of
-from noisefix.annotators.openai_room import DEFAULT_ROOM, Room
 from noisefix.annotators.openai_trouble import Troubles
 from noisefix.annotators.protocol import Answer, Identity, Message, Question
 from noisefix.annotators.retry import RetryPolicy

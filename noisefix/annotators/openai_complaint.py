@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 _LONGEST = 2_000
@@ -14,6 +15,24 @@ _SAID = ("message", "msg", "detail", "error_description", "description", "title"
 _INSIDE = ("error", "errors", "detail", "metadata", "raw", "innererror", "details")
 _NUMBERS = ("n_prompt_tokens", "n_ctx")
 _WAITS = ("retryDelay", "retry_after", "retryAfter")
+
+
+@dataclass(frozen=True)
+class HttpReply:
+    """A complete HTTP response.
+
+    ``body`` is decoded JSON, or the completion that an event stream stands for; other text is
+    itself; None when it is cut off.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    @property
+    def complaint(self) -> str:
+        """What an error body says; empty when it says nothing."""
+        return complaint_of(self.body)
 
 
 def complaint_of(body: Any) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+import ssl
+import urllib.request
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from noisefix.annotators.openai_complaint import complaint_of
-from noisefix.annotators.openai_network import connection_trouble, proxy_of, trusted_certificates
-from noisefix.annotators.openai_stream import completion_of_stream, is_event_stream
+from noisefix.annotators.openai_complaint import HttpReply
+from noisefix.annotators.openai_trouble import connection_trouble
 from noisefix.annotators.retry import RejectedError, RetryableError
 from noisefix.annotators.secrets import Redactor, Secret, display_url, without_credentials
 from noisefix.errors import ServiceError
@@ -27,26 +27,9 @@ _ENDPOINT = "/chat/completions"
 _MODELS_WITHIN_S = 1.5
 _LONGEST_PAGE = 20_000
 _KEEP_ALIVE_S = 5.0
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _ACCOUNT = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
 """Headers that say who pays, and the environment variables with their values."""
-
-
-@dataclass(frozen=True)
-class HttpReply:
-    """A complete HTTP response.
-
-    ``body`` is decoded JSON, or the completion that an event stream stands for; other text is
-    itself; None when it is cut off.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: Any
-
-    @property
-    def complaint(self) -> str:
-        """What an error body says; empty when it says nothing."""
-        return complaint_of(self.body)
 
 
 class Connection:
@@ -155,6 +138,27 @@ class Connection:
         return HttpReply(response.status, response.headers, _decoded(content))
 
 
+def proxy_of(url: str) -> str | None:
+    """Return the proxy that the environment names for an address; None where it names none."""
+    parts = urlsplit(url)
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def trusted_certificates(url: str) -> ssl.SSLContext:
+    """Return what certificates are held against: none are trusted where none is needed.
+
+    All root certificates are read for it, which takes as long as a request to a near server.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "http" and parts.hostname in _LOOPBACK:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return ssl.create_default_context()
+
+
 async def _read(parts: AsyncIterator[bytes]) -> bytes:
     read = bytearray()
     async for part in parts:
@@ -186,3 +190,74 @@ def _decoded(content: bytes) -> Any:
         except (ValueError, RecursionError):
             return None
     return completion_of_stream(text) if is_event_stream(text) else text[:_LONGEST_PAGE]
+
+
+_BEGINNINGS = ("data:", "event:", "id:", ":")
+_TEXTS = ("content", "reasoning_content", "reasoning", "refusal", "text")
+
+
+def is_event_stream(text: str) -> bool:
+    """Tell whether a body that is no JSON is an event stream."""
+    return text.lstrip().startswith(_BEGINNINGS) and "data:" in text
+
+
+def completion_of_stream(text: str) -> Any:
+    """Return the body of the completion that an event stream spells out.
+
+    None when the stream has no end: what was to follow may be another answer. An error in the
+    stream is returned as it stands.
+    """
+    message: dict[str, Any] = {}
+    choice: dict[str, Any] = {"message": message, "finish_reason": None}
+    body: dict[str, Any] = {"choices": [choice]}
+    is_over, tokens = False, []
+    for data in _events(text):
+        if data == "[DONE]":
+            is_over = True
+            continue
+        try:
+            event = json.loads(data)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(event, Mapping):
+            return None
+        if event.get("error") is not None:
+            return dict(event)
+        if isinstance(event.get("usage"), Mapping):
+            body["usage"] = event["usage"]
+        parts = event.get("choices")
+        part = parts[0] if isinstance(parts, list) and parts else None
+        if not isinstance(part, Mapping):
+            continue
+        if isinstance(part.get("message"), Mapping):  # the whole of it in one event
+            return {"usage": body.get("usage"), **event}
+        _append(message, part.get("delta") if "delta" in part else {"content": part.get("text")})
+        if part.get("finish_reason"):
+            choice["finish_reason"], is_over = part["finish_reason"], True
+        logprobs = part.get("logprobs")
+        if isinstance(logprobs, Mapping) and isinstance(logprobs.get("content"), list):
+            tokens += logprobs["content"]
+    if tokens:
+        choice["logprobs"] = {"content": tokens}
+    return body if is_over else None
+
+
+def _events(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if line.startswith("data:"):
+            yield line.removeprefix("data:").strip()
+
+
+def _append(message: dict[str, Any], delta: Any) -> None:
+    if not isinstance(delta, Mapping):
+        return
+    for name in _TEXTS:
+        if isinstance(delta.get(name), str):
+            message[name] = message.get(name, "") + delta[name]
+    calls = delta.get("tool_calls")
+    call = calls[0] if isinstance(calls, list) and calls else None
+    function = call.get("function") if isinstance(call, Mapping) else None
+    arguments = function.get("arguments") if isinstance(function, Mapping) else None
+    if isinstance(arguments, str):
+        known = message.setdefault("tool_calls", [{"function": {"arguments": ""}}])
+        known[0]["function"]["arguments"] += arguments

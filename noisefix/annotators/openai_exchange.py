@@ -3,54 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from noisefix.annotators.budget import NO_USAGE, Usage
 from noisefix.annotators.exchange import Reply
-from noisefix.annotators.fencing import clean_text
 from noisefix.annotators.openai_complaint import (
+    HttpReply,
     is_about_key,
     is_about_parameters,
     is_moderation,
     parameter_of,
 )
-from noisefix.annotators.openai_connection import HttpReply
-from noisefix.annotators.openai_features import Features
-from noisefix.annotators.openai_reply import Completion, read_completion
-from noisefix.annotators.openai_room import is_about_room, names_the_answer, read_limits
-from noisefix.annotators.openai_trouble import Troubles
+from noisefix.annotators.openai_features import (
+    is_about_room,
+    names_the_answer,
+    read_limits,
+)
+from noisefix.annotators.openai_reply import read_completion
 from noisefix.annotators.prompts import label_literal
 from noisefix.annotators.protocol import CUT_MARK, INVALID, REFUSED, Message, Question
+from noisefix.annotators.quoting import clean_text
 from noisefix.annotators.retry import RejectedError
 from noisefix.errors import ServiceError
+
+if TYPE_CHECKING:
+    from noisefix.annotators.openai_client import OpenAISession
 
 _NOT_ABOUT_PARAMETERS = {401, 402, 405, 407, 408, 409, 429, 502, 503, 504, 529}
 _NOT_ABOUT_TEXTS = {401, 402, 404, 405, 407, 408, 409, 429}
 _UNPROMPTED_GUESSES = {400, 422}
 _MOST_SHORTENINGS = 12
 _HALVINGS = 3
-
-
-class Talk(Protocol):
-    """What an exchange needs of its session."""
-
-    features: Features
-    troubles: Troubles
-
-    async def post(
-        self, question: Question, messages: Sequence[Message], most: int | None
-    ) -> HttpReply:
-        """Send a question."""
-        ...
-
-    def reply(self, completion: Completion, question: Question) -> Reply:
-        """Return what a completion answers, without any key."""
-        ...
-
-    def clean(self, text: str) -> str:
-        """Return a text of the server's without secrets."""
-        ...
 
 
 class OpenAIExchange:
@@ -60,7 +44,7 @@ class OpenAIExchange:
     was cut off is, with more room, where there is more.
     """
 
-    def __init__(self, session: Talk, question: Question) -> None:
+    def __init__(self, session: OpenAISession, question: Question) -> None:
         self.usage: Usage = NO_USAGE
         self._session = session
         self._question = question

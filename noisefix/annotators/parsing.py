@@ -14,8 +14,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from noisefix.annotators.answer_text import answer_part, without_end_tokens
-from noisefix.annotators.json_answers import json_answers, json_string
+from noisefix.annotators.answer_text import (
+    answer_part,
+    json_answers,
+    json_string,
+    without_end_tokens,
+)
 from noisefix.annotators.protocol import (
     AMBIGUOUS,
     INVALID,

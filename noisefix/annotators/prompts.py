@@ -1,6 +1,6 @@
 """The prompt: what an annotator is asked about one row.
 
-A prompt has a fixed frame (how texts are fenced, how to answer) and, within it, wording that a
+A prompt has a fixed frame (how texts are quoted, how to answer) and, within it, wording that a
 template may replace. It depends on the row's text, never on the row's place or id: a row that
 moves, or a second row with the same text, asks the very same question and is paid for once.
 """
@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from noisefix.annotators.fencing import (
-    Fence,
+from noisefix.annotators.protocol import ANSWER_FIELD, Message, Question, escape_words
+from noisefix.annotators.quoting import (
+    Tags,
     break_chat_markup,
     clean_text,
     cut_text,
     digest,
-    make_fence,
+    make_tags,
 )
-from noisefix.annotators.protocol import ANSWER_FIELD, Message, Question, escape_words
 from noisefix.errors import DataError
 from noisefix.label_descriptions import LabelDescription
 
@@ -135,7 +135,7 @@ def render_question(
     ]
     shown.sort(key=lambda demo: digest(style.seed, vote, shown_text, demo.text, demo.label))
     strangers = [shown_text, *(demo.text for demo in shown), *sorted(pool)]
-    fence = make_fence(strangers, style.seed, vote)
+    tags = make_tags(strangers, style.seed, vote)
     escapes = escape_words(pool)
     form = style.answer_form
     values = {
@@ -147,14 +147,14 @@ def render_question(
                 f"- {label_literal(escapes[1])}: several labels of this list fit equally well",
             ]
         ),
-        "demonstrations": _demonstrations(shown, fence, form),
-        "text": fence.around(shown_text),
+        "demonstrations": _demonstrations(shown, tags, form),
+        "text": tags.around(shown_text),
     }
     how = _ANSWER_AS[form]
-    rules = _RULES.format(opening=fence.opening, closing=fence.closing, how_to_answer=how)
+    rules = _RULES.format(opening=tags.opening, closing=tags.closing, how_to_answer=how)
     listed = [*pool, *escapes] if len(pool) <= _MOST_LISTED_AGAIN else []
     choice = f"\nOne of: {', '.join(map(label_literal, listed))}" if listed else ""
-    ending = f"The text has ended with the last {fence.closing}. {how}{choice}"
+    ending = f"The text has ended with the last {tags.closing}. {how}{choice}"
     body = f"{_fill(style.template, values)}\n\n{ending}"
     prompt = (Message("system", rules), Message("user", body))
     return Question(id=row_id, label_pool=pool, prompt=prompt, vote=vote)
@@ -270,12 +270,12 @@ def _label_line(label: str, described: LabelDescription | None) -> str:
     return f"{line} (for example {', '.join(examples)})" if examples else line
 
 
-def _demonstrations(shown: Sequence[Demonstration], fence: Fence, form: AnswerForm) -> str:
+def _demonstrations(shown: Sequence[Demonstration], tags: Tags, form: AnswerForm) -> str:
     if not shown:
         return ""
     answers = (answer_lead(form) + answer_rest(demo.label, form).rstrip("\n") for demo in shown)
     blocks = (
-        f"{fence.around(demo.text)}\n{answer}" for demo, answer in zip(shown, answers, strict=True)
+        f"{tags.around(demo.text)}\n{answer}" for demo, answer in zip(shown, answers, strict=True)
     )
     return "Examples, each with its answer:\n" + "\n\n".join(blocks)
 

@@ -7,7 +7,9 @@ and found again; without one its class name stands in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
@@ -67,6 +69,12 @@ class Question:
             "required": [ANSWER_FIELD],
             "additionalProperties": False,
         }
+
+    def blank(self, identity: Identity) -> Answer:
+        """Return an answer to be filled in: to what question, and whose."""
+        return Answer(
+            self.id, None, annotator=identity.annotator, model=identity.model, vote=self.vote
+        )
 
 
 @dataclass(frozen=True)
@@ -190,3 +198,35 @@ def _escape_words(label_pool: tuple[str, ...]) -> tuple[str, str]:
         return word
 
     return first_free(NONE, "none of these"), first_free(AMBIGUOUS, "several of these")
+
+
+KEY_FORMAT = 1
+"""Part of every key: raised when the way to make keys changes, which makes all answers unknown."""
+
+
+def key_maker(identity: Identity) -> Callable[[Question], bytes]:
+    """Return the function from a question to its store key, for one annotator.
+
+    The key is a SHA-256 over the annotator, its model and sampling parameters, the rendered
+    prompt, and what may be answered; also over the number of the vote, since two votes on one
+    prompt are two answers. Row ids, data set and program version are not part of it.
+    """
+    prefix = hashlib.sha256(
+        json.dumps(
+            [KEY_FORMAT, identity.annotator, identity.model, identity.sampling], sort_keys=True
+        ).encode()
+    )
+
+    def key(question: Question) -> bytes:
+        parts = [str(question.vote)]
+        for message in question.prompt:
+            parts += (message.role, message.content)
+        parts += question.allowed
+        # Every part goes with its length, so that no two questions read alike.
+        lengths = ",".join(map(str, map(len, parts)))
+        text = f"{len(question.prompt)};{lengths};{''.join(parts)}"
+        digest = prefix.copy()
+        digest.update(text.encode("utf-8", "surrogatepass"))
+        return digest.digest()
+
+    return key

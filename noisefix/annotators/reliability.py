@@ -14,9 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisefix.labels import UNLABELLED
+from noisefix.probability import log_odds, small_sigmoid
 from noisefix.threads import one_blas_thread
 
-_FLOOR = 1e-3  # p_error is held within [_FLOOR, 1 - _FLOOR]
+FLOOR = 1e-3
+"""p_error is held within [FLOOR, 1 - FLOOR]: no witness is surer than that."""
+
 _LEAST = 1e-6
 _RIGHT, _WRONG = 7.0, 3.0  # pseudo-answers: before it is asked an annotator is right 7 times in 10
 _ROW_STRENGTH = 10.0  # pseudo-answers that draw a class' confusions to the one-parameter model
@@ -224,8 +227,7 @@ class _Model:
         n_classes = probs.shape[1]
         self._labelled = labelled
         self._given = np.where(labelled, given, 0)
-        p = np.clip(np.where(labelled, p_error, 0.5), _FLOOR, 1 - _FLOOR)
-        self._log_odds = np.log(p) - np.log1p(-p)
+        self._log_odds = log_odds(np.where(labelled, p_error, 0.5), FLOOR)
         mean = self._log_odds[labelled].mean() if labelled.any() else 0.0
         self._centred = np.where(labelled, self._log_odds - mean, 0.0)
         others = np.log(np.maximum(probs.astype(np.float64), _LEAST))
@@ -239,8 +241,7 @@ class _Model:
     def _wrong(self, rows: np.ndarray) -> np.ndarray:
         shift, slope, classes = self._shifts[0], self._shifts[1], self._shifts[2:]
         odds = self._log_odds[rows] + shift + slope * self._centred[rows]
-        wrong: np.ndarray = 1 / (1 + np.exp(-(odds + classes[self._given[rows]])))
-        return wrong
+        return small_sigmoid(odds + classes[self._given[rows]])
 
     def _instead(self, rows: np.ndarray) -> np.ndarray:
         logits = self._others[rows] + self._factors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Iterator
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from noisefix.redaction import HIDDEN, redact
@@ -62,17 +63,26 @@ class Redactor:
 
     def hides(self, error: BaseException) -> bool:
         """Tell whether the error, or one it came from, would show a secret."""
-        seen: set[int] = set()
-        pending: list[BaseException | None] = [error]
-        while pending:
-            one = pending.pop()
-            if one is None or id(one) in seen:
-                continue
-            seen.add(id(one))
-            if any(secret in f"{one!r} {one}" for secret in self._secrets):
-                return True
-            pending += (one.__cause__, one.__context__)
-        return False
+        shown = [f"{one!r} {one}" for one in causes(error)]
+        return any(secret in text for text in shown for secret in self._secrets)
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and everything it came from, as Python and aiohttp keep it."""
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        one = pending.pop(0)
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        pending += (
+            getattr(one, "os_error", None),
+            getattr(one, "certificate_error", None),
+            one.__cause__,
+            one.__context__,
+        )
 
 
 def is_web_address(url: str) -> bool:

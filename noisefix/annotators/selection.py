@@ -9,11 +9,11 @@ import numpy as np
 from noisefix.annotators.weighing import NO_ANSWER, WEIGHING_MODEL
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
+from noisefix.probability import Z_90
 
 _ACCURACY_UNASKED = 0.75
 """How often an annotator that nobody has asked yet is taken to be right."""
 
-_Z = 1.645  # 90 % interval
 _LEAST_COST = 1e-9
 
 
@@ -138,9 +138,7 @@ def spread_to_duplicates(
     return np.where(asked, answers, passed_on[questions]), asked
 
 
-def draw_probe(
-    eligible: np.ndarray, size: int, *, groups: np.ndarray | None = None, seed: int = 0
-) -> np.ndarray:
+def draw_probe(eligible: np.ndarray, size: int, *, seed: int = 0) -> np.ndarray:
     """Draw the random probe, without replacement; row numbers in row order, (M,).
 
     Every eligible row has the same chance. Of near-duplicates several may be drawn: whether they
@@ -149,17 +147,13 @@ def draw_probe(
     Args:
         eligible: (N,) bool: rows that are not flagged and not trusted.
         size: rows wanted; all eligible ones when there are fewer.
-        groups: (N,) near-duplicates. Rows of a group with one answer cost one question; they are
-            drawn all the same. Only their number is checked.
         seed: of the draw.
 
     Raises:
-        DataError: size is negative, or the groups do not fit.
+        DataError: size is negative.
     """
     if size < 0:
         raise DataError(f"probe size {size} is negative", "ask for 0 rows or more")
-    if groups is not None and len(groups) != len(eligible):
-        raise DataError(f"{len(groups)} groups for {len(eligible)} rows")
     rows = np.flatnonzero(eligible)
     if len(rows) <= size:
         return rows
@@ -202,7 +196,7 @@ def prediction_powered_rate(
     variance = float(residuals.var(ddof=1)) / (n_probed + 2) * (1 - n_probed / n_rows)
     # The interval is centred where the pseudo-rows draw it, as Agresti and Coull's is.
     centre = (value * n_probed + 2 * 0.5) / (n_probed + 2) if n_probed < n_rows else value
-    half = _Z * float(np.sqrt(variance))
+    half = Z_90 * float(np.sqrt(variance))
     value = float(np.clip(value, 0.0, 1.0))
     low, high = np.clip([centre - half, centre + half], 0.0, 1.0)
     return RateEstimate(value, float(min(low, value)), float(max(high, value)), n_probed)

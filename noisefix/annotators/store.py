@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -300,24 +300,20 @@ def restore(row: StoredRow, question: Question, identity: Identity) -> Answer:
             _MOVE_AWAY,
         )
     cost_usd, latency_s, attempts, raw_answer = rest
-    return Answer(
-        question.id,
-        answer,
-        bool(is_label),
-        confidence,
-        None if probabilities is None else json.loads(probabilities),
-        identity.annotator,
-        identity.model,
-        key.hex(),
-        tokens_in,
-        tokens_out,
-        cost_usd,
-        latency_s,
-        attempts,
-        None,
-        raw_answer,
-        question.vote,
-        True,
+    return replace(
+        question.blank(identity),
+        answer=answer,
+        is_label=bool(is_label),
+        confidence=confidence,
+        probabilities=None if probabilities is None else json.loads(probabilities),
+        prompt_sha256=key.hex(),
+        input_tokens=tokens_in,
+        output_tokens=tokens_out,
+        cost_usd=cost_usd,
+        latency_s=latency_s,
+        attempts=attempts,
+        raw_answer=raw_answer,
+        reused=True,
     )
 
 

@@ -17,6 +17,9 @@ class Throttle:
 
     Args:
         ceiling: most requests in flight.
+
+    Attributes:
+        refusals: 429s one after the other; those of requests under way together count once.
     """
 
     def __init__(self, ceiling: int) -> None:
@@ -27,7 +30,7 @@ class Throttle:
         self._resume_at = 0.0
         self._slowed_at = -1.0
         self._is_testing = False
-        self._refusals = 0
+        self.refusals = 0
         self._window_at: float | None = None
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._closed = asyncio.Event()
@@ -54,7 +57,7 @@ class Throttle:
         self.active -= 1
         if succeeded:
             if self._is_testing and asyncio.get_running_loop().time() >= self._resume_at:
-                self._is_testing, self._refusals = False, 0
+                self._is_testing, self.refusals = False, 0
             if not self._is_open:
                 self._open()
             elif self.limit < self.ceiling:
@@ -81,12 +84,7 @@ class Throttle:
             self.limit = max(self.limit / 2.0, 1.0)
             self._slowed_at = asyncio.get_running_loop().time()
             self._is_testing = True
-            self._refusals += 1
-
-    @property
-    def refusals(self) -> int:
-        """429s one after the other; those of requests under way together count once."""
-        return self._refusals
+            self.refusals += 1
 
     def window_left_s(self, window_s: float) -> float:
         """Return the seconds until a limit on the requests in a while begins anew.

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
+from noisefix.annotators.budget import NO_USAGE, Usage
 from noisefix.annotators.protocol import Answer
 from noisefix.errors import ServiceError
-
-_Number = TypeVar("_Number", int, float)
 
 
 def majority(answers: Iterable[Answer], n_votes: int) -> Iterator[Answer]:
@@ -53,12 +51,14 @@ def combined(votes: Sequence[Answer]) -> Answer:
     if len(votes) == 1:
         return votes[0]
     cast = [vote for vote in votes if vote.answer is not None]
+    used = sum((Usage(vote.input_tokens, vote.output_tokens) for vote in votes), NO_USAGE)
+    costs = [vote.cost_usd for vote in votes if vote.cost_usd is not None]
     summed = replace(
         votes[0],
         vote=0,
-        input_tokens=_sum(vote.input_tokens for vote in votes),
-        output_tokens=_sum(vote.output_tokens for vote in votes),
-        cost_usd=_sum(vote.cost_usd for vote in votes),
+        input_tokens=used.input_tokens,
+        output_tokens=used.output_tokens,
+        cost_usd=sum(costs) if costs else None,
         latency_s=max((v.latency_s for v in votes if v.latency_s is not None), default=None),
         attempts=sum(vote.attempts for vote in votes),
         reused=all(vote.reused for vote in votes),
@@ -88,8 +88,3 @@ def _averaged(votes: Sequence[Answer]) -> dict[str, float] | None:
         return None
     names = dict.fromkeys(name for probabilities in given for name in probabilities)
     return {name: sum(p.get(name, 0.0) for p in given) / len(given) for name in names}
-
-
-def _sum(values: Iterable[_Number | None]) -> _Number | None:
-    known = [value for value in values if value is not None]
-    return sum(known[1:], known[0]) if known else None

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisefix.annotators.alarms import alarm_of
-from noisefix.annotators.odds import FLOOR, log_odds, sigmoid
-from noisefix.annotators.reliability import Reliability, estimate_reliability
+from noisefix.annotators.reliability import FLOOR, Reliability, estimate_reliability
 from noisefix.labels import UNLABELLED
+from noisefix.probability import log_odds, small_sigmoid
 
 NO_ANSWER = -1
 """In ``answers``: not asked, no answer, ambiguous, refused or invalid. It tells nothing."""
@@ -58,14 +58,7 @@ class WeighingModel:
     @property
     def weights(self) -> np.ndarray:
         """The coefficients in the order of the columns of ``features``."""
-        return np.array(
-            [
-                self.intercept,
-                self.log_ratio,
-                self.suspicion,
-                self.plausibility,
-            ]
-        )
+        return np.array([self.intercept, self.log_ratio, self.suspicion, self.plausibility])
 
 
 WEIGHING_MODEL = WeighingModel()
@@ -160,21 +153,13 @@ def weigh(
     wrong[labelled] = 1 - probs[labelled, given_labels[labelled]]
     none = labelled & (answers == NONE_FITS)
     silent = np.flatnonzero(labelled & (answers < 0))
-    implied = log_odds(1 - found.prior[silent, given_labels[silent]])
-    spilled = (1 - _SPILL) * log_odds(p_error[silent]) + _SPILL * implied
+    implied = log_odds(1 - found.prior[silent, given_labels[silent]], FLOOR)
+    spilled = (1 - _SPILL) * log_odds(p_error[silent].astype(np.float64), FLOOR) + _SPILL * implied
     spilled += np.where(none[silent], np.log(_NONE_LIKELIHOOD_RATIO), 0.0)
-    wrong[silent] = sigmoid(spilled)
+    wrong[silent] = small_sigmoid(spilled)
     _rescale(probs, silent, given_labels, wrong)
 
-    final_labels = given_labels.copy()
-    actions = np.full(len(answers), KEEP, dtype=object)
-    changed = odds > model.margin
-    actions[np.abs(odds) <= model.margin] = REVIEW
-    actions[none] = REVIEW
-    filled = ~labelled & (answers >= 0) & (probs.max(axis=1) > float(sigmoid(model.margin)))
-    changed |= filled & (probs.argmax(axis=1) == answers)
-    final_labels[changed] = answers[changed]
-    actions[changed] = RELABEL
+    final_labels, actions = _decided(answers, given_labels, odds, probs, model.margin)
     for row in np.flatnonzero(stands).tolist():
         answer, differs = answers[row], answers[row] != given_labels[row]
         final_labels[row], actions[row] = answer, RELABEL if differs else KEEP
@@ -190,6 +175,22 @@ def weigh(
     return Verdicts(final_labels, actions, wrong, probs, odds, found, alarm)
 
 
+def _decided(
+    answers: np.ndarray, given: np.ndarray, odds: np.ndarray, probs: np.ndarray, margin: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what follows from the weighed answers alone: final labels and actions, (N,) each."""
+    final_labels = given.copy()
+    actions = np.full(len(answers), KEEP, dtype=object)
+    actions[np.abs(odds) <= margin] = REVIEW
+    actions[(given != UNLABELLED) & (answers == NONE_FITS)] = REVIEW
+    filled = (given == UNLABELLED) & (answers >= 0)
+    filled &= probs.max(axis=1) > float(small_sigmoid(margin))
+    changed = (odds > margin) | (filled & (probs.argmax(axis=1) == answers))
+    final_labels[changed] = answers[changed]
+    actions[changed] = RELABEL
+    return final_labels, actions
+
+
 def features(
     rows: np.ndarray,
     answers: np.ndarray,
@@ -202,7 +203,7 @@ def features(
     answer, given = answers[rows], given_labels[rows]
     ratio = np.log(np.maximum(found.posterior[rows, answer], 1e-4))
     ratio -= np.log(np.maximum(found.posterior[rows, given], 1e-4))
-    suspicion = log_odds(p_error[rows])
+    suspicion = log_odds(p_error[rows].astype(np.float64), FLOOR)
     others = np.maximum(1 - true_label_probs[rows, given].astype(np.float64), 1e-9)
     share = np.clip(true_label_probs[rows, answer] / others, FLOOR, 1.0)
     n_others = max(true_label_probs.shape[1] - 1, 1)
@@ -228,8 +229,8 @@ def _true_label_probs(
     answered = answers >= 0
     probs[answered] = found.posterior[answered]
     either = probs[rows, answers[rows]] + probs[rows, given[rows]]
-    probs[rows, answers[rows]] = either * sigmoid(odds)
-    probs[rows, given[rows]] = either * sigmoid(-odds)
+    probs[rows, answers[rows]] = either * small_sigmoid(odds)
+    probs[rows, given[rows]] = either * small_sigmoid(-odds)
     return probs
 
 

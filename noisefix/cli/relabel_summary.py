@@ -10,7 +10,7 @@ from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import interval, percent, plural
 
 if TYPE_CHECKING:
-    from noisefix.annotators.batch_export import BatchExport
+    from noisefix.annotators.batch import BatchExport
     from noisefix.relabelling.plan import PlanEstimate
     from noisefix.relabelling.relabel import RelabelResult
 

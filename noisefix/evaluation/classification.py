@@ -125,25 +125,5 @@ def confusion_counts(predicted: np.ndarray, true_labels: np.ndarray, n_classes: 
     return flat.reshape(n_classes, n_classes)
 
 
-def share_interval(hits: int, rows: int, z: float = 1.959964) -> tuple[float, float]:
-    """Return the ends of the 95 % interval of a share; NaN where there is no row.
-
-    Args:
-        hits: rows that count.
-        rows: all rows.
-        z: quantile of the normal distribution; another one gives another interval.
-
-    Source: Wilson 1927, Probable inference, the law of succession, and statistical inference: the
-    score interval, without correction for continuity.
-    """
-    if rows == 0:
-        return float("nan"), float("nan")
-    share, spread = hits / rows, z * z / rows
-    centre = share + spread / 2
-    half = z * (share * (1 - share) / rows + spread / (4 * rows)) ** 0.5
-    low, high = (centre - half) / (1 + spread), (centre + half) / (1 + spread)
-    return max(low, 0.0), min(high, 1.0)
-
-
 def _ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else float("nan")

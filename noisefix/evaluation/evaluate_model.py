@@ -17,8 +17,8 @@ from noisefix.evaluation.classification import (
     confusions,
     label_scores,
     macro_f1,
-    share_interval,
 )
+from noisefix.probability import share_interval
 
 
 @dataclass(frozen=True)

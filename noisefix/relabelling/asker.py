@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from noisefix.annotators.engine import UnansweredError, ask
-from noisefix.annotators.streaks import NothingUsableError, remedy, what_came
+from noisefix.annotators.give_up import NothingUsableError, remedy, what_came
 from noisefix.annotators.votes import majority
 
 if TYPE_CHECKING:

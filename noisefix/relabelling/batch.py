@@ -11,8 +11,7 @@ from noisefix.relabelling.options import RelabelOptions
 from noisefix.relabelling.plan import RelabelPlan
 
 if TYPE_CHECKING:
-    from noisefix.annotators.batch_export import BatchExport
-    from noisefix.annotators.batch_import import BatchImport
+    from noisefix.annotators.batch import BatchExport, BatchImport
     from noisefix.annotators.protocol import Annotator
     from noisefix.run.folder import RunFolder
 
@@ -24,7 +23,7 @@ def export_requests(plan: RelabelPlan, annotator: Annotator, path: str | Path) -
         UsageError: the annotator is no OpenAI-compatible model; or the file, or one of the further
             files that a large batch needs, is what is read.
     """
-    from noisefix.annotators.batch_export import export_batch
+    from noisefix.annotators.batch import export_batch
     from noisefix.annotators.store import STORE_NAME, AnswerStore
 
     check_export(plan.folder, path, plan.options)
@@ -64,7 +63,7 @@ def import_responses(
         UsageError: the annotator is no OpenAI-compatible model.
         DataError: a file cannot be read.
     """
-    from noisefix.annotators.batch_import import import_batch
+    from noisefix.annotators.batch import import_batch
     from noisefix.annotators.store import STORE_NAME, AnswerStore
 
     with AnswerStore(plan.folder.path / STORE_NAME) as store:

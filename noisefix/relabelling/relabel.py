@@ -19,8 +19,7 @@ from noisefix.run.folder import RunFolder
 if TYPE_CHECKING:
     import numpy as np
 
-    from noisefix.annotators.batch_export import BatchExport
-    from noisefix.annotators.batch_import import BatchImport
+    from noisefix.annotators.batch import BatchExport, BatchImport
     from noisefix.annotators.progress import AskProgress
     from noisefix.annotators.protocol import Annotator, Answer
     from noisefix.relabelling.connect import OpenDesk

@@ -16,6 +16,7 @@ from noisefix.annotators.selection import (
 )
 from noisefix.annotators.weighing import Verdicts
 from noisefix.labels import UNLABELLED
+from noisefix.probability import mean_half_width
 from noisefix.run.rows import RunRows
 
 _OVERUSED = 1.5
@@ -161,7 +162,7 @@ def _accuracy(
         return None
     right = verdicts.reliability.posterior[asked, labels[asked]]
     value = float(right.mean())
-    half = _ACCURACY_ERROR + 1.645 * float(np.sqrt((right * (1 - right)).sum())) / len(asked)
+    half = _ACCURACY_ERROR + mean_half_width(right)
     return RateEstimate(value, max(value - half, 0.0), min(value + half, 1.0), len(asked))
 
 
@@ -202,7 +203,7 @@ def _probe_estimate(
     quiet = replace(quiet, low=min(lenient.low, quiet.low), high=max(strict.high, quiet.high))
     after = verdicts.p_error[flagged]
     mean = float(after.mean()) if len(after) else 0.0
-    half = 1.645 * float(np.sqrt((after * (1 - after)).sum())) / max(len(after), 1)
+    half = mean_half_width(after)
     loud = RateEstimate(mean, max(mean - half, 0.0), min(mean + half, 1.0), 0)
     total = combined_rate(np.array([len(unflagged), len(flagged)]), [quiet, loud])
     return total, float(1 - disagrees.mean())

@@ -39,7 +39,7 @@ def first_rows(
     labelled = rows.given_labels != UNLABELLED
     barred = _barred(rows)
     unflagged = labelled & ~rows.is_issue & ~barred
-    probe = draw_probe(unflagged, min(n_probe, n_most // 2), groups=rows.groups, seed=seed)
+    probe = draw_probe(unflagged, min(n_probe, n_most // 2), seed=seed)
     settled = barred.copy()
     settled[probe] = True
     ranked = rank_rows(

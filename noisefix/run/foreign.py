@@ -15,6 +15,7 @@ import numpy as np
 
 from noisefix.errors import DataError
 from noisefix.labels import class_names
+from noisefix.probability import mean_half_width
 from noisefix.run.checks import check_key, conform
 from noisefix.run.provenance import Provenance
 from noisefix.run.schemas import TableSchema
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TOLERANCE = 1e-3
-_Z_90 = 1.645
 _ACTIONS = ("keep", "relabel", "review", "drop")
 _REMEDY = "docs/tables.md names the columns, and what each must hold"
 
@@ -185,7 +185,7 @@ def _facts(issues: pa.Table) -> dict[str, Any]:
     """Return what the joint stage hands on, as far as p_error alone tells it."""
     p_error = issues["p_error"].drop_null().to_numpy()
     rate = float(p_error.mean()) if p_error.size else 0.0
-    spread = _Z_90 * float(np.sqrt((p_error * (1 - p_error)).sum())) / max(p_error.size, 1)
+    spread = mean_half_width(p_error)
     return {
         "rows": issues.num_rows,
         "labelled": int(p_error.size),

@@ -87,9 +87,8 @@ def server() -> Iterator[str]:
 def ask_rows(url: str, rows: int, stored: int, concurrency: int) -> dict[str, float]:
     """Ask for rows, after some that are in the store already; return what it took."""
     from noisefix.annotators.engine import ask
-    from noisefix.annotators.keys import key_maker
     from noisefix.annotators.openai_client import OpenAIAnnotator
-    from noisefix.annotators.protocol import Answer, Message, Question
+    from noisefix.annotators.protocol import Answer, Message, Question, key_maker
     from noisefix.annotators.store import STORE_NAME, AnswerStore
 
     def questions(n: int) -> Iterator[Question]:

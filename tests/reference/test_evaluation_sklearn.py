@@ -18,9 +18,9 @@ from noisefix.evaluation.classification import (
     confusions,
     label_scores,
     macro_f1,
-    share_interval,
 )
 from noisefix.evaluation.detection import area_under_roc, average_precision, flag_scores
+from noisefix.probability import share_interval
 
 
 @pytest.mark.parametrize("seed", range(20))

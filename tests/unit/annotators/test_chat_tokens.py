@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers
 
-from noisefix.annotators.fencing import break_chat_markup, clean_text
 from noisefix.annotators.parsing import parse_answer
 from noisefix.annotators.prompts import (
     LONGEST_LABEL,
@@ -16,6 +15,7 @@ from noisefix.annotators.prompts import (
     label_literal,
     render_question,
 )
+from noisefix.annotators.quoting import break_chat_markup, clean_text
 from noisefix.errors import DataError
 
 # From the tokenizers of the families named; what a rule for the shape must find without a list.

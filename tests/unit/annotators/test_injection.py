@@ -156,10 +156,10 @@ def test_an_attack_that_knows_the_fence_of_an_earlier_prompt_gains_nothing() -> 
 
 
 def test_a_fence_that_can_be_guessed_is_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    from noisefix.annotators.fencing import Fence
+    from noisefix.annotators.quoting import Tags
 
-    fixed = Fence("data-000000000000")
-    monkeypatch.setattr(prompts, "make_fence", lambda *parts: fixed)
+    fixed = Tags("data-000000000000")
+    monkeypatch.setattr(prompts, "make_tags", lambda *parts: fixed)
     assert lost(ours) == []  # its tags have the shape of chat markup, and are broken as such
     monkeypatch.setattr(prompts, "clean_text", lambda text: text)
     assert 11 in lost(ours)

@@ -10,9 +10,8 @@ from collections import Counter
 import pytest
 
 from noisefix.annotators.engine import ask
-from noisefix.annotators.keys import key_maker
 from noisefix.annotators.openai_client import OpenAIAnnotator
-from noisefix.annotators.protocol import Answer, Message, Question
+from noisefix.annotators.protocol import Answer, Message, Question, key_maker
 from noisefix.annotators.store import STORE_NAME, AnswerStore
 
 N_ROWS = 300

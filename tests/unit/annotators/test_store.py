@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from noisefix.annotators.keys import key_maker
-from noisefix.annotators.protocol import Answer, Identity, Message, Question
+from noisefix.annotators.protocol import Answer, Identity, Message, Question, key_maker
 from noisefix.annotators.store import AnswerStore, restore, shortened
 from noisefix.errors import DataError, ServiceError
 

@@ -3,9 +3,9 @@
 import pytest
 
 from noisefix.annotators.engine import UnansweredError
+from noisefix.annotators.give_up import NothingUsableError
 from noisefix.annotators.protocol import CUT_MARK, Answer, Message, Question
 from noisefix.annotators.store import AnswerStore
-from noisefix.annotators.streaks import NothingUsableError
 from noisefix.relabelling.asker import Asker
 from noisefix.relabelling.options import AskOptions
 

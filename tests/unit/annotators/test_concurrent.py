@@ -1,4 +1,4 @@
-"""Lanes with an annotator of this process: limits, ends and failures, without HTTP."""
+"""Many questions at once of an annotator in this process: limits, ends and failures."""
 
 import asyncio
 import threading
@@ -76,7 +76,7 @@ def test_it_is_a_concurrent_annotator(quick_policy):
     assert isinstance(Concurrent(pos, quick_policy), ConcurrentAnnotator)
 
 
-def test_all_lanes_are_used_and_each_question_is_asked_once(quick_policy, make_questions, store):
+def test_all_places_are_used_and_each_question_is_asked_once(quick_policy, make_questions, store):
     annotator = Concurrent(pos, quick_policy)
     got, error = collected(ask(annotator, make_questions(500), store=store))
     assert error is None

@@ -1,4 +1,4 @@
-"""Many questions in flight at once: an event loop in a thread, one lane for each request."""
+"""Many questions in flight at once: an event loop in a thread, a task for each request."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from typing import Self
 
 import numpy as np
 
-from noisefix.annotators.attempts import Attempts
 from noisefix.annotators.budget import Account, Estimate
-from noisefix.annotators.exchange import ConcurrentAnnotator, Exchange, Session
+from noisefix.annotators.exchange import Attempts, ConcurrentAnnotator, Exchange, Session
+from noisefix.annotators.give_up import GiveUp
 from noisefix.annotators.protocol import Answer, Question
 from noisefix.annotators.retry import RejectedError, RetryableError
 from noisefix.annotators.store import AnswerStore
-from noisefix.annotators.streaks import Streaks
 from noisefix.annotators.throttle import Throttle
 from noisefix.errors import ServiceError
 
@@ -31,10 +30,10 @@ Outcome = tuple[bytes, Answer | None]
 """Key and answer; None when the run ended before the question was asked."""
 
 
-class Lanes:
+class ConcurrentAsking:
     """Asks questions concurrently; a context manager, whose exit drops what is in flight.
 
-    Every answer is in the store before it is handed over, and before its lane goes on to the next
+    Every answer is in the store before it is handed over, and before its task goes on to the next
     question. Every question submitted comes back exactly once from ``collect``, as long as the
     thread ``is_running``. After a ``failure`` nothing more is asked; what is in flight still comes.
 
@@ -60,7 +59,7 @@ class Lanes:
         self._random = np.random.default_rng(seed)
         self._outcomes: queue.SimpleQueue[list[Outcome]] = queue.SimpleQueue()
         self._outbox: list[Outcome] = []
-        self._streaks = Streaks()
+        self._give_up = GiveUp()
         self._n_replies = 0
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._thread_main, name="noisefix-ask", daemon=True)
@@ -122,9 +121,8 @@ class Lanes:
         self._throttle = Throttle(self._annotator.concurrency)
         self._short_of_budget: list[asyncio.Future[None]] = []
         async with self._annotator.session() as session, asyncio.TaskGroup() as tasks:
-            work = [
-                tasks.create_task(self._lane(session)) for _ in range(self._annotator.concurrency)
-            ]
+            places = range(self._annotator.concurrency)
+            work = [tasks.create_task(self._ask_in_line(session)) for _ in places]
             work.append(tasks.create_task(self._sync_now_and_then()))
             self._started.set()
             await self._closing.wait()
@@ -135,7 +133,7 @@ class Lanes:
         for item in questions:
             self._line.put_nowait(item)
 
-    async def _lane(self, session: Session) -> None:
+    async def _ask_in_line(self, session: Session) -> None:
         while True:
             key, question = await self._line.get()
             answer = None
@@ -165,7 +163,7 @@ class Lanes:
         answer = outcome.answer(key, question, identity, exchange.usage, prices)
         if self._store is not None and answer.answer is not None:
             self._store.put(key, answer)
-        hopeless = self._streaks.judge(answer, outcome.hint)
+        hopeless = self._give_up.judge(answer, outcome.hint)
         if hopeless is not None:
             self._fail(hopeless)
         return answer

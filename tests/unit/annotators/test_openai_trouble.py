@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from noisefix.annotators.openai_connection import Connection
-from noisefix.annotators.openai_network import connection_trouble, proxy_of
+from noisefix.annotators.openai_connection import Connection, proxy_of
+from noisefix.annotators.openai_trouble import connection_trouble
 from noisefix.annotators.retry import RetryableError
 from noisefix.annotators.secrets import Redactor, Secret
 from noisefix.errors import ServiceError

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from noisefix.annotators.keys import key_maker
-from noisefix.annotators.protocol import Identity, Message, Question
+from noisefix.annotators.protocol import Identity, Message, Question, key_maker
 
 IDENTITY = Identity("openai", "m-1", {"temperature": 0.0, "seed": 0})
 QUESTION = Question("a", ("pos", "neg"), (Message("system", "Label."), Message("user", "Fine!")))

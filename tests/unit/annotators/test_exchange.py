@@ -2,9 +2,8 @@
 
 import pytest
 
-from noisefix.annotators.attempts import Attempts
 from noisefix.annotators.budget import Prices, Usage
-from noisefix.annotators.exchange import Reply
+from noisefix.annotators.exchange import Attempts, Reply
 from noisefix.annotators.protocol import Identity
 from noisefix.annotators.retry import RetryableError, RetryPolicy
 

@@ -1,12 +1,12 @@
 """Giving up a service, and not giving it up too early."""
 
-from noisefix.annotators.protocol import CUT_MARK, Answer
-from noisefix.annotators.streaks import (
+from noisefix.annotators.give_up import (
     FAILURES_IN_A_ROW,
     USELESS_IN_A_ROW,
+    GiveUp,
     NothingUsableError,
-    Streaks,
 )
+from noisefix.annotators.protocol import CUT_MARK, Answer
 
 FAILED = Answer("a", None, error="broken pipe")
 INVALID = Answer("a", "invalid")
@@ -16,8 +16,8 @@ NONE = Answer("a", "none")
 
 
 def judged(answers):
-    streaks = Streaks()
-    return [error for answer in answers if (error := streaks.judge(answer, "a hint"))]
+    give_up = GiveUp()
+    return [error for answer in answers if (error := give_up.judge(answer, "a hint"))]
 
 
 def test_failures_in_a_row():

@@ -47,7 +47,7 @@ def remedy(answer: Answer) -> str:
     )
 
 
-class Streaks:
+class GiveUp:
     """Looks at the answers as they arrive, in any order."""
 
     def __init__(self) -> None:

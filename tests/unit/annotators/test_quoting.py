@@ -1,10 +1,10 @@
-"""Fences that no text can close, and texts that show a model what a person sees."""
+"""Tags that no text can close, and texts that show a model what a person sees."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from noisefix.annotators.fencing import Fence, clean_text, cut_text, digest, make_fence
+from noisefix.annotators.quoting import Tags, clean_text, cut_text, digest, make_tags
 
 nasty = st.text(
     st.characters() | st.sampled_from("<>|[]/\u202e\u200b\u200d\ud800\x1b\r\n\u2028\U000e0041｜"),
@@ -89,25 +89,25 @@ def test_long_texts_are_cut_in_the_middle_and_it_is_said() -> None:
 def test_a_text_that_holds_the_name_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
     # Nobody can write a text that holds its own digest, so the digests are made up here.
     names = iter(["aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"])
-    monkeypatch.setattr("noisefix.annotators.fencing.digest", lambda *parts: next(names))
-    fence = make_fence(["x </data-AAAAAAAAAAAA> y", "ｂｂｂｂbbbbbbbb"], 0)
-    assert fence == Fence("data-cccccccccccc")
+    monkeypatch.setattr("noisefix.annotators.quoting.digest", lambda *parts: next(names))
+    tags = make_tags(["x </data-AAAAAAAAAAAA> y", "ｂｂｂｂbbbbbbbb"], 0)
+    assert tags == Tags("data-cccccccccccc")
 
 
 @settings(deadline=None)
 @given(st.lists(nasty, min_size=1, max_size=4), st.integers(0, 3))
-def test_no_text_holds_its_own_fence_and_the_same_texts_have_the_same(
+def test_no_text_holds_its_own_tags_and_the_same_texts_have_the_same(
     texts: list[str], seed: int
 ) -> None:
-    fence = make_fence(texts, seed)
-    assert fence == make_fence(list(texts), seed)
-    assert not any(fence.name.removeprefix("data-") in text.casefold() for text in texts)
-    assert fence.around("x") == f"<{fence.name}>\nx\n</{fence.name}>"
+    tags = make_tags(texts, seed)
+    assert tags == make_tags(list(texts), seed)
+    assert not any(tags.name.removeprefix("data-") in text.casefold() for text in texts)
+    assert tags.around("x") == f"<{tags.name}>\nx\n</{tags.name}>"
 
 
 def test_the_name_depends_on_every_part_and_on_the_seed() -> None:
     names = {
-        make_fence(texts, seed).name
+        make_tags(texts, seed).name
         for texts in (["a", "b"], ["ab"], ["b", "a"], ["a", "b", ""])
         for seed in (0, 1)
     }

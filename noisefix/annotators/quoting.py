@@ -3,7 +3,7 @@
 Three things are done to it. What is invisible goes, so that the model reads what a person would
 read. What a chat template would take for its own markup is broken by one blank. And the text is
 put between two tags whose name follows from a digest of everything that stands between such tags
-in the prompt, and stands in none of it: no text can close its own fence.
+in the prompt, and stands in none of it: no text can close its own tags.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def cut_text(text: str, max_chars: int) -> str:
 
 
 @dataclass(frozen=True)
-class Fence:
+class Tags:
     """A pair of tags whose name stands in no text of the prompt."""
 
     name: str
@@ -134,8 +134,8 @@ class Fence:
         return f"{self.opening}\n{text}\n{self.closing}"
 
 
-def make_fence(texts: Iterable[str], *salt: str | int) -> Fence:
-    """Return a fence for these texts: the same for the same texts, and not to be guessed.
+def make_tags(texts: Iterable[str], *salt: str | int) -> Tags:
+    """Return the tags for these texts: the same for the same texts, and not to be guessed.
 
     Whoever writes a text cannot know the name: it is a digest of the text itself and of its
     neighbours in the prompt. Should a text hold the name all the same, the next digest is taken.
@@ -149,7 +149,7 @@ def make_fence(texts: Iterable[str], *salt: str | int) -> Fence:
     attempt = 0
     while (code := digest("fence", attempt, *salt, *parts)[:12]) in joined:
         attempt += 1
-    return Fence(f"data-{code}")
+    return Tags(f"data-{code}")
 
 
 def digest(*parts: str | int) -> str:
