@@ -87,7 +87,8 @@ class Option:
             return
         if self.words and value not in self.words:
             raise UsageError(
-                f"{self.flag} {value!r} is unknown", f"choose one of {', '.join(self.words)}"
+                f"{self.flag}: {value!r} is not one of {', '.join(self.words)}",
+                "choose one of them; --help says what they mean",
             )
         low, high = self.at_least, self.at_most
         if not ((low is None or value >= low) and (high is None or value <= high)):
