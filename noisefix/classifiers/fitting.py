@@ -187,7 +187,7 @@ def fit_method(
     extras: Mapping[str, Any] | None = None,
 ) -> Classifier:
     """Run a method to its end on the device chosen; ``extras`` are arguments that only it takes."""
-    from noisefix.encoders.hardware import choose_device
+    from noisefix.hardware import choose_device
     from noisefix.training.interface import find_method, finish
 
     spec = find_method(method)
