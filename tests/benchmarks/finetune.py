@@ -107,7 +107,7 @@ def _branches(
 ) -> tuple[float, TrainingData, np.ndarray]:
     """Tune the encoder; return its heads' accuracy, the data and test rows with its features."""
     from noisefix.training.finetune.branches import Branched
-    from noisefix.training.loop import train_heads
+    from noisefix.training.head_training import train_heads
 
     data = case.tunable(kind)
     tuning = data.tuning
@@ -118,7 +118,6 @@ def _branches(
         Branched(data, params, "cpu"),
         seed=seed,
         device="cpu",
-        n_heads=params.n_branches,
     )
     model = finish(training)
     test = tuning.encode(case.test_texts)

@@ -23,7 +23,7 @@ from noisefix.encoders.batching import shrinking_batches, token_batches
 from noisefix.errors import ModelError
 from noisefix.hardware import BatchTooLargeError, autocast, free_memory, run_in_memory
 from noisefix.training.finetune.encoder import TrainableEncoder
-from noisefix.training.precision import torch_seed
+from noisefix.training.loop import torch_seed
 
 if TYPE_CHECKING:
     from torch import Tensor
