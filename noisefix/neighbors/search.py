@@ -1,9 +1,8 @@
 """Exact nearest neighbours by cosine.
 
-Exact at every size. On two cores all 10 nearest of 50,000 rows x 384 take 6 s, all 30 of 100,000
-rows 37 s; embedding the texts takes longer. A graph index (HNSW: 12.5 s to build and ask
-at 50,000, recall .98) would be one more dependency, and lose neighbours. The time grows with the
-square of the rows: beyond some 300,000 a GPU is the remedy.
+Exact at every size; embedding the texts takes longer. A graph index would be one more dependency,
+and lose neighbours. The time grows with the square of the rows: beyond some 300,000 a GPU is the
+remedy.
 """
 
 from __future__ import annotations

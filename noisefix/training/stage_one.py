@@ -35,7 +35,7 @@ class BranchParams:
         min_steps: steps of an epoch, at least: small data are passed over several times.
         batch_size: rows in a step.
         hidden: H, units of a head; None: twice the classes, within 32 to 128. A layer narrower than
-            the classes are many cannot tell them apart: with 77 classes, 32 units cost 2 points.
+            the classes are many cannot tell them apart.
         learning_rate: Adam's.
         warmup: share of the steps in which it rises.
         agreement: weight alpha of the KL divergence between the mean prediction and each branch.

@@ -11,6 +11,7 @@ import numpy as np
 
 from noisefix.training.diffusion.denoiser import (
     denoise,
+    denoiser_chains,
     init_denoiser,
     read_dynamics,
     tell_given,
@@ -19,7 +20,6 @@ from noisefix.training.diffusion.label_prior import draw_labels, label_means, re
 from noisefix.training.diffusion.sampling import (
     ReverseProcess,
     draw_noise,
-    reverse_chains,
     sample_labels,
 )
 from noisefix.training.diffusion.schedule import cosine_alphas_cumprod
@@ -256,28 +256,25 @@ class DenoiserRun:
         import torch
 
         places = torch.from_numpy(rows).to(self.device)
-        given = self.given[places][None, :, None]  # (1, R, 1)
-        process = self.process
+        shape = (self.n_branches, len(rows), 1)
         noise = draw_noise(
             seed,
-            process.n_steps,
+            self.process.n_steps,
             self.params.n_samples,
             self.start.shape[1],
             self.device,
-            shape=(self.n_branches, len(rows), 1),
+            shape=shape,
         )
         with torch.no_grad():
-            context = read_dynamics(self.learner.average, self._look(places))
-
-            def ask(noisy: Tensor, timestep: int) -> Tensor:
-                step = torch.tensor(timestep, device=self.device)
-                weights = self.learner.average
-                return denoise(
-                    weights, noisy, given, step, self.alphas, context, process.simplex_value
-                )
-
-            shape = (self.n_branches, len(rows), 1)
-            labels = sample_labels(reverse_chains(ask, noise, shape, process))  # (M, R, 1, S)
+            chains = denoiser_chains(
+                self.learner.average,
+                self._look(places),
+                self.given[places][None, :, None],  # (1, R, 1)
+                noise,
+                shape,
+                self.process,
+            )
+            labels = sample_labels(chains)  # (M, R, 1, S)
         drawn: np.ndarray = labels[:, :, 0].permute(1, 0, 2).reshape(len(rows), -1).cpu().numpy()
         return drawn
 

@@ -45,8 +45,7 @@ class BranchTuning(HeadParams):
             which are all that the paper has.
         branch_steps: steps of an epoch, at least, of the branches that are then trained on the
             tuned features; 1: each epoch is one pass over the rows. Those features tell the given
-            labels of the training rows already: more passes learn them by heart (measured: 2 points
-            less, before and after the diffusion).
+            labels of the training rows already: more passes learn them by heart.
     """
 
     epochs: int = 3

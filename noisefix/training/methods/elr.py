@@ -29,7 +29,7 @@ class Params(ce.Params):
     Attributes:
         beta: how much of the running average stays at each look at a row.
         strength: weight of the regulariser, the paper's lambda (3 for ten classes of pictures; a
-            head on frozen features needs less: measured on nine noisy sets, 3 loses 1.5 points).
+            head on frozen features needs less).
         ramp: share of the steps over which that weight rises, by the authors' sigmoid ramp-up. They
             use it in ELR+ with a hundred classes only; here heads start at zero, and would
             otherwise be held to saying the commonest class of every row. 0: no ramp.

@@ -12,9 +12,8 @@ Decisions:
 
 - Reversed cross-entropy alone pulls with p (1 - p): next to nothing at a row of P that the head is
   sure of, so that labels that collapsed into one class stay there, answers or not. P therefore has
-  cross-entropy beside it, as in symmetric cross-entropy. On five sets with replayed annotators both
-  are alike (66.7 and 66.5 %); on half the labels given to one class, see the tests, it is what
-  makes the answers count.
+  cross-entropy beside it, as in symmetric cross-entropy. Where half the labels are given to one
+  class, see the tests, it is what makes the answers count.
 - The paper's target on H is the models' average; ``hard_belief`` adds the detect stage's
   distribution where there is one. A row of P that nobody was asked about has that distribution as
   its target, else the models' running average.
