@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from noisefix.errors import ServiceError
     from noisefix.training.division import Division
     from noisefix.training.interface import TrainingData, TrainingStep
-    from noisefix.training.model_folder import ModelInfo
+    from noisefix.training.model_info import ModelInfo
 
 DEFAULT_METHOD = "repair"
 """Best of those without an annotator: ``tests/benchmarks/training.py``."""
@@ -124,7 +124,7 @@ def train(
         source: run folder that ``detect`` has written; or a table, on which ``detect`` is run
             first, with its defaults.
         output: model folder to write.
-        method: how; one of ``noisefix.training.interface.METHODS``.
+        method: how; one of ``noisefix.training.registry.METHODS``.
         features: "frozen": the run's embeddings; "finetune": the encoder learns along, and its
             tuned weights go into the model folder.
         epochs: passes over the rows; None: the method's own.
@@ -169,7 +169,8 @@ def train(
     from noisefix.run.folder import default_run_path
     from noisefix.run.outputs import check_replaced_folder
     from noisefix.training.checkpoints import FileCheckpoint, training_key
-    from noisefix.training.model_folder import ModelInfo, check_target, write_model
+    from noisefix.training.model_folder import check_target, write_model
+    from noisefix.training.model_info import ModelInfo
 
     started = time.perf_counter()
     target = Path(output)

@@ -12,7 +12,8 @@ import numpy as np
 from noisefix.encoders.protocol import Encoder
 from noisefix.errors import ModelError
 from noisefix.training.interface import Classifier
-from noisefix.training.model_folder import EncoderReference, ModelInfo, StoredModel, read_model
+from noisefix.training.model_folder import StoredModel, read_model
+from noisefix.training.model_info import EncoderReference, ModelInfo
 
 _TUNED_ENDINGS = {".safetensors", ".json", ".txt", ".model", ".md"}
 """Of a tuned encoder's files: no ".bin" or ".pt", which are pickles, and no ".py"."""

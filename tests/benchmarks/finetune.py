@@ -27,7 +27,8 @@ from report import Headline, Table
 from shared_sets import load, train_task
 from training_cases import make_case
 
-from noisefix.training.interface import TrainingData, find_method, finish
+from noisefix.training.interface import TrainingData, finish
+from noisefix.training.registry import find_method
 
 if TYPE_CHECKING:
     from noisefix.training.finetune.branches import BranchTuning

@@ -10,7 +10,7 @@ import torch
 
 from noisefix.classifiers.fitting import fit_method
 from noisefix.errors import DataError, UsageError
-from noisefix.training.interface import METHODS, find_method, finish
+from noisefix.training.interface import finish
 from noisefix.training.methods import (
     ce,
     coteaching,
@@ -24,6 +24,7 @@ from noisefix.training.methods import (
     sce,
 )
 from noisefix.training.objective import Batch
+from noisefix.training.registry import METHODS, find_method
 
 K = 4
 SYMMETRIC = 0.45 * np.eye(K) + 0.55 / K * (np.ones((K, K)))
