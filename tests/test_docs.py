@@ -55,7 +55,7 @@ def test_reference_shows_the_groups_and_examples_of_the_help():
 
 
 def test_every_training_method_is_on_the_page_that_helps_to_choose():
-    from noisefix.training.interface import METHODS
+    from noisefix.training.registry import METHODS
 
     lines = (DOCS / "methods" / "choosing-a-method.md").read_text(encoding="utf-8").splitlines()
     for method in METHODS:

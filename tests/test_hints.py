@@ -47,7 +47,7 @@ def options_of(command: str) -> frozenset[str]:
 def parameters() -> frozenset[str]:
     """Return what --set can set, for some method."""
     from noisefix.training.finetune.tuning import TuningParams
-    from noisefix.training.interface import METHODS, find_method
+    from noisefix.training.registry import METHODS, find_method
 
     kinds = [TuningParams, *(find_method(method).load()[1] for method in METHODS)]
     return frozenset(f.name for kind in kinds for f in fields(kind)) | {"VALUE", "NAME"}

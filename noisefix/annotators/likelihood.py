@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import ModelError
-from noisefix.memory import is_out_of_memory
+from noisefix.hardware import is_out_of_memory
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,7 @@ from typing import Any
 from noisefix.annotators.likelihood import ScoringTask
 from noisefix.annotators.protocol import Message
 from noisefix.errors import ModelError
-from noisefix.processor import has_native_bf16
+from noisefix.hardware import choose_device, choose_precision
 
 _MARKUP = re.compile(r"<.+>|\[.+\]", re.DOTALL)
 _PROBE = (Message("system", "some rules"), Message("user", "a question"))
@@ -61,7 +61,8 @@ def load_local_model(path: str | Path, device: str = "auto", precision: str = "a
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    target = _device(device)
+    target = choose_device(device)
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[choose_precision(precision, target)]
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
@@ -71,7 +72,7 @@ def load_local_model(path: str | Path, device: str = "auto", precision: str = "a
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
-            dtype=_dtype(precision, target),
+            dtype=dtype,
         )
         model.to(torch.device(target)).eval()
     except Exception as error:  # transformers raises what it likes: OSError, ValueError, KeyError
@@ -211,31 +212,3 @@ def _common_length(left: Sequence[int], right: Sequence[int]) -> int:
         if a != b:
             return place
     return min(len(left), len(right))
-
-
-def _device(device: str) -> str:
-    import torch
-
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device == "auto":
-        return next((name for name, is_there in there.items() if is_there), "cpu")
-    if not there.get(device, True):
-        raise ModelError(f"device {device!r} is not there", "use --device auto or cpu")
-    return device
-
-
-def _dtype(precision: str, device: str) -> Any:
-    import torch
-
-    if precision == "auto":
-        return torch.bfloat16 if _computes_in_bf16(device) else torch.float32
-    return {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
-
-
-def _computes_in_bf16(device: str) -> bool:
-    """Return True when the hardware has bf16 arithmetic, rather than emulating it."""
-    import torch
-
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device == "cpu" and has_native_bf16()

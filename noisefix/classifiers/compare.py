@@ -257,7 +257,7 @@ def _params(name: str, features: str, parameters: dict[str, Any]) -> tuple[Any, 
 
 
 def _needs_words(name: str) -> bool:
-    from noisefix.training.interface import find_method
+    from noisefix.training.registry import find_method
 
     return "word_features" in find_method(name).needs
 

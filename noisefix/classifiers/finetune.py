@@ -12,7 +12,7 @@ from noisefix.errors import ModelError, UsageError
 if TYPE_CHECKING:
     from noisefix.classifiers.training_data import RunData
     from noisefix.training.finetune.tuning import Tuning, TuningParams
-    from noisefix.training.model_folder import EncoderReference
+    from noisefix.training.model_info import EncoderReference
 
 FEATURES = ("frozen", "finetune")
 
@@ -89,7 +89,7 @@ def begin_tuning(run: RunData, params: TuningParams, trusted_texts: Sequence[str
 def tuned_reference(tuning: Tuning) -> EncoderReference:
     """Return what the model says of its tuned encoder."""
     from noisefix.encoders import find_encoder
-    from noisefix.training.model_folder import EncoderReference
+    from noisefix.training.model_info import EncoderReference
 
     digest = find_encoder(str(tuning.folder)).sha256
     dimension = tuning.encode(tuning.texts[:1]).shape[1]

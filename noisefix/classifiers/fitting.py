@@ -25,7 +25,7 @@ def choose_params(method: str, parameters: Mapping[str, Any]) -> Any:
     Raises:
         UsageError: no such method, no such parameter, or a value out of range.
     """
-    from noisefix.training.interface import find_method
+    from noisefix.training.registry import find_method
 
     _, kind = find_method(method).load()
     known = {f.name for f in fields(kind)}
@@ -132,7 +132,7 @@ def load_run(
 def read_for(folder: RunFolder, method: str) -> RunData:
     """Read what a method needs of a run."""
     from noisefix.classifiers.training_data import read_run
-    from noisefix.training.interface import find_method
+    from noisefix.training.registry import find_method
 
     return read_run(folder, with_words="word_features" in find_method(method).needs)
 
@@ -154,7 +154,7 @@ def prepare(run: RunData, seed: int) -> Prepared:
     goes with the model.
     """
     from noisefix.encoders.find import TFIDF
-    from noisefix.training.model_folder import EncoderReference
+    from noisefix.training.model_info import EncoderReference
 
     dimension = run.data.features.shape[1]
     reference = EncoderReference(run.encoder, run.encoder_sha256, dimension)
@@ -187,8 +187,9 @@ def fit_method(
     extras: Mapping[str, Any] | None = None,
 ) -> Classifier:
     """Run a method to its end on the device chosen; ``extras`` are arguments that only it takes."""
-    from noisefix.encoders.hardware import choose_device
-    from noisefix.training.interface import find_method, finish
+    from noisefix.hardware import choose_device
+    from noisefix.training.interface import finish
+    from noisefix.training.registry import find_method
 
     spec = find_method(method)
     for name in spec.needs:

@@ -110,7 +110,7 @@ class TrainOptions(FitOptions, ServerOptions, AskOptions):
             "--method",
             "ce, prune, repair, gce, sce, elr, ldr, coteaching, cpc, ill, sidyp, noiseal.",
             "NAME",
-            offered="noisefix.training.interface:METHODS",
+            offered="noisefix.training.registry:METHODS",
         ),
     ] = DEFAULT_METHOD
     epochs: Annotated[int | None, Option("--epochs", "Passes over the rows.", "N", at_least=1)] = (

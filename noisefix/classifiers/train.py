@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from noisefix.errors import ServiceError
     from noisefix.training.division import Division
     from noisefix.training.interface import TrainingData, TrainingStep
-    from noisefix.training.model_folder import ModelInfo
+    from noisefix.training.model_info import ModelInfo
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,8 @@ def train(
     from noisefix.run.folder import default_run_path
     from noisefix.run.outputs import check_replaced_folder
     from noisefix.training.checkpoints import FileCheckpoint, training_key
-    from noisefix.training.model_folder import ModelInfo, check_target, write_model
+    from noisefix.training.model_folder import check_target, write_model
+    from noisefix.training.model_info import ModelInfo
 
     started = time.perf_counter()
     target = Path(output)

@@ -35,7 +35,7 @@ from noisefix.errors import (
     ModelError,
     NoisefixError,
 )
-from noisefix.memory import is_out_of_memory
+from noisefix.hardware import is_out_of_memory
 from noisefix.version import __version__
 
 EXIT_PIPE_CLOSED = 141

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from noisefix.encoders.batching import (
     Batch,
-    BatchTooLargeError,
     distinct_texts,
     shrinking_batches,
     token_batches,
 )
-from noisefix.encoders.hardware import free_memory
 from noisefix.encoders.protocol import Embedded, EncodeCallback, EncodeProgress
-from noisefix.encoders.threaded import torch_thread_map
 from noisefix.errors import ModelError
-from noisefix.memory import is_out_of_memory
+from noisefix.hardware import BatchTooLargeError, run_in_memory
+from noisefix.threads import n_threads
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 GPU_BATCH_TOKENS = 1 << 16
 
@@ -115,14 +117,7 @@ class BatchedEncoder:
             return
 
         def run_or_shrink(batch: Batch) -> np.ndarray:
-            try:
-                return run(batch)
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-            # Out of the handler, so that the error no longer holds the tensors of its frames.
-            free_memory(self.device)
-            raise BatchTooLargeError
+            return run_in_memory(self.device, lambda: run(batch))
 
         try:
             yield from shrinking_batches(
@@ -133,6 +128,25 @@ class BatchedEncoder:
                 f"device {self.device}: out of memory with a single text of {work.max()} tokens",
                 "free memory on the device, or use --device cpu",
             ) from None
+
+
+def torch_thread_map(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Yield ``function(item)`` for each item, in order, each worked out by one thread alone.
+
+    A batch then has the same bytes whatever the number of threads, and no thread waits for another,
+    as torch's own do after every operation. The first exception is raised as it is, and what has
+    not begun is given up.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    # The number is kept for each thread; what new threads begin with is common to all.
+    pool = ThreadPoolExecutor(n_threads(), "encode", torch.set_num_threads, (1,))
+    try:
+        yield from pool.map(function, items)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(before)
 
 
 def _as_utf8(text: str) -> str:

@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from noisefix.hardware import BatchTooLargeError
+
 Batch = np.ndarray
 """(B,) int64 positions."""
-
-
-class BatchTooLargeError(Exception):
-    """A batch did not fit; a smaller one may."""
 
 
 def distinct_texts(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:

@@ -1,8 +1,8 @@
 """BERT on packed tokens: the texts of a batch one after the other, no padding.
 
-sentence-transformers gives the same vectors (a test compares them) but takes five seconds of CPU to
-import, where torch alone takes one; with its weights in bf16 it also keeps fewer neighbours than
-this does, for here the layer norms and the residual stream stay in fp32.
+sentence-transformers gives the same vectors (a test compares them) but takes seconds to import;
+with its weights in bf16 it also keeps fewer neighbours than this does, for here the layer norms and
+the residual stream stay in fp32.
 
 Without padding, and with attention worked out for one length at a time, a text's vector depends on
 the texts that share its batch in no more than rounding.

@@ -1,18 +1,19 @@
 """Exact nearest neighbours by cosine.
 
-Exact at every size. On two cores all 10 nearest of 50,000 rows x 384 take 6 s, all 30 of 100,000
-rows 37 s; embedding the texts takes longer. A graph index (HNSW: 12.5 s to build and ask
-at 50,000, recall .98) would be one more dependency, and lose neighbours. The time grows with the
-square of the rows: beyond some 300,000 a GPU is the remedy.
+Exact at every size; embedding the texts takes longer. A graph index would be one more dependency,
+and lose neighbours. The time grows with the square of the rows: beyond some 300,000 a GPU is the
+remedy.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from noisefix.errors import DataError, ModelError
+from noisefix.errors import DataError
+from noisefix.hardware import choose_device
 from noisefix.neighbors.scan import Best, scan, scan_all_pairs, scan_torch
 
 _SLACK = 8  # candidates beyond what is asked for, ranked exactly
@@ -86,16 +87,17 @@ def nearest(
     wanted = n_neighbors + (exclude is not None)
     n_best = wanted + _SLACK
     device = _choose_device(device, len(q.vectors) * len(b.vectors) * base.shape[1])
+    scan_queries = scan if device == "cpu" else partial(scan_torch, device=device)
     if same and device == "cpu":
         best = scan_all_pairs(b.vectors, n_best)
     else:
-        best = _scan(q.vectors, b.vectors, n_best, device)
+        best = scan_queries(q.vectors, b.vectors, n_best)
     indices, similarities, unsure = _rank(q, b, np.arange(len(q.vectors)), best, wanted)
     for _ in range(3):
         if not len(unsure) or n_best >= len(b.vectors):
             break
         n_best = min(4 * n_best, len(b.vectors))
-        again = _scan(q.vectors[unsure], b.vectors, n_best, device)
+        again = scan_queries(q.vectors[unsure], b.vectors, n_best)
         indices[unsure], similarities[unsure], still = _rank(q, b, unsure, again, wanted)
         unsure = still
     indices, similarities = indices[q.position], similarities[q.position]
@@ -107,20 +109,8 @@ def nearest(
 def _choose_device(device: str, work: float) -> str:
     if device == "cpu" or (device == "auto" and work < _GPU_FROM):
         return "cpu"  # and torch need not be imported
-    import torch
-
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device == "auto":
-        return "cuda" if there["cuda"] else "cpu"
-    if not there.get(device, False):
-        raise ModelError(f"device {device!r} is not there", "use --device cpu or auto")
-    return device
-
-
-def _scan(queries: np.ndarray, base: np.ndarray, n_best: int, device: str) -> Best:
-    if device == "cpu":
-        return scan(queries, base, n_best)
-    return scan_torch(queries, base, n_best, device)
+    found = choose_device(device)
+    return "cpu" if device == "auto" and found != "cuda" else found
 
 
 def _distinct(rows: np.ndarray, groups: np.ndarray | None) -> _Distinct:

@@ -1,271 +1,137 @@
-"""The training loop of heads on features: batches, optimiser, schedule, average, resume.
+"""The training loop that all methods share: steps, schedule, average, epochs, and going on.
 
-A method brings an ``Objective``: what it does before an epoch, and its loss. Where the features
-come from is the business of a ``FeatureSource``: a table, or an encoder that learns along.
-Everything else is here. All randomness comes from (seed, epoch), so that a training that goes on
-from a checkpoint takes the same steps as one that was never broken off.
+Adam, a warm-up and half a cosine, an exponential moving average of the weights; saved whole, so
+that a training that goes on from a checkpoint takes the same steps as one never broken off.
 """
 
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from noisefix.errors import ModelError, UsageError
-from noisefix.training.features import FeatureSource, FrozenFeatures
-from noisefix.training.heads import HeadClassifier, head_logits, init_heads
-from noisefix.training.interface import Checkpoint, State, Training, TrainingData, TrainingStep
-from noisefix.training.objective import Batch, HeadParams, Objective, Plain
-from noisefix.training.penalty import settled_penalty
-from noisefix.training.precision import mixed_precision, single_thread, torch_seed
-from noisefix.training.selection import Criterion, choose_criterion
-from noisefix.training.targets import to_device
+from noisefix.errors import ModelError
+from noisefix.training.interface import Checkpoint, State, TrainingStep
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_LEAST_STEPS = 16
-_BLOCK = 4096  # rows looked at together outside of training
 
+class Learner:
+    """Named parameters that learn.
 
-def train_heads(
-    data: TrainingData,
-    params: HeadParams,
-    objective: Objective,
-    *,
-    seed: int,
-    device: str,
-    n_heads: int = 1,
-    features: Tensor | None = None,
-    rows: np.ndarray | None = None,
-    checkpoint: Checkpoint | None = None,
-) -> Training:
-    """Train heads with an objective, and the encoder below them where the data say so.
-
-    Args:
-        data: the training rows; with ``tuning``, the encoder learns along.
-        params: options.
-        objective: the method.
-        seed: seed of weights, batches and whatever the objective draws.
-        device: "cpu", "cuda" or "mps".
-        n_heads: M; all of them share one encoder.
-        features: (M, N, D) features of each head's own, on the device; None: ``data.features``.
-        rows: (R,) rows to train on; None: the labelled ones.
-        checkpoint: where to go on from, and to save to.
-
-    Returns:
-        A ``HeadClassifier`` of all heads; a tuned encoder is kept by ``data.tuning``.
-
-    Raises:
-        UsageError: features of each head's own, and an encoder to tune.
+    Attributes:
+        weights: the parameters.
+        average: their running average.
+        step: steps taken.
     """
-    if data.tuning is not None and features is not None:
-        raise UsageError(
-            "this method's heads have features of their own: an encoder cannot learn with them",
-            "use --features frozen with this method, or another method",
-        )
-    source: FeatureSource
-    if data.tuning is not None:
-        source = data.tuning.start(device)
-    else:
-        source = FrozenFeatures(to_device(data.features, device) if features is None else features)
-    run = _Run(data, params, objective, seed, device, n_heads, source, rows)
-    start = run.resume(checkpoint)
-    for epoch in range(start, params.epochs):
-        loss = run.epoch(epoch)
-        metrics = {"penalty": run.penalty} | objective.metrics() | run.judge(epoch)
-        if checkpoint is not None:
-            checkpoint.save(*run.saved(epoch + 1))
-        yield TrainingStep(epoch + 1, params.epochs, loss, metrics)
-        if run.should_stop(epoch):
-            break
-    heads, below = run.result()
-    if data.tuning is not None:
-        data.tuning.finish(below)
-    return HeadClassifier(heads)
-
-
-class _Run:
-    """The state of one training."""
 
     def __init__(
         self,
-        data: TrainingData,
-        params: HeadParams,
-        objective: Objective,
-        seed: int,
-        device: str,
-        n_heads: int,
-        source: FeatureSource,
-        rows: np.ndarray | None,
+        initial: State,
+        *,
+        n_steps: int,
+        learning_rate: float,
+        warmup: float = 0.0,
+        ema_decay: float = 0.0,
+        device: str = "cpu",
+        is_fused: bool = True,
+        below: Mapping[str, Tensor] | None = None,
+        below_rate: float = 0.0,
     ) -> None:
+        """Set up.
+
+        Args:
+            initial: the untrained parameters.
+            n_steps: steps there will be.
+            learning_rate: Adam's, at its highest.
+            warmup: share of the steps in which it rises.
+            ema_decay: of the running average; 0: the average is the newest.
+            device: where the parameters are.
+            is_fused: one kernel for all weights, where the device has it; it rounds otherwise.
+            below: weights that learn along, those of an encoder; they are on the device.
+            below_rate: their learning rate, at its highest.
+        """
         import torch
 
-        self.params, self.objective, self.seed, self.device = params, objective, seed, device
-        self.penalty = settled_penalty(data, params)
-        self.source = source
-        self.rows = np.flatnonzero(data.is_labelled) if rows is None else rows
-        initial = init_heads(
-            n_heads,
-            source.n_features,
-            data.n_classes,
-            kind=params.head,
-            hidden=params.hidden,
-            seed=seed,
-        )
-        self.heads = {
-            name: torch.from_numpy(value).to(device).requires_grad_()
+        own = {
+            name: torch.from_numpy(value.copy()).to(device).requires_grad_()
             for name, value in initial.items()
         }
-        self.weights = self.heads | source.weights
+        self.weights = own | dict(below or {})
         self.average = {name: value.detach().clone() for name, value in self.weights.items()}
-        self.best: dict[str, Tensor] = {}
-        self.best_score, self.best_epoch = -math.inf, 0
-        groups: list[dict[str, Any]] = [
-            {"params": list(self.heads.values()), "top": params.learning_rate}
-        ]
-        if source.weights:
-            groups.append({"params": list(source.weights.values()), "top": source.learning_rate})
-        # One kernel for millions of weights; the few of a head keep the order of the plain one.
-        fused = True if source.weights and not device.startswith("mps") else None
-        self.optimiser = torch.optim.Adam(groups, lr=params.learning_rate, fused=fused)
-        fewest = min(_LEAST_STEPS, len(self.rows))
-        self.batches = max(math.ceil(len(self.rows) / params.batch_size), fewest, 1)
-        self.steps = self.batches * params.epochs
-        self.criterion: Criterion | None = choose_criterion(data) if params.patience else None
+        groups: list[dict[str, Any]] = [{"params": list(own.values()), "top": learning_rate}]
+        if below:
+            groups.append({"params": list(below.values()), "top": below_rate})
+        is_fused = is_fused and not device.startswith("mps")
+        self._optimiser = torch.optim.Adam(groups, lr=learning_rate, fused=is_fused or None)
+        # On a GPU a fused optimiser counts its steps there, the plain one on the CPU.
+        self._counts_on = device if is_fused and device.startswith("cuda") else "cpu"
+        self._warmup, self._decay, self._n_steps = warmup, ema_decay, n_steps
+        self.step = 0
 
-    def epoch(self, epoch: int) -> float:
+    def descend(self, loss: Tensor, spread: Callable[[], None] | None = None) -> None:
+        """Take one step down the gradient of a loss.
+
+        Args:
+            loss: of the weights, a scalar.
+            spread: called between gradient and step, to hand the gradient on to ``below``.
+        """
         import torch
 
-        rng = np.random.default_rng([self.seed, epoch])
-        threads = nullcontext() if self.source.weights else single_thread(self.device)
-        with threads, torch_seed([self.seed, epoch, 1], self.params.dropout):
-            self.objective.start_epoch(epoch, self.look)
-            order = torch.from_numpy(rng.permutation(self.rows)).to(self.device)
-            total = torch.zeros((), device=self.device)
-            for index, rows in enumerate(order.tensor_split(self.batches)):
-                total += self._step(rows, epoch * self.batches + index, rng) * len(rows)
-        loss = float(total) / max(len(self.rows), 1)
-        if not math.isfinite(loss):
-            raise ModelError(
-                f"the loss is {loss} after epoch {epoch + 1}",
-                "try a smaller one: --set learning_rate=0.002",
-            )
-        return loss
-
-    def _step(self, rows: Tensor, step: int, rng: np.random.Generator) -> Tensor:
-        import torch
-
-        features = self.source.batch(rows, [self.seed, step, 2])
-        with mixed_precision(self.device):
-            logits = self._forward(features)
-        batch = Batch(rows, features, logits.float(), step / self.steps, self._forward, rng)
-        loss = self.objective.loss(batch)
-        squares = sum(w.square().sum() for name, w in self.heads.items() if "weight" in name)
-        factor = schedule(step, self.steps, self.params.warmup)
-        for group in self.optimiser.param_groups:
+        factor = schedule(self.step, self._n_steps, self._warmup)
+        for group in self._optimiser.param_groups:
             group["lr"] = group["top"] * factor
-        self.optimiser.zero_grad()
-        torch.autograd.backward(loss + self.penalty / (2 * len(self.rows)) * squares)
-        self.source.spread(features)
-        self.optimiser.step()
-        decay = min(self.params.ema_decay, (1 + step) / (10 + step))
+        self._optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        if spread is not None:
+            spread()
+        self._optimiser.step()
+        decay = min(self._decay, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for name, value in self.weights.items():
                 self.average[name].lerp_(value, 1 - decay)
-        return loss.detach()
+        self.step += 1
 
-    def _forward(self, features: Tensor) -> Tensor:
-        return head_logits(self.heads, features, self.params.dropout)
-
-    def look(self) -> Tensor:
-        """Return (M, N, K) logits of all rows, without dropout or gradient."""
-        return self._look(self.heads, self.source.everything())
-
-    def _look(self, weights: dict[str, Tensor], features: Tensor) -> Tensor:
-        import torch
-
-        with torch.no_grad():
-            parts = [head_logits(weights, part) for part in torch.split(features, _BLOCK, dim=-2)]
-            return torch.cat(parts, dim=1)
-
-    def judge(self, epoch: int) -> dict[str, float]:
-        """Hold the averaged weights against the criterion, and keep the best."""
-        if self.criterion is None:
-            return {}
-        below = {name: self.average[name] for name in self.source.weights}
-        if self.criterion.features is None:
-            features = self.source.everything(below)
-        else:
-            features = self.source.trusted(below, self.criterion.features)
-        with single_thread(self.device):
-            probs = self._look(self.average, features).softmax(-1).mean(0)
-        score = self.criterion.score(probs.cpu().numpy().astype(np.float64))
-        if score > self.best_score:
-            self.best = {name: value.clone() for name, value in self.average.items()}
-            self.best_score, self.best_epoch = score, epoch
-        return {f"{self.criterion.name}_score": score}
-
-    def should_stop(self, epoch: int) -> bool:
-        return bool(self.best) and epoch - self.best_epoch >= self.params.patience
-
-    def result(self) -> tuple[State, dict[str, Tensor]]:
-        """Return the heads' parameters, and the weights below them on the device."""
-        chosen = self.best or self.average
-        heads = {name: chosen[name].detach().cpu().numpy() for name in self.heads}
-        return heads, {name: chosen[name].detach() for name in self.source.weights}
-
-    def saved(self, epochs: int) -> tuple[State, dict[str, Any]]:
+    def saved(self) -> State:
+        """Return weights, average and moments as arrays."""
         tensors: dict[str, Tensor] = {}
         for name, value in self.weights.items():
-            moments = self.optimiser.state[value]
+            moments = self._optimiser.state[value]
             tensors |= {
                 f"weights.{name}": value,
                 f"average.{name}": self.average[name],
                 f"first.{name}": moments["exp_avg"],
                 f"second.{name}": moments["exp_avg_sq"],
             }
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
-        tensors |= {f"memory.{name}": value for name, value in self.objective.memory().items()}
-        best_score = self.best_score if self.best else None
-        facts = {"epochs": epochs, "best_score": best_score, "best_epoch": self.best_epoch}
-        return {name: value.detach().cpu().numpy().copy() for name, value in tensors.items()}, facts
+        return to_arrays(tensors)
 
-    def resume(self, checkpoint: Checkpoint | None) -> int:
-        """Take up what was saved; return how many epochs are done."""
+    def resume(self, saved: State, step: int) -> None:
+        """Take up what ``saved`` returned after so many steps."""
         import torch
 
-        found = None if checkpoint is None else checkpoint.load()
-        if found is None:
-            return 0
-        arrays, facts = found
-        tensors = {k: torch.from_numpy(v.copy()).to(self.device) for k, v in arrays.items()}
-        epochs = int(facts["epochs"])
-        # On a GPU a fused optimiser counts its steps there, the plain one on the CPU.
-        is_on_gpu = self.source.weights and self.device.startswith("cuda")
-        place = self.device if is_on_gpu else "cpu"
+        def tensor(kind: str, name: str) -> Tensor:
+            value = torch.from_numpy(saved[f"{kind}.{name}"].copy())
+            return value.to(self.average[name].device)
+
         with torch.no_grad():
             for name, value in self.weights.items():
-                value.copy_(tensors[f"weights.{name}"])
-                self.average[name].copy_(tensors[f"average.{name}"])
-                self.optimiser.state[value] = {
-                    "step": torch.tensor(float(epochs * self.batches), device=place),
-                    "exp_avg": tensors[f"first.{name}"],
-                    "exp_avg_sq": tensors[f"second.{name}"],
+                value.copy_(tensor("weights", name))
+                self.average[name].copy_(tensor("average", name))
+                self._optimiser.state[value] = {
+                    "step": torch.tensor(float(step), device=self._counts_on),
+                    "exp_avg": tensor("first", name),
+                    "exp_avg_sq": tensor("second", name),
                 }
-            for name, value in self.objective.memory().items():
-                value.copy_(tensors[f"memory.{name}"])
-        if facts["best_score"] is not None:
-            self.best = {
-                name.removeprefix("best."): value
-                for name, value in tensors.items()
-                if name.startswith("best.")
-            }
-            self.best_score, self.best_epoch = facts["best_score"], int(facts["best_epoch"])
-        return min(epochs, self.params.epochs)
+        self.step = step
+
+
+def to_arrays(tensors: Mapping[str, Tensor]) -> State:
+    """Return copies of tensors as arrays, which stay what they are as the tensors learn on."""
+    return {name: value.detach().cpu().numpy().copy() for name, value in tensors.items()}
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
@@ -276,13 +142,70 @@ def schedule(step: int, steps: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(steps - rise, 1)))
 
 
-__all__ = [
-    "Batch",
-    "HeadParams",
-    "Objective",
-    "Plain",
-    "mixed_precision",
-    "schedule",
-    "single_thread",
-    "train_heads",
-]
+def train_epochs(
+    epoch: Callable[[int], tuple[float, dict[str, float]]],
+    epochs: range,
+    save: Callable[[], tuple[State, dict[str, Any]]],
+    checkpoint: Checkpoint | None = None,
+    *,
+    phase: str = "",
+    remedy: str = "try another --seed or --method",
+) -> Generator[TrainingStep, None, None]:
+    """Train epoch by epoch.
+
+    Args:
+        epoch: trains one, 0, 1, ..; returns its mean loss and small facts by name.
+        epochs: those that are left.
+        save: returns the state after an epoch.
+        checkpoint: where to save it; None: nowhere.
+        phase: name of this part of the training.
+        remedy: what to do when the loss is no number any more.
+
+    Raises:
+        ModelError: the loss is NaN or infinite.
+    """
+    for number in epochs:
+        loss, metrics = epoch(number)
+        if not math.isfinite(loss):
+            raise ModelError(f"the loss is {loss} after epoch {number + 1}", remedy)
+        if checkpoint is not None:
+            checkpoint.save(*save())
+        yield TrainingStep(number + 1, epochs.stop, loss, metrics, phase)
+
+
+def load_phase(checkpoint: Checkpoint | None, phase: str) -> tuple[State, dict[str, Any]] | None:
+    """Return what was saved in a part of the training; None where nothing was, or another part."""
+    saved = None if checkpoint is None else checkpoint.load()
+    return saved if saved is not None and saved[1].get("phase") == phase else None
+
+
+@contextmanager
+def single_thread(device: str) -> Iterator[None]:
+    """Let torch use one thread within: products this small are slower on more, and less equal."""
+    import torch
+
+    before = torch.get_num_threads()
+    if device == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def torch_seed(seed: Sequence[int], dropout: float = 1.0) -> Iterator[None]:
+    """Seed torch's own generator, from which dropout draws, and give it back as it was.
+
+    Args:
+        seed: entropy.
+        dropout: 0: there is nothing to draw, so nothing is done.
+    """
+    import torch
+
+    if not dropout:
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(int(np.random.default_rng(list(seed)).integers(2**62)))
+        yield

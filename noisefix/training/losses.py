@@ -110,6 +110,30 @@ def bounded_logits(logits: Tensor) -> Tensor:
     return logits / logits.abs().mean(-1, keepdim=True).clamp_min(1.0)
 
 
+def branch_loss(
+    log_probs: Tensor, labels: Tensor, agreement: float, weights: Tensor | None = None
+) -> Tensor:
+    """Return the sum of M branches' losses, so that each learns as if alone but for agreement.
+
+    Args:
+        log_probs: (M, B, K).
+        labels: (B,).
+        agreement: weight of the branches' ``disagreement`` with their mean.
+        weights: (B,) how much each row counts; None: all alike.
+    """
+    own = pick(log_probs, labels)  # (M, B)
+    loss = -(own if weights is None else weights * own).mean(1).sum()
+    if agreement > 0:
+        loss = loss + agreement * disagreement(log_probs).mean(1).sum()
+    return loss
+
+
+def disagreement(log_probs: Tensor) -> Tensor:
+    """Return KL(mean || branch) of (M, B, K) log-probabilities, (M, B)."""
+    mean = log_probs.exp().mean(0)
+    return (mean * (mean.clamp_min(1e-12).log() - log_probs)).sum(-1)
+
+
 def pick(values: Tensor, labels: Tensor) -> Tensor:
     """Return (.., B): of every row of (.., B, K) the entry of its label."""
     return values.gather(-1, _index(values, labels)).squeeze(-1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from noisefix.training.interface import METHODS
+from noisefix.training.registry import METHODS
 
 _SHOWN_CLASSES = 60
 

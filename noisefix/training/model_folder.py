@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from noisefix.documents import misfit, parse_json
+from noisefix.documents import parse_json
 from noisefix.encoders.find import TFIDF
 from noisefix.errors import DataError, ModelError
 from noisefix.run.parquet import write_table
 from noisefix.run.schemas import DIVISION
 from noisefix.tables.atomic import atomic_folder, check_can_make, sha256_file
-from noisefix.training.interface import Classifier, State, load_classifier_class
+from noisefix.training.interface import Classifier, State
 from noisefix.training.model_card import model_card
+from noisefix.training.model_info import TRAIN_AGAIN, ModelInfo, read_info
+from noisefix.training.registry import load_classifier_class
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,53 +42,6 @@ _MARKS = {"format", "class_names", "encoder", "method", "kind", "noisefix_versio
 """Keys of every model.json, by which it is told from others of that name."""
 
 _FILES = {_JSON, _WEIGHTS, _ENCODER_WEIGHTS, _ENCODER_JSON, _CARD, _DIVISION, _TUNED}
-
-
-@dataclass(frozen=True)
-class EncoderReference:
-    """Which encoder makes the features.
-
-    Attributes:
-        name: sentence-transformers name, folder, or "tfidf".
-        sha256: digest of its files; another digest is another encoder.
-        dimension: D.
-        is_tuned: it was trained along and lies in the model folder; the name is of the encoder
-            that it was before, the digest of what it is now.
-    """
-
-    name: str
-    sha256: str
-    dimension: int
-    is_tuned: bool = False
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """All that is known of a model beside its weights.
-
-    Attributes:
-        class_names: (K,) in canonical order.
-        encoder: where its features come from.
-        method: as in ``train --method``.
-        parameters: the method's, as JSON values.
-        seed: the seed.
-        kind: of classifier, as in ``interface.CLASSIFIERS``.
-        config: the classifier's own JSON.
-        inputs: SHA-256 of each table it was trained on, by name.
-        metrics: small facts, e.g. rows and the last loss.
-        noisefix_version: version that wrote it.
-    """
-
-    class_names: tuple[str, ...]
-    encoder: EncoderReference
-    method: str
-    parameters: dict[str, Any]
-    seed: int
-    kind: str
-    config: dict[str, Any] = field(default_factory=dict)
-    inputs: dict[str, str] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)
-    noisefix_version: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,17 +149,17 @@ def read_model(folder: str | Path) -> StoredModel:
             f"{path}: model format {found}; this noisefix knows format {FORMAT}",
             "update noisefix (pip install -U noisefix), or train again",
         )
-    info = _read_info(path / _JSON, about)
+    info = read_info(path / _JSON, about)
     kind = load_classifier_class(info.kind)
     if kind is None:
-        raise ModelError(f"{path}: a model of kind {info.kind!r}, unknown here", _TRAIN_AGAIN)
+        raise ModelError(f"{path}: a model of kind {info.kind!r}, unknown here", TRAIN_AGAIN)
     tensors = _read_tensors(path / _WEIGHTS)
     try:
         classifier = kind.from_state(tensors, info.config)
         n_classes = classifier.n_classes
         probe = classifier.predict_probs(np.zeros((1, info.encoder.dimension), np.float32))
     except ModelError as error:
-        raise ModelError(f"{path}: {error.message}", error.hint or _TRAIN_AGAIN) from error
+        raise ModelError(f"{path}: {error.message}", error.hint or TRAIN_AGAIN) from error
     except (
         ArithmeticError,
         LookupError,
@@ -214,34 +169,15 @@ def read_model(folder: str | Path) -> StoredModel:
         ValueError,
     ) as error:
         raise ModelError(
-            f"{path}: weights and {_JSON} do not fit together: {error}", _TRAIN_AGAIN
+            f"{path}: weights and {_JSON} do not fit together: {error}", TRAIN_AGAIN
         ) from error
     if n_classes != len(info.class_names) or probe.shape != (1, n_classes):
         raise ModelError(
-            f"{path}: {len(info.class_names)} class names for {n_classes} classes", _TRAIN_AGAIN
+            f"{path}: {len(info.class_names)} class names for {n_classes} classes", TRAIN_AGAIN
         )
     encoder_state = _read_fitted(path, info) if info.encoder.name == TFIDF else None
     tuned = path / _TUNED if info.encoder.is_tuned else None
     return StoredModel(info, classifier, encoder_state, tuned)
-
-
-def _read_info(path: Path, about: dict[str, Any]) -> ModelInfo:
-    """Make a ModelInfo of what lies in model.json, each value of the kind that it should be."""
-    encoder = about.get("encoder")
-    if not isinstance(encoder, dict):
-        raise ModelError(f"{path}: encoder is missing or no table", _TRAIN_AGAIN)
-    try:
-        about = about | {"encoder": EncoderReference(**encoder)}
-        known = {name: about[name] for name in ModelInfo.__dataclass_fields__}
-    except (KeyError, TypeError) as error:
-        raise ModelError(f"{path}: incomplete: {error}", _TRAIN_AGAIN) from error
-    wrong = misfit(EncoderReference, encoder) or misfit(ModelInfo, known)
-    names = known["class_names"]
-    if wrong is None and len(set(names)) < len(names):
-        wrong = "a class name stands there twice"
-    if wrong is not None:
-        raise ModelError(f"{path}: {wrong}", _TRAIN_AGAIN)
-    return ModelInfo(**known | {"class_names": tuple(names)})
 
 
 def is_model(folder: str | Path) -> bool:
@@ -263,17 +199,17 @@ def _read_fitted(path: Path, info: ModelInfo) -> tuple[State, dict[str, Any]]:
 
     config = _read_json(path / _ENCODER_JSON)
     if not isinstance(config, dict):
-        raise ModelError(f"{path / _ENCODER_JSON}: not a JSON object", _TRAIN_AGAIN)
+        raise ModelError(f"{path / _ENCODER_JSON}: not a JSON object", TRAIN_AGAIN)
     tensors = _read_tensors(path / _ENCODER_WEIGHTS)
     try:
         check_tfidf_state(tensors, config)
     except ModelError as error:
-        raise ModelError(f"{path / _ENCODER_JSON}: {error.message}", _TRAIN_AGAIN) from error
+        raise ModelError(f"{path / _ENCODER_JSON}: {error.message}", TRAIN_AGAIN) from error
     if config["dimension"] != info.encoder.dimension:
         raise ModelError(
             f"{path / _ENCODER_JSON}: {config['dimension']} numbers a text, and the model was"
             f" trained on {info.encoder.dimension}",
-            _TRAIN_AGAIN,
+            TRAIN_AGAIN,
         )
     return tensors, config
 
@@ -307,7 +243,7 @@ def _read_json(path: Path) -> Any:
     try:
         return parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read as JSON: {error}", _TRAIN_AGAIN) from error
+        raise ModelError(f"{path}: cannot be read as JSON: {error}", TRAIN_AGAIN) from error
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
@@ -316,4 +252,3 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 _OTHER_PLACE = "choose another folder with -o"
-_TRAIN_AGAIN = "train again with noisefix train"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from noisefix.errors import UsageError
+from noisefix.training.losses import cross_entropy
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,45 +82,41 @@ class Batch:
     rng: np.random.Generator
 
 
-class Objective(Protocol):
-    """What makes a method."""
+class Objective:
+    """What makes a method; the base is cross-entropy towards fixed targets, and remembers nothing.
+
+    Attributes:
+        n_heads: M; all heads share one encoder.
+        penalty_share: of the penalty that is chosen where ``HeadParams`` names none.
+        targets: (N, K) distributions, or (N,) class ids.
+        weights: (N,) how much each row counts; None: all alike.
+        rows: (R,) rows to train on; None: the labelled ones.
+    """
+
+    n_heads = 1
+    penalty_share = 1.0
+
+    def __init__(
+        self, targets: Tensor, weights: Tensor | None = None, rows: np.ndarray | None = None
+    ) -> None:
+        self.targets, self.weights, self.rows = targets, weights, rows
 
     def start_epoch(self, epoch: int, look: Callable[[], Tensor]) -> None:
         """Prepare epoch 0, 1, ..; ``look()`` returns the logits of all rows now, (M, N, K)."""
-        ...
+
+    def row_losses(self, batch: Batch) -> Tensor:
+        """Return the losses of a batch's rows, (M, B) or (B,)."""
+        return cross_entropy(batch.logits, self.targets[batch.rows])
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of a batch, a scalar."""
-        ...
+        losses = self.row_losses(batch)
+        return (losses if self.weights is None else losses * self.weights[batch.rows]).mean()
 
     def memory(self) -> dict[str, Tensor]:
         """Return what it remembers from step to step; updated in place when training goes on."""
-        ...
-
-    def metrics(self) -> dict[str, float]:
-        """Return small facts about the epoch."""
-        ...
-
-
-class Plain:
-    """An objective that remembers nothing: made of a loss, or a base to override."""
-
-    def __init__(self, loss: Callable[[Batch], Tensor] | None = None) -> None:
-        self._loss = loss
-
-    def start_epoch(self, epoch: int, look: Callable[[], Tensor]) -> None:
-        """Prepare nothing."""
-
-    def loss(self, batch: Batch) -> Tensor:
-        """Return the loss of a batch, a scalar."""
-        if self._loss is None:
-            raise TypeError("an objective needs a loss")
-        return self._loss(batch)
-
-    def memory(self) -> dict[str, Tensor]:
-        """Return nothing."""
         return {}
 
     def metrics(self) -> dict[str, float]:
-        """Return nothing."""
+        """Return small facts about the epoch."""
         return {}

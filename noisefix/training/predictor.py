@@ -12,7 +12,13 @@ import numpy as np
 from noisefix.encoders.protocol import Encoder
 from noisefix.errors import ModelError
 from noisefix.training.interface import Classifier
-from noisefix.training.model_folder import EncoderReference, ModelInfo, StoredModel, read_model
+from noisefix.training.model_folder import StoredModel, read_model
+from noisefix.training.model_info import EncoderReference, ModelInfo
+
+_TUNED_ENDINGS = {".safetensors", ".json", ".txt", ".model", ".md"}
+"""Of a tuned encoder's files: no ".bin" or ".pt", which are pickles, and no ".py"."""
+
+_REMEDY = "copy the model folder again, or train again with noisefix train"
 
 
 @dataclass(frozen=True)
@@ -92,8 +98,6 @@ class Model:
 
             return tfidf_from_state(*self._encoder_state)
         if self._tuned_encoder is not None:
-            from noisefix.training.finetune.stored import open_tuned
-
             return open_tuned(self._tuned_encoder, self.info.encoder, self._device)
         return load_reference(self.info.encoder, self._device)
 
@@ -121,6 +125,38 @@ def load_reference(reference: EncoderReference, device: str) -> Encoder:
             "train again with this encoder",
         )
     return encoder
+
+
+def open_tuned(folder: Path, reference: EncoderReference, device: str) -> Encoder:
+    """Open the encoder that lies in a model folder.
+
+    Args:
+        folder: its folder within the model folder.
+        reference: what the model says of it.
+        device: "auto", "cpu", "cuda" or "mps".
+
+    Raises:
+        ModelError: a file is missing, cut short, changed or of a kind that may hold code.
+    """
+    from noisefix.encoders import find_encoder, open_encoder
+
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: the tuned encoder is missing", _REMEDY)
+    strange = sorted(
+        p.name for p in folder.rglob("*") if p.is_file() and p.suffix not in _TUNED_ENDINGS
+    )
+    if strange:
+        raise ModelError(
+            f"{folder}: {strange[0]!r} is no file that noisefix wrote; it may hold code", _REMEDY
+        )
+    files = find_encoder(str(folder.absolute()))
+    if files.sha256 != reference.sha256:
+        raise ModelError(
+            f"{folder}: the tuned encoder's files are cut short or changed (SHA-256 "
+            f"{files.sha256[:12]}, written as {reference.sha256[:12]})",
+            _REMEDY,
+        )
+    return open_encoder(files, device=device)
 
 
 def load_model(folder: str | Path, *, device: str = "auto") -> Model:

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from noisefix.errors import ModelError
 from noisefix.training.heads import init_heads
 from noisefix.training.interface import Checkpoint, State, TrainingStep
-from noisefix.training.learner import Learner
-from noisefix.training.loop import single_thread
+from noisefix.training.loop import Learner, load_phase, single_thread, train_epochs
+from noisefix.training.losses import branch_loss
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +35,7 @@ class BranchParams:
         min_steps: steps of an epoch, at least: small data are passed over several times.
         batch_size: rows in a step.
         hidden: H, units of a head; None: twice the classes, within 32 to 128. A layer narrower than
-            the classes are many cannot tell them apart: with 77 classes, 32 units cost 2 points.
+            the classes are many cannot tell them apart.
         learning_rate: Adam's.
         warmup: share of the steps in which it rises.
         agreement: weight alpha of the KL divergence between the mean prediction and each branch.
@@ -160,33 +159,32 @@ def train_branches(
         device=str(features.device),
     )
     kept: list[dict[str, Tensor]] = []
-    saved = _taken_up(checkpoint, phase)
+    saved = load_phase(checkpoint, phase)
     if saved is not None:
         tensors, facts = saved
         kept = _unstack(tensors, str(features.device))
         if facts["steps"] < n_steps:
             learner.resume(tensors, facts["steps"])
-    for epoch in range(len(kept), epochs):
+
+    def train_epoch(epoch: int) -> tuple[float, dict[str, float]]:
+        total = 0.0
         with single_thread(str(features.device)):
-            total = 0.0
             for rows in batches(n_rows, params.batch_size, per_epoch, [seed, 1, epoch]):
                 batch = torch.from_numpy(rows).to(features.device)
                 share = params.agreement * (learner.step >= params.agreement_from * n_steps)
-                loss = _loss(learner.weights, points[batch], given_labels[batch], share)
+                log_probs = _log_probs(learner.weights, points[batch])
+                loss = branch_loss(log_probs, given_labels[batch], share)
                 if params.penalty:
                     loss = loss + params.penalty / (2 * n_rows) * _squares(learner.weights, scale)
                 learner.descend(loss)
                 total += float(loss.detach())
-        if not math.isfinite(total):
-            raise ModelError(
-                f"the loss is {total} in epoch {epoch + 1}", "try another --seed or --method"
-            )
         kept.append({name: value.clone() for name, value in learner.average.items()})
-        if checkpoint is not None:
-            facts = {"phase": phase, "steps": learner.step}
-            checkpoint.save(learner.saved() | _stack(kept), facts)
-        loss_per_branch = total / per_epoch / params.n_branches
-        yield TrainingStep(epoch + 1, epochs, loss_per_branch, phase=phase)
+        return total / per_epoch / params.n_branches, {}
+
+    def state() -> tuple[State, dict[str, Any]]:
+        return learner.saved() | _stack(kept), {"phase": phase, "steps": learner.step}
+
+    yield from train_epochs(train_epoch, range(len(kept), epochs), state, checkpoint, phase=phase)
     return Branches(
         center,
         scale,
@@ -211,12 +209,6 @@ def batches(n_rows: int, batch_size: int, n_batches: int, seed: list[int]) -> li
     passes = -(-n_batches * size // n_rows)
     order = np.concatenate([rng.permutation(n_rows) for _ in range(passes)])
     return [order[i * size : (i + 1) * size] for i in range(n_batches)]
-
-
-def disagreement(log_probs: Tensor) -> Tensor:
-    """Return KL(mean || branch) of (M, B, K) log-probabilities, (M, B)."""
-    mean = log_probs.exp().mean(0)
-    return (mean * (mean.clamp_min(1e-12).log() - log_probs)).sum(-1)
 
 
 def clean_pool(
@@ -269,21 +261,13 @@ def dynamics_score(branches: Branches, features: Tensor, given: Tensor) -> np.nd
     return array
 
 
-def _loss(weights: dict[str, Tensor], points: Tensor, given: Tensor, agreement: float) -> Tensor:
-    """Return the sum of the branches' losses, so that each learns as if alone."""
+def _log_probs(weights: dict[str, Tensor], points: Tensor) -> Tensor:
+    """Return (M, B, K) of (B, D) standardised features."""
     import torch
 
-    n_branches = len(weights["weight"])
-    hidden = torch.baddbmm(
-        weights["hidden_bias"], points.expand(n_branches, -1, -1), weights["hidden_weight"]
-    ).tanh()
-    logits = torch.baddbmm(weights["bias"], hidden, weights["weight"])
-    log_probs = logits.log_softmax(-1)  # (M, B, K)
-    own = given.expand(n_branches, -1)[..., None]
-    loss = -log_probs.gather(-1, own)[..., 0].mean(1).sum()
-    if agreement > 0:
-        loss = loss + agreement * disagreement(log_probs).mean(1).sum()
-    return loss
+    many = points.expand(len(weights["weight"]), -1, -1)
+    hidden = torch.baddbmm(weights["hidden_bias"], many, weights["hidden_weight"]).tanh()
+    return torch.baddbmm(weights["bias"], hidden, weights["weight"]).log_softmax(-1)
 
 
 def _squares(weights: dict[str, Tensor], scale: Tensor) -> Tensor:
@@ -305,10 +289,3 @@ def _unstack(tensors: State, device: str) -> list[dict[str, Tensor]]:
     arrays = {name: torch.from_numpy(tensors[f"kept.{name}"].copy()).to(device) for name in names}
     n_epochs = len(arrays["weight"])
     return [{name: arrays[name][epoch] for name in names} for epoch in range(n_epochs)]
-
-
-def _taken_up(checkpoint: Checkpoint | None, phase: str) -> tuple[State, dict[str, Any]] | None:
-    saved = None if checkpoint is None else checkpoint.load()
-    if saved is None or saved[1].get("phase") != phase:
-        return None
-    return saved

@@ -26,6 +26,11 @@ def given_targets(data: TrainingData, strength: float, device: str) -> tuple[Ten
     )
 
 
+def label_ids(data: TrainingData, device: str) -> Tensor:
+    """Return the given labels as (N,) class ids; 0 stands for none."""
+    return to_device(data.given_labels.clip(min=0), device)
+
+
 def given_weights(data: TrainingData, strength: float, device: str) -> Tensor:
     """Return (N,) weights of the rows, by the class shares of their given labels."""
     weights = np.ones(len(data.given_labels))

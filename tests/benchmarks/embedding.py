@@ -70,7 +70,7 @@ def run(n_texts: int = 3000, turns: int = 3) -> dict[str, Any]:
     from sentence_transformers import SentenceTransformer
 
     from noisefix.encoders import find_encoder, load_encoder
-    from noisefix.encoders.hardware import has_native_bf16
+    from noisefix.hardware import has_native_bf16
 
     folder = str(find_encoder().folder)
     ours = {p: load_encoder(device="cpu", precision=p) for p in ("fp32", "bf16")}

@@ -27,7 +27,8 @@ from report import Headline, Table
 from shared_sets import load, train_task
 from training_cases import make_case
 
-from noisefix.training.interface import TrainingData, find_method, finish
+from noisefix.training.interface import TrainingData, finish
+from noisefix.training.registry import find_method
 
 if TYPE_CHECKING:
     from noisefix.training.finetune.branches import BranchTuning
@@ -107,7 +108,7 @@ def _branches(
 ) -> tuple[float, TrainingData, np.ndarray]:
     """Tune the encoder; return its heads' accuracy, the data and test rows with its features."""
     from noisefix.training.finetune.branches import Branched
-    from noisefix.training.loop import train_heads
+    from noisefix.training.head_training import train_heads
 
     data = case.tunable(kind)
     tuning = data.tuning
@@ -118,7 +119,6 @@ def _branches(
         Branched(data, params, "cpu"),
         seed=seed,
         device="cpu",
-        n_heads=params.n_branches,
     )
     model = finish(training)
     test = tuning.encode(case.test_texts)

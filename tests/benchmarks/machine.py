@@ -19,7 +19,7 @@ _PACKAGES = (
 
 def describe() -> dict[str, str]:
     """Return processor, memory, versions, and how busy the machine was."""
-    from noisefix.encoders.hardware import has_native_bf16
+    from noisefix.hardware import has_native_bf16
 
     found = {
         "processor": _processor() + (", native bf16" if has_native_bf16() else ""),

@@ -19,7 +19,8 @@ from report import Headline, Table
 from shared_sets import WHO
 from training_cases import Case, make_case, regression_labels
 
-from noisefix.training.interface import METHODS, find_method, finish
+from noisefix.training.interface import finish
+from noisefix.training.registry import METHODS, find_method
 
 SETS = (
     "hs_brexit_crowd",

@@ -84,7 +84,8 @@ def measure(method: str, n_rows: int, n_classes: int) -> dict[str, Any]:
 
 def train(method: str, n_rows: int, n_classes: int) -> dict[str, float]:
     """Train on made rows, and predict others; return seconds."""
-    from noisefix.training.interface import find_method, finish
+    from noisefix.training.interface import finish
+    from noisefix.training.registry import find_method
 
     data = make_data(n_rows, n_classes, _N_FEATURES)
     test = make_data(max(_TEST_ROWS, n_classes), n_classes, _N_FEATURES, seed=1).features

@@ -151,7 +151,7 @@ def test_values_that_are_completed_are_accepted_and_shown(command):
 def test_words_of_the_methods_are_completed():
     from noisefix.confident import FILTERS
     from noisefix.probing.readings import LABELLED_BY
-    from noisefix.training.interface import METHODS
+    from noisefix.training.registry import METHODS
 
     assert offered("detect", "--labelled-by") == list(LABELLED_BY)
     assert offered("joint", "--filter-by") == list(FILTERS)

@@ -60,7 +60,7 @@ def test_every_method_says_what_kinds_it_takes():
 
     from noisefix.classifiers.fitting import choose_params
     from noisefix.errors import UsageError
-    from noisefix.training.interface import METHODS
+    from noisefix.training.registry import METHODS
 
     for method in METHODS:
         for field in fields(choose_params(method, {})):

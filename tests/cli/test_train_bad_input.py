@@ -52,7 +52,7 @@ def test_one_class(cli, tmp_path):
 
 def test_a_class_that_is_left_with_one_row(cli, tmp_path):
     """Every method bears it; predicting knows the class."""
-    from noisefix.training.interface import METHODS
+    from noisefix.training.registry import METHODS
 
     path = tmp_path / "x.csv"
     path.write_text(HEAD + "".join(ROWS) + "31,a lonely question about the weather,c\n")

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noisefix.encoders.batching import (
-    BatchTooLargeError,
     distinct_texts,
     shrinking_batches,
     token_batches,
 )
+from noisefix.hardware import BatchTooLargeError
 
 COUNTS = st.lists(st.integers(1, 300), min_size=1, max_size=80).map(np.array)
 BUDGETS = st.integers(1, 2000)

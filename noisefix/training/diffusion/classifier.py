@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.errors import ModelError, NoisefixError
-from noisefix.training.diffusion.denoiser import denoise, read_dynamics
+from noisefix.training.diffusion.denoiser import denoiser_chains
 from noisefix.training.diffusion.sampling import (
-    ChainNoise,
     ReverseProcess,
     ReverseStep,
     draw_noise,
     read_posterior,
-    reverse_chains,
 )
-from noisefix.training.diffusion.schedule import cosine_alphas_cumprod
 from noisefix.training.interface import State
 from noisefix.training.stage_one import Branches
 from noisefix.training.targets import to_device
@@ -70,9 +67,6 @@ class SidypClassifier:
         self.device = device
         self._arrays = denoiser
         self._weights = {k: torch.from_numpy(v).to(device) for k, v in denoiser.items()}
-        self._alphas = torch.from_numpy(
-            cosine_alphas_cumprod(process.n_timesteps).astype(np.float32)
-        ).to(device)
 
     @property
     def n_classes(self) -> int:
@@ -142,28 +136,10 @@ class SidypClassifier:
                 if n_given < self.n_classes:
                     probs, given = probs.topk(n_given)
                     probs = probs / probs.sum(-1, keepdim=True)
-                chains = self._chains(dynamics, given, noise, tuple(probs.shape))
+                chains = denoiser_chains(
+                    self._weights, dynamics, given, noise, tuple(probs.shape), self.process
+                )
                 yield first, chains, probs
-
-    def _chains(
-        self, dynamics: Tensor, given: Tensor, noise: ChainNoise, shape: tuple[int, ...]
-    ) -> Iterator[ReverseStep]:
-        import torch
-
-        context = read_dynamics(self._weights, dynamics)
-
-        def ask(noisy: Tensor, timestep: int) -> Tensor:
-            return denoise(
-                self._weights,
-                noisy,
-                given,
-                torch.tensor(timestep, device=self.device),
-                self._alphas,
-                context,
-                self.process.simplex_value,
-            )
-
-        return reverse_chains(ask, noise, shape, self.process)
 
     def state(self) -> tuple[State, dict[str, Any]]:
         """Return named arrays and what else there is to know."""

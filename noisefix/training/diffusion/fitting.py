@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from noisefix.errors import ModelError
 from noisefix.training.diffusion.denoiser import (
     denoise,
+    denoiser_chains,
     init_denoiser,
     read_dynamics,
     tell_given,
@@ -20,20 +20,20 @@ from noisefix.training.diffusion.label_prior import draw_labels, label_means, re
 from noisefix.training.diffusion.sampling import (
     ReverseProcess,
     draw_noise,
-    reverse_chains,
     sample_labels,
 )
 from noisefix.training.diffusion.schedule import cosine_alphas_cumprod
 from noisefix.training.diffusion.simplex import add_noise, simplex_logits
-from noisefix.training.interface import State, TrainingStep
-from noisefix.training.learner import Learner
-from noisefix.training.loop import single_thread
-from noisefix.training.stage_one import Branches, batches, disagreement
+from noisefix.training.interface import Checkpoint, State, TrainingStep
+from noisefix.training.loop import Learner, single_thread, to_arrays, train_epochs
+from noisefix.training.losses import branch_loss
+from noisefix.training.stage_one import Branches, batches
 
 if TYPE_CHECKING:
     from torch import Generator as TorchGenerator
     from torch import Tensor
 
+PHASE = "diffusion"
 _BLOCK_VALUES = 1 << 24
 _KEPT_VALUES = 1 << 26
 """Training dynamics kept for all rows, at most: 256 MB. Beyond, each batch computes its own."""
@@ -139,19 +139,29 @@ class DenoiserRun:
         """Epochs that have been trained."""
         return self.learner.step // self.per_epoch
 
-    def train(self) -> Generator[TrainingStep, None, State]:
-        """Train the epochs that are left, and return the averaged parameters."""
-        n_epochs = self.epochs
-        for epoch in range(self.epochs_done, n_epochs):
+    def train(
+        self, checkpoint: Checkpoint | None = None, penalty: float = 0.0
+    ) -> Generator[TrainingStep, None, State]:
+        """Train the epochs that are left, and return the averaged parameters.
+
+        Args:
+            checkpoint: where to save it after each epoch, the branches with it.
+            penalty: that the branches were trained with, to be told beside the rest.
+        """
+
+        def train_epoch(epoch: int) -> tuple[float, dict[str, float]]:
             with single_thread(self.device):
                 loss, changed = self._epoch(epoch)
-            if not math.isfinite(loss):
-                raise ModelError(
-                    f"the loss is {loss} in epoch {epoch + 1}", "try another --seed or --method"
-                )
-            facts = {"prior_changed": changed}
-            yield TrainingStep(epoch + 1, n_epochs, loss, facts, phase="diffusion")
-        return self.learner.arrays()
+            return loss, {"penalty": penalty, "prior_changed": changed}
+
+        kept = {f"branches.{name}": value for name, value in self.branches.state().items()}
+
+        def state() -> tuple[State, dict[str, Any]]:
+            return self.learner.saved() | kept, {"phase": PHASE, "steps": self.learner.step}
+
+        epochs = range(self.epochs_done, self.epochs)
+        yield from train_epochs(train_epoch, epochs, state, checkpoint, phase=PHASE)
+        return to_arrays(self.learner.average)
 
     def _epoch(self, epoch: int) -> tuple[float, float]:
         import torch
@@ -212,12 +222,9 @@ class DenoiserRun:
             value,
         )
         log_probs = logits[:, :, 0, 0].log_softmax(-1)  # (M, B, K)
-        own = labels.expand(self.n_branches, -1)[..., None]
         weight = torch.from_numpy(counts.astype(np.float32)).to(self.device)
-        loss = -(weight * log_probs.gather(-1, own)[..., 0]).mean(1).sum()
-        if self.params.agreement > 0 and self.n_branches > 1:
-            loss = loss + self.params.agreement * disagreement(log_probs).mean(1).sum()
-        return loss
+        agreement = self.params.agreement if self.n_branches > 1 else 0.0
+        return branch_loss(log_probs, labels, agreement, weight)
 
     def _look(self, rows: Tensor) -> Tensor:
         """Return the training dynamics (M, B, F) of some rows."""
@@ -249,28 +256,25 @@ class DenoiserRun:
         import torch
 
         places = torch.from_numpy(rows).to(self.device)
-        given = self.given[places][None, :, None]  # (1, R, 1)
-        process = self.process
+        shape = (self.n_branches, len(rows), 1)
         noise = draw_noise(
             seed,
-            process.n_steps,
+            self.process.n_steps,
             self.params.n_samples,
             self.start.shape[1],
             self.device,
-            shape=(self.n_branches, len(rows), 1),
+            shape=shape,
         )
         with torch.no_grad():
-            context = read_dynamics(self.learner.average, self._look(places))
-
-            def ask(noisy: Tensor, timestep: int) -> Tensor:
-                step = torch.tensor(timestep, device=self.device)
-                weights = self.learner.average
-                return denoise(
-                    weights, noisy, given, step, self.alphas, context, process.simplex_value
-                )
-
-            shape = (self.n_branches, len(rows), 1)
-            labels = sample_labels(reverse_chains(ask, noise, shape, process))  # (M, R, 1, S)
+            chains = denoiser_chains(
+                self.learner.average,
+                self._look(places),
+                self.given[places][None, :, None],  # (1, R, 1)
+                noise,
+                shape,
+                self.process,
+            )
+            labels = sample_labels(chains)  # (M, R, 1, S)
         drawn: np.ndarray = labels[:, :, 0].permute(1, 0, 2).reshape(len(rows), -1).cpu().numpy()
         return drawn
 

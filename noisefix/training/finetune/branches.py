@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.errors import UsageError
+from noisefix.training.head_training import train_heads
 from noisefix.training.interface import Checkpoint, State, TrainingData, TrainingStep
-from noisefix.training.loop import Batch, HeadParams, Plain, train_heads
-from noisefix.training.losses import cross_entropy
-from noisefix.training.stage_one import disagreement
+from noisefix.training.losses import disagreement
+from noisefix.training.objective import Batch, HeadParams, Objective
 from noisefix.training.targets import given_targets, to_device
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ class BranchTuning(HeadParams):
             which are all that the paper has.
         branch_steps: steps of an epoch, at least, of the branches that are then trained on the
             tuned features; 1: each epoch is one pass over the rows. Those features tell the given
-            labels of the training rows already: more passes learn them by heart (measured: 2 points
-            less, before and after the diffusion).
+            labels of the training rows already: more passes learn them by heart.
     """
 
     epochs: int = 3
@@ -67,20 +66,19 @@ class BranchTuning(HeadParams):
             )
 
 
-class Branched(Plain):
+class Branched(Objective):
     """The sum of the branches' losses, each held to their mean."""
 
     def __init__(self, data: TrainingData, params: BranchTuning, device: str) -> None:
-        super().__init__()
-        self.params = params
-        self.targets, _ = given_targets(data, 0.0, device)
+        super().__init__(given_targets(data, 0.0, device)[0])
+        self.params, self.n_heads = params, params.n_branches
         if params.soft_share > 0:
             soft = to_device(data.need("true_label_probs", "sidyp"), device)
             self.targets = (1 - params.soft_share) * self.targets + params.soft_share * soft
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of a batch; branches learn as if alone but for their agreement."""
-        loss = cross_entropy(batch.logits, self.targets[batch.rows]).mean(1).sum()
+        loss = self.row_losses(batch).mean(1).sum()
         params = self.params
         if params.agreement > 0 and batch.progress >= params.agreement_from:
             log_probs = batch.logits.log_softmax(-1)
@@ -119,7 +117,6 @@ def tune_branches(
             Branched(data, params, device),
             seed=seed,
             device=device,
-            n_heads=params.n_branches,
             checkpoint=checkpoint,
         )
         while True:

@@ -12,18 +12,18 @@ arXiv:2101.06983).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from noisefix.encoders.batching import BatchTooLargeError, shrinking_batches, token_batches
-from noisefix.encoders.hardware import free_memory
+from noisefix.encoders.batching import shrinking_batches, token_batches
 from noisefix.errors import ModelError
-from noisefix.memory import is_out_of_memory
+from noisefix.hardware import BatchTooLargeError, autocast, free_memory, run_in_memory
 from noisefix.training.finetune.encoder import TrainableEncoder
-from noisefix.training.precision import torch_seed
+from noisefix.training.loop import torch_seed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,13 +92,10 @@ class TunedFeatures:
         self.encoder.learn(True)
         while True:
             try:
-                with self._autocast():
-                    vectors = self._forward(list(seed))
+                vectors = run_in_memory(self.device, lambda: self._forward(list(seed)))
                 break
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-            self._shrink()
+            except BatchTooLargeError:
+                self._shrink()
         leaf = torch.empty(len(self._rows), self.n_features, device=self.device)
         for part, found in zip(self._parts, vectors, strict=True):
             leaf[torch.from_numpy(part.places).to(self.device)] = found.detach()
@@ -110,18 +107,15 @@ class TunedFeatures:
             raise RuntimeError("the loss does not depend on the features")
         while True:
             try:
-                self._backward(features.grad)
+                run_in_memory(self.device, partial(self._backward, features.grad))
                 return
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
+            except BatchTooLargeError:
+                self._shrink()
             # Begun anew with smaller parts, each of them computed again: their dropout differs from
             # that of the loss, in this one step of the training.
-            seed = self._parts[0].seed[:-1]
             for value in self.weights.values():
                 value.grad = None
-            self._shrink()
-            self._parts = self._split(seed)
+            self._parts = self._split(self._parts[0].seed[:-1])
 
     def everything(self, weights: dict[str, Tensor] | None = None) -> Tensor:
         """Return all rows' vectors, (N, D), without dropout or gradient."""
@@ -145,7 +139,7 @@ class TunedFeatures:
         for part in self._parts:
             taken += len(part.places) * int(self._counts[self._rows[part.places]].max())
             keeps = taken <= _KEPT * self.token_budget
-            with nullcontext() if keeps else torch.no_grad():
+            with torch.set_grad_enabled(keeps):
                 found = self._vectors(part)
             part.vectors = found if keeps else None
             vectors.append(found)
@@ -162,17 +156,15 @@ class TunedFeatures:
             torch.autograd.backward([v for v, _ in kept], [gradient for _, gradient in kept])
         for part in self._parts:
             if part.vectors is None:
-                with self._autocast():
-                    again = self._vectors(part)
-                torch.autograd.backward(again, share(part))
+                torch.autograd.backward(self._vectors(part), share(part))
             part.vectors = None
 
     def _vectors(self, part: _Part) -> Tensor:
-        with torch_seed(part.seed):
+        with torch_seed(part.seed), autocast(self.device, self.precision):
             return self.encoder.vectors([self._texts[i] for i in self._rows[part.places]])
 
     def _shrink(self) -> None:
-        """Halve the token budget, and give the device's memory back."""
+        """Forget the graphs that are kept, and halve the token budget."""
         longest = int(self._counts[self._rows].max())
         for part in self._parts:
             part.vectors = None
@@ -189,13 +181,7 @@ class TunedFeatures:
         found = np.empty((len(texts), self.n_features), np.float32)
 
         def run(places: np.ndarray) -> np.ndarray:
-            try:
-                return self._numbers([texts[i] for i in places])
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-            free_memory(self.device)
-            raise BatchTooLargeError
+            return run_in_memory(self.device, lambda: self._numbers([texts[i] for i in places]))
 
         self.encoder.learn(False)
         try:
@@ -210,7 +196,7 @@ class TunedFeatures:
     def _numbers(self, texts: list[str]) -> np.ndarray:
         import torch
 
-        with torch.no_grad(), self._autocast():
+        with torch.no_grad(), autocast(self.device, self.precision):
             vectors: np.ndarray = self.encoder.vectors(texts).cpu().numpy()
         return vectors
 
@@ -231,13 +217,6 @@ class TunedFeatures:
             finally:
                 for name, value in self.weights.items():
                     value.copy_(own[name])
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        import torch
-
-        if self.precision != "bf16":
-            return nullcontext()
-        return torch.autocast(self.device.partition(":")[0], torch.bfloat16)
 
 
 def _too_small(device: str, longest: int) -> ModelError:

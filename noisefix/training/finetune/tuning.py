@@ -51,7 +51,7 @@ class TuningParams:
     precision: str = "auto"
 
     def __post_init__(self) -> None:
-        from noisefix.encoders.hardware import PRECISIONS
+        from noisefix.hardware import PRECISIONS
 
         if not 0 < self.encoder_rate < 1:
             raise UsageError(f"encoder_rate is {self.encoder_rate}", "it must lie in 0 to 1")
@@ -111,7 +111,7 @@ class Tuning:
         Raises:
             ModelError: it cannot be loaded.
         """
-        from noisefix.encoders.hardware import choose_precision
+        from noisefix.hardware import choose_precision
         from noisefix.training.finetune.encoder import TrainableEncoder
         from noisefix.training.finetune.source import TunedFeatures
 

@@ -1,1 +1,1 @@
-"""One short file for each training method; ``noisefix.training.interface.METHODS`` names them."""
+"""One short file for each training method; ``noisefix.training.registry.METHODS`` names them."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from noisefix.training.interface import Checkpoint, Training, TrainingData
-from noisefix.training.loop import Batch, HeadParams, Plain, train_heads
-from noisefix.training.losses import cross_entropy
+from noisefix.training.head_training import head_method
+from noisefix.training.interface import TrainingData
+from noisefix.training.objective import HeadParams, Objective
 from noisefix.training.targets import given_targets
 
 if TYPE_CHECKING:
@@ -25,22 +25,17 @@ class Params(HeadParams):
     share_strength: float = 0.0
 
 
-def fit(
-    data: TrainingData,
-    params: Params,
-    *,
-    seed: int,
-    device: str,
-    checkpoint: Checkpoint | None = None,
-) -> Training:
-    """Train on the given labels as they are; see ``interface.Fit``.
+class GivenLabels(Objective):
+    """Cross-entropy on the given labels as they are.
 
     A linear head converges to scikit-learn's ``LogisticRegression`` of the same penalty.
     """
-    targets, weights = given_targets(data, params.share_strength, device)
 
-    def loss(batch: Batch) -> Tensor:
-        rows = cross_entropy(batch.logits, targets[batch.rows])  # (1, B)
-        return (rows * weights[batch.rows]).mean()
+    weights: Tensor
 
-    return train_heads(data, params, Plain(loss), seed=seed, device=device, checkpoint=checkpoint)
+    def __init__(self, data: TrainingData, params: Params, device: str) -> None:
+        super().__init__(*given_targets(data, params.share_strength, device))
+        self.params = params
+
+
+fit = head_method(GivenLabels)

@@ -16,29 +16,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from noisefix.errors import UsageError
-from noisefix.training.interface import Checkpoint, Training, TrainingData
-from noisefix.training.loop import Batch, HeadParams, Plain, train_heads
-from noisefix.training.losses import cross_entropy
-from noisefix.training.targets import given_targets
+from noisefix.training.head_training import head_method
+from noisefix.training.interface import TrainingData
+from noisefix.training.methods import ce
+from noisefix.training.objective import Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Params(HeadParams):
+class Params(ce.Params):
     """Options.
 
     Attributes:
         forget_rate: share of a batch that is left out in the end; None: the estimated noise rate,
             as the paper has it.
         ramp: epochs over which that share grows from 0, the paper's T_k.
-        share_strength: how far class weights follow the estimated true class shares.
     """
 
     forget_rate: float | None = None
     ramp: int = 10
-    share_strength: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,30 +44,19 @@ class Params(HeadParams):
             raise UsageError(f"forget_rate is {self.forget_rate}", "it must lie in 0 to below 1")
 
 
-def fit(
-    data: TrainingData,
-    params: Params,
-    *,
-    seed: int,
-    device: str,
-    checkpoint: Checkpoint | None = None,
-) -> Training:
-    """Train two heads crosswise; the classifier averages them. See ``interface.Fit``."""
-    rate = params.forget_rate
-    rate = float(data.need("noise_rate", "coteaching")) if rate is None else rate
-    objective = CoTeaching(data, params, min(rate, 0.9), device)
-    return train_heads(
-        data, params, objective, seed=seed, device=device, n_heads=2, checkpoint=checkpoint
-    )
+class CoTeaching(ce.GivenLabels):
+    """Each head learns from the (1 - R) share of the batch with the other head's least loss.
 
+    The classifier averages both heads.
+    """
 
-class CoTeaching(Plain):
-    """Each head learns from the (1 - R) share of the batch with the other head's least loss."""
+    n_heads = 2
 
-    def __init__(self, data: TrainingData, params: Params, rate: float, device: str) -> None:
-        super().__init__()
-        self.rate, self.ramp = rate, params.ramp
-        self.targets, self.weights = given_targets(data, params.share_strength, device)
+    def __init__(self, data: TrainingData, params: Params, device: str) -> None:
+        super().__init__(data, params, device)
+        rate = params.forget_rate
+        rate = float(data.need("noise_rate", "coteaching")) if rate is None else rate
+        self.rate, self.ramp = min(rate, 0.9), params.ramp
         self.forgotten = 0.0
 
     def start_epoch(self, epoch: int, look: object) -> None:
@@ -78,7 +65,7 @@ class CoTeaching(Plain):
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss over the rows that the other head chose."""
-        rows = cross_entropy(batch.logits, self.targets[batch.rows])  # (2, B)
+        rows = self.row_losses(batch)  # (2, B)
         kept = max(1, round((1 - self.forgotten) * len(batch.rows)))
         easy = rows.detach().argsort(dim=1, stable=True)[:, :kept].flip(0)  # the other's choice
         weights = self.weights[batch.rows].expand_as(rows)
@@ -87,3 +74,6 @@ class CoTeaching(Plain):
     def metrics(self) -> dict[str, float]:
         """Return the share that is left out."""
         return {"forgotten": self.forgotten}
+
+
+fit = head_method(CoTeaching)

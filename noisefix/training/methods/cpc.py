@@ -24,57 +24,44 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from noisefix.training.interface import Checkpoint, Training, TrainingData
-from noisefix.training.loop import Batch, HeadParams, Plain, train_heads
+from noisefix.training.head_training import head_method
+from noisefix.training.interface import TrainingData
 from noisefix.training.losses import cross_entropy
+from noisefix.training.methods import ce
 from noisefix.training.mixture import bound_wrong, class_clean_probs
-from noisefix.training.targets import given_targets, to_device
+from noisefix.training.targets import to_device
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Params(HeadParams):
+class Params(ce.Params):
     """Options.
 
     Attributes:
         warm_epochs: of plain training before the first mixture; small heads need fewer than the 10
             of the papers' networks.
         temperature: by which guessed labels are sharpened, DivideMix's 0.5.
-        share_strength: how far class weights follow the estimated true class shares.
     """
 
     warm_epochs: int = 5
     temperature: float = 0.5
-    share_strength: float = 0.0
 
 
-def fit(
-    data: TrainingData,
-    params: Params,
-    *,
-    seed: int,
-    device: str,
-    checkpoint: Checkpoint | None = None,
-) -> Training:
-    """Train with the mixture's weights; see ``interface.Fit``."""
-    objective = Cleaner(data, params, device)
-    return train_heads(data, params, objective, seed=seed, device=device, checkpoint=checkpoint)
-
-
-class Cleaner(Plain):
+class Cleaner(ce.GivenLabels):
     """Targets by w = P(clean | loss, given class), as DivideMix has them.
 
     Above one half the label is refined, w * given + (1 - w) * p; else it is guessed, p. Both are
     sharpened: raised to 1 / temperature and normalised.
     """
 
+    params: Params
+
     def __init__(self, data: TrainingData, params: Params, device: str) -> None:
-        super().__init__()
-        self.data, self.params, self.device = data, params, device
-        self.given, self.weights = given_targets(data, params.share_strength, device)
-        self.targets = self.given.clone()
+        super().__init__(data, params, device)
+        self.data, self.device = data, device
+        self.given = self.targets.clone()
         self.share_clean = 1.0
 
     def start_epoch(self, epoch: int, look: Callable[[], Tensor]) -> None:
@@ -92,11 +79,6 @@ class Cleaner(Plain):
         sharp = mixed ** (1 / self.params.temperature)
         self.targets.copy_(sharp / sharp.sum(-1, keepdim=True))
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Return the cross-entropy against the mixed targets."""
-        rows = cross_entropy(batch.logits, self.targets[batch.rows])
-        return (rows * self.weights[batch.rows]).mean()
-
     def memory(self) -> dict[str, Tensor]:
         """Return the targets."""
         return {"targets": self.targets}
@@ -104,3 +86,6 @@ class Cleaner(Plain):
     def metrics(self) -> dict[str, float]:
         """Return the mean probability of being clean."""
         return {"clean": self.share_clean}
+
+
+fit = head_method(Cleaner)

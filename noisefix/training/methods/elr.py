@@ -12,57 +12,43 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from noisefix.training.interface import Checkpoint, Training, TrainingData
-from noisefix.training.loop import Batch, HeadParams, Plain, train_heads
-from noisefix.training.losses import cross_entropy, early_learning
-from noisefix.training.targets import given_targets
+from noisefix.training.head_training import head_method
+from noisefix.training.interface import TrainingData
+from noisefix.training.losses import early_learning
+from noisefix.training.methods import ce
+from noisefix.training.objective import Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Params(HeadParams):
+class Params(ce.Params):
     """Options; beta is the paper's for ten classes.
 
     Attributes:
         beta: how much of the running average stays at each look at a row.
         strength: weight of the regulariser, the paper's lambda (3 for ten classes of pictures; a
-            head on frozen features needs less: measured on nine noisy sets, 3 loses 1.5 points).
+            head on frozen features needs less).
         ramp: share of the steps over which that weight rises, by the authors' sigmoid ramp-up. They
             use it in ELR+ with a hundred classes only; here heads start at zero, and would
             otherwise be held to saying the commonest class of every row. 0: no ramp.
-        share_strength: how far class weights follow the estimated true class shares.
     """
 
     beta: float = 0.7
     strength: float = 1.0
     ramp: float = 0.5
-    share_strength: float = 0.0
 
 
-def fit(
-    data: TrainingData,
-    params: Params,
-    *,
-    seed: int,
-    device: str,
-    checkpoint: Checkpoint | None = None,
-) -> Training:
-    """Train on the given labels with the regulariser; see ``interface.Fit``."""
-    objective = EarlyLearning(data, params, device)
-    return train_heads(data, params, objective, seed=seed, device=device, checkpoint=checkpoint)
-
-
-class EarlyLearning(Plain):
+class EarlyLearning(ce.GivenLabels):
     """Cross-entropy plus strength * log(1 - <p, t>), t the running average of p."""
+
+    params: Params
 
     def __init__(self, data: TrainingData, params: Params, device: str) -> None:
         import torch
 
-        super().__init__()
-        self.params = params
-        self.targets, self.weights = given_targets(data, params.share_strength, device)
+        super().__init__(data, params, device)
         self.averages = torch.zeros(len(data.features), data.n_classes, device=device)
 
     def loss(self, batch: Batch) -> Tensor:
@@ -71,11 +57,14 @@ class EarlyLearning(Plain):
         kept = self.params.beta * self.averages[batch.rows]
         averages = kept + (1 - self.params.beta) * probs / probs.sum(-1, keepdim=True)
         self.averages[batch.rows] = averages
-        rows = cross_entropy(batch.logits, self.targets[batch.rows]) * self.weights[batch.rows]
         phase = 1 - min(batch.progress / self.params.ramp, 1.0) if self.params.ramp else 0.0
         strength = self.params.strength * math.exp(-5 * phase**2)  # sigmoid ramp-up
+        rows = super().row_losses(batch) * self.weights[batch.rows]
         return (rows + strength * early_learning(batch.logits, averages)).mean()
 
     def memory(self) -> dict[str, Tensor]:
         """Return the running averages."""
         return {"averages": self.averages}
+
+
+fit = head_method(EarlyLearning)

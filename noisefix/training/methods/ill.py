@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from noisefix.training.interface import Checkpoint, Training, TrainingData
-from noisefix.training.loop import Batch, HeadParams, Plain, train_heads
-from noisefix.training.losses import cross_entropy
+from noisefix.training.head_training import head_method
+from noisefix.training.interface import TrainingData
+from noisefix.training.objective import HeadParams, Objective
 from noisefix.training.targets import given_targets, keeps_label, one_hot, to_device
 
 if TYPE_CHECKING:
@@ -53,24 +53,10 @@ class Params(HeadParams):
     prior_rows: float = 20.0
 
 
-def fit(
-    data: TrainingData,
-    params: Params,
-    *,
-    seed: int,
-    device: str,
-    checkpoint: Checkpoint | None = None,
-) -> Training:
-    """Train by EM over the candidates; see ``interface.Fit``."""
-    objective = Imprecise(data, params, device)
-    return train_heads(data, params, objective, seed=seed, device=device, checkpoint=checkpoint)
-
-
-class Imprecise(Plain):
+class Imprecise(Objective):
     """Cross-entropy against the E step's posterior."""
 
     def __init__(self, data: TrainingData, params: Params, device: str) -> None:
-        super().__init__()
         weights = data.need("candidate_weights", "ill")
         given = one_hot(data.given_labels, data.n_classes)
         candidates = np.maximum(weights, params.given_weight * given)
@@ -86,7 +72,7 @@ class Imprecise(Plain):
         np.fill_diagonal(start, 1 - rate)
         self.prior = to_device(start * params.prior_rows, device)
         self.transition = self.prior / self.prior.sum(1, keepdim=True)
-        self.targets = self.posterior(self.candidates)
+        super().__init__(self.posterior(self.candidates))
 
     def posterior(self, evidence: Tensor) -> Tensor:
         """Return (N, K): evidence times P(given | y), normalised."""
@@ -104,10 +90,9 @@ class Imprecise(Plain):
         counts = (self.targets * self.labelled.unsqueeze(1)).T @ self.given + self.prior
         self.transition.copy_(counts / counts.sum(1, keepdim=True))
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Return the expected cross-entropy under the posterior."""
-        return cross_entropy(batch.logits, self.targets[batch.rows]).mean()
-
     def memory(self) -> dict[str, Tensor]:
         """Return the posterior and the noise matrix."""
         return {"targets": self.targets, "transition": self.transition}
+
+
+fit = head_method(Imprecise)

@@ -12,14 +12,13 @@ Decisions:
 
 - Reversed cross-entropy alone pulls with p (1 - p): next to nothing at a row of P that the head is
   sure of, so that labels that collapsed into one class stay there, answers or not. P therefore has
-  cross-entropy beside it, as in symmetric cross-entropy. On five sets with replayed annotators both
-  are alike (66.7 and 66.5 %); on half the labels given to one class, see the tests, it is what
-  makes the answers count.
+  cross-entropy beside it, as in symmetric cross-entropy. Where half the labels are given to one
+  class, see the tests, it is what makes the answers count.
 - The paper's target on H is the models' average; ``hard_belief`` adds the detect stage's
   distribution where there is one. A row of P that nobody was asked about has that distribution as
   its target, else the models' running average.
 - A row of H is mixed with any row of the batch and stays nearer to itself (as in MixMatch).
-- Answers are weighed, not believed: see ``believe``.
+- Answers are weighed, not believed: see ``noiseal_answers.believe``.
 - The paper's models are a pretrained encoder and a BiLSTM; here two heads, on the sentence
   embedding and on word features, which err differently because they see different things.
 - Near-duplicates with one label are asked about once, a row whose label a person knows never.
@@ -29,20 +28,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from noisefix.annotators.selection import question_numbers, spread_to_duplicates
-from noisefix.annotators.weighing import weigh
 from noisefix.errors import UsageError
 from noisefix.labels import UNLABELLED
 from noisefix.training.division import CLEAN, NOT_ASKED, PURIFY, Divider, Division, History
+from noisefix.training.head_training import train_heads
 from noisefix.training.heads import HeadClassifier
 from noisefix.training.interface import Checkpoint, Training, TrainingData
-from noisefix.training.loop import Batch, HeadParams, Plain, train_heads
 from noisefix.training.losses import cross_entropy, reverse_cross_entropy
-from noisefix.training.penalty import settled_penalty
+from noisefix.training.noiseal_answers import Annotate, believe
+from noisefix.training.objective import Batch, HeadParams, Objective
 from noisefix.training.targets import given_targets, one_hot, to_device
 from noisefix.training.weak_features import paired_features
 
@@ -50,23 +49,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PENALTY_SHARE = 0.3
-
-
-class Annotate(Protocol):
-    """Asks an annotator: an LLM, a column for replay, a person."""
-
-    def __call__(self, rows: np.ndarray, clean: np.ndarray) -> np.ndarray:
-        """Return (A,) class ids for A rows, or one of the codes of ``weighing``, or ``NOT_ASKED``.
-
-        A row that nobody was asked about, for want of money say, may be asked about later. Where
-        not every class is offered, a method ``offered`` from the rows asked to (N, K) bool says
-        which are: an answer among few is often right by chance.
-
-        Args:
-            rows: (A,) places in the training data, most suspicious first.
-            clean: (R,) rows of R: what may be shown as examples.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -126,8 +108,6 @@ def fit(
         annotate: asks an annotator; None: P keeps a soft target.
         on_division: is shown every epoch's division, those before a checkpoint too.
     """
-    if params.penalty is None:
-        params = replace(params, penalty=PENALTY_SHARE * settled_penalty(data, params))
     objective = NoiseAL(data, params, device, annotate, on_division)
     words = data.need("word_features", "noiseal")
     features = paired_features(data.features, words, params.weak_dimension, seed)
@@ -137,7 +117,6 @@ def fit(
         objective,
         seed=seed,
         device=device,
-        n_heads=2,
         features=to_device(features, device),
         checkpoint=checkpoint,
     )
@@ -154,8 +133,11 @@ def strong_head(classifier: Any, n_features: int) -> HeadClassifier:
     return HeadClassifier(parameters, tensors["log_prior"])
 
 
-class NoiseAL(Plain):
+class NoiseAL(Objective):
     """The division before each epoch, and the three losses."""
+
+    n_heads = 2
+    penalty_share = PENALTY_SHARE
 
     def __init__(
         self,
@@ -167,10 +149,10 @@ class NoiseAL(Plain):
     ) -> None:
         import torch
 
-        super().__init__()
+        self.given, _ = given_targets(data, 0.0, device)
+        super().__init__(self.given.clone())
         self.data, self.params, self.device = data, params, device
         self.annotate, self.on_division = annotate, on_division
-        self.given, _ = given_targets(data, 0.0, device)
         self.divider = Divider(len(data.given_labels), data.n_classes, params.momentum)
         self.most = int(params.most_asked * int(data.is_labelled.sum()))
         if params.most_rows is not None:
@@ -178,7 +160,6 @@ class NoiseAL(Plain):
         groups = np.arange(len(data.given_labels)) if data.groups is None else data.groups
         self.groups, self.questions = groups, question_numbers(groups, data.given_labels)
         # What goes into a checkpoint: targets, subsets, and what the divider has averaged.
-        self.targets = self.given.clone()
         self.subsets = torch.zeros(len(data.given_labels), dtype=torch.int64, device=device)
         self.answers = torch.full_like(self.subsets, UNLABELLED)
         self.asked = torch.zeros_like(self.subsets)
@@ -304,53 +285,3 @@ class NoiseAL(Plain):
     def metrics(self) -> dict[str, float]:
         """Return how many rows are in each subset, and how many were asked about."""
         return self.counts
-
-
-def believe(
-    data: TrainingData,
-    average: np.ndarray,
-    answers: np.ndarray,
-    trust: float,
-    own: np.ndarray | None = None,
-    pools: np.ndarray | None = None,
-) -> np.ndarray:
-    """Return (N, K) what is believed of the true labels, the answers so far weighed in.
-
-    With the detect stage's estimates the answers are weighed as ``relabel`` weighs them: how good
-    the annotator is, is learned from its answers, and one that is worse than the labels is not
-    followed. Without estimates it is taken to be right with probability ``trust``.
-
-    Args:
-        data: the training rows.
-        average: (N, K) what the models hold.
-        answers: (N,) class ids, or a code of ``weighing``.
-        trust: probability of a right answer, without estimates.
-        own: (N,) bool: answers that were asked for, not taken over from a near-duplicate.
-        pools: (N, K) bool: the labels offered for each row; None: all of them.
-    """
-    if data.true_label_probs is None or data.p_error is None:
-        believed = average.copy()
-        answered = np.flatnonzero(answers >= 0)
-        believed[answered] = weigh_answers(believed[answered], answers[answered], trust)
-        return believed
-    probs = data.true_label_probs.astype(np.float64)
-    if not (answers != UNLABELLED).any():
-        return probs
-    found = weigh(answers, data.given_labels, probs, data.p_error, learn_from=own, pools=pools)
-    return found.true_label_probs.astype(np.float64)
-
-
-def weigh_answers(believed: np.ndarray, answers: np.ndarray, trust: float) -> np.ndarray:
-    """Return (A, K): Bayes' rule with an annotator that is right with probability ``trust``.
-
-    Args:
-        believed: (A, K) distributions before the answer.
-        answers: (A,) class ids.
-        trust: probability of a right answer; wrong ones fall on the other classes alike.
-    """
-    n_classes = believed.shape[1]
-    likelihood = np.full(believed.shape, (1 - trust) / max(n_classes - 1, 1))
-    likelihood[np.arange(len(answers)), answers] = trust
-    joint = np.maximum(believed, 1e-3) * likelihood
-    weighed: np.ndarray = joint / joint.sum(axis=1, keepdims=True)
-    return weighed

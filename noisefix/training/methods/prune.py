@@ -11,18 +11,13 @@ the rows left by 1 / P(given = k | true = k); here ``share_strength`` does what 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from noisefix.training.interface import Checkpoint, Training, TrainingData
-from noisefix.training.loop import Batch, Plain, train_heads
-from noisefix.training.losses import cross_entropy
+from noisefix.training.head_training import head_method
+from noisefix.training.interface import TrainingData
 from noisefix.training.methods import ce
-from noisefix.training.targets import flagged_rows, given_targets, to_device
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from noisefix.training.targets import flagged_rows, to_device
 
 
 @dataclass(frozen=True)
@@ -36,34 +31,6 @@ class Params(ce.Params):
 
     is_soft: bool = True
     least_share: float = 0.1
-
-
-def fit(
-    data: TrainingData,
-    params: Params,
-    *,
-    seed: int,
-    device: str,
-    checkpoint: Checkpoint | None = None,
-) -> Training:
-    """Train with the flagged rows held back; see ``interface.Fit``."""
-    weights = row_weights(data, is_soft=params.is_soft, least_share=params.least_share)
-    targets, by_share = given_targets(data, params.share_strength, device)
-    counts = to_device(weights, device) * by_share
-
-    def loss(batch: Batch) -> Tensor:
-        rows = cross_entropy(batch.logits, targets[batch.rows])  # (1, B)
-        return (rows * counts[batch.rows]).mean()
-
-    return train_heads(
-        data,
-        params,
-        Plain(loss),
-        seed=seed,
-        device=device,
-        rows=np.flatnonzero(weights > 0),
-        checkpoint=checkpoint,
-    )
 
 
 def row_weights(data: TrainingData, *, is_soft: bool, least_share: float) -> np.ndarray:
@@ -97,3 +64,16 @@ def kept_rows(data: TrainingData, least_share: float) -> np.ndarray:
             order = np.argsort(p_error[members], kind="stable")
             kept[members[order[:least]]] = True
     return kept
+
+
+class Pruned(ce.GivenLabels):
+    """Cross-entropy on the given labels, the flagged rows held back."""
+
+    def __init__(self, data: TrainingData, params: Params, device: str) -> None:
+        super().__init__(data, params, device)
+        weights = row_weights(data, is_soft=params.is_soft, least_share=params.least_share)
+        self.weights = to_device(weights, device) * self.weights
+        self.rows = np.flatnonzero(weights > 0)
+
+
+fit = head_method(Pruned)

@@ -8,17 +8,13 @@ each of its plausible classes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from noisefix.training.interface import Checkpoint, Training, TrainingData
-from noisefix.training.loop import Batch, HeadParams, Plain, train_heads
-from noisefix.training.losses import cross_entropy
+from noisefix.training.head_training import head_method
+from noisefix.training.interface import TrainingData
+from noisefix.training.objective import HeadParams, Objective
 from noisefix.training.targets import believed_labels, one_hot, to_device
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -33,32 +29,6 @@ class Params(HeadParams):
 
     is_soft: bool = True
     flatten: float = 0.0
-
-
-def fit(
-    data: TrainingData,
-    params: Params,
-    *,
-    seed: int,
-    device: str,
-    checkpoint: Checkpoint | None = None,
-) -> Training:
-    """Train on the repaired labels; see ``interface.Fit``."""
-    repaired = repaired_targets(data, is_soft=params.is_soft, flatten=params.flatten)
-    targets = to_device(repaired, device)
-
-    def loss(batch: Batch) -> Tensor:
-        return cross_entropy(batch.logits, targets[batch.rows]).mean()
-
-    return train_heads(
-        data,
-        params,
-        Plain(loss),
-        seed=seed,
-        device=device,
-        rows=np.flatnonzero(repaired.any(axis=1) & data.is_labelled),
-        checkpoint=checkpoint,
-    )
 
 
 def repaired_targets(
@@ -76,3 +46,15 @@ def repaired_targets(
         changed = data.repaired_labels != data.given_labels
         targets[changed] = one_hot(data.repaired_labels[changed], data.n_classes)
     return targets
+
+
+class Repaired(Objective):
+    """Cross-entropy towards the repaired labels, on the rows that have one."""
+
+    def __init__(self, data: TrainingData, params: Params, device: str) -> None:
+        targets = repaired_targets(data, is_soft=params.is_soft, flatten=params.flatten)
+        rows = np.flatnonzero(targets.any(axis=1) & data.is_labelled)
+        super().__init__(to_device(targets, device), rows=rows)
+
+
+fit = head_method(Repaired)

@@ -11,17 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from noisefix.training.interface import Checkpoint, Training, TrainingData
-from noisefix.training.loop import Batch, HeadParams, Plain, train_heads
+from noisefix.training.head_training import head_method
 from noisefix.training.losses import cross_entropy, reverse_cross_entropy
-from noisefix.training.targets import given_targets
+from noisefix.training.methods import ce
+from noisefix.training.objective import Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Params(HeadParams):
+class Params(ce.Params):
     """Options; the weights are the paper's for ten classes.
 
     Attributes:
@@ -30,30 +30,24 @@ class Params(HeadParams):
         log_zero: what log 0 counts as, the paper's A. It is one knob with beta: for a label that is
             certain the reversed term is -A beta (1 - p). The authors' code takes 1e-4 for 0, which
             is A = -9.2; a head on frozen features is left with more of the cross-entropy.
-        share_strength: how far class weights follow the estimated true class shares.
     """
 
     alpha: float = 0.1
     beta: float = 1.0
     log_zero: float = -4.0
-    share_strength: float = 0.0
 
 
-def fit(
-    data: TrainingData,
-    params: Params,
-    *,
-    seed: int,
-    device: str,
-    checkpoint: Checkpoint | None = None,
-) -> Training:
-    """Train with alpha * CE + beta * RCE; see ``interface.Fit``."""
-    targets, weights = given_targets(data, params.share_strength, device)
+class Symmetric(ce.GivenLabels):
+    """alpha * CE + beta * RCE."""
 
-    def loss(batch: Batch) -> Tensor:
-        wanted = targets[batch.rows]
+    params: Params
+
+    def row_losses(self, batch: Batch) -> Tensor:
+        """Return both terms' sum, (1, B)."""
+        wanted = self.targets[batch.rows]
         forward = cross_entropy(batch.logits, wanted)
-        backward = reverse_cross_entropy(batch.logits, wanted, params.log_zero)
-        return ((params.alpha * forward + params.beta * backward) * weights[batch.rows]).mean()
+        backward = reverse_cross_entropy(batch.logits, wanted, self.params.log_zero)
+        return self.params.alpha * forward + self.params.beta * backward
 
-    return train_heads(data, params, Plain(loss), seed=seed, device=device, checkpoint=checkpoint)
+
+fit = head_method(Symmetric)

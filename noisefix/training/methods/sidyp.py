@@ -18,26 +18,19 @@ Iterative Refinement, KDD 2025, arXiv:2505.19675. What is done otherwise, and wh
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from noisefix.errors import UsageError
 from noisefix.training.diffusion.classifier import SidypClassifier
-from noisefix.training.diffusion.fitting import DenoiserParams, DenoiserRun
+from noisefix.training.diffusion.fitting import PHASE, DenoiserParams, DenoiserRun
 from noisefix.training.diffusion.label_prior import start_weights
 from noisefix.training.diffusion.sampling import ReverseProcess
 from noisefix.training.diffusion.simplex import PROJECTIONS
 from noisefix.training.finetune.branches import BranchTuning, tune_branches
-from noisefix.training.interface import (
-    Checkpoint,
-    State,
-    Training,
-    TrainingData,
-    TrainingStep,
-)
+from noisefix.training.interface import Checkpoint, Training, TrainingData
+from noisefix.training.loop import load_phase
 from noisefix.training.penalty import choose_penalty
 from noisefix.training.stage_one import Branches, BranchParams, clean_pool, train_branches
 from noisefix.training.targets import to_device
@@ -110,7 +103,25 @@ def fit(
     given = to_device(data.given_labels[rows], device)
     start = start_weights(data, rows, params.candidate_share)
 
-    branches = yield from _branches(data, params, rows, seed, device, checkpoint)
+    saved = load_phase(checkpoint, PHASE)
+    if saved is None:
+        branches = yield from train_branches(
+            features,
+            given,
+            data.n_classes,
+            params.branches,
+            epochs=params.epochs,
+            seed=seed,
+            checkpoint=checkpoint,
+        )
+    else:
+        branches = Branches(
+            **{
+                name.removeprefix("branches."): to_device(value, device)
+                for name, value in saved[0].items()
+                if name.startswith("branches.")
+            }
+        )
     certain = clean_pool(branches, features, given, _p_error(data, rows))
     if data.is_certain is not None:
         certain &= data.is_certain[rows]
@@ -125,10 +136,9 @@ def fit(
         epochs=params.epochs,
         seed=seed,
     )
-    saved = None if checkpoint is None else checkpoint.load()
-    if saved is not None and saved[1].get("phase") == "diffusion":
+    if saved is not None:
         run.learner.resume(saved[0], int(saved[1]["steps"]))
-    denoiser = yield from _saving(run, branches, checkpoint, params.branches.penalty or 0.0)
+    denoiser = yield from run.train(checkpoint, params.branches.penalty or 0.0)
     return SidypClassifier(
         branches,
         denoiser,
@@ -146,50 +156,3 @@ def _p_error(data: TrainingData, rows: np.ndarray) -> np.ndarray:
         return np.full(len(rows), 0.0 if data.noise_rate is None else data.noise_rate)
     known: np.ndarray = np.nan_to_num(data.p_error[rows], nan=0.0)
     return known
-
-
-def _branches(
-    data: TrainingData,
-    params: Params,
-    rows: np.ndarray,
-    seed: int,
-    device: str,
-    checkpoint: Checkpoint | None,
-) -> Generator[TrainingStep, None, Branches]:
-    """Train the first stage, or take it from the checkpoint of the second."""
-    saved = None if checkpoint is None else checkpoint.load()
-    if saved is not None and saved[1].get("phase") == "diffusion":
-        tensors = saved[0]
-        names = [name for name in tensors if name.startswith("branches.")]
-        return Branches(
-            **{name.removeprefix("branches."): to_device(tensors[name], device) for name in names}
-        )
-    return (
-        yield from train_branches(
-            to_device(data.features[rows], device),
-            to_device(data.given_labels[rows], device),
-            data.n_classes,
-            params.branches,
-            epochs=params.epochs,
-            seed=seed,
-            checkpoint=checkpoint,
-        )
-    )
-
-
-def _saving(
-    run: DenoiserRun, branches: Branches, checkpoint: Checkpoint | None, penalty: float
-) -> Generator[TrainingStep, None, State]:
-    """Train the second stage, and save after every epoch."""
-    kept = {f"branches.{name}": value for name, value in branches.state().items()}
-    training = run.train()
-    while True:
-        try:
-            step = next(training)
-        except StopIteration as done:
-            denoiser: State = done.value
-            return denoiser
-        if checkpoint is not None:
-            facts: dict[str, Any] = {"phase": "diffusion", "steps": run.learner.step}
-            checkpoint.save(run.learner.saved() | kept, facts)
-        yield replace(step, metrics={"penalty": penalty} | step.metrics)

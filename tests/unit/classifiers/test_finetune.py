@@ -10,7 +10,7 @@ from noisefix.classifiers.finetune import (
 )
 from noisefix.errors import ModelError, UsageError
 from noisefix.training.finetune.tuning import TuningParams
-from noisefix.training.interface import METHODS
+from noisefix.training.registry import METHODS
 
 _ENCODERS_OWN = {"encoder_rate", "max_tokens", "token_budget", "precision"}
 

@@ -1,9 +1,12 @@
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
 
-from noisefix.encoders import batched
-from noisefix.encoders.batched import BatchedEncoder
+from noisefix import hardware
+from noisefix.encoders.batched import BatchedEncoder, torch_thread_map
 from noisefix.errors import ModelError
 
 
@@ -83,7 +86,7 @@ def test_progress_counts_rows_and_ends_at_the_end():
 
 def test_out_of_memory_halves_the_batches_and_goes_on(monkeypatch):
     freed = []
-    monkeypatch.setattr(batched, "free_memory", freed.append)
+    monkeypatch.setattr(hardware, "free_memory", freed.append)
     model = Letters(device="cuda:0", room=20)
     texts = ["a" * (n % 7) for n in range(7)] + [f"{'b' * (n % 5)}{n}" for n in range(90)]
     found = encoder_of(model).encode(texts)
@@ -96,7 +99,7 @@ def test_out_of_memory_halves_the_batches_and_goes_on(monkeypatch):
 
 
 def test_a_text_that_does_not_fit_alone_is_a_model_error(monkeypatch):
-    monkeypatch.setattr(batched, "free_memory", lambda device: None)
+    monkeypatch.setattr(hardware, "free_memory", lambda device: None)
     with pytest.raises(ModelError, match="cuda:0: out of memory with a single text of 8 tokens"):
         encoder_of(Letters(device="cuda:0", room=5)).encode(["a" * 50])
 
@@ -110,3 +113,34 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(monkeypatch):
     monkeypatch.setattr(model, "embed", broken)
     with pytest.raises(RuntimeError, match="device-side assert"):
         encoder_of(model).encode(["a"])
+
+
+def test_results_come_in_order_from_threads_of_one_torch_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    before = torch.get_num_threads()
+    seen = []
+
+    def square(number):
+        seen.append((threading.current_thread().name, torch.get_num_threads()))
+        return number * number
+
+    assert list(torch_thread_map(square, range(50))) == [n * n for n in range(50)]
+    assert {threads for _, threads in seen} == {1}
+    assert all(name.startswith("encode") for name, _ in seen)
+    assert torch.get_num_threads() == before
+
+
+def test_an_error_comes_through_and_stops_the_rest(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    done = []
+
+    def work(number):
+        if number == 3:
+            raise KeyError("three")
+        done.append(number)
+        time.sleep(0.0005)  # or all is done before anybody could stop it
+
+    with pytest.raises(KeyError, match="three"):
+        list(torch_thread_map(work, range(10_000)))
+    assert done[:3] == [0, 1, 2]
+    assert len(done) < 9_999

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from noisefix.encoders.batching import (
-    BatchTooLargeError,
     distinct_texts,
     shrinking_batches,
     token_batches,
 )
+from noisefix.hardware import BatchTooLargeError
 
 
 def test_distinct_texts_keep_the_order_of_their_first_row():

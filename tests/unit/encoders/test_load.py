@@ -13,7 +13,7 @@ TEXTS = ["a late parcel", "the invoice is wrong", "", "hello"]
 def test_nothing_heavy_is_imported_before_an_encoder_is_loaded():
     program = (
         "import sys\n"
-        "import noisefix.encoders, noisefix.encoders.load, noisefix.encoders.parallel\n"
+        "import noisefix.encoders, noisefix.encoders.load\n"
         "import noisefix.encoders.bert, noisefix.encoders.batched, noisefix.encoders.tfidf\n"
         "import noisefix.encoders.sentence_transformers\n"
         "noisefix.encoders.find_encoder()\n"
@@ -92,17 +92,18 @@ def test_what_asks_for_the_impossible_is_refused(minilm_folder):
 
 
 def test_several_gpus_share_the_work(monkeypatch, minilm_folder):
-    from noisefix.encoders import hardware, parallel
+    from noisefix import hardware
+    from noisefix.encoders import load
 
     made = []
     monkeypatch.setattr(hardware, "choose_device", lambda wanted: "cuda")
     monkeypatch.setattr(hardware, "choose_precision", lambda wanted, device: "bf16")
     monkeypatch.setattr(hardware, "n_gpus", lambda: 3)
-    monkeypatch.setattr(parallel, "ParallelEncoder", lambda *args: made.append(args))
+    monkeypatch.setattr(load, "ParallelEncoder", lambda *args: made.append(args))
     load_encoder(str(minilm_folder))
-    ((load, devices),) = made
+    ((loader, devices),) = made
     assert devices == ["cuda:0", "cuda:1", "cuda:2"]
-    assert (load.func, load.keywords) == (open_encoder, {"precision": "bf16"})
+    assert (loader.func, loader.keywords) == (open_encoder, {"precision": "bf16"})
 
 
 @pytest.mark.parametrize("name", LOADERS)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from noisefix.training.learner import Learner
+from noisefix.training.loop import Learner, to_arrays
 
 START = {"a": np.array([3.0, -2.0], np.float32), "b": np.ones((2, 2), np.float32)}
 
@@ -37,7 +37,7 @@ def test_the_average_follows_the_weights():
         ours.descend(loss(ours.weights))
         decay = min(0.5, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * ours.weights["a"].detach().numpy()
-    np.testing.assert_allclose(ours.arrays()["a"], expected, rtol=1e-5)
+    np.testing.assert_allclose(to_arrays(ours.average)["a"], expected, rtol=1e-5)
 
 
 def test_without_decay_the_average_is_the_newest_and_is_no_reference():
@@ -66,8 +66,8 @@ def test_going_on_takes_the_same_steps_as_never_breaking_off():
 def test_what_is_returned_stays_as_it_was():
     ours = learner(ema_decay=0.5)
     ours.descend(loss(ours.weights))
-    best = ours.arrays()
+    best = to_arrays(ours.average)
     before = best["a"].copy()
     ours.descend(loss(ours.weights))
     assert np.array_equal(best["a"], before)
-    assert not np.array_equal(ours.arrays()["a"], before)
+    assert not np.array_equal(to_arrays(ours.average)["a"], before)

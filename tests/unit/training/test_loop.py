@@ -9,8 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from noisefix.errors import DataError, UsageError
 from noisefix.training.checkpoints import FileCheckpoint, training_key
 from noisefix.training.interface import TrustedRows, finish
-from noisefix.training.loop import HeadParams, schedule
+from noisefix.training.loop import schedule
 from noisefix.training.methods import ce, cpc, elr
+from noisefix.training.objective import HeadParams
 
 CLEAN = np.eye(3)
 

@@ -48,7 +48,7 @@ def test_an_encoder_outside_of_the_folder_is_named():
 def test_options_of_a_part_are_shown_where_they_were_changed():
     from dataclasses import asdict
 
-    from noisefix.training.interface import METHODS
+    from noisefix.training.registry import METHODS
 
     parameters = asdict(METHODS["sidyp"].load()[1]())
     assert "| option" not in model_card(ABOUT | {"method": "sidyp", "parameters": parameters})

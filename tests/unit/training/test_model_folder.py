@@ -9,12 +9,8 @@ import pytest
 
 from noisefix.errors import DataError, ModelError
 from noisefix.training.heads import HeadClassifier, init_heads
-from noisefix.training.model_folder import (
-    EncoderReference,
-    ModelInfo,
-    read_model,
-    write_model,
-)
+from noisefix.training.model_folder import read_model, write_model
+from noisefix.training.model_info import EncoderReference, ModelInfo
 from noisefix.training.predictor import Model, load_model
 
 INFO = ModelInfo(

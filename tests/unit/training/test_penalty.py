@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression
 
 from noisefix.probing.folds import make_folds
 from noisefix.training.interface import finish
-from noisefix.training.loop import HeadParams
 from noisefix.training.methods import ce, gce, prune
+from noisefix.training.objective import HeadParams
 from noisefix.training.penalty import (
     CHOICES,
     USUAL,

@@ -6,11 +6,11 @@ import torch
 
 from noisefix.training.heads import init_heads
 from noisefix.training.interface import finish
+from noisefix.training.losses import disagreement
 from noisefix.training.stage_one import (
     BranchParams,
     batches,
     clean_pool,
-    disagreement,
     dynamics_score,
     train_branches,
 )

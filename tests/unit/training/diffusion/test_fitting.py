@@ -7,6 +7,7 @@ import torch
 from noisefix.training.diffusion.fitting import DenoiserParams, DenoiserRun
 from noisefix.training.diffusion.sampling import ReverseProcess
 from noisefix.training.interface import finish
+from noisefix.training.loop import to_arrays
 from noisefix.training.stage_one import BranchParams, train_branches
 
 N, K = 40, 4
@@ -55,7 +56,7 @@ def test_it_begins_with_what_the_given_label_means_if_labels_are_nearly_clean(is
     right = 0.97 if is_clean else 0.9
     start = np.full((N, K), (1 - right) / (K - 1))
     start[np.arange(N), np.arange(N) % 2] = right
-    begun = a_run(start=start).learner.arrays()
+    begun = to_arrays(a_run(start=start).learner.average)
     logits = (2 * np.eye(K) - 1) @ begun["given_to_output"] + begun["output_bias"]  # (M, K, K)
     if is_clean:
         np.testing.assert_allclose(np.exp(logits[:, :2]).argmax(-1), [[0, 1]] * 3)

@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy.special import log_softmax, softmax
 
+from noisefix.training import head_training
 from noisefix.training.class_shares import class_weights
-from noisefix.training.loop import Batch
 from noisefix.training.methods import (
     ce,
     coteaching,
@@ -23,6 +23,7 @@ from noisefix.training.methods import (
     repair,
     sce,
 )
+from noisefix.training.objective import Batch
 
 K, N = 4, 40
 ROWS = np.array([3, 17, 0, 25, 31, 8])
@@ -47,19 +48,19 @@ def make_batch(logits=LOGITS, rows=ROWS, *, progress=1.0) -> Batch:
 
 
 def objective_of(method, data, monkeypatch, **options):
-    """Return the objective and the rows that a method hands to the training loop."""
-    kept = {}
+    """Return the objective that a method hands to the training loop."""
+    kept = []
 
     def train_heads(data, params, objective, **rest):
-        kept.update(rest, objective=objective, data=data)
+        kept.append(objective)
 
-    monkeypatch.setattr(method, "train_heads", train_heads)
+    monkeypatch.setattr(head_training, "train_heads", train_heads)
     method.fit(data, method.Params(**options), seed=0, device="cpu")
-    return kept
+    return kept[0]
 
 
 def loss_of(method, data, monkeypatch, **options) -> float:
-    return float(objective_of(method, data, monkeypatch, **options)["objective"].loss(make_batch()))
+    return float(objective_of(method, data, monkeypatch, **options).loss(make_batch()))
 
 
 def weighted_mean(data, rows: np.ndarray, strength: float) -> float:
@@ -90,14 +91,14 @@ def test_gce(data, monkeypatch, strength):
 def test_gce_begins_as_cross_entropy(data, monkeypatch, progress, q):
     p = P[OWN, data.given_labels[ROWS]]
     wanted = weighted_mean(data, (1 - p**q) / q if q else -np.log(p), 0.0)
-    objective = objective_of(gce, data, monkeypatch)["objective"]
+    objective = objective_of(gce, data, monkeypatch)
     found = float(objective.loss(replace(make_batch(), progress=progress)))
     assert found == pytest.approx(wanted, rel=1e-5)
 
 
 def test_gce_pulls_as_cross_entropy_does_times_p_to_the_q(data, monkeypatch):
     logits = torch.tensor(LOGITS).float().requires_grad_()
-    objective_of(gce, data, monkeypatch, q=0.6, ramp=0.0)["objective"].loss(
+    objective_of(gce, data, monkeypatch, q=0.6, ramp=0.0).loss(
         replace(make_batch(), logits=logits)
     ).backward()
     given = data.given_labels[ROWS]
@@ -164,8 +165,8 @@ def test_elr_steers_wrong_rows_away_from_their_label(data):
 
 
 def test_coteaching_keeps_the_papers_share_and_exchanges(data):
-    params = coteaching.Params(ramp=4)
-    objective = coteaching.CoTeaching(data, params, 0.5, "cpu")
+    params = coteaching.Params(ramp=4, forget_rate=0.5)
+    objective = coteaching.CoTeaching(data, params, "cpu")
     logits = np.random.default_rng(9).normal(scale=2, size=(2, len(ROWS), K))
     given = data.given_labels[ROWS]
     losses = -log_softmax(logits, axis=2)[:, OWN, given]
@@ -188,7 +189,7 @@ def test_prune_counts_flagged_rows_by_their_probability_of_being_right(data, mon
     by_share = class_weights(data, prune.Params().share_strength)[data.given_labels[ROWS]]
     found = loss_of(prune, data, monkeypatch, least_share=0.0)
     assert found == pytest.approx((losses * by_share).mean(), rel=1e-5)
-    dropped = objective_of(prune, data, monkeypatch, least_share=0.0, is_soft=False)["rows"]
+    dropped = objective_of(prune, data, monkeypatch, least_share=0.0, is_soft=False).rows
     assert dropped.tolist() == np.flatnonzero(~flagged).tolist()
 
 
@@ -215,7 +216,7 @@ def test_repair_trains_on_rows_with_a_target_only(data, monkeypatch):
     given, repaired = data.given_labels.copy(), data.given_labels.copy()
     given[:4], repaired[:4], repaired[4:7] = -1, -1, -1
     left = replace(data, given_labels=given, repaired_labels=repaired)
-    rows = objective_of(repair, left, monkeypatch)["rows"]
+    rows = objective_of(repair, left, monkeypatch).rows
     assert rows.tolist() == list(range(7, N))
 
 
@@ -282,7 +283,7 @@ def test_ldr_lets_a_contradicting_row_pull_less_the_higher_the_temperature(data,
     for temperature in (0.1, 1.0, 10.0):
         logits = sure.clone().requires_grad_()
         batch = replace(make_batch(), logits=logits)
-        objective = objective_of(ldr, data, monkeypatch, temperature=temperature)["objective"]
+        objective = objective_of(ldr, data, monkeypatch, temperature=temperature)
         objective.loss(batch).backward()
         pulls.append(float(logits.grad.norm()))
     assert pulls[0] > pulls[1] > pulls[2]

@@ -10,8 +10,7 @@ import torch
 
 from noisefix.classifiers.fitting import fit_method
 from noisefix.errors import DataError, UsageError
-from noisefix.training.interface import METHODS, find_method, finish
-from noisefix.training.loop import Batch
+from noisefix.training.interface import finish
 from noisefix.training.methods import (
     ce,
     coteaching,
@@ -24,6 +23,8 @@ from noisefix.training.methods import (
     repair,
     sce,
 )
+from noisefix.training.objective import Batch
+from noisefix.training.registry import METHODS, find_method
 
 K = 4
 SYMMETRIC = 0.45 * np.eye(K) + 0.55 / K * (np.ones((K, K)))
@@ -120,7 +121,7 @@ def test_class_weights_undo_labels_that_collapse_into_one_class(make_problem):
 def test_coteaching_chooses_crosswise(make_problem):
     problem = make_problem(np.eye(3), n_rows=4)
     data = replace(problem.data, given_labels=np.array([0, 1, 2, 0]))
-    objective = coteaching.CoTeaching(data, coteaching.Params(ramp=1), 0.5, "cpu")
+    objective = coteaching.CoTeaching(data, coteaching.Params(ramp=1, forget_rate=0.5), "cpu")
     objective.start_epoch(0, lambda: None)
     logits = torch.zeros(2, 4, 3)
     logits[0, 0, 0] = logits[0, 1, 1] = 5  # the first head finds rows 0 and 1 easy

@@ -7,11 +7,12 @@ import pytest
 import torch
 from scipy.special import log_softmax, softmax
 
+from noisefix.training import noiseal_answers
 from noisefix.training.checkpoints import FileCheckpoint
 from noisefix.training.division import NOT_ASKED
 from noisefix.training.interface import finish
-from noisefix.training.loop import Batch
 from noisefix.training.methods import ce, noiseal
+from noisefix.training.objective import Batch
 from noisefix.training.weak_features import paired_features, reduce_words
 
 K = 4
@@ -143,7 +144,7 @@ def test_an_annotator_that_is_worse_than_the_labels_does_little_harm(make_proble
 
 def test_answers_are_weighed_by_bayes_rule():
     believed = np.array([[0.6, 0.3, 0.1]])
-    found = noiseal.weigh_answers(believed, np.array([2]), 0.8)
+    found = noiseal_answers.weigh_answers(believed, np.array([2]), 0.8)
     wanted = np.array([0.6 * 0.1, 0.3 * 0.1, 0.1 * 0.8])
     np.testing.assert_allclose(found[0], wanted / wanted.sum())
 

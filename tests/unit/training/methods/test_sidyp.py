@@ -12,10 +12,11 @@ from noisefix.training.diffusion.denoiser import denoise, read_dynamics
 from noisefix.training.diffusion.fitting import DenoiserParams
 from noisefix.training.diffusion.sampling import ReverseProcess, draw_noise, read_posterior
 from noisefix.training.diffusion.schedule import cosine_alphas_cumprod, inference_timesteps
-from noisefix.training.interface import METHODS, finish, load_classifier_class
+from noisefix.training.interface import finish
 from noisefix.training.methods import ce
 from noisefix.training.methods.sidyp import PENALTY_TIMES, Params, fit
 from noisefix.training.penalty import choose_penalty
+from noisefix.training.registry import METHODS, load_classifier_class
 from noisefix.training.stage_one import BranchParams
 
 SMALL = Params(

@@ -8,7 +8,8 @@ from noisefix.encoders.find import find_encoder
 from noisefix.errors import ModelError
 from noisefix.training.interface import finish
 from noisefix.training.methods import ce
-from noisefix.training.model_folder import EncoderReference, ModelInfo, write_model
+from noisefix.training.model_folder import write_model
+from noisefix.training.model_info import EncoderReference, ModelInfo
 from noisefix.training.predictor import load_model
 
 

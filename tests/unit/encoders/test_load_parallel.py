@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from noisefix.encoders.find import find_encoder
-from noisefix.encoders.load import open_encoder
-from noisefix.encoders.parallel import ParallelEncoder
+from noisefix.encoders.load import ParallelEncoder, open_encoder
 from noisefix.errors import ModelError
 
 TEXTS = [f"{'word ' * (n % 9)}{n}" for n in range(50)] + ["again", "again", "", "x " * 300]
