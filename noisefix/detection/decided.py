@@ -33,10 +33,10 @@ def take_in(folder: RunFolder, decisions: str | Path | None) -> None:
 def with_decisions(
     more: Mapping[str, pa.Table], folder: RunFolder, embeddings: Path
 ) -> dict[str, pa.Table]:
-    """Add what people have decided to the verified rows; a decision wins over a column.
+    """Add what people have decided of the rows, as "decided".
 
     Args:
-        more: tables for the joint stage; "trusted" is replaced.
+        more: tables for the joint stage.
         folder: where the decisions are.
         embeddings: the rows, with text and given label.
 
@@ -55,15 +55,15 @@ def with_decisions(
     decided = decided_rows(ids, rows["text"].to_pylist(), given, said)
     if not decided:
         return dict(more)
-    return {**more, "trusted": merged(more.get("trusted"), verified_table(ids, given, decided))}
+    return {**more, "decided": verified_table(ids, given, decided)}
 
 
-def merged(column: pa.Table | None, decided: pa.Table) -> pa.Table:
-    """Return verified rows of a column and of decisions as one table."""
+def merged(column: pa.Table | None, decided: pa.Table | None) -> pa.Table | None:
+    """Return verified rows of a column and of decisions as one table; a decision wins."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if column is None:
-        return decided
+    if column is None or decided is None:
+        return column if decided is None else decided
     others = column.filter(pc.invert(pc.is_in(column["id"], value_set=decided["id"])))
     return pa.concat_tables([others, decided], promote_options="default")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noisefix.detection import joint_tables
+from noisefix.detection.decided import merged
 from noisefix.detection.judged import DECIMALS, Judged
 from noisefix.detection.options import (
     FlagPrecision,
@@ -115,7 +116,7 @@ def run(
 
     Args:
         tables: "embeddings"; optionally "label_names", "pred_probs" (id and one column a class)
-            and "trusted" (id, and the label that a person has verified).
+            and "trusted" or "decided" (id, and the label that a person has verified).
         params: options.
         seed: seed of folds and bootstrap.
         progress: called as the parts are done.
@@ -152,7 +153,8 @@ def judge_labels(
 ) -> Judged:
     """Compute probabilities, error estimates and verdicts; see ``run``."""
     seen = see(tables, params, seed=seed, progress=progress)
-    return weigh(seen, tables.get("trusted"), params, seed=seed, progress=progress)
+    trusted = merged(tables.get("trusted"), tables.get("decided"))
+    return weigh(seen, trusted, params, seed=seed, progress=progress)
 
 
 def see(

@@ -1,0 +1,77 @@
+"""A run judged again, as it was made, in the light of what people have decided since."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from noisefix.detection.candidates import candidates
+from noisefix.detection.joint import judge_into
+from noisefix.detection.options import CandidatesOptions
+from noisefix.errors import UsageError
+
+if TYPE_CHECKING:
+    from noisefix.detection.embed import ProgressCallback
+    from noisefix.detection.joint_stage import JointParams
+    from noisefix.run.folder import RunFolder
+    from noisefix.run.stage import StageReport
+
+
+def joint_as_made(folder: RunFolder) -> tuple[JointParams, int]:
+    """Return with which parameters and seed the labels of a run were judged.
+
+    Raises:
+        UsageError: it was judged with tables that are not in the folder, or elsewhere.
+    """
+    from noisefix.detection.joint_stage import JointParams
+
+    made: dict[str, Any] = folder.read()["stages"].get("joint") or {}
+    if not made:
+        raise UsageError(
+            f"{folder.path}: does not say how its labels were judged",
+            "judge them with noisefix joint RUN, which reads the decisions",
+        )
+    for name, option in (("pred_probs", "--pred-probs"), ("trusted", "--trusted-column")):
+        if name in made["inputs"]:
+            raise UsageError(
+                f"{folder.path}: was judged with {option}, and that is not in the folder",
+                "run the same command again: it reads the decisions",
+            )
+    parameters = dict(made["parameters"])
+    parameters["class_shares"] = tuple(
+        (name, share) for name, share in parameters.get("class_shares", ())
+    )
+    return JointParams(**parameters), int(made["seed"] or 0)
+
+
+def rejudge(
+    folder: RunFolder, *, progress: ProgressCallback | None = None
+) -> tuple[StageReport, StageReport]:
+    """Write the tables of a run anew: verdicts, then candidates.
+
+    Args:
+        folder: the run folder.
+        progress: called with how far it has come.
+
+    Returns:
+        The reports of both stages; what was there is kept where no decision is new.
+
+    Raises:
+        UsageError: see ``joint_as_made``.
+        DataError: a table cannot be read or written.
+    """
+    params, seed = joint_as_made(folder)
+    made = folder.read()["stages"].get("candidates") or {"parameters": {}, "seed": seed}
+    with folder.lock("noisefix"):
+        judged = judge_into(folder.path, folder.embeddings, params, {}, seed, False, progress)
+        found = candidates(
+            folder.embeddings,
+            folder.issues,
+            folder.candidates,
+            options=CandidatesOptions(
+                n_neighbors=made["parameters"].get("n_neighbors", 10),
+                device=params.device,
+                seed=int(made["seed"] or 0),
+            ),
+            progress=progress,
+        )
+    return judged, found
