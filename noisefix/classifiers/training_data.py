@@ -9,6 +9,7 @@ import numpy as np
 
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED, encode_labels
+from noisefix.run.checks import list_matrix
 from noisefix.run.parquet import read_table
 from noisefix.run.rows import embedding_matrix, in_order
 from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES, LABEL_NAMES, RELABELS
@@ -101,9 +102,9 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
         features=embedding_matrix(embeddings),
         given_labels=given,
         n_classes=len(names),
-        pred_probs=_matrix(issues["pred_probs"]),
+        pred_probs=np.ascontiguousarray(list_matrix(issues["pred_probs"]), np.float32),
         p_error=issues["p_error"].to_numpy().astype(np.float64),
-        true_label_probs=_matrix(issues["true_label_probs"]),
+        true_label_probs=np.ascontiguousarray(list_matrix(issues["true_label_probs"]), np.float32),
         is_issue=issues["is_issue"].to_numpy().astype(bool),
         noise_rate=float(judged.results["noise_rate"]),
         name_gain=float(judged.results.get("name_gain") or 0.0),
@@ -132,12 +133,6 @@ def _encoder_of(made: Provenance, run: RunFolder) -> str:
             "noisefix embed",
         )
     return str(made.parameters["encoder"])
-
-
-def _matrix(column: pa.ChunkedArray) -> np.ndarray:
-    array = column.combine_chunks()
-    flat = array.flatten().to_numpy(zero_copy_only=False)
-    return np.ascontiguousarray(flat.reshape(len(array), -1), np.float32)
 
 
 def _candidates(table: pa.Table, names: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
 from noisefix.run.parquet import read_table
+from noisefix.run.rows import with_columns
 from noisefix.run.schemas import ISSUES, RELABELS
 from noisefix.tables.atomic import sha256_file
 
@@ -79,10 +80,7 @@ def with_answers(issues: pa.Table, relabels: pa.Table) -> pa.Table:
         columns["reasons"][row] = [*answer["reasons"], *columns["reasons"][row]]
         for name in ANSWER_COLUMNS:
             added[name][row] = answer[name]
-    for name, values in columns.items():
-        place = issues.schema.get_field_index(name)
-        field = issues.schema.field(place)
-        issues = issues.set_column(place, field, pa.array(values, field.type))
+    issues = with_columns(issues, columns)
     types = {"action": pa.string(), "annotator": pa.string(), "cost_usd": pa.float64()}
     for name, values in added.items():
         issues = issues.append_column(name, pa.array(values, types[name]))

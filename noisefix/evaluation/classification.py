@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisefix.errors import DataError
+from noisefix.evaluation.accuracy import check_one_length, ratio
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ def label_scores(
             label=name,
             support=int(support[k]),
             predicted=int(said[k]),
-            precision=_ratio(hits[k], said[k]),
-            recall=_ratio(hits[k], support[k]),
-            f1=_ratio(2 * hits[k], support[k] + said[k]),
+            precision=ratio(hits[k], said[k]),
+            recall=ratio(hits[k], support[k]),
+            f1=ratio(2 * hits[k], support[k] + said[k]),
         )
         for k, name in enumerate(names)
     ]
@@ -117,10 +117,7 @@ def confusion_counts(predicted: np.ndarray, true_labels: np.ndarray, n_classes: 
     Raises:
         DataError: the lengths differ.
     """
-    if predicted.shape != true_labels.shape or predicted.ndim != 1:
-        raise DataError(
-            f"expected two arrays of one length, got {predicted.shape} and {true_labels.shape}"
-        )
+    check_one_length(predicted, true_labels)
     flat = np.bincount(true_labels * n_classes + predicted, minlength=n_classes * n_classes)
     return flat.reshape(n_classes, n_classes)
 
@@ -143,7 +140,3 @@ def share_interval(hits: int, rows: int, z: float = 1.959964) -> tuple[float, fl
     half = z * (share * (1 - share) / rows + spread / (4 * rows)) ** 0.5
     low, high = (centre - half) / (1 + spread), (centre + half) / (1 + spread)
     return max(low, 0.0), min(high, 1.0)
-
-
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole else float("nan")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED, encode_labels
 from noisefix.probing.judgeable import written_rows
+from noisefix.run.checks import list_matrix
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES
 from noisefix.tables.atomic import sha256_file
@@ -133,8 +135,8 @@ def read_run_rows(folder: RunFolder) -> RunRows:
         p_error=issues["p_error"].to_numpy(),
         is_issue=issues["is_issue"].to_numpy().astype(bool),
         is_trusted=issues["is_trusted"].to_numpy().astype(bool),
-        pred_probs=_matrix(issues, "pred_probs", n_rows),
-        true_label_probs=_matrix(issues, "true_label_probs", n_rows),
+        pred_probs=list_matrix(issues["pred_probs"]),
+        true_label_probs=list_matrix(issues["true_label_probs"]),
         groups=np.where(np.isnan(groups), own, groups).astype(np.int64),
         candidates=[
             [index[label] for label in labels]
@@ -176,9 +178,20 @@ def in_order(table: pa.Table, ids: list[str], name: str, other: str) -> pa.Table
     return table.take([place[key] for key in ids])
 
 
-def _matrix(table: Any, column: str, n_rows: int) -> np.ndarray:
-    flat: np.ndarray = table[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(n_rows, -1)
+def with_columns(table: pa.Table, columns: Mapping[str, list[Any]]) -> pa.Table:
+    """Return a table with other values in some of its columns, whose types stay.
+
+    Args:
+        table: (N rows).
+        columns: (N,) values by name.
+    """
+    import pyarrow as pa
+
+    for name, values in columns.items():
+        place = table.schema.get_field_index(name)
+        field = table.schema.field(place)
+        table = table.set_column(place, field, pa.array(values, field.type))
+    return table
 
 
 def embedding_matrix(table: pa.Table) -> np.ndarray:
@@ -187,9 +200,7 @@ def embedding_matrix(table: pa.Table) -> np.ndarray:
     Raises:
         DataError: it holds NaN or infinity.
     """
-    column = table["embedding"].combine_chunks()
-    flat = column.flatten().to_numpy(zero_copy_only=False)
-    embeddings = np.ascontiguousarray(flat.reshape(table.num_rows, -1), dtype=np.float32)
+    embeddings = np.ascontiguousarray(list_matrix(table["embedding"]), dtype=np.float32)
     bad = ~np.isfinite(embeddings).all(axis=1)
     if bad.any():
         raise DataError(
