@@ -11,7 +11,7 @@ from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED, encode_labels
 from noisefix.run.checks import list_matrix
 from noisefix.run.parquet import read_table
-from noisefix.run.rows import embedding_matrix, in_order
+from noisefix.run.rows import embedding_matrix, in_order, name_matrix
 from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES, LABEL_NAMES, RELABELS
 from noisefix.training.interface import TrainingData
 
@@ -84,9 +84,9 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
         used["candidates"] = run.candidates
     if run.label_names.is_file():
         table, _ = read_table(run.label_names, LABEL_NAMES)
-        found = dict(zip(table["label"].to_pylist(), table["embedding"].to_pylist(), strict=True))
-        if all(name in found for name in names):
-            optional["label_embeddings"] = np.array([found[name] for name in names], np.float32)
+        vectors = name_matrix(table, names)
+        if vectors is not None:
+            optional["label_embeddings"] = vectors
     given = encode_labels(issues["given_label"].to_pylist(), names)
     if run.relabels.is_file():
         table, _ = read_table(run.relabels, RELABELS)

@@ -68,7 +68,7 @@ def conform(table: pa.Table, schema: TableSchema, where: str) -> pa.Table:
 def list_matrix(column: pa.ChunkedArray) -> np.ndarray:
     """Return a column of N lists of one length as (N, length)."""
     flat: np.ndarray = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(len(column), -1)
+    return flat.reshape(len(column), len(flat) // max(len(column), 1))
 
 
 def check_key(table: pa.Table, schema: TableSchema, where: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError, UsageError
 from noisefix.run.adopt import TABLES, check_fresh, describe, find_input, foreign_tables
@@ -26,6 +26,9 @@ from noisefix.tables.leftovers import remove_leftovers
 from noisefix.tables.lock import hold
 from noisefix.tables.source import Source, read_source
 from noisefix.version import __version__
+
+if TYPE_CHECKING:
+    from noisefix.tables.dataset import Dataset
 
 _STDIN_FOLDER = "stdin.noisefix"
 _LOCK, _LEDGER_LOCK = _LOCKS = (".run.lock", ".ledger.lock")
@@ -362,6 +365,18 @@ class RunFolder:
             DataError: as ``input_path`` and ``read_source``.
         """
         return read_source(self.input_path(), bad_rows=self.bad_rows)
+
+    def load(self, source: Source) -> Dataset:
+        """Return the rows of the input, or of a file written from it, by the input's columns.
+
+        Raises:
+            DataError: as ``load_dataset``.
+        """
+        from noisefix.tables.dataset import load_dataset
+
+        columns = self.read()["input"]["columns"]
+        names = {f"{kind}_column": columns[kind] for kind in ("text", "label", "id")}
+        return load_dataset(source, needs_labels=False, **names)
 
     @property
     def bad_rows(self) -> str:

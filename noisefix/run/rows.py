@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -176,6 +176,23 @@ def in_order(table: pa.Table, ids: list[str], name: str, other: str) -> pa.Table
             "run noisefix detect again, or mend the table that was made elsewhere",
         )
     return table.take([place[key] for key in ids])
+
+
+def name_matrix(label_names: pa.Table, class_names: Sequence[str]) -> np.ndarray | None:
+    """Return what the encoder makes of the class names, (K, D) float32 in class order.
+
+    Args:
+        label_names: the label_names table, in any order.
+        class_names: (K,).
+
+    Returns:
+        None where one of them is not in the table.
+    """
+    rows = {label: row for row, label in enumerate(label_names["label"].to_pylist())}
+    if any(name not in rows for name in class_names):
+        return None
+    vectors = list_matrix(label_names["embedding"]).astype(np.float32)
+    return vectors[[rows[name] for name in class_names]]
 
 
 def with_columns(table: pa.Table, columns: Mapping[str, list[Any]]) -> pa.Table:
