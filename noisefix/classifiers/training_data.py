@@ -10,9 +10,10 @@ import numpy as np
 
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED, encode_labels
+from noisefix.run.checks import list_matrix
 from noisefix.run.decisions import KEEP
 from noisefix.run.parquet import read_table
-from noisefix.run.rows import embedding_matrix, in_order
+from noisefix.run.rows import embedding_matrix, in_order, name_matrix
 from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES, LABEL_NAMES, RELABELS
 from noisefix.run.settled import run_decisions, settled
 from noisefix.training.interface import TrainingData
@@ -89,9 +90,9 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
         used["candidates"] = run.candidates
     if run.label_names.is_file():
         table, _ = read_table(run.label_names, LABEL_NAMES)
-        found = dict(zip(table["label"].to_pylist(), table["embedding"].to_pylist(), strict=True))
-        if all(name in found for name in names):
-            optional["label_embeddings"] = np.array([found[name] for name in names], np.float32)
+        vectors = name_matrix(table, names)
+        if vectors is not None:
+            optional["label_embeddings"] = vectors
     given, p_error = _given(issues, ids, decided, names)
     if run.relabels.is_file():
         table, _ = read_table(run.relabels, RELABELS)
@@ -107,9 +108,9 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
         features=embedding_matrix(embeddings),
         given_labels=given,
         n_classes=len(names),
-        pred_probs=_matrix(issues["pred_probs"]),
+        pred_probs=np.ascontiguousarray(list_matrix(issues["pred_probs"]), np.float32),
         p_error=p_error,
-        true_label_probs=_matrix(issues["true_label_probs"]),
+        true_label_probs=np.ascontiguousarray(list_matrix(issues["true_label_probs"]), np.float32),
         is_issue=issues["is_issue"].to_numpy().astype(bool),
         noise_rate=float(judged.results["noise_rate"]),
         name_gain=float(judged.results.get("name_gain") or 0.0),
@@ -160,12 +161,6 @@ def _encoder_of(made: Provenance, run: RunFolder) -> str:
             "noisefix embed",
         )
     return str(made.parameters["encoder"])
-
-
-def _matrix(column: pa.ChunkedArray) -> np.ndarray:
-    array = column.combine_chunks()
-    flat = array.flatten().to_numpy(zero_copy_only=False)
-    return np.ascontiguousarray(flat.reshape(len(array), -1), np.float32)
 
 
 def _candidates(table: pa.Table, names: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
-from noisefix.run.parquet import read_table
+from noisefix.run.parquet import read_table, with_columns
 from noisefix.run.schemas import ISSUES, RELABELS
-from noisefix.run.settled import replaced, run_decisions, settled
+from noisefix.run.settled import run_decisions, settled
 from noisefix.tables.atomic import sha256_file
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def with_answers(issues: pa.Table, relabels: pa.Table) -> pa.Table:
         columns["reasons"][row] = [*answer["reasons"], *columns["reasons"][row]]
         for name in ANSWER_COLUMNS:
             added[name][row] = answer[name]
-    issues = replaced(issues, columns)
+    issues = with_columns(issues, columns)
     types = {"action": pa.string(), "annotator": pa.string(), "cost_usd": pa.float64()}
     for name, values in added.items():
         issues = issues.append_column(name, pa.array(values, types[name]))

@@ -13,6 +13,7 @@ import numpy as np
 
 from noisefix.errors import UsageError
 from noisefix.labels import UNLABELLED, encode_labels
+from noisefix.run.checks import list_matrix
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -181,7 +182,7 @@ def _is_clearly_better(
 ) -> np.ndarray:
     """Return (N,) bool: the suggested label passes both thresholds."""
     n_rows = issues.num_rows
-    probs = _matrix(issues, "true_label_probs", len(class_names))  # (N, K)
+    probs = list_matrix(issues["true_label_probs"])  # (N, K)
     names = issues["suggested_label"].to_pylist()
     index = {name: k for k, name in enumerate(class_names)}
     # A person may have verified a class that no row was given: it is no estimate.
@@ -221,8 +222,3 @@ def weight_column(issues: pa.Table, prefix: str) -> dict[str, list[str]]:
 def _bools(table: pa.Table, column: str) -> np.ndarray:
     values: np.ndarray = table[column].to_numpy().astype(bool)
     return values
-
-
-def _matrix(table: pa.Table, column: str, width: int) -> np.ndarray:
-    flat: np.ndarray = table[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(table.num_rows, width)

@@ -124,7 +124,6 @@ def _undo_cells(
     """Set relabelled cells back one by one; cells that say something else by now are kept."""
     from noisefix.cleaning.rewrite import rewritten
     from noisefix.tables.class_label import label_cell
-    from noisefix.tables.dataset import load_dataset
     from noisefix.tables.raw_cells import Raw, is_written_alike
     from noisefix.tables.source import read_source
 
@@ -135,17 +134,9 @@ def _undo_cells(
             "put the input back as it was, or name where it is with --data; an edited file is best "
             "written anew with apply",
         )
-    about = folder.read()["input"]
-    columns = about["columns"]
     source = read_source(target, bad_rows=folder.bad_rows)
-    fits = is_written_alike(source, about)
-    data = load_dataset(
-        source,
-        text_column=columns["text"],
-        label_column=columns["label"],
-        id_column=columns["id"],
-        needs_labels=False,
-    )
+    fits = is_written_alike(source, folder.read()["input"])
+    data = folder.load(source)
     index = {row_id: i for i, row_id in enumerate(data.ids)}
     undone, kept = [], []
     edits: dict[tuple[int, str], str | None] = {}

@@ -23,6 +23,7 @@ from noisefix.run.decisions import (
     decision_key,
     now,
 )
+from noisefix.run.parquet import with_columns
 from noisefix.tables.formulas import defused, restored
 
 if TYPE_CHECKING:
@@ -237,8 +238,6 @@ def reviewed_issues(issues: pa.Table, review: Review) -> pa.Table:
     Rows decided on are not flagged any more, their suggested label is the one chosen, it is wrong
     with probability 0, and the reason says so. Rows to drop stay as they are.
     """
-    import pyarrow as pa
-
     names = ("suggested_label", "p_error", "is_issue", "reasons")
     columns: dict[str, list[Any]] = {name: issues[name].to_pylist() for name in names}
     given = issues["given_label"].to_pylist()
@@ -251,11 +250,7 @@ def reviewed_issues(issues: pa.Table, review: Review) -> pa.Table:
         columns["p_error"][row] = None if label is None else 0.0
         columns["is_issue"][row] = False
         columns["reasons"][row] = [_reason(review, key)]
-    for name, values in columns.items():
-        place = issues.schema.get_field_index(name)
-        field = issues.schema.field(place)
-        issues = issues.set_column(place, field, pa.array(values, field.type))
-    return issues
+    return with_columns(issues, columns)
 
 
 def overruled(decisions: Sequence[Decision], issues: pa.Table, review: Review) -> list[Decision]:

@@ -25,7 +25,7 @@ from noisefix.errors import DataError, UsageError
 from noisefix.labels import UNLABELLED, check_class_count, class_names, encode_labels
 from noisefix.options import Options
 from noisefix.progress import Progress
-from noisefix.run.rows import embedding_matrix
+from noisefix.run.rows import embedding_matrix, name_matrix
 from noisefix.run.schemas import (
     CLASSES_TABLE,
     DECIDING,
@@ -300,13 +300,8 @@ def _name_embeddings(
     table: pa.Table | None, names: tuple[str, ...], dimension: int
 ) -> np.ndarray | None:
     """Return (K, D) in class order, or None where a class is missing or the sizes differ."""
-    if table is None:
-        return None
-    found = dict(zip(table["label"].to_pylist(), table["embedding"].to_pylist(), strict=True))
-    if any(name not in found for name in names):
-        return None
-    matrix = np.array([found[name] for name in names], dtype=np.float32)
-    return matrix if matrix.shape[1] == dimension else None
+    matrix = None if table is None else name_matrix(table, names)
+    return matrix if matrix is not None and matrix.shape[1] == dimension else None
 
 
 def _verdicts(

@@ -31,10 +31,7 @@ def accuracy(labels: np.ndarray, true_labels: np.ndarray) -> float:
         labels: (N,) class ids; -1 (no label) counts as wrong.
         true_labels: (N,) class ids.
     """
-    if labels.shape != true_labels.shape:
-        raise DataError(
-            f"expected two arrays of one length, got {labels.shape} and {true_labels.shape}"
-        )
+    check_one_length(labels, true_labels)
     return float((labels == true_labels).mean()) if labels.size else float("nan")
 
 
@@ -72,3 +69,18 @@ def class_scores(
 
 def _share(what: np.ndarray, among: np.ndarray) -> float:
     return float(what[among].mean()) if among.any() else float("nan")
+
+
+def check_one_length(a: np.ndarray, b: np.ndarray) -> None:
+    """Check that two arrays are (N,) of one N.
+
+    Raises:
+        DataError: they are not.
+    """
+    if a.shape != b.shape or a.ndim != 1:
+        raise DataError(f"expected two arrays of one length, got {a.shape} and {b.shape}")
+
+
+def ratio(part: float, whole: float) -> float:
+    """Return the one by the other; NaN where there is nothing to divide by."""
+    return float(part / whole) if whole else float("nan")

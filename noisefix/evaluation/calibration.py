@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisefix.errors import DataError
+from noisefix.evaluation.accuracy import check_one_length, ratio
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,7 @@ def reliability_table(
     Raises:
         DataError: a probability is outside [0, 1], or the lengths differ.
     """
-    if is_error.shape != probabilities.shape or is_error.ndim != 1:
-        raise DataError(
-            f"expected two arrays of one length, got {is_error.shape} and {probabilities.shape}"
-        )
+    check_one_length(is_error, probabilities)
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise DataError("a probability is outside [0, 1] or not a number")
     index = np.minimum((probabilities * n_bins).astype(np.int64), n_bins - 1)
@@ -51,8 +49,8 @@ def reliability_table(
             low=b / n_bins,
             high=(b + 1) / n_bins,
             rows=int(rows[b]),
-            mean_probability=float(said[b] / rows[b]) if rows[b] else float("nan"),
-            error_rate=float(was[b] / rows[b]) if rows[b] else float("nan"),
+            mean_probability=ratio(said[b], rows[b]),
+            error_rate=ratio(was[b], rows[b]),
         )
         for b in range(n_bins)
     ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisefix.errors import DataError
+from noisefix.evaluation.accuracy import check_one_length, ratio
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ def label_scores(
             label=name,
             support=int(support[k]),
             predicted=int(said[k]),
-            precision=_ratio(hits[k], said[k]),
-            recall=_ratio(hits[k], support[k]),
-            f1=_ratio(2 * hits[k], support[k] + said[k]),
+            precision=ratio(hits[k], said[k]),
+            recall=ratio(hits[k], support[k]),
+            f1=ratio(2 * hits[k], support[k] + said[k]),
         )
         for k, name in enumerate(names)
     ]
@@ -117,13 +117,6 @@ def confusion_counts(predicted: np.ndarray, true_labels: np.ndarray, n_classes: 
     Raises:
         DataError: the lengths differ.
     """
-    if predicted.shape != true_labels.shape or predicted.ndim != 1:
-        raise DataError(
-            f"expected two arrays of one length, got {predicted.shape} and {true_labels.shape}"
-        )
+    check_one_length(predicted, true_labels)
     flat = np.bincount(true_labels * n_classes + predicted, minlength=n_classes * n_classes)
     return flat.reshape(n_classes, n_classes)
-
-
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole else float("nan")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisefix.errors import DataError
+from noisefix.evaluation.accuracy import check_one_length, ratio
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,16 @@ def flag_scores(is_error: np.ndarray, is_flagged: np.ndarray) -> FlagScores:
     Raises:
         DataError: the lengths differ.
     """
-    _same_length(is_error, is_flagged)
+    check_one_length(is_error, is_flagged)
     flagged, errors = int(is_flagged.sum()), int(is_error.sum())
     hits = int((is_error & is_flagged).sum())
     return FlagScores(
         flagged=flagged,
         errors=errors,
         true_positives=hits,
-        precision=_ratio(hits, flagged),
-        recall=_ratio(hits, errors),
-        f1=_ratio(2 * hits, flagged + errors),
+        precision=ratio(hits, flagged),
+        recall=ratio(hits, errors),
+        f1=ratio(2 * hits, flagged + errors),
     )
 
 
@@ -98,7 +99,7 @@ def precision_at(is_error: np.ndarray, order: np.ndarray, k: int) -> float:
     Returns:
         A number in [0, 1]; NaN where there are fewer than k rows, or k is 0.
     """
-    _same_length(is_error, order)
+    check_one_length(is_error, order)
     if k < 1 or k > order.size:
         return float("nan")
     return float(is_error[order[:k]].mean())
@@ -106,7 +107,7 @@ def precision_at(is_error: np.ndarray, order: np.ndarray, k: int) -> float:
 
 def _steps(is_error: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return errors found and rows taken after each distinct score, from the highest down."""
-    _same_length(is_error, scores)
+    check_one_length(is_error, scores)
     if not np.isfinite(scores).all():
         raise DataError("scores must be finite numbers to rank rows by them")
     order = np.argsort(-scores.astype(np.float64), kind="stable")
@@ -114,12 +115,3 @@ def _steps(is_error: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.nda
     ends = np.flatnonzero(np.append(np.diff(sorted_scores) != 0, scores.size > 0))
     tp = np.cumsum(is_error[order].astype(np.int64))[ends]
     return tp, ends + 1
-
-
-def _same_length(a: np.ndarray, b: np.ndarray) -> None:
-    if a.shape != b.shape or a.ndim != 1:
-        raise DataError(f"expected two arrays of one length, got shapes {a.shape} and {b.shape}")
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else float("nan")

@@ -34,7 +34,6 @@ def column_annotator(
     """
     from noisefix.annotators.column import ColumnAnnotator
     from noisefix.tables.columns import resolve_column
-    from noisefix.tables.dataset import load_dataset
     from noisefix.tables.label_values import column_labels
 
     columns = folder.read()["input"]["columns"]
@@ -45,15 +44,8 @@ def column_annotator(
             f"column {name!r} holds the labels that are to be judged",
             "name a column with another annotator's answers",
         )
-    dataset = load_dataset(
-        source,
-        text_column=columns["text"],
-        label_column=columns["label"],
-        id_column=columns["id"],
-        needs_labels=False,
-    )
     values = column_labels(source, name, like=columns["label"]).labels
-    cells = dict(zip(dataset.ids, values, strict=True))
+    cells = dict(zip(folder.load(source).ids, values, strict=True))
     return ColumnAnnotator(name, cells, class_names)
 
 

@@ -32,7 +32,7 @@ _STAGES = {
 }
 """Which stage writes which tables."""
 
-_TABLES = tuple(table for tables in _STAGES.values() for table in tables)
+TABLES = tuple(table for tables in _STAGES.values() for table in tables)
 _BASES = ("embeddings", "issues")
 """Tables of all rows, which the others are held against; the later knows the classes better."""
 
@@ -60,7 +60,7 @@ def describe(folder: Path) -> dict[str, Any] | None:
         return None
     made = {
         name: read_provenance(_file(folder, name))
-        for name in _TABLES
+        for name in TABLES
         if _file(folder, name).is_file() and not is_foreign(_file(folder, name))
     }
     stages = {}
@@ -189,7 +189,7 @@ def foreign_tables(folder: Path) -> dict[str, Any]:
     Raises:
         DataError: a table is not what is documented, or tables differ in ids, labels or classes.
     """
-    paths = {name: _file(folder, name) for name in _TABLES if _file(folder, name).is_file()}
+    paths = {name: _file(folder, name) for name in TABLES if _file(folder, name).is_file()}
     foreign = [name for name, path in paths.items() if is_foreign(path)]
     if not foreign:
         return {}

@@ -1,27 +1,34 @@
-"""The run folder: where the tables of one input lie, and ``run.json`` that says what was done."""
+"""The run folder: where the tables of one input lie, who may write there, where its input is."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from noisefix.documents import misfit, parse_json
 from noisefix.errors import DataError, UsageError
-from noisefix.run.adopt import check_fresh, describe, find_input, foreign_tables
+from noisefix.run.adopt import TABLES, check_fresh, describe, find_input, foreign_tables
+from noisefix.run.record import (
+    START_AGAIN,
+    about_input,
+    input_places,
+    nothing_done,
+    read_record,
+    write_record,
+)
 from noisefix.tables.addresses import address_error
-from noisefix.tables.atomic import read_bytes, sha256_file, write_bytes, write_error
+from noisefix.tables.atomic import sha256_file, write_bytes, write_error
 from noisefix.tables.bad_rows import write_bad_rows
 from noisefix.tables.compression import without_packing
 from noisefix.tables.leftovers import remove_leftovers
 from noisefix.tables.lock import hold
 from noisefix.tables.source import Source, read_source
 from noisefix.version import __version__
+
+if TYPE_CHECKING:
+    from noisefix.tables.dataset import Dataset
 
 _STDIN_FOLDER = "stdin.noisefix"
 _LOCK, _LEDGER_LOCK = _LOCKS = (".run.lock", ".ledger.lock")
@@ -31,19 +38,7 @@ _PATIENCE_S = 5.0
 _LEDGER_PATIENCE_S = 60.0
 """An entry takes a moment, even where many wait for their turn."""
 
-_TABLES = (
-    "embeddings",
-    "label_names",
-    "issues",
-    "joint",
-    "classes",
-    "pairs",
-    "duplicates",
-    "deciding",
-    "candidates",
-    "relabels",
-)
-TABLE_NAMES = tuple(f"{name}.parquet" for name in _TABLES)
+TABLE_NAMES = tuple(f"{name}.parquet" for name in TABLES)
 """The tables that belong to one state of one input; the ledger outlives it."""
 
 
@@ -58,55 +53,6 @@ def default_run_path(data_path: str | Path) -> Path:
     name = path.name[: len(without_packing(path.name))]
     stem = Path(name).stem or name
     return path.with_name(f"{stem}.noisefix")
-
-
-@dataclass(frozen=True)
-class _Input:
-    """What run.json says of the input."""
-
-    name: str
-    path: str | None
-    sha256: str
-    rows: int
-    format: str
-    columns: dict[str, str | None]
-    dialect: dict[str, Any] | None
-    path_from_here: str | None
-    missing_labels: list[str]
-    bad_rows: str
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """What run.json says of a stage."""
-
-    parameters: dict[str, Any]
-    seed: int | None
-    inputs: dict[str, str]
-    outputs: dict[str, str]
-    seconds: float
-    finished_at: str
-
-
-class _Recorded(dict[str, Any]):
-    """The input in run.json; what is asked for and was never recorded is bad data."""
-
-    def __init__(self, content: Mapping[str, Any], path: Path) -> None:
-        super().__init__(content)
-        self._path = path
-
-    def __missing__(self, key: str) -> Any:
-        if self and "path" not in self:
-            raise self.not_found()
-        raise DataError(f"{self._path}: the input's {key} is not recorded", _START_AGAIN)
-
-    def not_found(self) -> DataError:
-        """Return the error for an input that nobody has said the place of."""
-        return DataError(
-            f"{self._path.parent}: was made of tables that do not say where the {self.get('rows')} "
-            f"rows of {self.get('name')} come from",
-            "name the file that they were made from with --data FILE",
-        )
 
 
 class _File:
@@ -206,13 +152,13 @@ class RunFolder:
             )
         foreign_tables(self.path)  # what cannot be used is refused before anything is written
         with self.lock("noisefix"):
-            self._write(content)
+            write_record(self.run_json, content)
 
     def _note_foreign_tables(self) -> None:
         found = foreign_tables(self.path)
         if found != self.read().get("outside", {}):
             with self.lock("noisefix"):
-                self._write(self.read() | {"outside": found})
+                write_record(self.run_json, self.read() | {"outside": found})
 
     def _find_input(self, data: Path | None) -> None:
         known = self.read()["input"]
@@ -273,7 +219,7 @@ class RunFolder:
             if source.path is None and source.content is not None:
                 write_bytes(run.stdin_copy, source.content)
             if is_new:
-                run._write(_nothing_done())
+                write_record(run.run_json, nothing_done())
         return run
 
     def make(self) -> None:
@@ -301,24 +247,7 @@ class RunFolder:
         Raises:
             DataError: it is missing or broken.
         """
-        data = read_bytes(self.run_json)
-        try:
-            content = parse_json(data)
-        except ValueError as error:
-            raise DataError(f"{self.run_json}: not valid JSON: {error}", _START_AGAIN) from error
-        sections = ("input", "stages")
-        if not isinstance(content, dict) or not all(
-            isinstance(content.get(section), dict) for section in sections
-        ):
-            raise DataError(f"{self.run_json}: 'input' or 'stages' is missing", _START_AGAIN)
-        wrong = misfit(_Input, content["input"])
-        for stage, record in content["stages"].items():
-            is_table = isinstance(record, dict)
-            wrong = wrong or (misfit(_Stage, record) if is_table else f"{stage} is not a table")
-        if wrong is not None:
-            raise DataError(f"{self.run_json}: {wrong}", _START_AGAIN)
-        content["input"] = _Recorded(content["input"], self.run_json)
-        return content
+        return read_record(self.run_json)
 
     def set_input(
         self,
@@ -330,22 +259,17 @@ class RunFolder:
         missing_labels: Sequence[str] = (),
     ) -> None:
         """Record the input, the columns chosen, and which labels mean that there is none."""
-        about: dict[str, Any] = {
-            "name": source.name,
-            "path": None if source.path is None else str(source.path.absolute()),
-            "path_from_here": None if source.path is None else _relative(source.path, self.path),
-            "sha256": source.sha256,
-            "rows": len(source),
-            "format": source.format,
-            "columns": {"text": text_column, "label": label_column, "id": id_column},
-            "dialect": None if source.dialect is None else asdict(source.dialect),
-            "bad_rows": source.bad_rows,
-        }
-        if missing_labels:
-            about["missing_labels"] = list(missing_labels)
+        about = about_input(
+            source,
+            self.path,
+            columns={"text": text_column, "label": label_column, "id": id_column},
+            missing_labels=missing_labels,
+        )
         write_bad_rows(source.bad, self.bad_rows_list)
         with self.lock("noisefix"):
-            self._write(self.read() | {"noisefix_version": __version__, "input": about})
+            write_record(
+                self.run_json, self.read() | {"noisefix_version": __version__, "input": about}
+            )
 
     def record_stage(
         self,
@@ -383,7 +307,7 @@ class RunFolder:
                 for table, known in content.get("outside", {}).items()
                 if table not in outputs
             }
-            self._write(content)
+            write_record(self.run_json, content)
 
     def check_input(self, source: Source) -> None:
         """Check that this folder belongs to an input.
@@ -418,7 +342,7 @@ class RunFolder:
         """
         known = self.read()["input"]
         if not known:
-            raise DataError(f"{self.run_json}: no input is recorded", _START_AGAIN)
+            raise DataError(f"{self.run_json}: no input is recorded", START_AGAIN)
         found = self._unchanged_input()
         if found is not None:
             return found
@@ -444,6 +368,18 @@ class RunFolder:
         """
         return read_source(self.input_path(), bad_rows=self.bad_rows)
 
+    def load(self, source: Source) -> Dataset:
+        """Return the rows of the input, or of a file written from it, by the input's columns.
+
+        Raises:
+            DataError: as ``load_dataset``.
+        """
+        from noisefix.tables.dataset import load_dataset
+
+        columns = self.read()["input"]["columns"]
+        names = {f"{kind}_column": columns[kind] for kind in ("text", "label", "id")}
+        return load_dataset(source, needs_labels=False, **names)
+
     @property
     def bad_rows(self) -> str:
         """What was done with rows of the input that cannot be read: "stop" or "skip"."""
@@ -458,7 +394,7 @@ class RunFolder:
         places = [] if self._named_input is None else [self._named_input]
         if known:
             is_stdin = known.get("path", "") is None
-            places += [self.stdin_copy] if is_stdin else _places(self.path, known)
+            places += [self.stdin_copy] if is_stdin else input_places(self.path, known)
         yield from (path for path in places if path.is_file())
 
     def _unchanged_input(self) -> Path | None:
@@ -491,13 +427,7 @@ class RunFolder:
                     (self.path / name).unlink(missing_ok=True)
             except OSError as error:
                 raise write_error(error, self.path) from error
-            self._write(_nothing_done())
-
-    def _write(self, content: dict[str, Any]) -> None:
-        if not content.get("outside", True):
-            del content["outside"]
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        write_bytes(self.run_json, text.encode())
+            write_record(self.run_json, nothing_done())
 
 
 def lock_if_run(folder: Path, holder: str) -> AbstractContextManager[None]:
@@ -522,28 +452,6 @@ def refuse_missing_labels(run: Path, missing_labels: str | None) -> None:
         )
 
 
-def _places(folder: Path, known: Mapping[str, Any]) -> list[Path]:
-    """Return where an input may be: where it was; as seen from the folder; beside the folder."""
-    found = [Path(str(known["path"]))] if known.get("path") else []
-    if known.get("path_from_here"):
-        found.append(folder / str(known["path_from_here"]))
-    if known.get("name") and known.get("sha256"):
-        name = Path(str(known["name"])).name
-        found += [folder.parent / name, folder / name]
-    return found
-
-
-def _nothing_done() -> dict[str, Any]:
-    return {"noisefix_version": __version__, "input": {}, "stages": {}}
-
-
-def _relative(path: Path, folder: Path) -> str | None:
-    try:
-        return os.path.relpath(os.path.realpath(path), os.path.realpath(folder))
-    except ValueError:  # another drive
-        return None
-
-
 RESERVED_NAMES = frozenset(
     {
         *(file.name for file in vars(RunFolder).values() if isinstance(file, _File)),
@@ -552,5 +460,3 @@ RESERVED_NAMES = frozenset(
     }
 )
 """What a run folder holds: no other command may write there under one of these names."""
-
-_START_AGAIN = "run noisefix detect again with --force, or choose another folder with -o"

@@ -16,7 +16,7 @@ import numpy as np
 from noisefix.errors import DataError
 from noisefix.labels import class_names
 from noisefix.probability import mean_half_width
-from noisefix.run.checks import check_key, conform
+from noisefix.run.checks import check_key, conform, list_matrix
 from noisefix.run.provenance import Provenance
 from noisefix.run.schemas import TableSchema
 
@@ -100,8 +100,7 @@ class _Columns:
 
     def matrix(self, column: str) -> np.ndarray:
         """Return a column of lists of one length as (N, length) float64."""
-        flat = self.table[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        matrix: np.ndarray = flat.reshape(self.table.num_rows, -1).astype(np.float64)
+        matrix: np.ndarray = list_matrix(self.table[column]).astype(np.float64)
         self.refuse(~np.isfinite(matrix).all(axis=1), column, "NaN or infinity")
         return matrix
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from noisefix.errors import DataError, UsageError
 from noisefix.run.folder import RESERVED_NAMES, RunFolder
 from noisefix.tables.atomic import check_can_replace
-from noisefix.tables.source import stem_of
+from noisefix.tables.compression import without_packing
 from noisefix.tables.streams import STDOUT, is_stdout, is_stream
 
 _ENDINGS = {
@@ -254,7 +254,7 @@ def check_not_foreign(
 
 
 def _ending(name: str | Path) -> str:
-    return Path(stem_of(Path(name).name)).suffix
+    return Path(without_packing(Path(name).name)).suffix
 
 
 def _present(inputs: Iterable[Readable]) -> Iterator[Path]:

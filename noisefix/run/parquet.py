@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
 from noisefix.run.checks import conform
@@ -197,3 +197,19 @@ def _check_schema(provenance: Provenance, schema: TableSchema, path: str | Path)
             f"{schema.version} is needed",
             _REMAKE,
         )
+
+
+def with_columns(table: pa.Table, columns: Mapping[str, list[Any]]) -> pa.Table:
+    """Return a table with other values in some of its columns, whose types stay.
+
+    Args:
+        table: (N rows).
+        columns: (N,) values by name.
+    """
+    import pyarrow as pa
+
+    for name, values in columns.items():
+        place = table.schema.get_field_index(name)
+        field = table.schema.field(place)
+        table = table.set_column(place, field, pa.array(values, field.type))
+    return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED, encode_labels
 from noisefix.probing.judgeable import written_rows
+from noisefix.run.checks import list_matrix
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES
 from noisefix.run.settled import run_decisions, settled
@@ -135,8 +137,8 @@ def read_run_rows(folder: RunFolder) -> RunRows:
         p_error=issues["p_error"].to_numpy(),
         is_issue=issues["is_issue"].to_numpy().astype(bool),
         is_trusted=issues["is_trusted"].to_numpy().astype(bool),
-        pred_probs=_matrix(issues, "pred_probs", n_rows),
-        true_label_probs=_matrix(issues, "true_label_probs", n_rows),
+        pred_probs=list_matrix(issues["pred_probs"]),
+        true_label_probs=list_matrix(issues["true_label_probs"]),
         groups=np.where(np.isnan(groups), own, groups).astype(np.int64),
         candidates=[
             [index[label] for label in labels]
@@ -178,9 +180,21 @@ def in_order(table: pa.Table, ids: list[str], name: str, other: str) -> pa.Table
     return table.take([place[key] for key in ids])
 
 
-def _matrix(table: Any, column: str, n_rows: int) -> np.ndarray:
-    flat: np.ndarray = table[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(n_rows, -1)
+def name_matrix(label_names: pa.Table, class_names: Sequence[str]) -> np.ndarray | None:
+    """Return what the encoder makes of the class names, (K, D) float32 in class order.
+
+    Args:
+        label_names: the label_names table, in any order.
+        class_names: (K,).
+
+    Returns:
+        None where one of them is not in the table.
+    """
+    rows = {label: row for row, label in enumerate(label_names["label"].to_pylist())}
+    if any(name not in rows for name in class_names):
+        return None
+    vectors = list_matrix(label_names["embedding"]).astype(np.float32)
+    return vectors[[rows[name] for name in class_names]]
 
 
 def embedding_matrix(table: pa.Table) -> np.ndarray:
@@ -189,9 +203,7 @@ def embedding_matrix(table: pa.Table) -> np.ndarray:
     Raises:
         DataError: it holds NaN or infinity.
     """
-    column = table["embedding"].combine_chunks()
-    flat = column.flatten().to_numpy(zero_copy_only=False)
-    embeddings = np.ascontiguousarray(flat.reshape(table.num_rows, -1), dtype=np.float32)
+    embeddings = np.ascontiguousarray(list_matrix(table["embedding"]), dtype=np.float32)
     bad = ~np.isfinite(embeddings).all(axis=1)
     if bad.any():
         raise DataError(

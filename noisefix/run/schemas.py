@@ -83,17 +83,19 @@ _TEXT = Column("text", "large_string", "the text, as read", nullable=True)
 _GIVEN = Column(
     "given_label", "string", "label in the input, maybe wrong; null = unlabelled", nullable=True
 )
+_ROW_COLUMNS = (_ID, _ROW, _TEXT, _GIVEN)
+_VECTOR = Column("embedding", "fixed_size_list<float>[D]", "unit-length sentence embedding")
+_CLASS = Column("label", "string", "class name")
+_CLASS_GIVEN = Column("given_label", "string", "class given")
+_REASONS = Column("reasons", "list<string>", "why, in words a person can check")
 
 EMBEDDINGS = TableSchema(
     "embeddings",
     1,
     "One sentence embedding a row.",
     (
-        _ID,
-        _ROW,
-        _TEXT,
-        _GIVEN,
-        Column("embedding", "fixed_size_list<float>[D]", "unit-length sentence embedding"),
+        *_ROW_COLUMNS,
+        _VECTOR,
     ),
 )
 
@@ -102,9 +104,9 @@ LABEL_NAMES = TableSchema(
     1,
     "What each class name (or its description) means to the encoder.",
     (
-        Column("label", "string", "class name"),
+        _CLASS,
         Column("text", "string", "the words that were embedded for it"),
-        Column("embedding", "fixed_size_list<float>[D]", "unit-length sentence embedding"),
+        _VECTOR,
     ),
     key=("label",),
 )
@@ -114,10 +116,7 @@ ISSUES = TableSchema(
     1,
     "A score, a verdict and the reasons for every row.",
     (
-        _ID,
-        _ROW,
-        _TEXT,
-        _GIVEN,
+        *_ROW_COLUMNS,
         Column("predicted_label", "string", "argmax of pred_probs: from the text alone"),
         Column(
             "suggested_label",
@@ -140,7 +139,7 @@ ISSUES = TableSchema(
         ),
         Column("is_issue", "bool", "True: flagged as probably wrong"),
         Column("rank", "int64", "1 = most suspicious; null for unlabelled rows", True),
-        Column("reasons", "list<string>", "why, in words a person can check"),
+        _REASONS,
         Column(
             "pred_probs", "fixed_size_list<float>[K]", "out-of-sample probabilities, class order"
         ),
@@ -159,7 +158,7 @@ JOINT = TableSchema(
     1,
     "How given and true labels go together: one row for each pair of classes.",
     (
-        Column("given_label", "string", "class given"),
+        _CLASS_GIVEN,
         Column("true_label", "string", "class that is estimated to be true"),
         Column("count", "int64", "confident joint: rows counted for the pair"),
         Column("joint", "double", "estimated P(given, true); all rows sum to 1"),
@@ -174,7 +173,7 @@ CLASSES_TABLE = TableSchema(
     1,
     "One row a class: its size and its estimated noise.",
     (
-        Column("label", "string", "class name"),
+        _CLASS,
         Column("rows", "int64", "rows given this label"),
         Column("given_share", "double", "share of the labelled rows given this label"),
         Column("true_share", "double", "estimated share of rows whose true label this is"),
@@ -191,7 +190,7 @@ PAIRS = TableSchema(
     1,
     "The class pairs most often confused, worst first, with example rows.",
     (
-        Column("given_label", "string", "class given"),
+        _CLASS_GIVEN,
         Column("suggested_label", "string", "class that seems right instead"),
         Column("expected_rows", "double", "expected number of rows with this confusion"),
         Column("issues", "int64", "flagged rows with this confusion"),
@@ -211,10 +210,7 @@ DECIDING = TableSchema(
     1,
     "Rows to verify first: they tell which of two readings of the noise holds.",
     (
-        _ID,
-        _ROW,
-        _TEXT,
-        _GIVEN,
+        *_ROW_COLUMNS,
         Column("suggested_label", "string", "most probable true label"),
         Column("p_error", "double", "estimated probability that the given label is wrong"),
         Column(
@@ -231,10 +227,7 @@ DUPLICATES = TableSchema(
     1,
     "Rows with (nearly) the same text but different labels.",
     (
-        _ID,
-        _ROW,
-        _TEXT,
-        _GIVEN,
+        *_ROW_COLUMNS,
         Column("duplicate_group", "int64", "rows of one group have (nearly) the same text"),
         Column(
             "group_labels", "list<string>", "the labels given within the group, most frequent first"
@@ -268,7 +261,7 @@ RELABELS = TableSchema(
         Column("confidence", "double", "the annotator's own confidence, in [0, 1]", True),
         Column("final_label", "string", "label of the highest posterior given everything", True),
         Column("action", "string", "keep, relabel, review or drop"),
-        Column("reasons", "list<string>", "why, in words a person can check"),
+        _REASONS,
         Column("annotator", "string", "kind of annotator", True),
         Column("model", "string", "model, path or column asked", True),
         Column("prompt_sha256", "string", "digest of what was asked", True),

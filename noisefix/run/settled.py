@@ -14,7 +14,7 @@ from noisefix.run.decisions import (
     read_decisions,
     standing,
 )
-from noisefix.run.parquet import read_table
+from noisefix.run.parquet import read_table, with_columns
 from noisefix.run.schemas import ISSUES
 
 if TYPE_CHECKING:
@@ -84,18 +84,7 @@ def settled(
         for name, value in new.items():
             if name in columns:
                 columns[name][row] = value
-    return replaced(issues, {name: columns[name] for name in names if name != "given_label"})
-
-
-def replaced(table: pa.Table, columns: Mapping[str, list[Any]]) -> pa.Table:
-    """Return the table with the values of some columns in the place of what was there."""
-    import pyarrow as pa
-
-    for name, values in columns.items():
-        place = table.schema.get_field_index(name)
-        field = table.schema.field(place)
-        table = table.set_column(place, field, pa.array(values, field.type))
-    return table
+    return with_columns(issues, {name: columns[name] for name in names if name != "given_label"})
 
 
 def reason(word: PersonDecision) -> str:

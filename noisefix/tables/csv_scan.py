@@ -10,15 +10,16 @@ import numpy as np
 
 from noisefix.errors import DataError
 from noisefix.tables.bad_rows import BadRow
-from noisefix.tables.csv_errors import (
+from noisefix.tables.csv_fields import Fields, Grammar, MalformedQuoteError, split_fields
+from noisefix.tables.csv_records import (
     WHOLE,
+    CsvRecords,
     Origin,
     bad_row_error,
     header_quote_error,
     reason_of,
+    unquote,
 )
-from noisefix.tables.csv_fields import Fields, Grammar, MalformedQuoteError, split_fields
-from noisefix.tables.csv_records import CsvRecords, unquote
 from noisefix.tables.csv_recovery import BadSpan, Recovered, Recovery
 from noisefix.tables.csv_suspects import (
     LOST_DELIMITER,

@@ -1,29 +1,48 @@
-"""Read a CSV file into a table of strings, and find its cells again for rewriting."""
+"""Read a CSV file of any size, and find its cells again for rewriting.
+
+There is one reader, of blocks: a file that is whole in memory is one block.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from noisefix.errors import DataError
 from noisefix.tables.bad_rows import BadRow, bad_rows_warning
-from noisefix.tables.csv_errors import WHOLE, Origin, column_names
-from noisefix.tables.csv_records import CsvRecords
+from noisefix.tables.csv_records import WHOLE, CsvRecords, Origin, column_names
 from noisefix.tables.csv_scan import scan_records
-from noisefix.tables.dialect import SAMPLE, CsvDialect, detect_dialect, mostly_enclosed
-from noisefix.tables.encoding import (
-    DecodedText,
-    TextEncoding,
-    broken_utf8_error,
-    decode_text,
-    encoding_warning,
-)
+from noisefix.tables.dialect import SAMPLE, CsvDialect, dialect_of_start, mostly_enclosed
+from noisefix.tables.encoding import TextFile, decode_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _SHOWN = 5
+
+
+@dataclass(frozen=True)
+class CsvSurvey:
+    """What one look through a CSV file found.
+
+    Attributes:
+        columns: the header.
+        n_rows: rows below it.
+        dialect: how it is written; ``quote_all`` is found out by ``read_csv`` only.
+        warnings: what a person should know.
+        bad: the rows left out.
+        is_broken: rows that are not valid UTF-8 are left out.
+        kept: the rows, where they were to be kept.
+    """
+
+    columns: tuple[str, ...]
+    n_rows: int
+    dialect: CsvDialect
+    warnings: tuple[str, ...]
+    bad: tuple[BadRow, ...] = ()
+    is_broken: bool = False
+    kept: tuple[CsvRecords, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,7 +67,7 @@ class CsvContent:
 def read_csv(
     raw: bytes, name: str, *, prefer_tab: bool = False, skip_bad: bool = False
 ) -> CsvContent:
-    """Read a CSV file; every cell is a string, exactly as in the file.
+    """Read a CSV file that is whole in memory; every cell is a string, exactly as in the file.
 
     Args:
         raw: the file's bytes, not compressed.
@@ -62,22 +81,18 @@ def read_csv(
     """
     import pyarrow as pa
 
-    decoded = decode_text(raw, name)
-    if not decoded.data.strip():
-        raise DataError(f"{name}: the file is empty", "give a file with a header and some rows")
-    dialect = detect_dialect(decoded.data, prefer_tab=prefer_tab)
-    dialect = replace(dialect, encoding=decoded.encoding, bom=decoded.bom)
-    records, dialect, warnings = _scan(decoded, dialect, name, skip_bad)
-    columns = column_names(records.header(), name)
-    if decoded.bad_offset is not None and not (skip_bad and decoded.found.is_broken):
-        place = records.place(decoded.bad_offset - len(dialect.preamble))
-        warnings = [*encoding_warnings(decoded.found, place, name), *warnings]
-    warnings += reading_warnings(records.bad, records.remarks, name)
-    is_all_quoted = all(bool(records.is_quoted(slice(None), k).all()) for k in range(len(columns)))
-    dialect = replace(dialect, quote_all=is_all_quoted)
-    arrays = [records.column(k) for k in range(len(columns))]
-    table = pa.table(arrays, list(columns))
-    return CsvContent(columns, table, dialect, tuple(warnings), records.bad)
+    text = TextFile.whole(raw, name)
+    survey = survey_csv(text, prefer_tab=prefer_tab, skip_bad=skip_bad, keep=True)
+    (records,) = survey.kept
+    places = range(len(survey.columns))
+    is_all_quoted = all(bool(records.is_quoted(slice(None), k).all()) for k in places)
+    return CsvContent(
+        survey.columns,
+        pa.table([records.column(k) for k in places], list(survey.columns)),
+        replace(survey.dialect, quote_all=is_all_quoted),
+        survey.warnings,
+        survey.bad,
+    )
 
 
 def locate_cells(
@@ -88,106 +103,140 @@ def locate_cells(
     Raises:
         DataError: as ``read_csv``.
     """
-    return _records(decode_text(raw, name), dialect, name, skip_bad)
+    decoded = decode_text(raw, name)
+    is_broken = skip_bad and decoded.found.is_broken
+    ((_, records),) = _placed_blocks([decoded.data], dialect, name, skip_bad, is_broken)
+    return records
 
 
-def _records(decoded: DecodedText, dialect: CsvDialect, name: str, skip_bad: bool) -> CsvRecords:
-    return scan_records(
-        decoded.data[len(dialect.preamble) :],
-        dialect.grammar,
-        name,
-        origin=start_of(dialect),
-        skip_bad=skip_bad,
-        is_broken=skip_bad and decoded.found.is_broken,
+def survey_csv(
+    text: TextFile, *, prefer_tab: bool = False, skip_bad: bool = False, keep: bool = False
+) -> CsvSurvey:
+    """Look through a CSV file: every row is checked before anybody works on the first.
+
+    Args:
+        text: the file.
+        prefer_tab: the name says that it is tab-separated.
+        skip_bad: leave rows out that cannot be read.
+        keep: keep the rows.
+
+    Raises:
+        DataError: as ``read_csv``; of several ragged rows of a file in pieces the first is named.
+    """
+    is_broken = skip_bad and text.found.is_broken
+
+    def start(size: int) -> bytes:
+        parts, length = [], 0
+        for part in text.chunks():
+            parts.append(part[:size])
+            length += len(part)
+            if length >= size:
+                break
+        return b"".join(parts)[:size]
+
+    def attempt(tried: CsvDialect) -> _Pass:
+        found = _Pass()
+        blocks = _placed_blocks(text.watched(), tried, text.name, skip_bad, is_broken)
+        for at, records in blocks:
+            found.take(at, records, text, keep)
+        return found
+
+    dialect = dialect_of_start(start, prefer_tab=prefer_tab)
+    read, dialect = _settle_quotes(dialect, attempt, lambda: mostly_enclosed(start(SAMPLE)))
+    return CsvSurvey(
+        read.columns,
+        read.n_rows,
+        replace(dialect, encoding=text.found.encoding, bom=text.found.bom),
+        (
+            *text.warnings(read.place, skip_bad=skip_bad),
+            *_dialect_warnings(dialect, text.name),
+            *_reading_warnings(read.bad, read.remarks, text.name),
+        ),
+        tuple(read.bad),
+        is_broken,
+        tuple(read.kept),
     )
 
 
-def start_of(dialect: CsvDialect) -> Origin:
-    """Say where the header lies."""
-    return Origin(lines=1) if dialect.preamble else WHOLE
+def csv_blocks(
+    text: TextFile, survey: CsvSurvey, *, skip_bad: bool = False
+) -> Iterator[CsvRecords]:
+    """Yield the rows again, some megabytes at a time; every block has the header as record 0."""
+    blocks = _placed_blocks(text.chunks(), survey.dialect, text.name, skip_bad, survey.is_broken)
+    yield from (records for _, records in blocks if len(records))
 
 
-def _scan(
-    decoded: DecodedText, dialect: CsvDialect, name: str, skip_bad: bool
-) -> tuple[CsvRecords, CsvDialect, list[str]]:
-    """Scan the whole file; find out here too whether quotes are written in another way."""
+class _Pass:
+    """One reading of the whole file."""
 
-    def attempt(tried: CsvDialect) -> CsvRecords:
-        return _records(decoded, tried, name, skip_bad)
+    def __init__(self) -> None:
+        self.columns: tuple[str, ...] = ()
+        self.n_rows = 0
+        self.place = ""  # of the first byte that is not UTF-8
+        self.bad: list[BadRow] = []
+        self.remarks: list[tuple[str, int]] = []
+        self.kept: list[CsvRecords] = []
+        self.has_quote = self.has_escape = False
 
-    return settle_quotes(
-        dialect,
-        attempt,
-        name,
-        has_quote=bool(dialect.quote) and dialect.quote.encode() in decoded.data,
-        has_escape=b'\\"' in decoded.data,
-        is_enclosed=mostly_enclosed(decoded.data[:SAMPLE]),
-    )
-
-
-class Reading(Sized, Protocol):
-    """What came of reading a file in one way."""
-
-    @property
-    def bad(self) -> Sequence[BadRow]:
-        """The rows left out."""
-        ...
-
-
-Found = TypeVar("Found", bound=Reading)
+    def take(self, at: int, records: CsvRecords, text: TextFile, keep: bool) -> None:
+        """Take the block that begins at an offset."""
+        self.n_rows += len(records)
+        self.bad += records.bad
+        self.remarks += records.remarks
+        self.has_quote = self.has_quote or b'"' in records.data
+        self.has_escape = self.has_escape or b'\\"' in records.data
+        if not self.columns:
+            self.columns = column_names(records.header(), text.name)
+        bad_offset = text.bad_offset
+        if bad_offset is not None and not self.place and bad_offset < at + records.end:
+            self.place = records.place(bad_offset - at)
+        if keep:
+            self.kept.append(records)
 
 
-def settle_quotes(
+def _settle_quotes(
     dialect: CsvDialect,
-    attempt: Callable[[CsvDialect], Found],
-    name: str,
-    *,
-    has_quote: bool,
-    has_escape: bool,
-    is_enclosed: bool,
-) -> tuple[Found, CsvDialect, list[str]]:
+    attempt: Callable[[CsvDialect], _Pass],
+    is_enclosed: Callable[[], bool],
+) -> tuple[_Pass, CsvDialect]:
     """Read a file by the dialect; where that goes wrong, see whether quotes mean something else.
 
     Args:
         dialect: what the beginning of the file looks like.
-        attempt: reads the whole file by a dialect; as long as it found rows.
-        name: the file, for messages.
-        has_quote: the file may have the quote character somewhere.
-        has_escape: it may have a backslash before one.
-        is_enclosed: most quotes enclose cells (``mostly_enclosed``).
-
-    Returns:
-        What ``attempt`` returned, the dialect, and warnings.
+        attempt: reads the whole file by a dialect.
+        is_enclosed: tells whether most quotes enclose cells (``mostly_enclosed``).
 
     Raises:
         DataError: as ``attempt``, where no reading works.
     """
 
-    def caught(tried: CsvDialect) -> Found | DataError:
+    def caught(tried: CsvDialect) -> _Pass | DataError:
         try:
             return attempt(tried)
         except DataError as error:
             return error
 
     chosen, first = dialect, caught(dialect)
-    is_clean = not isinstance(first, DataError) and not first.bad
-    if not is_clean and has_escape and dialect.quote == '"' and not dialect.escape:
+    # Of a file that cannot be read so, nobody knows yet what is in it.
+    has_escape = isinstance(first, DataError) or (bool(first.bad) and first.has_escape)
+    has_quote = isinstance(first, DataError) or dialect.quote != '"' or first.has_quote
+    if has_escape and dialect.quote == '"' and not dialect.escape:
         escaped = replace(dialect, escape="\\")
         other = caught(escaped)
         if not isinstance(other, DataError) and not other.bad:
-            chosen, first, is_clean = escaped, other, True
-    if dialect.delimiter == "\t" and dialect.quote and has_quote and not is_enclosed:
+            chosen, first = escaped, other
+    if dialect.delimiter == "\t" and dialect.quote and has_quote and not is_enclosed():
         plain = replace(dialect, quote="", escape="")
         other = caught(plain)
         if not isinstance(other, DataError) and (
             isinstance(first, DataError)
-            or len(first) < len(other)
+            or first.n_rows < other.n_rows
             or len(first.bad) > len(other.bad)
         ):
             chosen, first = plain, other
     if isinstance(first, DataError):
         raise first
-    return first, chosen, _dialect_warnings(chosen, name)
+    return first, chosen
 
 
 def _dialect_warnings(dialect: CsvDialect, name: str) -> list[str]:
@@ -200,7 +249,7 @@ def _dialect_warnings(dialect: CsvDialect, name: str) -> list[str]:
     return []
 
 
-def reading_warnings(
+def _reading_warnings(
     bad: Sequence[BadRow], remarks: Sequence[tuple[str, int]], name: str
 ) -> list[str]:
     """Say which rows were left out, and which are doubtful."""
@@ -213,12 +262,60 @@ def reading_warnings(
     return warnings
 
 
-def encoding_warnings(found: TextEncoding, place: str, name: str) -> list[str]:
-    """Word what is to say of a byte at ``place`` that is not UTF-8.
+def _placed_blocks(
+    chunks: Iterable[bytes], dialect: CsvDialect, name: str, skip_bad: bool, is_broken: bool
+) -> Iterator[tuple[int, CsvRecords]]:
+    """Yield blocks of whole records, and where in the decoded file offset 0 of each would lie."""
+    decoded = _with_last(_without_start(chunks, dialect.preamble))
+    line_end = b"\r" if dialect.terminator == "\r" else b"\n"
+    header, pending = b"", b""
+    origin, at = (Origin(lines=1) if dialect.preamble else WHOLE), len(dialect.preamble)
+    enough = 0  # a record that is longer than a piece is not looked at anew with every piece
+    for chunk, is_last in decoded:
+        data = pending + chunk if pending else chunk
+        if not is_last and len(data) < enough:
+            pending = data
+            continue
+        # Never cut between CR and LF: half a line end looks like text after a closing quote.
+        held = 1 if not is_last and data.endswith(b"\r") else 0
+        block = header + (data[:-1] if held else data)
+        if is_last and not block.strip():
+            raise DataError(f"{name}: the file is empty", "give a file with a header and some rows")
+        records = scan_records(
+            block,
+            dialect.grammar,
+            name,
+            origin=origin,
+            is_whole=is_last,
+            skip_bad=skip_bad,
+            is_broken=is_broken,
+        )
+        if not len(records) and not is_last:
+            pending, enough = data, 2 * len(data)
+            continue
+        yield at, records
+        kept = records.end
+        pending, enough = data[kept - len(header) :], 0
+        lines = origin.lines + block.count(line_end, 0, kept)
+        header = header or block[: int(records.record_ends[0])]
+        origin = Origin(origin.rows + len(records), lines - header.count(line_end))
+        at += kept - len(header)
 
-    Raises:
-        DataError: the rest of the file is UTF-8.
-    """
-    if found.is_broken:
-        raise broken_utf8_error(found, name, place)
-    return [encoding_warning(found, name, place)]
+
+def _without_start(chunks: Iterable[bytes], start: str) -> Iterator[bytes]:
+    """Leave out the first bytes of what comes in pieces."""
+    left = len(start)
+    for chunk in chunks:
+        cut = min(left, len(chunk))
+        left -= cut
+        yield chunk[cut:]
+
+
+def _with_last(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Yield pieces and whether they are the last; of nothing, one empty piece."""
+    iterator = iter(chunks)
+    held = next(iterator, b"")
+    for chunk in iterator:
+        yield held, False
+        held = chunk
+    yield held, True

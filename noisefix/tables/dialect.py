@@ -89,11 +89,6 @@ class _Fit:
     n_strays: int  # quotes in fields without, turned about: the fewer the better
 
 
-def detect_dialect(data: bytes, *, prefer_tab: bool = False) -> CsvDialect:
-    """Do as ``dialect_of_start``, for a file that is whole in memory."""
-    return dialect_of_start(lambda size: data[:size], prefer_tab=prefer_tab)
-
-
 def dialect_of_start(read: Callable[[int], bytes], *, prefer_tab: bool = False) -> CsvDialect:
     r"""Find delimiter, quote and line end by how evenly they cut the first few hundred records.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,6 +90,70 @@ def decode_text(raw: bytes, name: str) -> DecodedText:
     found = survey_encoding([raw])
     data = b"".join(decode_chunks([raw], found, name))
     return DecodedText(data, found, decoded_offset([raw], found))
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A text file as UTF-8 without a byte order mark, read from its start as often as needed.
+
+    Attributes:
+        name: the file, for messages.
+        found: how it is encoded.
+        bad_offset: where in the UTF-8 the first byte lies that was none.
+        chunks: reads it, in pieces.
+        watched: reads it too, and tells somebody how far it has come.
+    """
+
+    name: str
+    found: TextEncoding
+    bad_offset: int | None
+    chunks: Callable[[], Iterable[bytes]]
+    watched: Callable[[], Iterable[bytes]]
+
+    @classmethod
+    def whole(cls, raw: bytes, name: str) -> TextFile:
+        """Return a file that is whole in memory, in one piece; errors as for ``decode_text``."""
+        decoded = decode_text(raw, name)
+
+        def chunks() -> Iterable[bytes]:
+            return [decoded.data]
+
+        return cls(name, decoded.found, decoded.bad_offset, chunks, chunks)
+
+    @classmethod
+    def in_pieces(
+        cls,
+        raw: Callable[[], Iterable[bytes]],
+        name: str,
+        watched: Callable[[], Iterable[bytes]] | None = None,
+    ) -> TextFile:
+        """Return a file of any size.
+
+        Args:
+            raw: reads its bytes, not compressed; the first piece as for ``survey_encoding``.
+            name: the file, for messages.
+            watched: reads them too, and tells somebody how far it has come.
+        """
+        found = survey_encoding(raw())
+        return cls(
+            name,
+            found,
+            decoded_offset(raw(), found),
+            lambda: decode_chunks(raw(), found, name),
+            lambda: decode_chunks((watched or raw)(), found, name),
+        )
+
+    def warnings(self, place: str, *, skip_bad: bool) -> list[str]:
+        """Word what is to say of the byte at ``place`` that is not UTF-8, if there is one.
+
+        Raises:
+            DataError: the rest of the file is UTF-8, and rows with such bytes are not left out.
+        """
+        if self.bad_offset is None or (skip_bad and self.found.is_broken):
+            return []
+        if self.found.is_broken:
+            raise broken_utf8_error(self.found, self.name, place)
+        return [encoding_warning(self.found, self.name, place)]
 
 
 def survey_encoding(chunks: Iterable[bytes]) -> TextEncoding:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from json.decoder import JSONDecoder, scanstring  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
 from noisefix.tables.bad_rows import SKIP_HINT, BadRow, bad_rows_warning
-from noisefix.tables.encoding import broken_utf8_error, decode_text, encoding_warning
+from noisefix.tables.encoding import TextFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,9 +24,26 @@ _DEEPEST = 200
 """Levels of a JSON value: Python reads some hundreds, and writing takes as many again."""
 
 
-def read_jsonl(
-    raw: bytes, name: str, bad: list[BadRow] | None = None
-) -> tuple[pa.Table, list[str]]:
+@dataclass(frozen=True)
+class JsonSurvey:
+    """What one look through a file of JSON Lines found.
+
+    Attributes:
+        n_rows: rows in the file.
+        kinds: the kinds of values, by column.
+        warnings: what a person should know.
+        bad: the lines left out.
+        kept: the rows, where they were to be kept.
+    """
+
+    n_rows: int
+    kinds: dict[str, ColumnKinds]
+    warnings: tuple[str, ...]
+    bad: tuple[BadRow, ...] = ()
+    kept: Sequence[dict[str, Any]] = ()
+
+
+def read_jsonl(raw: bytes, name: str, *, skip_bad: bool = False) -> tuple[pa.Table, JsonSurvey]:
     """Read a file with one JSON object a line.
 
     Columns come in the order of their first appearance; a key missing in a line is null. A column
@@ -34,35 +53,62 @@ def read_jsonl(
     Args:
         raw: the file's bytes, not compressed.
         name: the file, for messages.
-        bad: takes the lines that cannot be read; None: the first of them is an error.
+        skip_bad: leave lines out that cannot be read; else the first of them is an error.
 
     Returns:
-        The table (N rows) and warnings.
+        The table (N rows), and what was found.
 
     Raises:
         DataError: a line that is no JSON object, a doubled key, an empty file, broken encoding.
     """
-    decoded = decode_text(raw, name)
-    warnings = []
-    if decoded.bad_offset is not None:
-        line = decoded.data.count(b"\n", 0, decoded.bad_offset) + 1
-        if not decoded.found.is_broken:
-            warnings.append(encoding_warning(decoded.found, name, f"line {line}"))
-        elif bad is None:
-            raise broken_utf8_error(decoded.found, name, f"line {line}")
-    rows = list(json_rows([decoded.data], name, bad))
-    if bad:
-        warnings.append(bad_rows_warning(bad, name))
+    survey = survey_jsonl(TextFile.whole(raw, name), skip_bad=skip_bad, keep=True)
+    return rows_table(survey.kept, survey.kinds), survey
+
+
+def survey_jsonl(text: TextFile, *, skip_bad: bool = False, keep: bool = False) -> JsonSurvey:
+    """Look through a file: the types of its columns are settled by all of its rows.
+
+    Args:
+        text: the file.
+        skip_bad: leave lines out that cannot be read; else the first of them is an error.
+        keep: keep the rows.
+
+    Raises:
+        DataError: as for ``read_jsonl``.
+    """
+    warnings = text.warnings(f"line {_bad_line(text)}", skip_bad=skip_bad)
+    bad: list[BadRow] = []
+    rows: Iterable[dict[str, Any]] = json_rows(text.watched(), text.name, bad if skip_bad else None)
+    kept = list(rows) if keep else []
     kinds: dict[str, ColumnKinds] = {}
-    note_kinds(rows, kinds)
+    n_rows = note_kinds(kept if keep else rows, kinds)
+    if bad:
+        warnings.append(bad_rows_warning(bad, text.name))
     if not kinds:
-        raise no_rows(name)
-    return rows_table(rows, kinds), warnings
+        raise DataError(
+            f"{text.name}: there are no rows", "give a file with one JSON object a line"
+        )
+    return JsonSurvey(n_rows, kinds, tuple(warnings), tuple(bad), kept)
 
 
-def no_rows(name: str) -> DataError:
-    """Word the error for a file without a single object that has a key."""
-    return DataError(f"{name}: there are no rows", "give a file with one JSON object a line")
+def json_tables(
+    text: TextFile, kinds: Mapping[str, ColumnKinds], n_rows: int, *, skip_bad: bool = False
+) -> Iterator[pa.Table]:
+    """Yield the rows again, ``n_rows`` at a time, with a column for each of ``kinds``."""
+    rows = json_rows(text.chunks(), text.name, [] if skip_bad else None)
+    while block := list(islice(rows, n_rows)):
+        yield rows_table(block, kinds)
+
+
+def _bad_line(text: TextFile) -> int:
+    """Return the line of the first byte that is not UTF-8; 1 where there is none."""
+    left, line = text.bad_offset or 0, 1
+    for chunk in text.chunks() if left else ():
+        line += chunk.count(b"\n", 0, left)
+        left -= len(chunk)
+        if left <= 0:
+            break
+    return line
 
 
 def json_rows(

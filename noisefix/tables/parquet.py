@@ -29,10 +29,7 @@ def read_any_parquet(data: bytes, name: str) -> pa.Table:
     if not data:
         raise DataError(f"{name}: the file is empty", "give a file with some rows")
     file = open_any_parquet(pa.BufferReader(data), name, len(data))
-    try:
-        return file.read()
-    except (OSError, ValueError) as error:
-        raise damaged_parquet(name, error) from error
+    return next(any_parquet_tables(file, None, None, name))
 
 
 def open_any_parquet(file: Any, name: str, size: int) -> pq.ParquetFile:
@@ -74,9 +71,9 @@ def _claimed_bytes(metadata: pq.FileMetaData) -> int:
 
 
 def any_parquet_tables(
-    file: pq.ParquetFile, columns: Sequence[str] | None, n_rows: int, name: str
+    file: pq.ParquetFile, columns: Sequence[str] | None, n_rows: int | None, name: str
 ) -> Iterator[pa.Table]:
-    """Yield the rows of an open file, at most ``n_rows`` at a time.
+    """Yield the rows of an open file, at most ``n_rows`` at a time; None: all at once.
 
     Raises:
         DataError: the file is damaged.
@@ -84,6 +81,9 @@ def any_parquet_tables(
     import pyarrow as pa
 
     try:
+        if n_rows is None:
+            yield file.read(columns)
+            return
         for batch in file.iter_batches(n_rows, columns=columns, use_threads=False):
             table = pa.Table.from_batches([batch])
             yield table if columns is None else table.select(columns)

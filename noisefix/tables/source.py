@@ -127,12 +127,13 @@ def _read(path: str | Path, stdin: BinaryIO | None, bad_rows: str) -> Source:
     if kind == "parquet":
         table = read_any_parquet(data, name)
     elif kind == "jsonl":
-        lines: list[BadRow] = []
-        table, more = read_jsonl(data, name, lines if skip_bad else None)
-        warnings += more
-        bad = tuple(lines)
+        table, survey = read_jsonl(data, name, skip_bad=skip_bad)
+        warnings += survey.warnings
+        bad = survey.bad
     else:
-        content = read_csv(data, name, prefer_tab=stem_of(name).endswith(".tsv"), skip_bad=skip_bad)
+        content = read_csv(
+            data, name, prefer_tab=without_packing(name).endswith(".tsv"), skip_bad=skip_bad
+        )
         table, dialect, bad = content.table, content.dialect, content.bad
         warnings += content.warnings
     return Source(
@@ -150,11 +151,6 @@ def _read(path: str | Path, stdin: BinaryIO | None, bad_rows: str) -> Source:
     )
 
 
-def stem_of(name: str) -> str:
-    """Return a file name in lower case without the ending of a packed file."""
-    return without_packing(name)
-
-
 def find_format(raw: bytes, name: str, path: Path | None) -> tuple[str, Packing | None, list[str]]:
     """Return the format, how it is packed, and warnings.
 
@@ -170,7 +166,7 @@ def find_format(raw: bytes, name: str, path: Path | None) -> tuple[str, Packing 
         return "csv", packing, []
     if packing is None and raw:
         packing = packing_named(name)  # what is no such file will say so
-    stem = stem_of(name)
+    stem = without_packing(name)
     kind = next((kind for ending, kind in FORMATS.items() if stem.endswith(ending)), None)
     if kind is not None and not (packing is not None and kind == "parquet"):
         return kind, packing, []

@@ -6,25 +6,23 @@ by the whole file, so that a block holds what the same rows of the whole table w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from noisefix.errors import DataError
-from noisefix.tables.bad_rows import BadRow, bad_rows_warning, skips
-from noisefix.tables.compression import decompress_start
-from noisefix.tables.csv_source import encoding_warnings
-from noisefix.tables.csv_stream import csv_blocks, survey_csv
+from noisefix.tables.bad_rows import BadRow, skips
+from noisefix.tables.compression import decompress_start, without_packing
+from noisefix.tables.csv_source import csv_blocks, survey_csv
 from noisefix.tables.dialect import CsvDialect
-from noisefix.tables.encoding import TextEncoding, decode_chunks, survey_encoding
-from noisefix.tables.jsonl import ColumnKinds, json_rows, no_rows, note_kinds, rows_table
+from noisefix.tables.encoding import TextFile
+from noisefix.tables.jsonl import json_tables, survey_jsonl
 from noisefix.tables.parquet import any_parquet_tables, open_any_parquet
 from noisefix.tables.raw_file import START, BytesCallback, RawFile, open_raw
-from noisefix.tables.source import Source, check_format, find_format, stem_of
+from noisefix.tables.source import Source, check_format, find_format
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,71 +108,37 @@ def open_stream(
                 )
             yield _look_parquet(raw, warnings)
             return
-        look = _look_csv if kind == "csv" else _look_jsonl
         chunks = partial(raw.plain_chunks, packing)
-        found = survey_encoding(chunks())
-        watched = partial(chunks, on_bytes=on_bytes)
-        yield look(raw, _Reading(chunks, watched, found, skip_bad), warnings)
+        text = TextFile.in_pieces(chunks, raw.name, partial(chunks, on_bytes=on_bytes))
+        yield (_look_csv if kind == "csv" else _look_jsonl)(raw, text, skip_bad, warnings)
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """How to read a text file: unpacked; with somebody watching; its encoding; past bad rows."""
-
-    chunks: Callable[[], Iterator[bytes]]
-    watched: Callable[[], Iterator[bytes]]
-    found: TextEncoding
-    skip_bad: bool
-
-
-def _look_csv(raw: RawFile, reading: _Reading, warnings: list[str]) -> SourceStream:
+def _look_csv(raw: RawFile, text: TextFile, skip_bad: bool, warnings: list[str]) -> SourceStream:
     import pyarrow as pa
 
-    survey = survey_csv(
-        reading.chunks,
-        reading.found,
-        raw.name,
-        prefer_tab=stem_of(raw.name).endswith(".tsv"),
-        watched=reading.watched,
-        skip_bad=reading.skip_bad,
-    )
+    prefer_tab = without_packing(raw.name).endswith(".tsv")
+    survey = survey_csv(text, prefer_tab=prefer_tab, skip_bad=skip_bad)
 
     def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
         names = survey.columns if columns is None else columns
         places = [survey.columns.index(name) for name in names]
-        for records in csv_blocks(reading.chunks, survey, raw.name):
+        for records in csv_blocks(text, survey, skip_bad=skip_bad):
             yield pa.table([records.column(k) for k in places], list(names))
 
     head = _source(raw, "csv", _first_rows(tables(None)), survey.dialect)
     return SourceStream(head, survey.n_rows, (*warnings, *survey.warnings), tables, survey.bad)
 
 
-def _look_jsonl(raw: RawFile, reading: _Reading, warnings: list[str]) -> SourceStream:
-    found, name = reading.found, raw.name
-    if found.bad_offset is not None and not (reading.skip_bad and found.is_broken):
-        place = f"line {_line_of(reading.chunks(), found)}"
-        warnings = [*warnings, *encoding_warnings(found, place, name)]
-
-    def rows(chunks: Iterable[bytes], bad: list[BadRow]) -> Iterator[dict[str, Any]]:
-        decoded = decode_chunks(chunks, found, name)
-        return json_rows(decoded, name, bad if reading.skip_bad else None)
-
-    kinds: dict[str, ColumnKinds] = {}
-    bad: list[BadRow] = []
-    n_rows = note_kinds(rows(reading.watched(), bad), kinds)
-    if bad:
-        warnings = [*warnings, bad_rows_warning(bad, name)]
-    if not kinds:
-        raise no_rows(name)
+def _look_jsonl(raw: RawFile, text: TextFile, skip_bad: bool, warnings: list[str]) -> SourceStream:
+    survey = survey_jsonl(text, skip_bad=skip_bad)
 
     def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
-        wanted = kinds if columns is None else {key: kinds[key] for key in columns}
-        iterator = rows(reading.chunks(), [])
-        while block := list(islice(iterator, _BLOCK_ROWS)):
-            yield rows_table(block, wanted)
+        names = survey.kinds if columns is None else columns
+        wanted = {name: survey.kinds[name] for name in names}
+        return json_tables(text, wanted, _BLOCK_ROWS, skip_bad=skip_bad)
 
     head = _source(raw, "jsonl", _first_rows(tables(None)), None)
-    return SourceStream(head, n_rows, tuple(warnings), tables, tuple(bad))
+    return SourceStream(head, survey.n_rows, (*warnings, *survey.warnings), tables, survey.bad)
 
 
 def _look_parquet(raw: RawFile, warnings: list[str]) -> SourceStream:
@@ -210,14 +174,3 @@ def _first_rows(tables: Iterator[pa.Table]) -> pa.Table:
         if size >= _HEAD_ROWS:
             break
     return pa.concat_tables(parts).slice(0, _HEAD_ROWS)
-
-
-def _line_of(chunks: Iterable[bytes], found: TextEncoding) -> int:
-    """Return the line of the first byte that is not UTF-8."""
-    left, line = (found.bad_offset or 0) + len(found.mark), 1
-    for chunk in chunks:
-        line += chunk.count(b"\n", 0, left)
-        left -= len(chunk)
-        if left <= 0:
-            break
-    return line

@@ -9,9 +9,14 @@ from hypothesis import strategies as st
 
 from noisefix.errors import DataError
 from noisefix.tables.compression import GZIP, decompress, decompress_chunks
-from noisefix.tables.csv_source import read_csv
-from noisefix.tables.csv_stream import csv_blocks, survey_csv
-from noisefix.tables.encoding import decode_chunks, decode_text, decoded_offset, survey_encoding
+from noisefix.tables.csv_source import csv_blocks, read_csv, survey_csv
+from noisefix.tables.encoding import (
+    TextFile,
+    decode_chunks,
+    decode_text,
+    decoded_offset,
+    survey_encoding,
+)
 from noisefix.tables.jsonl import json_rows, note_kinds, read_jsonl, rows_table
 
 CELLS = st.text(alphabet="ab ,\"'\n\r\tü€", max_size=5)
@@ -30,15 +35,11 @@ def outcome(read):
 
 
 def streamed_csv(raw: bytes, size: int):
-    found = survey_encoding([raw])
-
-    def chunks():
-        return pieces(raw, size)
-
-    survey = survey_csv(chunks, found, "x.csv")
+    text = TextFile.in_pieces(lambda: [raw[:size], *pieces(raw[size:], size)], "x.csv")
+    survey = survey_csv(text)
     tables = [
         pa.table([records.column(k) for k in range(len(survey.columns))], list(survey.columns))
-        for records in csv_blocks(chunks, survey, "x.csv")
+        for records in csv_blocks(text, survey)
     ]
     table = pa.concat_tables(tables)
     assert survey.n_rows == table.num_rows

@@ -74,9 +74,9 @@ def test_errors_name_the_line(raw: bytes, message: str, hint: str) -> None:
 
 
 def test_latin1_is_read_with_a_warning() -> None:
-    table, warnings = read_jsonl('{"a": 1}\n{"a": 2, "b": "é"}'.encode("latin-1"), "x")
+    table, survey = read_jsonl('{"a": 1}\n{"a": 2, "b": "é"}'.encode("latin-1"), "x")
     assert table["b"].to_pylist() == [None, "é"]
-    assert "0xE9 at line 2" in warnings[0]
+    assert "0xE9 at line 2" in survey.warnings[0]
 
 
 def test_value_spans_cover_exactly_the_values() -> None:
