@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from noisefix.evaluation.evaluate import evaluate as evaluate
     from noisefix.evaluation.noise import noise as noise
     from noisefix.relabelling.relabel import relabel as relabel
+    from noisefix.reporting.report import report as report
     from noisefix.training.predictor import load_model as load_model
 
 _HOMES = {
@@ -45,6 +46,7 @@ _HOMES = {
     "noise": "noisefix.evaluation.noise",
     "predict": "noisefix.classifiers.predict",
     "relabel": "noisefix.relabelling.relabel",
+    "report": "noisefix.reporting.report",
     "revert": "noisefix.cleaning.revert",
     "train": "noisefix.classifiers.train",
     "DataError": "noisefix.errors",

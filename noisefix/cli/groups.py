@@ -8,7 +8,7 @@ from __future__ import annotations
 
 COMMAND_GROUPS = {
     "Find": ("detect",),
-    "Look": ("evaluate",),
+    "Look": ("report", "evaluate"),
     "Repair": ("relabel", "apply"),
     "Guard": ("check",),
     "Train": ("train", "predict"),
@@ -51,6 +51,10 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     "detect": (
         ("which labels look wrong, and why", "noisefix detect data.csv"),
         ("labels made by people", "noisefix detect data.csv --labelled-by people --top 20"),
+    ),
+    "report": (
+        ("look at a run, and decide", "noisefix report data.noisefix -o report.html"),
+        ("with what others said", "noisefix report run -o r.html --decisions decisions.jsonl"),
     ),
     "evaluate": (
         ("a run, where the input has a truth", "noisefix evaluate data.noisefix --truth gold"),
