@@ -25,9 +25,9 @@ def report(
 ) -> None:
     """Write a run as one page: look at it, and decide.
 
-    The page is one file for a browser, and loads nothing: the verdict, classes and confusions, a map of the
-    texts, all rows. A key decides a row. What you decide in it stays in the browser until you export it
-    (decisions.jsonl, for --decisions of detect, relabel, apply and train).
+    The page is one file for a browser, and loads nothing: the verdict, classes and confusions, a
+    map of the texts, all rows. A key decides a row. What you decide stays in the browser until you
+    export it (decisions.jsonl, for --decisions of detect, relabel, apply and train).
     """
     from noisefix.cli.terminal import Screen, write_json
     from noisefix.cli.wording import plural
