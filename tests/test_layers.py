@@ -20,6 +20,7 @@ LAYERS = (
         "evaluation.noise",
         "evaluation.options",
     },
+    {"reviewing"},
     {"reporting"},
     {"classifiers"},
     {"relabelling", "cleaning"},

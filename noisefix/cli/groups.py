@@ -8,7 +8,7 @@ from __future__ import annotations
 
 COMMAND_GROUPS = {
     "Find": ("detect",),
-    "Look": ("report", "evaluate"),
+    "Look": ("report", "review", "evaluate"),
     "Repair": ("relabel", "apply"),
     "Guard": ("check",),
     "Train": ("train", "predict"),
@@ -18,8 +18,9 @@ COMMAND_GROUPS = {
 
 _REST = "Advanced"
 _NAMES = {
-    "Usual": "output encoder labelled-by top flag-precision flag-top strategy dry-run diff revert"
-    " review-csv review fill-unlabelled max-noise-rate max-issues max-new-issues baseline github"
+    "Usual": "output open name port encoder labelled-by top flag-precision flag-top strategy"
+    " dry-run diff revert review-csv review fill-unlabelled max-noise-rate max-issues"
+    " max-new-issues baseline github"
     " junit method features epochs valid compare seeds test truth truth-column proba kind rate"
     " matrix quiet json config help version install-completion"
     " show-completion",
@@ -55,6 +56,10 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     "report": (
         ("look at a run, and decide", "noisefix report data.noisefix -o report.html"),
         ("with what others said", "noisefix report run -o r.html --decisions decisions.jsonl"),
+    ),
+    "review": (
+        ("decide in the browser, alone or not", "noisefix review data.noisefix --open"),
+        ("under your name", "noisefix review data.noisefix --name ann"),
     ),
     "evaluate": (
         ("a run, where the input has a truth", "noisefix evaluate data.noisefix --truth gold"),

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from noisefix.annotators.human import Card, Neighbor, RowFacts, keys_for
 from noisefix.annotators.protocol import Message, Question
-from noisefix.cli.review import TerminalDesk, open_desk
+from noisefix.cli.desk import TerminalDesk, open_desk
 from noisefix.errors import UsageError
 
 QUESTION = Question("row-7", ("spam", "ham"), (Message("user", "?"),))
@@ -93,7 +93,7 @@ SCRIPT = """
     import json, sys
     from noisefix.annotators.human import HumanAnnotator, RowFacts
     from noisefix.annotators.protocol import Message, Question
-    from noisefix.cli.review import open_desk
+    from noisefix.cli.desk import open_desk
 
     rows = [Question(str(k), ("spam", "ham"), (Message("user", str(k)),)) for k in range(1, 6)]
     answers = []

@@ -372,15 +372,15 @@ const POLL_MS = 4000;
 
 // What other people decide, and what follows from it, comes from the server with every answer.
 function listen(app, rows) {
-  let known = app.data.lines,
-    judged = app.data.judged,
+  let judged = app.data.judged,
     busy = false;
+  app.transport.known = app.data.lines;
   app.transport.heard = async (answer) => {
     for (const { row, record } of answer.decisions || []) {
       if (record) rows.decision.set(row, record);
       else rows.decision.delete(row);
     }
-    known = answer.lines ?? known;
+    app.transport.known = answer.lines ?? app.transport.known;
     if ((answer.decisions || []).length) app.changed();
     if (answer.judged > judged && !busy) {
       busy = true;
@@ -401,7 +401,7 @@ function listen(app, rows) {
   setInterval(async () => {
     if (document.visibilityState !== "visible" || app.transport.waiting()) return;
     try {
-      app.transport.heard(await app.transport.summary(known));
+      app.transport.heard(await app.transport.summary(app.transport.known));
     } catch {
       /* the next decision says that there is no server */
     }

@@ -58,7 +58,7 @@ function serverTransport(block, tell) {
   async function flush() {
     while (waiting.length) {
       try {
-        const answer = await ask("/api/decide", waiting[0]);
+        const answer = await ask("/api/decide", { ...waiting[0], since: transport.known });
         waiting.shift();
         transport.heard(answer);
       } catch (error) {
@@ -82,6 +82,7 @@ function serverTransport(block, tell) {
   const transport = {
     kind: "server",
     who: block.who || "",
+    known: 0,
     heard: () => {},
     refused: () => {},
     load: () => ask("/api/state"),
