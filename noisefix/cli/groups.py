@@ -18,8 +18,8 @@ COMMAND_GROUPS = {
 
 _REST = "Advanced"
 _NAMES = {
-    "Usual": "output open name port encoder labelled-by top flag-precision flag-top strategy"
-    " dry-run diff revert review-csv review fill-unlabelled max-noise-rate max-issues"
+    "Usual": "output open terminal name port encoder labelled-by top flag-precision flag-top"
+    " strategy dry-run diff revert review-csv review fill-unlabelled max-noise-rate max-issues"
     " max-new-issues baseline github"
     " junit method features epochs valid compare seeds test truth truth-column proba kind rate"
     " matrix quiet json config help version install-completion"
