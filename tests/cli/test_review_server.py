@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import random
@@ -11,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -91,7 +91,7 @@ def decide_all(server: Server, person: int, n_decisions: int, n_rows: int) -> in
             try:
                 server.ask("/api/decide", word)
                 break
-            except (urllib.error.URLError, OSError, ValueError):
+            except (http.client.HTTPException, OSError, ValueError):
                 time.sleep(0.05)
     return n_decisions
 
