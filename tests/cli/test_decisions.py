@@ -109,7 +109,7 @@ def test_a_kept_row_stays_kept_in_the_next_run_when_others_have_changed(cli, dec
 
 
 def test_relabel_asks_nobody_about_a_decided_row(cli, decided):
-    run, rows = decided
+    run, _ = decided
     outcome = cli("relabel", run, "--dry-run", "--json", "--share", "1")
     assert outcome.code == 0, outcome.err
     assert json.loads(outcome.out)["rows"] == len(pq.read_table(run / "issues.parquet")) - 3
