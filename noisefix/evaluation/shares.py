@@ -147,8 +147,9 @@ def _draws(
     n_draws = min(wanted, max(_WORK // size**2, _LEAST_DRAWS))
     rng = np.random.default_rng(seed)
     cells = rng.dirichlet(counts.ravel() + 1 / size, n_draws).reshape(n_draws, size, size)
-    said = rng.dirichlet(counts.sum(axis=0) + rest + 1 / size, n_draws)
-    return cells, said
+    other = rng.dirichlet(rest + 1 / size, n_draws)
+    said = counts.sum() * cells.sum(axis=1) + rest.sum() * other  # the same rows tell of both
+    return cells, said / said.sum(axis=1, keepdims=True)
 
 
 def _true_given_said(cells: np.ndarray, said: np.ndarray) -> np.ndarray:
