@@ -20,11 +20,11 @@ _REST = "Advanced"
 _NAMES = {
     "Usual": "output encoder labelled-by top flag-precision flag-top strategy dry-run diff revert"
     " review-csv review fill-unlabelled max-noise-rate max-issues max-new-issues baseline github"
-    " max-drift junit method features epochs valid compare seeds test truth truth-column proba kind"
-    " rate matrix quiet json config help version install-completion"
+    " max-drift max-leaks junit method features epochs valid compare seeds test truth truth-column"
+    " proba kind rate matrix quiet json config help version install-completion"
     " show-completion",
     "Input": "text-column label-column id-column missing-labels labels trusted-column data"
-    " pred-probs class-shares unverified-class one-sided bad-rows",
+    " pred-probs class-shares unverified-class one-sided against bad-rows",
     "Annotator": "annotator model base-url api-key-env votes pool template demonstrations reviewer"
     " concurrency timeout max-output-tokens system-role logprobs export-batch import-batch",
     "Budget": "max-rows share probe max-cost-usd price-in price-out max-tokens-total",

@@ -41,6 +41,8 @@ _TABLES = (
     "duplicates",
     "deciding",
     "candidates",
+    "against",
+    "across",
     "relabels",
 )
 TABLE_NAMES = tuple(f"{name}.parquet" for name in _TABLES)
@@ -128,6 +130,8 @@ class RunFolder:
         stdin_copy: the input, where it came on standard input.
         embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding, candidates,
             relabels: the tables.
+        against: the embeddings of the file that this one was compared with.
+        across: what both files have in common.
         ledger: every change that ``apply`` made.
         decisions: what people have decided, see ``noisefix.run.decisions``.
         bad_rows_list: the rows of the input that could not be read and were left out.
@@ -144,6 +148,8 @@ class RunFolder:
     duplicates = _File("duplicates.parquet")
     deciding = _File("deciding.parquet")
     candidates = _File("candidates.parquet")
+    against = _File("against.parquet")
+    across = _File("across.parquet")
     relabels = _File("relabels.parquet")
     ledger = _File("ledger.parquet")
     decisions = _File("decisions.jsonl")
