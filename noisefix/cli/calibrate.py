@@ -175,15 +175,12 @@ def _show_drifts(screen: Screen, result: CalibrateResult) -> None:
 
 def _show_next(screen: Screen, result: CalibrateResult, data: str, output: Path | None) -> None:
     table = shlex.quote(data)
-    columns = shlex.join(
-        ["--label-column", result.label_column, "--truth-column", result.truth_column]
-    )
-    trusted = shlex.join(
-        ["--label-column", result.label_column, "--trusted-column", result.truth_column]
-    )
+    label, truth = shlex.quote(result.label_column), shlex.quote(result.truth_column)
+    columns = f"--label-column {label} --truth-column {truth}"
     screen.heading("Next:")
     screen.command(
-        f"noisefix detect {table} {trusted} --labelled-by model",
+        f"noisefix detect {table} --label-column {label} --trusted-column {truth} "
+        "--labelled-by model",
         "which labels look wrong; the rows with a truth teach it",
     )
     if output is None:

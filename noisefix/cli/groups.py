@@ -58,7 +58,7 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     ),
     "calibrate": (
         ("how good an LLM labels", "noisefix calibrate data.csv --truth-column human"),
-        ("is it worse now", "noisefix calibrate d.csv --baseline b.json --max-drift 0.05"),
+        ("is it worse now", "noisefix calibrate d.csv --baseline b.json --max-drift 0.1"),
     ),
     "relabel": (
         ("what it would take; nobody is asked", "noisefix relabel data.noisefix --dry-run"),
