@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from noisefix.detection.across_stage import STAGE, AcrossParams
 from noisefix.detection.gates import GateResult
 from noisefix.detection.options import EmbedOptions
+from noisefix.encoders.find import TFIDF
 from noisefix.errors import UsageError
 from noisefix.run.folder import RunFolder
-from noisefix.run.schemas import ACROSS, EMBEDDINGS
-from noisefix.run.stage import Stage, StageOutput, StageReport, record, run_stage
+from noisefix.run.schemas import ACROSS
+from noisefix.run.stage import StageReport, record, run_stage
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from noisefix.tables.dataset import Dataset
 
-_WORDS_OF_ITS_OWN = "tfidf"
 _MOST_SHOWN = 20
 
 
@@ -63,17 +60,6 @@ class AcrossSummary:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class AcrossParams:
-    """Options of the across stage.
-
-    Attributes:
-        encoder: what embedded both files.
-    """
-
-    encoder: str
-
-
 def read_other(dataset: Dataset, options: EmbedOptions, against: str | Path) -> Dataset:
     """Read the other file; its columns are called as in this one, or guessed.
 
@@ -100,7 +86,7 @@ def read_other(dataset: Dataset, options: EmbedOptions, against: str | Path) -> 
         source,
         text_column=_if_there(source.columns, dataset.text_column),
         label_column=_if_there(source.columns, dataset.label_column),
-        id_column=_if_there(source.columns, dataset.id_column),
+        id_column=_if_there(source.columns, options.id_column),
         needs_labels=False,
         missing_labels=options.missing_labels,
     )
@@ -136,82 +122,17 @@ def compare_with(
     embedded = embed_dataset(
         other, run.against, params, seed=options.seed, force=options.force, progress=progress
     )
-    stage = Stage(
-        "across",
-        1,
-        {"embeddings": EMBEDDINGS, "against": EMBEDDINGS},
-        {"across": ACROSS},
-        AcrossParams,
-        _run,
-    )
     compared = run_stage(
-        stage,
+        STAGE,
         {"embeddings": run.embeddings, "against": run.against},
         {"across": run.across},
         AcrossParams(options.encoder),
-        seed=options.seed if options.encoder == _WORDS_OF_ITS_OWN else 0,
+        seed=options.seed if options.encoder == TFIDF else 0,
         force=options.force,
     )
     reports = (replace(embedded, name="against"), compared)
     record(run.path, *reports)
     return reports
-
-
-def _run(
-    tables: Mapping[str, pa.Table], params: AcrossParams, *, seed: int, **_: Any
-) -> StageOutput:
-    import pyarrow as pa
-
-    from noisefix.labels import class_names, encode_labels
-    from noisefix.neighbors.across import matches_across
-
-    here, there = tables["embeddings"], tables["against"]
-    given, others = here["given_label"].to_pylist(), there["given_label"].to_pylist()
-    names = class_names([*given, *others])
-    labels, other_labels = encode_labels(given, names), encode_labels(others, names)
-    texts, other_texts = here["text"].to_pylist(), there["text"].to_pylist()
-    vectors, other_vectors = _vectors(here, there, params.encoder, seed)
-    found = matches_across(texts, vectors, labels, other_texts, other_vectors)
-    differs = found.label != other_labels[found.other]
-    is_conflict = differs & (found.label >= 0) & (other_labels[found.other] >= 0)
-    order = np.lexsort((found.row, found.other, ~found.is_equal, ~is_conflict))
-    mine = here.select(["id", "row_number", "text", "given_label"]).take(found.row[order])
-    theirs = there.select(["id", "row_number", "text", "given_label"]).take(found.other[order])
-    columns = {
-        "other_id": theirs["id"],
-        "other_row_number": theirs["row_number"],
-        "other_text": theirs["text"],
-        "other_label": theirs["given_label"],
-        **{name: mine[name] for name in mine.column_names},
-        "similarity": pa.array(found.similarity[order], pa.float32()),
-        "is_equal": pa.array(found.is_equal[order]),
-        "rows": pa.array(found.rows[order]),
-        "is_conflict": pa.array(is_conflict[order]),
-    }
-    results = {
-        "other_rows": there.num_rows,
-        "leaks": len(np.unique(found.other)),
-        "equal": len(np.unique(found.other[found.is_equal])),
-        "conflicts": len(np.unique(found.other[is_conflict])),
-        "common_labels": len({*given} & {*others} - {None}),
-        "other_labelled": int((other_labels >= 0).sum()),
-    }
-    return StageOutput({"across": pa.table(columns)}, names, results)
-
-
-def _vectors(
-    here: pa.Table, there: pa.Table, encoder: str, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the vectors of both, of one space: tfidf makes another one of every file."""
-    from noisefix.run.rows import embedding_matrix
-
-    if encoder != _WORDS_OF_ITS_OWN:
-        return embedding_matrix(here), embedding_matrix(there)
-    from noisefix.encoders import load_encoder
-
-    texts = [text or "" for table in (here, there) for text in table["text"].to_pylist()]
-    both = load_encoder(_WORDS_OF_ITS_OWN, seed=seed).encode(texts)
-    return both[: here.num_rows], both[here.num_rows :]
 
 
 def read_across(run: RunFolder, other: Dataset) -> AcrossSummary:

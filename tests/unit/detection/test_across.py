@@ -159,3 +159,10 @@ def test_the_summary_says_so(data, other, capsys):
     assert "row 4: " in said
     assert main([*line, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["across"]["leaks"] == 5
+
+
+def test_doubled_ids_of_the_other_file_give_way_to_row_numbers(data, other):
+    other.write_text(other.read_text().replace("o1,", "o0,", 1))
+    found = find(data, other)
+    assert found.across.leaks == 5
+    assert any("row numbers are" in warning for warning in found.across.warnings)
