@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from noisefix.detection.detect import detect as detect
     from noisefix.detection.embed import embed as embed
     from noisefix.detection.joint import joint as joint
+    from noisefix.evaluation.calibrate import calibrate as calibrate
     from noisefix.evaluation.evaluate import evaluate as evaluate
     from noisefix.evaluation.noise import noise as noise
     from noisefix.relabelling.relabel import relabel as relabel
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "apply": "noisefix.cleaning.apply",
+    "calibrate": "noisefix.evaluation.calibrate",
     "candidates": "noisefix.detection.candidates",
     "check": "noisefix.detection.check",
     "compare": "noisefix.classifiers.compare",

@@ -15,6 +15,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {
+        "evaluation.calibrate",
         "evaluation.evaluate",
         "evaluation.evaluate_model",
         "evaluation.noise",

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from noisefix.cli.apply import apply
+from noisefix.cli.calibrate import calibrate
 from noisefix.cli.candidates import candidates
 from noisefix.cli.check import check
 from noisefix.cli.detect import detect
@@ -50,6 +51,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "apply": apply,
     "check": check,
     "evaluate": evaluate,
+    "calibrate": calibrate,
     "train": train,
     "predict": predict,
     "noise": noise,

@@ -59,7 +59,7 @@ def check(
     if junit is not None:
         from noisefix.cli.junit import check_target
 
-        read = (data, options.run_data, output, options.baseline, options.labels)
+        read = (data, options.run_data, output, options.baseline, options.labels, options.against)
         check_target(junit, read)
     with show_progress(quiet=shown.quiet) as progress:
         result = run_check(

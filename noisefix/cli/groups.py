@@ -8,7 +8,7 @@ from __future__ import annotations
 
 COMMAND_GROUPS = {
     "Find": ("detect",),
-    "Look": ("evaluate",),
+    "Look": ("evaluate", "calibrate"),
     "Repair": ("relabel", "apply"),
     "Guard": ("check",),
     "Train": ("train", "predict"),
@@ -20,11 +20,11 @@ _REST = "Advanced"
 _NAMES = {
     "Usual": "output encoder labelled-by top flag-precision flag-top strategy dry-run diff revert"
     " review-csv review fill-unlabelled max-noise-rate max-issues max-new-issues baseline github"
-    " junit method features epochs valid compare seeds test truth truth-column proba kind rate"
-    " matrix quiet json config help version install-completion"
+    " max-drift max-leaks junit method features epochs valid compare seeds test truth truth-column"
+    " proba kind rate matrix quiet json config help version install-completion"
     " show-completion",
     "Input": "text-column label-column id-column missing-labels labels trusted-column data"
-    " pred-probs class-shares unverified-class one-sided bad-rows",
+    " pred-probs class-shares unverified-class one-sided against bad-rows",
     "Annotator": "annotator model base-url api-key-env votes pool template demonstrations reviewer"
     " concurrency timeout max-output-tokens system-role logprobs export-batch import-batch",
     "Budget": "max-rows share probe max-cost-usd price-in price-out max-tokens-total",
@@ -55,6 +55,10 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     "evaluate": (
         ("a run, where the input has a truth", "noisefix evaluate data.noisefix --truth gold"),
         ("a model, on a test table", "noisefix evaluate model --data test.csv --truth gold"),
+    ),
+    "calibrate": (
+        ("how good an LLM labels", "noisefix calibrate data.csv --truth-column human"),
+        ("is it worse now", "noisefix calibrate d.csv --baseline b.json --max-drift 0.1"),
     ),
     "relabel": (
         ("what it would take; nobody is asked", "noisefix relabel data.noisefix --dry-run"),

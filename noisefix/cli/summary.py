@@ -11,9 +11,11 @@ from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import format_seconds, how_sure, interval, percent, plural
 
 if TYPE_CHECKING:
+    from noisefix.detection.across import AcrossSummary
     from noisefix.detection.findings import DetectResult
 
 _MOST_PAIRS = 5
+_MOST_ACROSS = 3
 _MOST_CLASSES = 12
 _WHO = "--labelled-by people, model or rules"
 _LEAST_DISPUTED = 0.2
@@ -69,6 +71,27 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
             f"{plural(result.duplicate_conflicts, 'row')} with (nearly) the same text as another "
             "but a different label: see duplicates.parquet."
         )
+    if result.across is not None:
+        _show_across(screen, result.across)
+
+
+def _show_across(screen: Screen, across: AcrossSummary) -> None:
+    if not across.leaks:
+        screen.line(f"{across.other_name}: none of its {across.other_rows:,} texts is in here.")
+        return
+    verb = "has" if across.leaks == 1 else "have"
+    screen.line(
+        f"{across.other_name}: {across.leaks:,} of {plural(across.other_rows, 'row')} {verb} "
+        f"(nearly) the text of a row in here ({across.equal:,} equal), {across.conflicts:,} with "
+        "another label: see across.parquet."
+    )
+    for row in across.examples[:_MOST_ACROSS]:
+        screen.line(
+            f"row {row.row_number}: {row.given_label}, there row {row.other_row_number}: "
+            f"{row.other_label}",
+            indent=2,
+        )
+        screen.line(row.text, indent=8, is_cut=True, style="dim")
 
 
 def _flags(result: DetectResult) -> str:

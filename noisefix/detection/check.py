@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from noisefix.detection.across import check_compared, leak_gate
 from noisefix.detection.detect import detect
 from noisefix.detection.gates import GateResult, Gates, judge, new_issues
 from noisefix.detection.options import CheckOptions, DetectOptions
@@ -128,20 +129,22 @@ def check(
 
     baseline, run_data = options.baseline, options.run_data
     if output is not None:
-        check_run_outputs(output, TABLE_NAMES, (baseline,))
+        check_run_outputs(output, TABLE_NAMES, (baseline, options.against))
     gates = Gates(options.max_noise_rate, options.max_issues, options.max_new_issues)
-    if not gates:
+    if not gates and options.max_leaks is None:
         raise UsageError(
             "no gate is set, so nothing can fail",
-            "set --max-noise-rate, --max-issues or --max-new-issues",
+            "set --max-noise-rate, --max-issues, --max-new-issues or --max-leaks",
         )
     if options.max_new_issues is not None and baseline is None:
         judge(gates, noise_rate=0.0, issues=0, new_issues=None)  # says what is missing, at once
+    check_compared(data, options.against, options.max_leaks)
     known = read_table(Path(baseline), ISSUES, _COLUMNS)[0] if baseline is not None else None
 
     if Path(data).is_dir():
         refuse_missing_labels(Path(data), options.missing_labels)
-        return _result(RunFolder.open(data, run_data), known, gates)
+        run = RunFolder.open(data, run_data)
+        return _with(leak_gate(run, options.max_leaks), _result(run, known, gates))
     if run_data is not None:
         raise UsageError(
             f"--data {run_data}: is for a run folder, and {data} is none", "leave --data out"
@@ -157,13 +160,20 @@ def check(
             progress=progress,
             stdin=stdin,
         )
-        result = _result(RunFolder.open(found.run), known, gates)
+        opened = RunFolder.open(found.run)
+        result = _with(leak_gate(opened, options.max_leaks), _result(opened, known, gates))
         return replace(
             result,
             run=result.run if output is not None else None,
             notes=found.notes if output is not None else _without_folder(found.notes, folder),
             warnings=found.warnings,
         )
+
+
+def _with(more: tuple[GateResult, ...], result: CheckResult) -> CheckResult:
+    """Add gates that are judged on something else than the labels."""
+    passed = result.passed and all(gate.passed for gate in more)
+    return replace(result, gates=(*result.gates, *more), passed=passed)
 
 
 def _without_folder(notes: tuple[str, ...], folder: str | Path) -> tuple[str, ...]:

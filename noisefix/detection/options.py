@@ -93,6 +93,16 @@ FilterBy = Annotated[
     ),
 ]
 
+Against = Annotated[
+    str | Path | None,
+    Option(
+        "--against",
+        "Another table, such as the test set: which of its rows have (nearly) a text of this one?",
+        "FILE",
+        role=READS,
+    ),
+]
+
 
 @dataclass(frozen=True)
 class EncodeOptions(Options):
@@ -177,6 +187,8 @@ class CandidatesOptions(Options):
 class DetectOptions(JudgeOptions, EmbedOptions):
     """Options of ``detect``."""
 
+    against: Against = None
+
 
 @dataclass(frozen=True)
 class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
@@ -199,6 +211,16 @@ class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
             "--max-new-issues",
             "Fail when more rows are flagged that --baseline does not flag.",
             "N",
+        ),
+    ] = None
+    against: Against = None
+    max_leaks: Annotated[
+        int | None,
+        Option(
+            "--max-leaks",
+            "Fail when more rows of --against have (nearly) a text of this table.",
+            "N",
+            at_least=0,
         ),
     ] = None
     baseline: Annotated[

@@ -76,7 +76,7 @@ def test_who_labelled_and_how_many_to_flag(cli, detect, tickets, tmp_path):
     assert 0 <= few["flagged_wrong_low"] <= few["flagged_wrong"] <= few["flagged_wrong_high"] <= 3
     assert "3 rows are flagged, about " in detect("--flag-top", "3").out
     refused = detect("--labelled-by", "aliens", code=2)
-    assert "choose one of people, model, rules, unknown" in refused.err
+    assert "'aliens' is not one of people, model, rules, unknown" in refused.err
     options = ("--labelled-by", "people", "--flag-top", "2")
     gate = cli("check", tickets, "--encoder", "tfidf", "--max-issues", "1", *options)
     assert (gate.code, "2 rows are flagged" in gate.out) == (1, True)
