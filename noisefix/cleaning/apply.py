@@ -16,6 +16,14 @@ from noisefix.cleaning.decide import (
     verdict_columns,
     weight_column,
 )
+from noisefix.cleaning.handover.workbook import WIDTHS
+from noisefix.cleaning.handover.write import (
+    KINDS,
+    handed_bytes,
+    handed_columns,
+    handed_format,
+    marked,
+)
 from noisefix.cleaning.ledger import Change, write_logged
 from noisefix.cleaning.options import ApplyOptions
 from noisefix.cleaning.review import (
@@ -29,9 +37,10 @@ from noisefix.cleaning.review import (
     review_rows,
     reviewed_issues,
 )
+from noisefix.cleaning.review_files import is_filled
 from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
-from noisefix.run.decisions import append_decisions, import_decisions, read_named
+from noisefix.run.decisions import import_decisions, read_decisions, read_named
 from noisefix.run.settled import run_decisions
 
 if TYPE_CHECKING:
@@ -64,6 +73,9 @@ class ApplyResult:
         reviewed: rows that a person has decided on, of ``review``.
         to_review: rows that a person should see; 0 unless ``review_csv`` asks for them.
         review_csv: file with these rows; None when it was not written.
+        handed_over: rows written for people or another tool, whose edits no ledger holds; None: the
+            input was written again.
+        format: what they are written in; None likewise.
     """
 
     run: Path
@@ -82,6 +94,8 @@ class ApplyResult:
     reviewed: int = 0
     to_review: int = 0
     review_csv: Path | None = None
+    handed_over: int | None = None
+    format: str | None = None
 
 
 @takes(ApplyOptions)
@@ -95,16 +109,17 @@ def apply(
 
     Args:
         run: run folder that ``detect`` has written.
-        output: file to write, in the input's own format, or "-" for standard output; may be None
-            with ``dry_run`` or ``review_csv``.
+        output: file to write, or "-" for standard output; may be None with ``dry_run`` or
+            ``review_csv``.
         options: what was chosen; its fields may be named one by one instead. A person's decisions
             in ``review`` are above all others, whatever the strategy.
 
     Raises:
         DataError: no run folder; the input changed or vanished; a file cannot be written; the
-            person's decisions cannot be read; ``review_csv`` holds decisions already.
+            person's decisions cannot be read; a file to be written holds decisions already.
         UsageError: the output is an input or a file of the run folder, or its name promises another
-            format; a column to be added is there already.
+            format; a column to be added is there already; options that do not go together; openpyxl
+            is needed and not there.
     """
     from noisefix.run.folder import RunFolder
 
@@ -116,8 +131,9 @@ def apply(
     if output is None and not dry_run and review_csv is None:
         raise UsageError("no output file", "name one with -o, or look first with --dry-run")
     folder = RunFolder.open(run, options.run_data)
+    handed = handed_format(options, folder.read()["input"]["format"])
     if not dry_run:
-        _check_outputs(folder, output, review_csv, (options.review, options.decisions))
+        _check_outputs(folder, output, options, handed)
     issues, provenance = read_verdicts(folder, (*DECISION_COLUMNS, "text"))
     class_names = provenance.class_names
     has_witness = bool(provenance.results.get("can_relabel", False))
@@ -134,6 +150,8 @@ def apply(
         to_review = review_rows(issues, decisions, decided.choices)
     columns = {"flag": verdict_columns, "weight": weight_column}.get(strategy)
     added = {} if columns is None else columns(issues, column_prefix)
+    if handed is not None:
+        added = handed_columns(folder, issues, column_prefix, handed)
     _check_new_columns(source, added)
     cells = _cells_to_change(folder, source, decisions, label_column)
     changes = _changes(decisions, cells, label_column, flag_column=f"{column_prefix}is_issue")
@@ -153,7 +171,11 @@ def apply(
         ledger=None,
         reviewed=len(decided.choices),
         to_review=0 if to_review is None else len(to_review),
+        format=handed,
     )
+    if handed is not None:
+        n_handed = result.flagged if options.only_flagged else result.rows
+        result = replace(result, handed_over=n_handed)
     if dry_run:
         return result
     if to_review is not None and review_csv is not None:
@@ -162,9 +184,36 @@ def apply(
     if output is None:
         return result
     target = Path(output)
+    if handed is not None:
+        content = handed_bytes(
+            folder, source, issues, class_names, added, handed, only_flagged=options.only_flagged
+        )
+        _write_handed(target, content, bom=options.bom)
+        return replace(result, output=target)
     content = _rewritten(folder, source, target, decisions, label_column, added)
+    if options.bom:
+        content = _marked(content, source)
     write_logged(folder, target, content, changes, strategy)
     return replace(result, output=target, ledger=folder.ledger)
+
+
+def _write_handed(target: Path, content: bytes, *, bom: bool) -> None:
+    from noisefix.tables.atomic import write_bytes
+    from noisefix.tables.compression import packing_named
+
+    packing = packing_named(str(target))
+    content = marked(content) if bom else content
+    write_bytes(target, content if packing is None else packing.pack(content))
+
+
+def _marked(content: bytes, source: Source) -> bytes:
+    from noisefix.tables.encoding import TextEncoding
+
+    dialect = source.dialect
+    if dialect is None:
+        return content
+    bare = content.removeprefix(TextEncoding(dialect.encoding, dialect.bom).mark)
+    return marked(bare if dialect.encoding == "utf-8" else bare.decode(dialect.encoding).encode())
 
 
 def _decided(
@@ -184,7 +233,8 @@ def _decided(
         return review_of(known)
     review = read_review(Path(options.review), issues["id"].to_pylist(), class_names)
     if not options.dry_run:
-        append_decisions(folder.decisions, decisions_of(review, issues, known))
+        lines = read_decisions(folder.decisions)
+        import_decisions(folder.decisions, decisions_of(review, issues, known, lines=lines))
     known_review = review_of({k: w for k, w in known.items() if k not in review.choices})
     return Review({**known_review.choices, **review.choices}, known_review.labels | review.labels)
 
@@ -230,25 +280,48 @@ def _check_new_columns(source: Source, added: dict[str, list[str]]) -> None:
 
 
 def _check_outputs(
-    folder: RunFolder,
-    output: str | Path | None,
-    review_csv: str | Path | None,
-    read: tuple[str | Path | None, ...],
+    folder: RunFolder, output: str | Path | None, options: ApplyOptions, handed: str | None
 ) -> None:
-    from noisefix.run.outputs import check_ending, check_output
+    from noisefix.run.outputs import check_output
 
-    inputs = (folder.path, *folder.known_inputs(), *read)
+    review_csv = options.review_csv
+    inputs = (folder.path, *folder.known_inputs(), options.review, options.decisions)
     if output is not None:
         check_output(output, inputs, takes_stdout=True)
-        about = folder.read()["input"]
-        delimiter = (about["dialect"] or {}).get("delimiter", ",")
-        check_ending(output, (about["format"],), like=about["name"], delimiter=delimiter)
+        _check_name(folder, output, options, handed)
     if review_csv is not None:
         check_output(review_csv, inputs, option="--review-csv", kinds=("csv",), takes_streams=True)
         if output is not None and Path(output).resolve() == Path(review_csv).resolve():
             raise UsageError(
                 f"{output}: is named for the output and for the review", "name two files"
             )
+
+
+def _check_name(
+    folder: RunFolder, output: str | Path, options: ApplyOptions, handed: str | None
+) -> None:
+    """Check that the output's name fits its format, and that no filled-in workbook is lost."""
+    from noisefix.run.outputs import check_ending
+    from noisefix.tables.compression import packing_named
+
+    about = folder.read()["input"]
+    delimiter = (about["dialect"] or {}).get("delimiter", ",")
+    if handed is None or handed == about["format"]:
+        check_ending(output, (about["format"],), like=about["name"], delimiter=delimiter)
+    else:
+        check_ending(output, (KINDS[handed],))
+    if options.bom and packing_named(str(output)):
+        raise UsageError(
+            f"--bom: marks a file that a spreadsheet program opens, but {output} is packed",
+            "leave out --bom, or name a file that is not packed",
+        )
+    target = Path(output)
+    is_there = handed == "xlsx" and target.is_file() and target.stat().st_size
+    if is_there and is_filled(tuple(WIDTHS), target):
+        raise DataError(
+            f"{output}: is there already, and may hold decisions",
+            "apply them with --review, or name another file with -o",
+        )
 
 
 def _cells_to_change(
