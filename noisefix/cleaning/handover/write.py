@@ -62,7 +62,7 @@ def handed_columns(
     if kind not in TABLES:
         return {}
     nearest = nearest_rows(folder, issues)
-    alike = ["\n".join(map(str, nearest.get(key, ()))) for key in issues["id"].to_pylist()]
+    alike = [" | ".join(map(str, nearest.get(key, ()))) for key in issues["id"].to_pylist()]
     return verdict_columns(issues, prefix) | {f"{prefix}nearest": alike}
 
 
