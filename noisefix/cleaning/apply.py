@@ -16,35 +16,30 @@ from noisefix.cleaning.decide import (
     verdict_columns,
     weight_column,
 )
-from noisefix.cleaning.handover.workbook import WIDTHS
 from noisefix.cleaning.handover.write import (
-    KINDS,
     handed_bytes,
     handed_columns,
     handed_format,
-    marked,
+    unflagged,
 )
 from noisefix.cleaning.ledger import Change, write_logged
 from noisefix.cleaning.options import ApplyOptions
+from noisefix.cleaning.outputs import check_outputs, marked, write_handed, write_review
 from noisefix.cleaning.review import (
     Review,
     decisions_of,
-    has_decisions,
     overruled,
     read_review,
-    review_csv_bytes,
     review_of,
     review_rows,
     reviewed_issues,
 )
-from noisefix.cleaning.review_files import is_filled
 from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions, read_decisions, read_named
 from noisefix.run.settled import run_decisions
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
     from noisefix.run.folder import RunFolder
@@ -133,7 +128,7 @@ def apply(
     folder = RunFolder.open(run, options.run_data)
     handed = handed_format(options, folder.read()["input"]["format"])
     if not dry_run:
-        _check_outputs(folder, output, options, handed)
+        check_outputs(folder, output, options, handed)
     issues, provenance = read_verdicts(folder, (*DECISION_COLUMNS, "text"))
     class_names = provenance.class_names
     has_witness = bool(provenance.results.get("can_relabel", False))
@@ -151,6 +146,8 @@ def apply(
     columns = {"flag": verdict_columns, "weight": weight_column}.get(strategy)
     added = {} if columns is None else columns(issues, column_prefix)
     if handed is not None:
+        decisions = [decision for decision in decisions if decision.action == "flag"]
+        issues = unflagged(issues, decided.choices)
         added = handed_columns(folder, issues, column_prefix, handed)
     _check_new_columns(source, added)
     cells = _cells_to_change(folder, source, decisions, label_column)
@@ -179,7 +176,7 @@ def apply(
     if dry_run:
         return result
     if to_review is not None and review_csv is not None:
-        _write_review(Path(review_csv), issues, to_review)
+        write_review(Path(review_csv), issues, to_review)
         result = replace(result, review_csv=Path(review_csv))
     if output is None:
         return result
@@ -188,32 +185,13 @@ def apply(
         content = handed_bytes(
             folder, source, issues, class_names, added, handed, only_flagged=options.only_flagged
         )
-        _write_handed(target, content, bom=options.bom)
+        write_handed(target, content, bom=options.bom)
         return replace(result, output=target)
     content = _rewritten(folder, source, target, decisions, label_column, added)
     if options.bom:
-        content = _marked(content, source)
+        content = marked(content, source)
     write_logged(folder, target, content, changes, strategy)
     return replace(result, output=target, ledger=folder.ledger)
-
-
-def _write_handed(target: Path, content: bytes, *, bom: bool) -> None:
-    from noisefix.tables.atomic import write_bytes
-    from noisefix.tables.compression import packing_named
-
-    packing = packing_named(str(target))
-    content = marked(content) if bom else content
-    write_bytes(target, content if packing is None else packing.pack(content))
-
-
-def _marked(content: bytes, source: Source) -> bytes:
-    from noisefix.tables.encoding import TextEncoding
-
-    dialect = source.dialect
-    if dialect is None:
-        return content
-    bare = content.removeprefix(TextEncoding(dialect.encoding, dialect.bom).mark)
-    return marked(bare if dialect.encoding == "utf-8" else bare.decode(dialect.encoding).encode())
 
 
 def _decided(
@@ -237,18 +215,6 @@ def _decided(
         import_decisions(folder.decisions, decisions_of(review, issues, known, lines=lines))
     known_review = review_of({k: w for k, w in known.items() if k not in review.choices})
     return Review({**known_review.choices, **review.choices}, known_review.labels | review.labels)
-
-
-def _write_review(target: Path, issues: pa.Table, rows: np.ndarray) -> None:
-    """Write the rows for a person, but never over what a person has decided."""
-    from noisefix.tables.atomic import write_bytes
-
-    if target.is_file() and target.stat().st_size and has_decisions(target):
-        raise DataError(
-            f"{target}: is there already, and may hold decisions",
-            "apply them with --review, or name another file with --review-csv",
-        )
-    write_bytes(target, review_csv_bytes(issues, rows))
 
 
 def _in_input_order(issues: pa.Table, source: Source, folder: RunFolder) -> pa.Table:
@@ -276,51 +242,6 @@ def _check_new_columns(source: Source, added: dict[str, list[str]]) -> None:
         raise UsageError(
             f"{source.name}: column {taken[0]!r} is there already",
             "choose other names with --column-prefix",
-        )
-
-
-def _check_outputs(
-    folder: RunFolder, output: str | Path | None, options: ApplyOptions, handed: str | None
-) -> None:
-    from noisefix.run.outputs import check_output
-
-    review_csv = options.review_csv
-    inputs = (folder.path, *folder.known_inputs(), options.review, options.decisions)
-    if output is not None:
-        check_output(output, inputs, takes_stdout=True)
-        _check_name(folder, output, options, handed)
-    if review_csv is not None:
-        check_output(review_csv, inputs, option="--review-csv", kinds=("csv",), takes_streams=True)
-        if output is not None and Path(output).resolve() == Path(review_csv).resolve():
-            raise UsageError(
-                f"{output}: is named for the output and for the review", "name two files"
-            )
-
-
-def _check_name(
-    folder: RunFolder, output: str | Path, options: ApplyOptions, handed: str | None
-) -> None:
-    """Check that the output's name fits its format, and that no filled-in workbook is lost."""
-    from noisefix.run.outputs import check_ending
-    from noisefix.tables.compression import packing_named
-
-    about = folder.read()["input"]
-    delimiter = (about["dialect"] or {}).get("delimiter", ",")
-    if handed is None or handed == about["format"]:
-        check_ending(output, (about["format"],), like=about["name"], delimiter=delimiter)
-    else:
-        check_ending(output, (KINDS[handed],))
-    if options.bom and packing_named(str(output)):
-        raise UsageError(
-            f"--bom: marks a file that a spreadsheet program opens, but {output} is packed",
-            "leave out --bom, or name a file that is not packed",
-        )
-    target = Path(output)
-    is_there = handed == "xlsx" and target.is_file() and target.stat().st_size
-    if is_there and is_filled(tuple(WIDTHS), target):
-        raise DataError(
-            f"{output}: is there already, and may hold decisions",
-            "apply them with --review, or name another file with -o",
         )
 
 

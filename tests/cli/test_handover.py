@@ -154,3 +154,15 @@ def test_a_dry_run_writes_nothing(cli, run, tmp_path):
     assert outcome.code == 0
     assert "3 of 4 rows would be flagged" in outcome.out
     assert not path.exists()
+
+
+def test_what_is_decided_already_is_not_handed_over_again(cli, run, tmp_path):
+    answers, path = tmp_path / "answers.csv", tmp_path / "left.csv"
+    answers.write_text("id,decision\n3,drop\n4,bill\n")
+    out = ("apply", run.path, "--only-flagged", "--review", answers, "-o", path)
+    for options in ((), ("--format", "jsonl")):
+        path = path.with_suffix(".jsonl") if options else path
+        outcome = cli(*out[:-1], path, *options)
+        assert outcome.code == 0, outcome.err
+        assert "1 row written to" in outcome.out
+        assert "my money" in path.read_text(encoding="utf-8").splitlines()[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from noisefix.cleaning.decide import verdict_columns
@@ -55,6 +55,16 @@ def handed_format(options: ApplyOptions, own: str) -> str | None:
     return kind
 
 
+def unflagged(issues: pa.Table, settled: Collection[str]) -> pa.Table:
+    """Return the issues without a flag on the rows, by id, that a person has decided on."""
+    from noisefix.run.settled import replaced
+
+    if not settled:
+        return issues
+    rows = zip(issues["id"].to_pylist(), issues["is_issue"].to_pylist(), strict=True)
+    return replaced(issues, {"is_issue": [flag and key not in settled for key, flag in rows]})
+
+
 def handed_columns(
     folder: RunFolder, issues: pa.Table, prefix: str, kind: str
 ) -> dict[str, list[str]]:
@@ -96,8 +106,3 @@ def handed_bytes(
     if kind == "xlsx":
         return workbook_bytes(handed, class_names)
     return label_studio_bytes(handed) if kind == "label-studio" else argilla_bytes(handed)
-
-
-def marked(content: bytes) -> bytes:
-    """Return CSV in UTF-8 with a byte order mark, by which Excel knows that it is UTF-8."""
-    return BOM + content.removeprefix(BOM)
