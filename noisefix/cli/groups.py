@@ -19,6 +19,7 @@ COMMAND_GROUPS = {
 _REST = "Advanced"
 _NAMES = {
     "Usual": "output encoder labelled-by top flag-precision flag-top strategy dry-run diff revert"
+    " format only-flagged bom"
     " review-csv review fill-unlabelled max-noise-rate max-issues max-new-issues baseline github"
     " max-drift max-leaks junit method features epochs valid compare seeds test truth truth-column"
     " proba kind rate matrix quiet json config help version install-completion"
