@@ -12,6 +12,7 @@ from noisefix.cleaning.handover.rows import flagged_rows, handed_rows, nearest_r
 from noisefix.cleaning.handover.table import table_bytes
 from noisefix.cleaning.handover.workbook import workbook_bytes
 from noisefix.errors import UsageError
+from noisefix.run.parquet import with_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,12 +58,10 @@ def handed_format(options: ApplyOptions, own: str) -> str | None:
 
 def unflagged(issues: pa.Table, settled: Collection[str]) -> pa.Table:
     """Return the issues without a flag on the rows, by id, that a person has decided on."""
-    from noisefix.run.settled import replaced
-
     if not settled:
         return issues
     rows = zip(issues["id"].to_pylist(), issues["is_issue"].to_pylist(), strict=True)
-    return replaced(issues, {"is_issue": [flag and key not in settled for key, flag in rows]})
+    return with_columns(issues, {"is_issue": [flag and key not in settled for key, flag in rows]})
 
 
 def handed_columns(
