@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from noisefix.evaluation.evaluate import evaluate as evaluate
     from noisefix.evaluation.noise import noise as noise
     from noisefix.relabelling.relabel import relabel as relabel
+    from noisefix.reporting.report import report as report
+    from noisefix.reviewing.review import review as review
     from noisefix.training.predictor import load_model as load_model
 
 _HOMES = {
@@ -47,6 +49,8 @@ _HOMES = {
     "noise": "noisefix.evaluation.noise",
     "predict": "noisefix.classifiers.predict",
     "relabel": "noisefix.relabelling.relabel",
+    "report": "noisefix.reporting.report",
+    "review": "noisefix.reviewing.review",
     "revert": "noisefix.cleaning.revert",
     "train": "noisefix.classifiers.train",
     "DataError": "noisefix.errors",

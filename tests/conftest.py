@@ -197,8 +197,19 @@ def services(faults: ModuleType) -> ModuleType:
     return _server_module("services")
 
 
+@pytest.fixture(scope="session")
+def write_page_run() -> Callable[..., RunFolder]:
+    """A function that writes a run folder of any size by hand: ``write_run`` of page_runs.py."""
+    write: Callable[..., RunFolder] = _module(Path(__file__).parent / "page_runs.py").write_run
+    return write
+
+
 def _server_module(name: str) -> ModuleType:
-    path = Path(__file__).parent / "servers" / f"{name}.py"
+    return _module(Path(__file__).parent / "servers" / f"{name}.py")
+
+
+def _module(path: Path) -> ModuleType:
+    name = path.stem
     spec = importlib.util.spec_from_file_location(f"noisefix_{name}", path)
     assert spec is not None
     assert spec.loader is not None

@@ -17,6 +17,7 @@ SHELL_ONLY = {
     "config",
     "top",  # how much of the result is shown
     "diff",
+    "open_browser",
     "github",
     "junit",
     "revert",  # a function of its own

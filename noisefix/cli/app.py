@@ -25,6 +25,8 @@ from noisefix.cli.noise import noise
 from noisefix.cli.paths import guarded
 from noisefix.cli.predict import predict
 from noisefix.cli.relabel import relabel
+from noisefix.cli.report import report
+from noisefix.cli.review import review
 from noisefix.cli.terminal import Screen, sanitize, say
 from noisefix.cli.train import train
 from noisefix.errors import (
@@ -44,6 +46,8 @@ EXIT_PIPE_CLOSED = 141
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "detect": detect,
+    "report": report,
+    "review": review,
     "embed": embed,
     "joint": joint,
     "candidates": candidates,

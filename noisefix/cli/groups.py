@@ -8,7 +8,7 @@ from __future__ import annotations
 
 COMMAND_GROUPS = {
     "Find": ("detect",),
-    "Look": ("evaluate", "calibrate"),
+    "Look": ("report", "review", "evaluate", "calibrate"),
     "Repair": ("relabel", "apply"),
     "Guard": ("check",),
     "Train": ("train", "predict"),
@@ -18,7 +18,7 @@ COMMAND_GROUPS = {
 
 _REST = "Advanced"
 _NAMES = {
-    "Usual": "output encoder labelled-by top flag-precision flag-top strategy dry-run diff revert"
+    "Usual": "output open name port encoder labelled-by top flag-precision flag-top strategy dry-run diff revert"
     " format only-flagged bom"
     " review-csv review fill-unlabelled max-noise-rate max-issues max-new-issues baseline github"
     " max-drift max-leaks junit method features epochs valid compare seeds test truth truth-column"
@@ -52,6 +52,14 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     "detect": (
         ("which labels look wrong, and why", "noisefix detect data.csv"),
         ("labels made by people", "noisefix detect data.csv --labelled-by people --top 20"),
+    ),
+    "report": (
+        ("look at a run, and decide", "noisefix report data.noisefix -o report.html"),
+        ("with what others said", "noisefix report run -o r.html --decisions decisions.jsonl"),
+    ),
+    "review": (
+        ("decide in the browser, alone or not", "noisefix review data.noisefix --open"),
+        ("under your name", "noisefix review data.noisefix --name ann"),
     ),
     "evaluate": (
         ("a run, where the input has a truth", "noisefix evaluate data.noisefix --truth gold"),

@@ -15,9 +15,9 @@ def relabel(run: RunArgument, options: RelabelOptions, shown: Shown) -> None:
     writes it. Every answer is stored as it arrives and never paid for twice.
     """
     from noisefix.cli.asking import show_asking
+    from noisefix.cli.desk import open_desk
     from noisefix.cli.messages import tell
     from noisefix.cli.relabel_summary import show_estimate, show_exported, show_relabels
-    from noisefix.cli.review import open_desk
     from noisefix.cli.terminal import Screen, write_json
     from noisefix.relabelling.relabel import relabel as run_relabel
 

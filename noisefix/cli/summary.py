@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from noisefix.cli.columns import Column
 from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import format_seconds, how_sure, interval, percent, plural
+from noisefix.detection.verdict import flags, opening, uncertainty
 
 if TYPE_CHECKING:
     from noisefix.detection.across import AcrossSummary
@@ -22,12 +23,8 @@ _LEAST_DISPUTED = 0.2
 """Of the flagged rows: where the readings differ by less, nothing is said of it."""
 
 _LEAST_DIFFERENCE = 0.15
-_VERDICTS = {
-    "clean": ("These labels look clean", "look wrong", "bold green"),
-    "some": ("Some labels look wrong", "of them", "bold yellow"),
-    "many": ("Many labels look wrong", "of them", "bold red"),
-}
-"""By verdict: how the line begins, what the share is of, and its style."""
+_STYLES = {"clean": "bold green", "some": "bold yellow", "many": "bold red"}
+"""By verdict."""
 
 
 def show_detection(screen: Screen, result: DetectResult, *, data: str, top: int) -> None:
@@ -55,14 +52,12 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
         format_seconds(sum(result.seconds.values())),
     ]
     screen.line(f"{result.input_name}: {', '.join(parts)}")
-    opening, about, style = _VERDICTS[result.verdict]
-    rate, between = (
-        percent(result.noise_rate),
-        interval(result.noise_rate_low, result.noise_rate_high),
-    )
+    wrong = (result.flagged_wrong, result.flagged_wrong_low, result.flagged_wrong_high)
     screen.line(
-        f"{opening}: about {rate} {about} (estimate; 90 % interval {between}). {_flags(result)}.",
-        style=style,
+        f"{opening(result.verdict, result.noise_rate)} "
+        f"({uncertainty(result.noise_rate_low, result.noise_rate_high)}). "
+        f"{flags(result.issues, *wrong)}.",
+        style=_STYLES[result.verdict],
     )
     _show_second_count(screen, result)
     _show_readings(screen, result)
@@ -94,13 +89,6 @@ def _show_across(screen: Screen, across: AcrossSummary) -> None:
         screen.line(row.text, indent=8, is_cut=True, style="dim")
 
 
-def _flags(result: DetectResult) -> str:
-    if not result.issues:
-        return "No row looks wrong enough to be flagged"
-    verb = "is" if result.issues == 1 else "are"
-    return f"{plural(result.issues, 'row')} {verb} flagged, {expected_wrong(result)}"
-
-
 def _show_second_count(screen: Screen, result: DetectResult) -> None:
     """Say so where a count that shares nothing with p_error comes to something else."""
     second = result.second_noise_rate
@@ -116,18 +104,6 @@ def _show_second_count(screen: Screen, result: DetectResult) -> None:
     screen.line(
         f"A second way of counting, which uses neighbours only, comes to about {percent(second)} "
         f"(too {fault}): verifying some rows tells which is nearer (--trusted-column)."
-    )
-
-
-def expected_wrong(result: DetectResult) -> str:
-    """Say how many of the flagged rows are wrong: "about 65 to 90 of them wrong"."""
-    low, high = round(result.flagged_wrong_low), round(result.flagged_wrong_high)
-    if result.issues == 1:
-        return f"wrong with a probability of {result.flagged_wrong:.2f}"
-    return (
-        f"about {low:,} of them wrong"
-        if low == high
-        else f"about {low:,} to {high:,} of them wrong"
     )
 
 
@@ -228,6 +204,9 @@ def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
     table = shlex.quote(data) if data != "-" else run
     limit = f"{min(1.0, result.noise_rate_high + 0.01):.2f}"
     screen.heading(f"Every row is in {result.run}/issues.parquet. Next:")
+    screen.command(
+        f"noisefix report {run} -o report.html", "all of it as a page: look, and decide with a key"
+    )
     screen.command(
         f"noisefix apply {run} -o flagged{suffix}", "the verdicts as columns, to look through"
     )

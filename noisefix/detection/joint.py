@@ -99,7 +99,7 @@ def judge_into(
     from noisefix.detection.joint_stage import STAGE
 
     names = embeddings.parent / LABEL_NAMES_FILE
-    has_names = _is_made_from(names, embeddings)
+    has_names = is_made_from(names, embeddings)
     more = with_decisions(more, RunFolder(folder), embeddings)
     report = run_stage(
         STAGE,
@@ -218,7 +218,7 @@ def read_own_probs(path: str | Path | None) -> dict[str, pa.Table]:
     return {"pred_probs": read_source(path).table}
 
 
-def _is_made_from(names: Path, embeddings: Path) -> bool:
+def is_made_from(names: Path, embeddings: Path) -> bool:
     """Say whether the label names are of these embeddings, not of an encoder used before."""
     from noisefix.run.parquet import is_foreign, read_provenance
     from noisefix.tables.atomic import sha256_file

@@ -30,10 +30,10 @@ def joint_as_made(folder: RunFolder) -> tuple[JointParams, int]:
             f"{folder.path}: does not say how its labels were judged",
             "judge them with noisefix joint RUN, which reads the decisions",
         )
-    for name, option in (("pred_probs", "--pred-probs"), ("trusted", "--trusted-column")):
+    for name, what in (("pred_probs", "your own probabilities"), ("trusted", "a trusted column")):
         if name in made["inputs"]:
             raise UsageError(
-                f"{folder.path}: was judged with {option}, and that is not in the folder",
+                f"{folder.path}: was judged with {what}, and that is not in the folder",
                 "run the same command again: it reads the decisions",
             )
     parameters = dict(made["parameters"])

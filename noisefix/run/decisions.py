@@ -156,13 +156,25 @@ def import_decisions(path: Path, others: Iterable[PersonDecision]) -> int:
 
 def standing(decisions: Iterable[PersonDecision]) -> dict[str, PersonDecision]:
     """Return what stands of each row, by key: the newest word that was not taken back."""
-    return {key: max(words, key=_when) for key, words in _words(decisions).items()}
+    return {key: max(words, key=_when) for key, words in words_of_people(decisions).items()}
+
+
+def words_of_people(decisions: Iterable[PersonDecision]) -> dict[str, list[PersonDecision]]:
+    """Return the newest word of each person on each row, where it was not taken back."""
+    newest: dict[str, dict[str, PersonDecision]] = {}
+    for decision in decisions:
+        by_person = newest.setdefault(decision.key, {})
+        if decision.decision == UNDO:
+            by_person.pop(decision.who, None)
+        elif decision.who not in by_person or _when(decision) >= _when(by_person[decision.who]):
+            by_person[decision.who] = decision
+    return {key: list(by_person.values()) for key, by_person in newest.items() if by_person}
 
 
 def conflicts(decisions: Iterable[PersonDecision]) -> tuple[Conflict, ...]:
     """Return the rows on which people differ, "unsure" set aside."""
     found = []
-    for key, words in _words(decisions).items():
+    for key, words in words_of_people(decisions).items():
         sure = sorted((word for word in words if word.decision != UNSURE), key=_when)
         if len({(word.decision, word.label) for word in sure}) > 1:
             found.append(Conflict(key, sure[-1].id, tuple(sure)))
@@ -219,18 +231,6 @@ def verified_table(
             "is_dropped": pa.array([d.decision == DROP for d in decided.values()], pa.bool_()),
         }
     )
-
-
-def _words(decisions: Iterable[PersonDecision]) -> dict[str, list[PersonDecision]]:
-    """Return the newest word of each person on each row, where it was not taken back."""
-    newest: dict[str, dict[str, PersonDecision]] = {}
-    for decision in decisions:
-        by_person = newest.setdefault(decision.key, {})
-        if decision.decision == UNDO:
-            by_person.pop(decision.who, None)
-        elif decision.who not in by_person or _when(decision) >= _when(by_person[decision.who]):
-            by_person[decision.who] = decision
-    return {key: list(by_person.values()) for key, by_person in newest.items() if by_person}
 
 
 def _when(decision: PersonDecision) -> str:

@@ -25,17 +25,18 @@ _ENDINGS = {
     "xml": (".xml",),
     "json": (".json",),
     "xlsx": (".xlsx",),
+    "html": (".html", ".htm"),
 }
 _TITLES = {
     **{"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON Lines", "xml": "XML"},
-    **{"json": "JSON", "xlsx": "an Excel workbook"},
+    **{"json": "JSON", "xlsx": "an Excel workbook", "html": "HTML"},
 }
 _PACKED = (".zip", ".bz2", ".xz", ".zst", ".lz4", ".br", ".7z", ".tar", ".tgz")
 _OTHER_ENDINGS = (
     *(".xlsm", ".xlsb", ".xls", ".ods", ".numbers"),
     *(".feather", ".arrow", ".ipc", ".orc", ".avro", ".h5", ".hdf5", ".npy", ".npz", ".pt"),
     *(".pkl", ".pickle", ".joblib", ".safetensors", ".sqlite", ".sqlite3", ".db", ".duckdb"),
-    *(".html", ".htm", ".md", ".yaml", ".yml", ".toml", ".pdf", ".docx", ".dta", ".sav", ".rds"),
+    *(".md", ".yaml", ".yml", ".toml", ".pdf", ".docx", ".dta", ".sav", ".rds"),
     *_PACKED,
 )
 """Endings that promise a format that no command writes."""
@@ -60,8 +61,8 @@ def check_output(
         inputs: what the command reads: files and folders; None, "-" and what is not there do not
             count. Of a run folder its own files and its input count, of any other folder all.
         option: what names the output, for messages.
-        kinds: formats it may have ("parquet", "csv", "jsonl", "xml", "json", "xlsx"), as its ending
-            must say if it says anything; empty: any.
+        kinds: formats it may have ("parquet", "csv", "jsonl", "xml", "json", "xlsx", "html"), as its
+            ending must say if it says anything; empty: any.
         own: the name in a run folder that may be written, e.g. "embeddings.parquet".
         takes_stdout: "-" stands for standard output.
         takes_streams: pipes and devices may be written to.

@@ -1,0 +1,1 @@
+"""A run as one page: what was found, and a place to decide."""

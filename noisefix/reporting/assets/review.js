@@ -1,0 +1,283 @@
+// Deciding: the keys, what follows a decision, the audit, undo.
+
+const DECISIONS = [
+  ["keep", "k", "Keep", "the given label is right"],
+  ["suggested", "s", "Suggested", "the suggested label is right"],
+  ["pick", "/", "Another class", "search any class"],
+  ["unsure", "u", "Unsure", "cannot say"],
+  ["drop", "d", "Drop", "the row belongs to no class"],
+];
+const LEASE_MS = 45000; // a server holds a row for 60 s
+
+const meaning = (record) =>
+  ({ keep: "kept", class: `now ${record.label}`, drop: "dropped", unsure: "unsure" })[record.decision] ||
+  record.decision;
+
+function makeReview(app) {
+  const { data, rows, transport, view } = app,
+    names = data.classes.name;
+  const bySize = names.map((_, i) => i).sort((a, b) => data.classes.rows[b] - data.classes.rows[a]);
+  let row = NONE,
+    audit = null,
+    lease = 0;
+  const me = () => kept("who") || transport.who;
+  const keyOf = (i) =>
+    rows.cut[i]
+      ? rows.cutKey(i)
+      : sha256(new TextEncoder().encode(`${rows.text[i]}\0${rows.given[i] < 0 ? "" : names[rows.given[i]]}`));
+
+  const review = {
+    note: "",
+    row: () => row,
+    audit: () => audit,
+    blind: () => !!audit && !rows.decision.has(row),
+    decidable: (i) => transport.kind === "server" || !rows.cut[i] || rows.cutKey(i) !== null,
+    nameOf: (i) => (rows.id ? rows.id[i] : String(i + 1)),
+  };
+
+  review.choices = () => {
+    // the classes of the keys 1 to 9: always the same where nine are enough
+    if (names.length <= 9) return names.map((_, i) => i);
+    if (audit || rows.detail[row] < 0) return bySize.slice(0, 9);
+    const d = rows.detail[row],
+      k = data.detail.n_probs,
+      likely = data.detail.prob_class.slice(d * k, d * k + k);
+    return [...new Set([...likely, ...bySize])].slice(0, 9);
+  };
+
+  async function decide(decision, label = null) {
+    if (row < 0) return;
+    if (!review.decidable(row))
+      return app.flash("Only a part of this text is in this page. Decide on it with noisefix review.", true);
+    if (decision === "keep" && rows.given[row] < 0)
+      return app.flash("This row has no label to keep. Choose a class.", true);
+    const done = row,
+      place = app.list.at();
+    const record = {
+      key: transport.kind === "server" ? "" : keyOf(row),
+      id: review.nameOf(row),
+      decision,
+      label,
+      who: me(),
+      when: new Date().toISOString().replace("Z", "+00:00"),
+      note: review.note,
+      is_random: !!audit && audit.random.has(row),
+    };
+    review.note = "";
+    rows.decision.set(done, record);
+    if (audit) audit.answers.push([done, record]);
+    const told = audit
+      ? ` noisefix says ${sure(rows.p[done])}${rows.suggested[done] !== rows.given[done] ? `, suggests ${names[rows.suggested[done]]}` : ""}.`
+      : "";
+    app.flash(`Row ${review.nameOf(done)}: ${meaning(record)}.${told}`);
+    next(done, place);
+    await send(() => transport.decide(record, done));
+  }
+  async function undo() {
+    const last = (await send(() => transport.undo(me())))?.undone;
+    if (!last) return app.flash("Nothing to undo.");
+    const back = rows.find(last);
+    rows.decision.delete(back);
+    if (audit) audit.answers = audit.answers.filter(([i]) => i !== back);
+    app.changed();
+    app.flash(`Row ${last.id}: undone.`);
+    review.show(back);
+  }
+  async function send(call) {
+    try {
+      const answer = await call();
+      if (answer.warning) app.flash(answer.warning, true);
+      return answer;
+    } catch (error) {
+      app.flash(`Not done: ${error.message}.`, true);
+      return {};
+    }
+  }
+  function next(done, place) {
+    if (audit) {
+      const open = audit.rows.find((i) => !rows.decision.has(i));
+      app.changed();
+      return open === undefined ? finish() : review.show(open);
+    }
+    const before = view.rows,
+      from = before[place] === done ? place : Math.max(0, before.indexOf(done));
+    const follow = Array.from(before.subarray(from + 1))
+      .concat(Array.from(before.subarray(0, from + 1)))
+      .find((i) => !rows.decision.has(i) && !rows.taken.has(i));
+    app.changed();
+    if (follow === undefined) {
+      app.flash("Every row of this view is decided.");
+      review.show(done);
+    } else review.show(follow, true);
+  }
+  review.show = (i, came) => {
+    row = i;
+    review.note = "";
+    const at = view.rows.indexOf(i);
+    if (at >= 0) app.list.go(at, true);
+    else {
+      app.list.forget();
+      app.list.paint();
+    }
+    if (app.map) app.map.mark(audit ? NONE : i);
+    review.draw();
+    clearTimeout(lease);
+    if (transport.kind === "server" && row >= 0 && !rows.decision.has(row)) hold(came);
+  };
+  async function hold(came) {
+    // others are sent past this row while we look at it
+    const mine = row;
+    let taken = "";
+    try {
+      taken = (await transport.next(me(), mine)).taken;
+    } catch {
+      /* the next decision says that there is no server */
+    }
+    if (row !== mine) return;
+    if (taken) {
+      rows.taken.add(mine);
+      setTimeout(() => rows.taken.delete(mine), 60000);
+      if (came && !audit) return next(mine, app.list.at());
+      app.flash(`${taken} is at this row now.`, true);
+    }
+    lease = setTimeout(() => {
+      if (row === mine && document.visibilityState === "visible") hold(false);
+    }, LEASE_MS);
+  }
+
+  review.startAudit = () => {
+    const drawn = data.audit.rows;
+    audit = {
+      rows: drawn,
+      random: new Set(drawn.filter((_, i) => data.audit.draw[i] === "R")),
+      answers: drawn.filter((i) => rows.decision.has(i)).map((i) => [i, rows.decision.get(i)]),
+    };
+    document.body.classList.add("auditing");
+    const open = drawn.find((i) => !rows.decision.has(i));
+    $("rows").scrollIntoView({ block: "start" });
+    if (open === undefined) finish();
+    else {
+      review.show(open);
+      review.card.focus({ preventScroll: true });
+    }
+    say(`Audit of ${drawn.length} rows. The suggestion is hidden until you have answered.`);
+  };
+  review.stopAudit = () => {
+    audit = null;
+    document.body.classList.remove("auditing");
+    app.changed();
+    review.draw();
+  };
+  function finish() {
+    const line = (name, group) => {
+      const certain = group.filter(([, r]) => r.decision === "keep" || r.decision === "class"),
+        k = certain.filter(([, r]) => r.decision === "class").length,
+        n = certain.length;
+      if (!n) return null;
+      const z = 1.645,
+        centre = (k + (z * z) / 2) / (n + z * z),
+        half = (z / (n + z * z)) * Math.sqrt((k * (n - k)) / n + (z * z) / 4); // Wilson 1927
+      return el(
+        "li",
+        {},
+        `${name}: ${count(k)} of ${count(n)} are wrong, that is ${percent(k / n)} (${range(Math.max(0, centre - half), Math.min(1, centre + half))}).`,
+      );
+    };
+    const parts = (random) => audit.answers.filter(([i]) => audit.random.has(i) === random);
+    review.card.replaceChildren(
+      el("h3", {}, "The audit is done"),
+      el("ul", {}, line("Rows from the top", parts(false)), line("Rows at random", parts(true))),
+      el(
+        "p",
+        { class: "quiet" },
+        transport.kind === "server"
+          ? "The estimates above are being made anew."
+          : "Export the decisions and give them to the next run (--decisions): the estimates then rest on your data.",
+      ),
+      el(
+        "div",
+        { class: "acts" },
+        el("button", { type: "button", class: "main", onclick: review.stopAudit }, "Back to the rows"),
+      ),
+    );
+    review.card.focus({ preventScroll: true });
+  }
+
+  review.take = (c) => (c === rows.given[row] ? decide("keep") : decide("class", names[c]));
+  review.act = (what) => {
+    if (row < 0) return;
+    if (what === "suggested") {
+      if (!review.blind()) review.take(rows.suggested[row]);
+    } else if (what === "pick") pick();
+    else decide(what);
+  };
+  function pick() {
+    const field = el("input", {
+      type: "search",
+      "aria-label": "Search a class",
+      placeholder: "Search a class, Enter takes the first",
+      autocomplete: "off",
+    });
+    const found = el("ul", { class: "found" }),
+      title = el("h2", { id: "picktitle" }, "Which class is it?");
+    const box = el("dialog", { class: "pick", "aria-labelledby": "picktitle" }, title, field, found);
+    const fill = () => {
+      const wanted = field.value.trim().toLowerCase();
+      found.replaceChildren(
+        ...bySize
+          .filter((c) => names[c].toLowerCase().includes(wanted))
+          .slice(0, 60)
+          .map((c) =>
+            el(
+              "li",
+              {},
+              el(
+                "button",
+                {
+                  type: "button",
+                  onclick: () => {
+                    box.close();
+                    review.take(c);
+                  },
+                },
+                app.chip(c),
+              ),
+            ),
+          ),
+      );
+    };
+    field.addEventListener("input", fill);
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") {
+        event.preventDefault();
+        found.querySelector("button")?.click();
+      }
+    });
+    openDialog(box);
+    fill();
+  }
+  document.addEventListener("keydown", (event) => {
+    const at = event.target;
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (at.matches("input, select, textarea")) {
+      if (event.key === "Escape" || (at.id === "note" && event.key === "Enter")) {
+        at.blur();
+        review.card.focus({ preventScroll: true });
+      }
+      return;
+    }
+    const what = DECISIONS.find(([, hot]) => hot === event.key);
+    if (what) review.act(what[0]);
+    else if (/^[1-9]$/.test(event.key) && row >= 0) {
+      const c = review.choices()[event.key - 1];
+      if (c === undefined) return;
+      review.take(c);
+    } else if (event.key === "z") undo();
+    else if (event.key === "n") $("note")?.focus();
+    else if (event.key === "?") app.help();
+    else return;
+    event.preventDefault();
+  });
+  makeCard(app, review);
+  return review;
+}

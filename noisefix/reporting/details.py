@@ -1,0 +1,133 @@
+"""Of which rows a page says more: reasons, nearest texts, probabilities; and which are audited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from noisefix.reporting.judgement import Judgement, probabilities_of
+from noisefix.reporting.packing import safe
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_DETAILED = 8000
+RANKED = 5000
+"""So many of the most suspicious rows are in their order, and are shown in detail."""
+
+_NEAREST = 3
+_PROBABILITIES = 5
+_NOBODY = (-1, 0.0)
+
+KINDS = (
+    ("nearest rows", "nearest row"),
+    ("a classifier", "a classifier trained"),
+    ("the words", "the words alone"),
+    ("the label's name", "closer in meaning"),
+    ("same text, other label", "the same text is elsewhere"),
+)
+"""What a reason speaks of, and words that are in each such reason."""
+
+DECIDING_KIND = "decides between two readings"
+
+
+def audit_sample(judged: Judgement, n_rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw rows to mark: half from the top, half at random from the others.
+
+    Args:
+        judged: the rows; those that somebody has vouched for are not drawn.
+        n_rows: how many.
+        seed: same seed, same rows.
+
+    Returns:
+        (A,) rows in the order of asking, and (A,) bool: drawn at random.
+    """
+    open_rows = judged.order[~judged.is_trusted[judged.order]]
+    draw = np.random.default_rng(seed)
+    top = open_rows[: n_rows // 2]
+    others = draw.permutation(open_rows[n_rows // 2 :])[: n_rows - len(top)]
+    rows = draw.permutation(np.concatenate([top, others]))
+    return rows, np.isin(rows, others)
+
+
+def detailed_rows(judged: Judgement, *wanted: np.ndarray) -> np.ndarray:
+    """Return the rows shown in detail, in their order: those wanted, flagged or most suspicious.
+
+    Where there are only a few rows, all are.
+    """
+    ranked = judged.order
+    flagged = ranked[judged.is_issue[ranked]]
+    others = np.arange(len(judged.p_error) if len(judged.p_error) <= RANKED else 0)
+    first = np.concatenate([*wanted, flagged, ranked[:RANKED], others]).astype(np.int64)
+    _, place = np.unique(first, return_index=True)
+    return np.sort(first[np.sort(place)][:MOST_DETAILED])
+
+
+def detail_columns(
+    judged: Judgement,
+    issues: pa.Table,
+    candidates: pa.Table | None,
+    rows: np.ndarray,
+    deciding: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return reasons, nearest texts and probabilities of some rows, as columns.
+
+    Args:
+        judged: the rows.
+        issues: the issues table of the same rows.
+        candidates: the candidates table in the same order; None: there are no neighbours.
+        rows: (R,) which.
+        deciding: ids of rows on which two readings of the noise differ.
+    """
+    ids = issues["id"].to_pylist()
+    said = [lines or [] for lines in issues["reasons"].take(rows).to_pylist()]
+    deciding_ids = set(deciding)
+    kinds = [
+        sum(1 << k for k, (_, sign) in enumerate(KINDS) if any(sign in line for line in lines))
+        + ((ids[row] in deciding_ids) << len(KINDS))
+        for row, lines in zip(rows.tolist(), said, strict=True)
+    ]
+    near = _nearest(candidates, ids, rows)
+    probs = probabilities_of(issues, rows)
+    best = np.argsort(-probs, axis=1, kind="stable")[:, :_PROBABILITIES]
+    return {
+        "row": rows.tolist(),
+        "reasons": ["\n".join(safe(line) for line in lines) for lines in said],
+        "kind": kinds,
+        "near": [row for three in near for row, _ in three],
+        "alike": [round(100 * alike) for three in near for _, alike in three],
+        "n_probs": best.shape[1],
+        "prob_class": best.ravel().tolist(),
+        "prob": np.round(1000 * np.take_along_axis(probs, best, 1)).astype(int).ravel().tolist(),
+    }
+
+
+def _nearest(
+    candidates: pa.Table | None, ids: Sequence[str], rows: np.ndarray
+) -> list[list[tuple[int, float]]]:
+    """Return three rows and their similarities for each; (-1, 0) where there are fewer."""
+    if candidates is None:
+        return [[_NOBODY] * _NEAREST for _ in rows.tolist()]
+    place = {key: row for row, key in enumerate(ids)}
+    some = candidates.take(rows)
+    found = []
+    for near, alike in zip(
+        some["neighbor_ids"].to_pylist(), some["neighbor_similarities"].to_pylist(), strict=True
+    ):
+        known = [(place[n], s) for n, s in zip(near, alike, strict=True) if n in place]
+        found.append([*known, *[_NOBODY] * _NEAREST][:_NEAREST])
+    return found
+
+
+def duplicate_groups(issues: pa.Table) -> list[list[int]]:
+    """Return the groups of two rows or more that have (nearly) the same text."""
+    groups = issues["duplicate_group"].to_numpy().astype(np.float64)
+    grouped = np.flatnonzero(~np.isnan(groups))
+    _, place, sizes = np.unique(groups[grouped], return_inverse=True, return_counts=True)
+    shared = grouped[sizes[place] > 1]
+    members: dict[float, list[int]] = {}
+    for row in shared.tolist():
+        members.setdefault(float(groups[row]), []).append(row)
+    return list(members.values())

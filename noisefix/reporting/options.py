@@ -1,0 +1,29 @@
+"""What may be chosen for the page of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from noisefix.common_options import Decisions
+from noisefix.options import Option, Options
+from noisefix.seeds import HIGHEST_SEED
+
+PageSeed = Annotated[
+    int,
+    Option(
+        "--seed",
+        "Of the map, and of the rows of the audit that are drawn at random.",
+        "N",
+        at_least=0,
+        at_most=HIGHEST_SEED,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class ReportOptions(Options):
+    """Options of ``report``."""
+
+    decisions: Decisions = None
+    seed: PageSeed = 0

@@ -1,0 +1,116 @@
+"""Everything judged anew in the background, while people decide."""
+
+from __future__ import annotations
+
+import time
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
+
+from noisefix.cleaning.answers import with_answers
+from noisefix.detection.decided import merged
+from noisefix.detection.joint import is_made_from
+from noisefix.detection.rejudge import joint_as_made
+from noisefix.reporting.data import verdict_columns
+from noisefix.reporting.judgement import judgement
+from noisefix.reporting.sections import overview
+from noisefix.run.decisions import decided_rows, standing, verified_table
+from noisefix.run.parquet import read_table
+from noisefix.run.schemas import EMBEDDINGS, LABEL_NAMES, RELABELS
+from noisefix.run.settled import settled
+
+if TYPE_CHECKING:
+    from noisefix.reviewing.board import Board
+    from noisefix.run.folder import RunFolder
+
+BATCH = 10
+IDLE_S = 3.0
+_ANSWER = ("id", "action", "final_label", "p_error", "reasons", "annotator", "cost_usd")
+
+
+class Live:
+    """Judges a run anew after each batch of decisions: ten, or fewer and a pause.
+
+    Args:
+        folder: the run folder; its tables are not written.
+        board: what people decide.
+
+    Raises:
+        UsageError: the run cannot be judged as it was, see ``joint_as_made``.
+        DataError: a table cannot be read.
+    """
+
+    def __init__(self, folder: RunFolder, board: Board) -> None:
+        self._params, self._seed = joint_as_made(folder)
+        self._board = board
+        self._embeddings, _ = read_table(folder.embeddings, EMBEDDINGS)
+        self._tables = {"embeddings": self._embeddings}
+        if is_made_from(folder.label_names, folder.embeddings):
+            self._tables["label_names"], _ = read_table(folder.label_names, LABEL_NAMES)
+        self._answers = None
+        if folder.relabels.exists():
+            self._answers, _ = read_table(folder.relabels, RELABELS, _ANSWER)
+        self._stopped = Event()
+        self._thread = Thread(target=self._work, daemon=True, name="judging")
+        self.judged = 0
+        self.now: dict[str, Any] = {}
+        self.fault: Exception | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after what is being done now."""
+        self._stopped.set()
+        with self._board.changed:
+            self._board.changed.notify_all()
+        self._thread.join()
+
+    def _work(self) -> None:
+        from noisefix.detection.joint_stage import see
+
+        done = len(self._board.log())
+        try:
+            seen = see(self._tables, self._params, seed=self._seed)
+            while self._waits_for_more_than(done):
+                said = self._board.log()
+                self.now = self._judge(seen, said) | {"judged": self.judged + 1}
+                self.judged, done = self.judged + 1, len(said)
+        except Exception as error:  # said at the end; what people decide is safe without it
+            self.fault = error
+
+    def _waits_for_more_than(self, done: int) -> bool:
+        """Return once a batch is there: True; False when it is time to end."""
+        last, since = done, time.monotonic()
+        while not self._stopped.is_set():
+            lines = len(self._board.log())
+            if lines != last:
+                last, since = lines, time.monotonic()
+            if lines - done >= BATCH or (lines > done and time.monotonic() - since >= IDLE_S):
+                return True
+            with self._board.changed:
+                self._board.changed.wait(0.5)
+        return False
+
+    def _judge(self, seen: Any, said: Any) -> dict[str, Any]:
+        from noisefix.detection.joint_stage import weigh
+        from noisefix.detection.joint_tables import build, results
+
+        rows = self._embeddings
+        ids, texts, given = (rows[name].to_pylist() for name in ("id", "text", "given_label"))
+        decided = decided_rows(ids, texts, given, standing(said))
+        table = verified_table(ids, given, decided) if decided else None
+        judged = weigh(seen, merged(None, table), self._params, seed=self._seed)
+        tables = build(rows, judged, self._params.n_neighbors)
+        issues = tables["issues"]
+        if self._answers is not None:
+            issues = with_answers(issues, self._answers)
+        words = {ids[row]: word for row, word in decided.items()}
+        found = judgement(
+            settled(issues, words, judged.class_names),
+            judged.class_names,
+            results(judged),
+            tables["classes"],
+            tables["pairs"],
+        )
+        return {**verdict_columns(found), **overview(found)}
