@@ -19,10 +19,10 @@ COMMAND_GROUPS = {
 _REST = "Advanced"
 _NAMES = {
     "Usual": "output encoder labelled-by top flag-precision flag-top strategy dry-run diff revert"
-    " review-csv review fill-unlabelled max-noise-rate max-issues max-new-issues baseline github"
-    " junit method features epochs valid compare seeds test truth truth-column proba kind rate"
-    " matrix quiet json config help version install-completion"
-    " show-completion",
+    " review-csv review fill-unlabelled max-noise-rate max-issues max-new-issues baseline"
+    " write-baseline show output-format github junit method features epochs valid compare seeds"
+    " test truth truth-column proba kind rate matrix quiet json config no-config help"
+    " version install-completion show-completion",
     "Input": "text-column label-column id-column missing-labels labels trusted-column data"
     " pred-probs class-shares unverified-class one-sided bad-rows",
     "Annotator": "annotator model base-url api-key-env votes pool template demonstrations reviewer"

@@ -22,30 +22,33 @@ def run(make_run, verdict):
 
 
 def test_gates_that_hold(cli, run):
-    outcome = cli("check", run.path, "--max-noise-rate", 0.25, "--max-issues", 2)
+    gates = ("--max-noise-rate", 0.1, "--max-issues", 2, "--show", 0)
+    outcome = cli("check", run.path, *gates)
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out == (
-        "passed max-noise-rate: estimated noise rate 25.00 %, limit 25.00 %\n"
+        "passed max-noise-rate: at least 10.00 % of the labels look wrong (estimate 25.00 %, 90 % "
+        "interval 10.00 to 40.00 %), limit 10.00 %\n"
         "passed max-issues: 2 rows are flagged, limit 2\n"
     )
     assert cli("check", run.path, "--max-issues", 2, "--quiet").out == ""
 
 
 def test_one_line_for_each_broken_gate(cli, run):
-    outcome = cli("check", run.path, "--max-noise-rate", 0.2, "--max-issues", 1, "--quiet")
+    outcome = cli("check", run.path, "--max-noise-rate", 0.09, "--max-issues", 1, "--quiet")
     assert (outcome.code, outcome.err) == (1, "")
     assert outcome.out == (
-        "FAILED max-noise-rate: estimated noise rate 25.00 %, limit 20.00 %\n"
+        "FAILED max-noise-rate: at least 10.00 % of the labels look wrong (estimate 25.00 %, 90 % "
+        "interval 10.00 to 40.00 %), limit 9.00 %\n"
         "FAILED max-issues: 2 rows are flagged, limit 1\n"
     )
 
 
 def test_baseline(cli, run, make_run, verdict, tmp_path):
-    rows = [verdict("ship", "bill", 0.8, is_issue=True), verdict("bill", "bill", 0.9)]
+    rows = [verdict("ship", "bill", 0.8, is_issue=True), verdict("ship", "bill", 0.9)]
     (tmp_path / "old").mkdir()
     baseline = shutil.copy(
         make_run(
-            'text,label\n"two\nlines",ship\nmoney,bill\n', rows, name="old.csv", folder="o"
+            'text,label\n"two\nlines",ship\nmoney,ship\n', rows, name="old.csv", folder="o"
         ).issues,
         tmp_path / "baseline.parquet",
     )
@@ -105,7 +108,7 @@ def test_junit_report(cli, run, tmp_path):
     assert cli("check", run.path, "--max-issues", 1, "--junit", report).code == 1
     suite = ET.parse(report).getroot()[0]
     assert (suite.get("name"), suite.get("failures")) == ("data.csv", "1")
-    assert "row 2 (id 2): given bill, suggested ship" in (suite[0][0].text or "")
+    assert "data.csv:5: bill -> ship 0.97 (9 of 10" in (suite[0][0].text or "")
 
 
 def test_run_whose_input_is_gone_is_still_checked(cli, run, tmp_path):
@@ -117,11 +120,11 @@ def test_run_whose_input_is_gone_is_still_checked(cli, run, tmp_path):
 
 def test_baseline_that_is_no_issues_table(cli, run, tmp_path):
     bad = tmp_path / "baseline.parquet"
-    for content in (b"", b"PAR1 not really", b"id,text\n"):
+    for content in (b"", b"PAR1 not really", b"id,text\n", b"# noisefix baseline 1:\nx\n"):
         bad.write_bytes(content)
         outcome = cli("check", run.path, "--max-new-issues", 0, "--baseline", bad)
         assert (outcome.code, outcome.out) == (3, "")
-        assert str(bad) in outcome.err
+        assert bad.name in outcome.err
     missing = cli("check", run.path, "--max-new-issues", 0, "--baseline", tmp_path / "none.parquet")
     assert missing.code == 3
     assert "none.parquet: no such file" in missing.err
