@@ -10,7 +10,7 @@ COMMAND_GROUPS = {
     "Find": ("detect",),
     "Look": ("evaluate",),
     "Repair": ("relabel", "apply"),
-    "Guard": ("check",),
+    "Guard": ("check", "init"),
     "Train": ("train", "predict"),
     "Parts": ("embed", "joint", "candidates", "noise"),
 }
@@ -67,6 +67,10 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     "check": (
         ("fail above 5 % wrong labels", "noisefix check data.csv --max-noise-rate 0.05"),
         ("annotate a pull request", "noisefix check data.csv --max-issues 20 --github"),
+    ),
+    "init": (
+        ("options and a gate, written down", "noisefix init data.csv"),
+        ("people labelled", "noisefix init data.csv --labelled-by people"),
     ),
     "train": (
         ("train on a run", "noisefix train data.noisefix -o model"),

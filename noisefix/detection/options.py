@@ -220,3 +220,15 @@ class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
         ),
     ] = None
     run_data: RunData = None
+
+
+@dataclass(frozen=True)
+class InitOptions(EncodeOptions, LabelledTableOptions):
+    """Options of ``init``."""
+
+    labelled_by: LabelledBy = "unknown"
+    decisions: Decisions = None
+    force: Annotated[
+        bool,
+        Option("--force", "Replace the files that are there, and run every stage again."),
+    ] = False

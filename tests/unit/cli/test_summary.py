@@ -104,7 +104,7 @@ def test_top_limits_the_rows(result):
 def test_next_steps_can_be_pasted_into_a_shell(result):
     text = "\n".join(shown(result))
     assert "noisefix apply 'my tickets.noisefix' -o flagged.csv\n" in text
-    assert "noisefix check 'my tickets.csv' --max-noise-rate 0.18\n" in text
+    assert "noisefix check 'my tickets.csv' --max-noise-rate 0.11\n" in text
     assert "noisefix evaluate 'my tickets.noisefix' --truth COLUMN\n" in text
 
 
@@ -173,7 +173,7 @@ def test_on_a_terminal_no_number_is_cut_and_no_command_broken(result, monkeypatc
     lines = re.sub("\x1b\\[[0-9;]*m", "", stream.getvalue()).splitlines()
     lines = [line.rstrip() for line in lines]
     commands = [line for line in shown(result) if line.startswith(("  noisefix ", "  --"))]
-    assert len(commands) == 5
+    assert len(commands) == 6
     assert [line for line in lines if line in commands] == commands
     others = [line for line in lines if line not in commands]
     assert max(map(cell_len, others)) <= width
