@@ -29,8 +29,8 @@ def _escaped(char: str) -> str:
 def gate_limit(low: float) -> float:
     """Return a limit for the noise rate that data pass whose interval begins at ``low``.
 
-    It leaves a fifth and a hundredth for chance, and is rounded up: the gate fails once clearly more
-    labels are wrong.
+    It leaves a fifth and a hundredth for chance, and is rounded up: the gate fails once clearly
+    more labels are wrong.
     """
     return min(math.ceil(round(100 * (1.2 * low + 0.01), 6)), 100) / 100
 

@@ -234,7 +234,8 @@ def test_what_people_decided_counts(cli, run, tmp_path):
     assert (before["issues"], before["settled"]) == (2, 0)
     named = json.loads(cli(*gate, "--decisions", file).out)
     assert (named["issues"], named["settled"]) == (1, 2)
-    assert named["noise_rate"] == pytest.approx(0.25 + (1 - 0.97 - 0.01) / 3, abs=1e-6)
+    assert named["noise_rate"] == pytest.approx(1 / 3)  # one of three is known to be wrong
+    assert named["noise_rate_high"] == pytest.approx(0.4 + (1 - 0.97 - 0.01) / 3)
     assert not run.decisions.exists()
     append_decisions(run.decisions, said)
     stored = json.loads(cli(*gate).out)
@@ -248,7 +249,7 @@ def test_a_baseline_is_written_and_nothing_else_is_written_over(cli, run, clean,
     outcome = cli("check", run.path, clean.path, "--write-baseline", path)
     assert (outcome.code, f"to {path}" in outcome.out) == (0, True)
     lines = path.read_text().splitlines()[2:]
-    assert (len(lines), sum(line.endswith(" flagged") for line in lines)) == (4, 2)
+    assert (len(lines), sum(line.endswith(" flagged") for line in lines)) == (3, 2)
     assert cli("check", run.path, "--baseline", path, "--max-new-issues", 0).code == 0
     again = cli("check", run.path, "--write-baseline", tmp_path / "data.csv")
     assert (again.code, "input itself" in again.err) == (2, True)
