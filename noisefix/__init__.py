@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from noisefix.detection.check import check as check
     from noisefix.detection.detect import detect as detect
     from noisefix.detection.embed import embed as embed
+    from noisefix.detection.init import init as init
     from noisefix.detection.joint import joint as joint
     from noisefix.evaluation.calibrate import calibrate as calibrate
     from noisefix.evaluation.evaluate import evaluate as evaluate
@@ -44,6 +45,7 @@ _HOMES = {
     "detect": "noisefix.detection.detect",
     "embed": "noisefix.detection.embed",
     "evaluate": "noisefix.evaluation.evaluate",
+    "init": "noisefix.detection.init",
     "joint": "noisefix.detection.joint",
     "load_model": "noisefix.training.predictor",
     "noise": "noisefix.evaluation.noise",

@@ -20,6 +20,9 @@ SHELL_ONLY = {
     "open_browser",
     "github",
     "junit",
+    "show",
+    "output_format",
+    "no_config",
     "revert",  # a function of its own
     "compare",  # likewise, with the two after it
     "seeds",

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisefix.cleaning.answers import read_verdicts
 from noisefix.cleaning.decide import (
     DECISION_COLUMNS,
     ApplyParams,
@@ -36,6 +35,7 @@ from noisefix.cleaning.review import (
 )
 from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
+from noisefix.run.answers import read_verdicts
 from noisefix.run.decisions import import_decisions, read_decisions, read_named
 from noisefix.run.settled import run_decisions
 

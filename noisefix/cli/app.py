@@ -20,6 +20,7 @@ from noisefix.cli.detect import detect
 from noisefix.cli.embed import embed
 from noisefix.cli.evaluate import evaluate
 from noisefix.cli.help_page import HelpCommand, HelpGroup
+from noisefix.cli.init import init
 from noisefix.cli.joint import joint
 from noisefix.cli.noise import noise
 from noisefix.cli.paths import guarded
@@ -54,6 +55,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "relabel": relabel,
     "apply": apply,
     "check": check,
+    "init": init,
     "evaluate": evaluate,
     "calibrate": calibrate,
     "train": train,

@@ -10,7 +10,7 @@ COMMAND_GROUPS = {
     "Find": ("detect",),
     "Look": ("report", "review", "evaluate", "calibrate"),
     "Repair": ("relabel", "apply"),
-    "Guard": ("check",),
+    "Guard": ("check", "init"),
     "Train": ("train", "predict"),
     "Parts": ("embed", "joint", "candidates", "noise"),
 }
@@ -18,12 +18,11 @@ COMMAND_GROUPS = {
 
 _REST = "Advanced"
 _NAMES = {
-    "Usual": "output open name port encoder labelled-by top flag-precision flag-top strategy dry-run diff revert"
-    " format only-flagged bom"
-    " review-csv review fill-unlabelled max-noise-rate max-issues max-new-issues baseline github"
-    " max-drift max-leaks junit method features epochs valid compare seeds test truth truth-column"
-    " proba kind rate matrix quiet json config help version install-completion"
-    " show-completion",
+    "Usual": "output open name port encoder labelled-by top flag-precision flag-top strategy"
+    " dry-run diff revert format only-flagged bom review-csv review fill-unlabelled max-noise-rate"
+    " max-issues max-new-issues baseline write-baseline show output-format github max-drift"
+    " max-leaks junit method features epochs valid compare seeds test truth truth-column proba kind"
+    " rate matrix quiet json config no-config help version install-completion show-completion",
     "Input": "text-column label-column id-column missing-labels labels trusted-column data"
     " pred-probs class-shares unverified-class one-sided against bad-rows",
     "Annotator": "annotator model base-url api-key-env votes pool template demonstrations reviewer"
@@ -80,6 +79,10 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     "check": (
         ("fail above 5 % wrong labels", "noisefix check data.csv --max-noise-rate 0.05"),
         ("annotate a pull request", "noisefix check data.csv --max-issues 20 --github"),
+    ),
+    "init": (
+        ("options and a gate, written down", "noisefix init data.csv"),
+        ("people labelled", "noisefix init data.csv --labelled-by people"),
     ),
     "train": (
         ("train on a run", "noisefix train data.noisefix -o model"),

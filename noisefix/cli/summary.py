@@ -199,10 +199,12 @@ def _show_classes(screen: Screen, result: DetectResult) -> None:
 
 
 def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
+    from noisefix.detection.start_files import gate_limit
+
     run = shlex.quote(str(result.run))
     suffix = "".join(Path(data).suffixes[-2:]) if data != "-" else ".csv"
     table = shlex.quote(data) if data != "-" else run
-    limit = f"{min(1.0, result.noise_rate_high + 0.01):.2f}"
+    limit = f"{gate_limit(result.noise_rate_low):.2f}"
     screen.heading(f"Every row is in {result.run}/issues.parquet. Next:")
     screen.command(
         f"noisefix report {run} -o report.html", "all of it as a page: look, and decide with a key"
@@ -217,7 +219,14 @@ def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
         )
     screen.command(f"noisefix relabel {run} --dry-run", "an LLM looks at the flagged rows only")
     told = "" if result.labelled_by == "unknown" else f" --labelled-by {result.labelled_by}"
-    screen.command(f"noisefix check {table}{told} --max-noise-rate {limit}", "a gate for CI")
+    screen.command(
+        f"noisefix check {table}{told} --max-noise-rate {limit}",
+        "a gate for CI: fails once clearly more labels are wrong than today",
+    )
+    if data != "-":
+        screen.command(
+            f"noisefix init {table}{told}", "this gate and the options in a file; docs/ci.md"
+        )
     screen.command(
         f"noisefix evaluate {run} --truth COLUMN", "how good this is, if some labels are verified"
     )

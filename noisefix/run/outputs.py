@@ -61,8 +61,8 @@ def check_output(
         inputs: what the command reads: files and folders; None, "-" and what is not there do not
             count. Of a run folder its own files and its input count, of any other folder all.
         option: what names the output, for messages.
-        kinds: formats it may have ("parquet", "csv", "jsonl", "xml", "json", "xlsx", "html"), as its
-            ending must say if it says anything; empty: any.
+        kinds: formats it may have ("parquet", "csv", "jsonl", "xml", "json", "xlsx", "html"), as
+            its ending must say if it says anything; empty: any.
         own: the name in a run folder that may be written, e.g. "embeddings.parquet".
         takes_stdout: "-" stands for standard output.
         takes_streams: pipes and devices may be written to.

@@ -210,6 +210,32 @@ def test_check_against_a_baseline_sees_only_what_is_new(cli, tickets, tmp_path):
     assert outcome.code == 1
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("--encoder", "tfidf", "--seed", "7"),
+        ("--encoder", "tfidf", "--labelled-by", "people"),
+        ("--encoder", "tfidf", "--write-baseline", "other.txt"),
+        ("--precision", "bf16"),
+    ],
+    ids=["seed", "labelled-by", "appended", "bf16"],
+)
+def test_no_old_row_is_ever_a_new_issue(cli, tickets, tmp_path, monkeypatch, change):
+    monkeypatch.chdir(tmp_path)
+    first = ("--precision", "fp32") if "--precision" in change else ("--encoder", "tfidf")
+    assert cli("check", tickets, *first, "--write-baseline", "known.txt").code == 0
+    old = {line.split(",")[0] for line in tickets.read_text().splitlines()[1:]}
+    if "--write-baseline" in change:
+        more = (f"x{row},my password is lost {row},shipping\n" for row in range(50))
+        tickets.write_text(tickets.read_text() + "".join(more))
+    gate = ("--baseline", "known.txt", "--max-new-issues", 99, "--json")
+    result = json.loads(cli("check", tickets, *change, *gate).out)
+    new = [row["id"] for row in result["flagged"] if row["is_new"]]
+    assert result["new_issues"] == len(new)
+    assert not old & set(new)
+    assert result["issues"] > 0
+
+
 def test_killed_run_goes_on_where_it_was(tickets, cli):
     run = tickets.with_name("tickets.noisefix")
     command = [sys.executable, "-m", "noisefix", "detect", str(tickets), "--encoder", "tfidf"]
