@@ -20,7 +20,7 @@ LAYERS = (
         "evaluation.noise",
         "evaluation.options",
     },
-    {"classifiers"},
+    {"classifiers", "auditing"},
     {"relabelling", "cleaning"},
     {"detection"},
     {"training"},

@@ -198,15 +198,20 @@ def decisions_of(
     return found
 
 
-def has_decisions(path: Path) -> bool:
-    """Return whether a file may hold decisions: all but a review table with none filled in."""
+def has_decisions(path: Path, columns: Sequence[str] = REVIEW_COLUMNS) -> bool:
+    """Return whether a file may hold decisions: all but a table to fill in, with none filled in.
+
+    Args:
+        path: the file.
+        columns: those of the table to fill in.
+    """
     from noisefix.tables.source import read_source
 
     try:
         source = read_source(path)
     except DataError:
         return True
-    if source.columns != REVIEW_COLUMNS:
+    if source.columns != tuple(columns):
         return True
     return any(str(cell or "").strip() for cell in source.table["decision"].to_pylist())
 

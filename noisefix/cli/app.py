@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from noisefix.cli.apply import apply
+from noisefix.cli.audit import audit
 from noisefix.cli.candidates import candidates
 from noisefix.cli.check import check
 from noisefix.cli.detect import detect
@@ -49,6 +50,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "relabel": relabel,
     "apply": apply,
     "check": check,
+    "audit": audit,
     "evaluate": evaluate,
     "train": train,
     "predict": predict,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 COMMAND_GROUPS = {
     "Find": ("detect",),
-    "Look": ("evaluate",),
+    "Look": ("audit", "evaluate"),
     "Repair": ("relabel", "apply"),
     "Guard": ("check",),
     "Train": ("train", "predict"),
@@ -19,9 +19,9 @@ COMMAND_GROUPS = {
 _REST = "Advanced"
 _NAMES = {
     "Usual": "output encoder labelled-by top flag-precision flag-top strategy dry-run diff revert"
-    " review-csv review fill-unlabelled max-noise-rate max-issues max-new-issues baseline github"
-    " junit method features epochs valid compare seeds test truth truth-column proba kind rate"
-    " matrix quiet json config help version install-completion"
+    " review-csv review rows csv from fill-unlabelled max-noise-rate max-issues max-new-issues"
+    " baseline github junit method features epochs valid compare seeds test truth truth-column"
+    " proba kind rate matrix quiet json config help version install-completion"
     " show-completion",
     "Input": "text-column label-column id-column missing-labels labels trusted-column data"
     " pred-probs class-shares unverified-class one-sided bad-rows",
@@ -51,6 +51,10 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     "detect": (
         ("which labels look wrong, and why", "noisefix detect data.csv"),
         ("labels made by people", "noisefix detect data.csv --labelled-by people --top 20"),
+    ),
+    "audit": (
+        ("mark 30 rows, and know how good", "noisefix audit data.noisefix"),
+        ("in a spreadsheet program", "noisefix audit data.noisefix --csv sample.csv"),
     ),
     "evaluate": (
         ("a run, where the input has a truth", "noisefix evaluate data.noisefix --truth gold"),
