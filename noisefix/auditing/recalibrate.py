@@ -56,13 +56,13 @@ def _obstacle(
     if set(_TABLES) & set(content.get("outside", {})):
         return "tables of the run were made elsewhere; make them anew with the rows marked"
     if "pred_probs" in stage["inputs"]:
-        return f"the run used --pred-probs; {again}"
+        return f"the run used probabilities of your own; {again}"
     if "trusted" in stage["inputs"]:
         issues, _ = read_table(folder.issues, ISSUES, ("id", "is_trusted"))
         decided = run_decisions(folder)
         rows = zip(issues["id"].to_pylist(), issues["is_trusted"].to_pylist(), strict=True)
         if any(is_trusted and key not in decided for key, is_trusted in rows):
-            return f"the run used --trusted-column; {again}"
+            return f"the run used a trusted column; {again}"
     return ""
 
 

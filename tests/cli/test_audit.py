@@ -42,7 +42,9 @@ def test_a_sample_out_and_back_in(cli, run, tmp_path, truth):
     assert sample.read_text(encoding="utf-8-sig").splitlines()[0] == "id,text,decision"
     ids = fill(sample, truth)
     assert len(ids) == 12
-    assert cli("audit", run, "--csv", sample).code == 2  # filled in: never overwritten
+    assert (
+        cli("audit", run, "--rows", 12, "--csv", sample).code == 2
+    )  # filled in: never overwritten
 
     outcome = cli("audit", run, "--rows", 12, "--from", sample, "--reviewer", "ann")
     assert outcome.code == 0, outcome.err
