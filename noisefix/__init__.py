@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from noisefix.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from noisefix.auditing.audit import audit as audit
+    from noisefix.auditing.plan import audit_rows as audit_rows
     from noisefix.classifiers.compare import compare as compare
     from noisefix.classifiers.predict import predict as predict
     from noisefix.classifiers.train import train as train
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "apply": "noisefix.cleaning.apply",
+    "audit": "noisefix.auditing.audit",
+    "audit_rows": "noisefix.auditing.plan",
     "calibrate": "noisefix.evaluation.calibrate",
     "candidates": "noisefix.detection.candidates",
     "check": "noisefix.detection.check",

@@ -23,7 +23,7 @@ LAYERS = (
     },
     {"reviewing"},
     {"reporting"},
-    {"classifiers"},
+    {"classifiers", "auditing"},
     {"relabelling", "cleaning"},
     {"detection"},
     {"training"},

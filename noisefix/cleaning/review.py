@@ -235,9 +235,14 @@ def decisions_of(
     return found
 
 
-def has_decisions(path: Path) -> bool:
-    """Return whether a file may hold decisions: all but a review table with none filled in."""
-    return is_filled(REVIEW_COLUMNS, path)
+def has_decisions(path: Path, columns: Sequence[str] = REVIEW_COLUMNS) -> bool:
+    """Return whether a file may hold decisions: all but a table to fill in, with none filled in.
+
+    Args:
+        path: the file.
+        columns: those of the table to fill in.
+    """
+    return is_filled(tuple(columns), path)
 
 
 def _meanings(class_names: Sequence[str]) -> Callable[[str], tuple[str, bool] | None]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from noisefix.cli.apply import apply
+from noisefix.cli.audit import audit
 from noisefix.cli.calibrate import calibrate
 from noisefix.cli.candidates import candidates
 from noisefix.cli.check import check
@@ -56,6 +57,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "apply": apply,
     "check": check,
     "init": init,
+    "audit": audit,
     "evaluate": evaluate,
     "calibrate": calibrate,
     "train": train,

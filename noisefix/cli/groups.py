@@ -8,7 +8,7 @@ from __future__ import annotations
 
 COMMAND_GROUPS = {
     "Find": ("detect",),
-    "Look": ("report", "review", "evaluate", "calibrate"),
+    "Look": ("report", "review", "audit", "evaluate", "calibrate"),
     "Repair": ("relabel", "apply"),
     "Guard": ("check", "init"),
     "Train": ("train", "predict"),
@@ -19,8 +19,8 @@ COMMAND_GROUPS = {
 _REST = "Advanced"
 _NAMES = {
     "Usual": "output open name port encoder labelled-by top flag-precision flag-top strategy"
-    " dry-run diff revert format only-flagged bom review-csv review fill-unlabelled max-noise-rate"
-    " max-issues max-new-issues baseline write-baseline show output-format github max-drift"
+    " dry-run diff revert format only-flagged bom review-csv review rows csv from fill-unlabelled"
+    " max-noise-rate max-issues max-new-issues baseline write-baseline show output-format github max-drift"
     " max-leaks junit method features epochs valid compare seeds test truth truth-column proba kind"
     " rate matrix quiet json config no-config help version install-completion show-completion",
     "Input": "text-column label-column id-column missing-labels labels trusted-column data"
@@ -59,6 +59,10 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     "review": (
         ("decide in the browser, alone or not", "noisefix review data.noisefix --open"),
         ("under your name", "noisefix review data.noisefix --name ann"),
+    ),
+    "audit": (
+        ("mark 30 rows, and know how good", "noisefix audit data.noisefix"),
+        ("in a spreadsheet program", "noisefix audit data.noisefix --csv sample.csv"),
     ),
     "evaluate": (
         ("a run, where the input has a truth", "noisefix evaluate data.noisefix --truth gold"),

@@ -78,6 +78,7 @@ class RunFolder:
         across: what both files have in common.
         ledger: every change that ``apply`` made.
         decisions: what people have decided, see ``noisefix.run.decisions``.
+        audit: the sample that a person marks, see ``noisefix.auditing``.
         bad_rows_list: the rows of the input that could not be read and were left out.
     """
 
@@ -97,6 +98,7 @@ class RunFolder:
     relabels = _File("relabels.parquet")
     ledger = _File("ledger.parquet")
     decisions = _File("decisions.jsonl")
+    audit = _File("audit.json")
     bad_rows_list = _File("bad_rows.jsonl")
 
     def __init__(self, path: str | Path) -> None:
