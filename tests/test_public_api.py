@@ -18,6 +18,7 @@ SHELL_ONLY = {
     "top",  # how much of the result is shown
     "diff",
     "open_browser",
+    "terminal",
     "github",
     "junit",
     "show",

@@ -18,8 +18,8 @@ def audit(run: RunArgument, options: AuditOptions, shown: Shown) -> None:
     """
     from noisefix.auditing.audit import audit as run_audit
     from noisefix.cli.audit_summary import show_audit
+    from noisefix.cli.desk import open_desk
     from noisefix.cli.messages import tell
-    from noisefix.cli.review import open_desk
     from noisefix.cli.terminal import Screen, write_json
 
     has_terminal = sys.stdin.isatty() and sys.stderr.isatty()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +25,9 @@ def review(
     open_browser: Annotated[
         bool, typer.Option("--open", help="Show the page in the browser.")
     ] = False,
+    terminal: Annotated[
+        bool, typer.Option("--terminal", help="Decide at this terminal instead.")
+    ] = False,
 ) -> None:
     """Decide on rows in a browser, alone or with others; Ctrl-C ends it.
 
@@ -41,11 +45,24 @@ def review(
 
             webbrowser.open(address)
 
-    result = run_review(run, options=options, ready=ready)
+    if terminal:
+        result = _at_terminal(run, options)
+    else:
+        result = run_review(run, options=options, ready=ready)
     if shown.as_json:
         write_json(result)
     else:
         show_review(Screen(), result)
+
+
+def _at_terminal(run: Path, options: ReviewOptions) -> ReviewResult:
+    from noisefix.cli.desk import open_desk
+    from noisefix.cli.row_desk import TerminalRows
+    from noisefix.cli.terminal import open_console
+    from noisefix.reviewing.terminal import review_at
+
+    with open_desk() as desk:
+        return review_at(TerminalRows(open_console(), desk.read_key), run, options)
 
 
 def show_review(screen: Screen, result: ReviewResult) -> None:

@@ -180,7 +180,7 @@ def _uvicorn() -> Any:
     except ImportError as error:
         raise UsageError(
             f"a review in the browser needs {error.name}, which is not installed",
-            'install it with pip install "noisefix[review]"',
+            'install it with pip install "noisefix[review]", or decide with --terminal',
         ) from error
     return uvicorn
 

@@ -1,0 +1,243 @@
+"""A review without a browser: one row after the other, with the keys of the page.
+
+What is shown, and where keys come from, is a desk that the caller brings. Here is only what the
+keys mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from noisefix.annotators.human import END, Neighbor
+from noisefix.detection.decided import take_in
+from noisefix.reporting.data import RunTables, read_tables
+from noisefix.reviewing.board import Board
+from noisefix.reviewing.options import ReviewOptions
+from noisefix.reviewing.review import ReviewResult, finish
+from noisefix.run.decisions import CLASS, DROP, KEEP, UNSURE, now
+from noisefix.run.folder import RunFolder
+
+COMMANDS = {
+    "k": "keep",
+    "s": "suggested",
+    "/": "search a class",
+    "u": "unsure",
+    "d": "drop",
+    "n": "note",
+    "z": "undo",
+    "v": "whole text",
+    "q": "quit",
+}
+ENTER, ESCAPE = "\n", "\x1b"
+_ERASE = ("\x7f", "\b")
+_KEYS = 9
+_NEIGHBORS = 3
+_MOST_NOTE = 500
+
+
+@dataclass(frozen=True)
+class RowCard:
+    """One row as it is put before a person.
+
+    Attributes:
+        row: index of the row.
+        id: its id.
+        text: the text, as read.
+        given_label: label in the input; None: none.
+        suggested_label: the most probable one.
+        p_error: probability that the given label is wrong; NaN without one.
+        reasons: why it is asked about.
+        neighbors: nearest rows, nearest first.
+        classes: what the keys 1 to 9 stand for.
+        typing: "class" or "note" while one is typed, else "".
+        typed: what has been typed of it.
+        found: classes that fit what was typed; Enter takes the first.
+        note: kept with the decision.
+        is_whole: show the text however long it is.
+    """
+
+    row: int
+    id: str
+    text: str
+    given_label: str | None
+    suggested_label: str
+    p_error: float
+    reasons: tuple[str, ...] = ()
+    neighbors: tuple[Neighbor, ...] = ()
+    classes: tuple[str, ...] = ()
+    typing: str = ""
+    typed: str = ""
+    found: tuple[str, ...] = ()
+    note: str = ""
+    is_whole: bool = False
+
+
+class RowDesk(Protocol):
+    """Where a person sits: shows rows, gives keys."""
+
+    def show(self, card: RowCard, number: int, total: int) -> None:
+        """Put a row before the person; it is the ``number``-th of ``total``."""
+        ...
+
+    def read_key(self) -> str:
+        """Wait for a key; ``END`` when none will come any more."""
+        ...
+
+
+def review_at(desk: RowDesk, run: str | Path, options: ReviewOptions) -> ReviewResult:
+    """Let a person decide on the flagged rows that nobody has decided on, until they quit.
+
+    Args:
+        desk: shows rows and gives keys.
+        run: the run folder.
+        options: what was chosen; the name says who decides.
+
+    Raises:
+        DataError: a table is missing or broken, or a decision cannot be written.
+    """
+    folder = RunFolder.open(run)
+    take_in(folder, options.decisions)
+    tables = read_tables(folder)
+    columns = [tables.issues[name].to_pylist() for name in ("id", "text", "given_label")]
+    board = Board(folder.decisions, *columns)
+    before = len(board.log())
+    judged = tables.judged
+    asked = [row for row in judged.order.tolist() if judged.is_issue[row]]
+    with suppress(KeyboardInterrupt):  # what was decided is on the disk
+        decide_rows(desk, board, tables, asked, options.name)
+    return finish(folder, judged, len(board.log()) - before, ())
+
+
+def decide_rows(
+    desk: RowDesk, board: Board, tables: RunTables, asked: Sequence[int], who: str
+) -> None:
+    """Ask about rows in their order; "undo" goes back to the row decided on before.
+
+    Args:
+        desk: shows rows and gives keys.
+        board: where decisions go.
+        tables: of the run.
+        asked: indices of the rows.
+        who: the person.
+    """
+    cards = _Cards(tables)
+    place = 0
+    while place < len(asked):
+        card = cards.card(asked[place])
+        choice = _choose(desk, card, tables.judged.class_names, place + 1, len(asked))
+        if choice is None:
+            return
+        decision, label, note = choice
+        if decision == "z":
+            back = board.undo(who)
+            place = asked.index(back) if back in asked else place
+            continue
+        said = {"decision": decision, "label": label, "who": who, "when": now(), "note": note}
+        board.decide(card.row, said)
+        place += 1
+
+
+def _choose(
+    desk: RowDesk, card: RowCard, class_names: Sequence[str], number: int, total: int
+) -> tuple[str, str | None, str] | None:
+    """Return decision, class and note; "z" to undo; None to quit."""
+    while True:
+        desk.show(card, number, total)
+        key = desk.read_key()
+        if key == END:
+            return None
+        if card.typing:
+            if card.typing == "class" and key == ENTER and card.found:
+                return *_taken(card, card.found[0]), card.note
+            card = _typed(card, key, class_names)
+        elif key == "q":
+            return None
+        elif key == "z":
+            return "z", None, ""
+        elif key == "v":
+            card = replace(card, is_whole=not card.is_whole)
+        elif key in ("/", "n"):
+            kind, begun = ("class", "") if key == "/" else ("note", card.note)
+            card = replace(card, typing=kind, typed=begun, found=tuple(class_names))
+        elif (decided := _decided(card, key)) is not None:
+            return *decided, card.note
+
+
+def _decided(card: RowCard, key: str) -> tuple[str, str | None] | None:
+    """Return what a key decides; None where it means nothing."""
+    if key == "k":
+        return None if card.given_label is None else (KEEP, None)
+    if key in ("u", "d"):
+        return (UNSURE if key == "u" else DROP), None
+    if key == "s":
+        return _taken(card, card.suggested_label)
+    if key in "123456789" and int(key) <= len(card.classes):
+        return _taken(card, card.classes[int(key) - 1])
+    return None
+
+
+def _taken(card: RowCard, label: str) -> tuple[str, str | None]:
+    return (KEEP, None) if label == card.given_label else (CLASS, label)
+
+
+def _typed(card: RowCard, key: str, class_names: Sequence[str]) -> RowCard:
+    if key == ESCAPE or (key == ENTER and card.typing == "class"):
+        return replace(card, typing="", typed="", found=())
+    if key == ENTER:
+        return replace(card, typing="", typed="", note=card.typed.strip())
+    typed = card.typed[:-1] if key in _ERASE else (card.typed + key)[:_MOST_NOTE]
+    found = tuple(name for name in class_names if typed.lower() in name.lower())
+    return replace(card, typed=typed, found=found)
+
+
+class _Cards:
+    """What is known of each row, looked up when it is shown."""
+
+    def __init__(self, tables: RunTables) -> None:
+        self._tables = tables
+        names = tables.judged.class_names
+        sizes = tables.judged.classes["rows"]
+        self._by_size = sorted(range(len(names)), key=lambda k: (-sizes[k], k))
+        ids = tables.issues["id"].to_pylist()
+        self._place = {key: row for row, key in enumerate(ids)}
+
+    def card(self, row: int) -> RowCard:
+        judged = self._tables.judged
+        columns = ["id", "text", "given_label", "suggested_label", "reasons", "true_label_probs"]
+        [facts] = self._tables.issues.select(columns).slice(row, 1).to_pylist()
+        return RowCard(
+            row=row,
+            id=facts["id"],
+            text=facts["text"] or "",
+            given_label=facts["given_label"],
+            suggested_label=facts["suggested_label"],
+            p_error=float(judged.p_error[row]),
+            reasons=tuple(facts["reasons"]),
+            neighbors=self._neighbors(row),
+            classes=self._classes(facts["true_label_probs"]),
+        )
+
+    def _classes(self, probabilities: Sequence[float]) -> tuple[str, ...]:
+        """Return the classes of the keys: always the same where nine are enough."""
+        names = self._tables.judged.class_names
+        if len(names) <= _KEYS:
+            return names
+        likely = sorted(range(len(probabilities)), key=lambda k: -probabilities[k])[:5]
+        return tuple(names[k] for k in list(dict.fromkeys([*likely, *self._by_size]))[:_KEYS])
+
+    def _neighbors(self, row: int) -> tuple[Neighbor, ...]:
+        if self._tables.candidates is None:
+            return ()
+        [near] = self._tables.candidates.slice(row, 1).to_pylist()
+        found: list[Neighbor] = []
+        for key, alike in zip(near["neighbor_ids"], near["neighbor_similarities"], strict=True):
+            if key in self._place and len(found) < _NEIGHBORS:
+                place = self._place[key]
+                text = self._tables.issues["text"][place].as_py() or ""
+                label = self._tables.issues["given_label"][place].as_py() or ""
+                found.append(Neighbor(text, label, alike))
+        return tuple(found)
