@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from noisefix.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from noisefix.auditing.audit import audit as audit
+    from noisefix.auditing.plan import audit_rows as audit_rows
     from noisefix.classifiers.compare import compare as compare
     from noisefix.classifiers.predict import predict as predict
     from noisefix.classifiers.train import train as train
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
     from noisefix.detection.check import check as check
     from noisefix.detection.detect import detect as detect
     from noisefix.detection.embed import embed as embed
+    from noisefix.detection.init import init as init
     from noisefix.detection.joint import joint as joint
+    from noisefix.evaluation.calibrate import calibrate as calibrate
     from noisefix.evaluation.evaluate import evaluate as evaluate
     from noisefix.evaluation.noise import noise as noise
     from noisefix.relabelling.relabel import relabel as relabel
@@ -36,12 +40,16 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "apply": "noisefix.cleaning.apply",
+    "audit": "noisefix.auditing.audit",
+    "audit_rows": "noisefix.auditing.plan",
+    "calibrate": "noisefix.evaluation.calibrate",
     "candidates": "noisefix.detection.candidates",
     "check": "noisefix.detection.check",
     "compare": "noisefix.classifiers.compare",
     "detect": "noisefix.detection.detect",
     "embed": "noisefix.detection.embed",
     "evaluate": "noisefix.evaluation.evaluate",
+    "init": "noisefix.detection.init",
     "joint": "noisefix.detection.joint",
     "load_model": "noisefix.training.predictor",
     "noise": "noisefix.evaluation.noise",

@@ -8,6 +8,8 @@ for it alone and wins. What is typed on the command line wins over both::
 
     [check]
     max_noise_rate = 0.05
+
+The same may stand in ``pyproject.toml`` under ``[tool.noisefix]``.
 """
 
 from __future__ import annotations
@@ -20,15 +22,17 @@ from typing import Any
 from noisefix.documents import parse_toml
 from noisefix.errors import UsageError
 
+OWN_NAME, PROJECT_NAME = "noisefix.toml", "pyproject.toml"
+
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read a TOML file.
+    """Read a TOML file; of a ``pyproject.toml``, what stands under ``[tool.noisefix]``.
 
     Raises:
         UsageError: it cannot be read, or is not TOML.
     """
     try:
-        return parse_toml(path.read_text(encoding="utf-8-sig"))
+        content = parse_toml(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(
             f"{path}: cannot read the configuration: {error.strerror}",
@@ -38,6 +42,59 @@ def read_config(path: Path) -> dict[str, Any]:
         raise UsageError(
             f"{path}: not valid TOML: {error}", 'text needs quotes: text_column = "message"'
         ) from error
+    return (_project_table(content, path) or {}) if path.name == PROJECT_NAME else content
+
+
+def find_config(start: Path) -> Path | None:
+    """Return the configuration that holds for a folder: its own, else the nearest above it.
+
+    In one folder ``noisefix.toml`` wins over ``pyproject.toml``; one of the latter without
+    ``[tool.noisefix]`` is none.
+
+    Args:
+        start: absolute path of the folder.
+
+    Raises:
+        UsageError: a ``pyproject.toml`` that speaks of noisefix is not TOML.
+    """
+    for folder in (start, *start.parents):
+        if _is_file(folder / OWN_NAME):
+            return folder / OWN_NAME
+        if _is_file(folder / PROJECT_NAME) and _speaks_of_us(folder / PROJECT_NAME):
+            return folder / PROJECT_NAME
+    return None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _speaks_of_us(path: Path) -> bool:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError):  # of somebody else, and not needed
+        return False
+    if "noisefix" not in text:
+        return False
+    try:
+        return _project_table(parse_toml(text), path) is not None
+    except ValueError:
+        if "[tool.noisefix" in text:
+            read_config(path)  # says what is wrong
+        return False
+
+
+def _project_table(content: dict[str, Any], path: Path) -> dict[str, Any] | None:
+    tools = content.get("tool", {})
+    table = tools.get("noisefix") if isinstance(tools, dict) else None
+    if table is not None and not isinstance(table, dict):
+        raise UsageError(
+            f"{path}: tool.noisefix must be a table", "write [tool.noisefix], then seed = 1"
+        )
+    return table
 
 
 def command_options(

@@ -157,9 +157,16 @@ def takes(
             return function(*args, options=given, **rest)
 
         cast(Any, twin).__signature__ = _expanded(function, kind)
+        twin.__doc__ = _with_options(inspect.getdoc(function) or "", kind)
         return twin
 
     return decorate
+
+
+def _with_options(text: str, kind: type[Options]) -> str:
+    """Return a docstring with what there is to say of every option."""
+    lines = [f"    {name}: {option.help}" for name, (_, option) in described(kind).items()]
+    return "\n".join([text, "", "Options:", *lines])
 
 
 def _expanded(function: Callable[..., Any], kind: type[Options]) -> inspect.Signature:

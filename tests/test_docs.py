@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import typer
 
 from noisefix.cli.app import COMMANDS, app
@@ -70,3 +71,21 @@ def test_every_file_that_the_page_for_developers_names_exists():
         name for name in named if "NAME" not in name and not (DOCS.parent / name).exists()
     ] == []
     assert "docs/development.md" in (DOCS.parent / "README.md").read_text(encoding="utf-8")
+
+
+PAGES = sorted(path for path in DOCS.rglob("*.md") if path.name != "README.md")
+
+
+def test_every_page_has_its_place_in_the_site():
+    settings = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")
+    named = re.findall(r"^ +- (\S+\.md)$", settings.partition("\nnav:\n")[2], re.MULTILINE)
+    assert sorted(named) == sorted(path.relative_to(DOCS).as_posix() for path in PAGES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_pages_link_to_what_is_there_and_lies_in_the_site(page):
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)#\s]+)", text)
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (page.parent / link).is_file()] == []
+    assert all((page.parent / link).resolve().is_relative_to(DOCS) for link in local)

@@ -15,6 +15,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {
+        "evaluation.calibrate",
         "evaluation.evaluate",
         "evaluation.evaluate_model",
         "evaluation.noise",
@@ -22,7 +23,7 @@ LAYERS = (
     },
     {"reviewing"},
     {"reporting"},
-    {"classifiers"},
+    {"classifiers", "auditing"},
     {"relabelling", "cleaning"},
     {"detection"},
     {"training"},

@@ -21,6 +21,9 @@ SHELL_ONLY = {
     "terminal",
     "github",
     "junit",
+    "show",
+    "output_format",
+    "no_config",
     "revert",  # a function of its own
     "compare",  # likewise, with the two after it
     "seeds",

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from noisefix.classifiers.finetune import begin_tuning, choose_features_params, known_parameters
 from noisefix.classifiers.fitting import (
+    Prepared,
     choose_params,
     embed_texts,
     fit_method,
@@ -21,11 +22,14 @@ from noisefix.classifiers.fitting import (
     prepare,
 )
 from noisefix.classifiers.options import CompareOptions
-from noisefix.classifiers.trusted_labels import read_trusted
+from noisefix.classifiers.trusted_labels import TrustedTable, read_trusted
 from noisefix.errors import UsageError
 from noisefix.options import takes
 from noisefix.progress import Progress
 from noisefix.seeds import check_seed
+
+if TYPE_CHECKING:
+    from noisefix.classifiers.training_data import RunData
 
 BASELINE = "ce"
 
@@ -112,7 +116,6 @@ def compare(
         DataError: a table cannot be used.
     """
     test, n_seeds, seed = options.test, options.n_seeds, options.seed
-    features, device = options.features, options.device
     if test is None:
         raise UsageError(
             "--compare needs --test: by labels that may be wrong no method can be ranked",
@@ -121,7 +124,9 @@ def compare(
         )
     check_seed(seed, n_seeds)
     names = [BASELINE, *dict.fromkeys(name for name in methods if name != BASELINE)]
-    chosen = {name: _params(name, features, dict(options.parameters or {})) for name in names}
+    chosen = {
+        name: _params(name, options.features, dict(options.parameters or {})) for name in names
+    }
     needs_words = next((name for name in names if _needs_words(name)), BASELINE)
     run, notes = load_run(
         source,
@@ -141,13 +146,40 @@ def compare(
         label_column=options.label_column,
         bad_rows=options.bad_rows,
     )
+    right, cost = _trials(run, prepared, trusted, chosen, options, progress)
+    n_compared = len(names) - 1
+    scores = tuple(
+        score_method(name, right[name], right[BASELINE], *cost[name], n_compared) for name in names
+    )
+    return CompareResult(
+        Path(test),
+        trusted.column,
+        len(trusted.labels),
+        n_seeds,
+        scores,
+        conclude(scores),
+        resolution(scores),
+        (*notes, *trusted.notes),
+    )
+
+
+def _trials(
+    run: RunData,
+    prepared: Prepared,
+    trusted: TrustedTable,
+    chosen: dict[str, tuple[Any, Any]],
+    options: CompareOptions,
+    progress: Callable[[Any], None] | None,
+) -> tuple[dict[str, np.ndarray], dict[str, tuple[float, float]]]:
+    """Train every method with every seed; return which (S, T) were right, and what it cost."""
+    seed, n_seeds, device = options.seed, options.n_seeds, options.device
     texts, labels = trusted.texts, trusted.labels
-    frozen = embed_texts(prepared, texts, device) if features == "frozen" else np.empty(0)
+    frozen = embed_texts(prepared, texts, device) if options.features == "frozen" else np.empty(0)
     right: dict[str, np.ndarray] = {}
     cost: dict[str, tuple[float, float]] = {}
     # What is loaded once is not to be charged to the method that happens to come first.
     fit_method(BASELINE, prepared.data, choose_params(BASELINE, {"epochs": 1}), seed, device)
-    for done, name in enumerate(names):
+    for done, name in enumerate(chosen):
         hits, started = [], time.perf_counter()
         with _peak_memory() as peak:
             for offset in range(n_seeds):
@@ -159,23 +191,10 @@ def compare(
                 hits.append(model.predict_probs(found).argmax(axis=1) == labels)
                 if progress is not None:
                     step = done * n_seeds + offset + 1
-                    progress(Progress("compare", step, len(names) * n_seeds, "trainings"))
+                    progress(Progress("compare", step, len(chosen) * n_seeds, "trainings"))
         right[name] = np.array(hits)
         cost[name] = ((time.perf_counter() - started) / n_seeds, peak())
-    n_compared = len(names) - 1
-    scores = tuple(
-        score_method(name, right[name], right[BASELINE], *cost[name], n_compared) for name in names
-    )
-    return CompareResult(
-        Path(test),
-        trusted.column,
-        len(labels),
-        n_seeds,
-        scores,
-        conclude(scores),
-        resolution(scores),
-        (*notes, *trusted.notes),
-    )
+    return right, cost
 
 
 def score_method(

@@ -115,31 +115,10 @@ def train(
         ModelError: the encoder cannot be had.
         UsageError: an unknown method or option; something that is read lies in the output.
     """
-    from noisefix.run.folder import default_run_path
-    from noisefix.run.outputs import check_replaced_folder
-    from noisefix.training.checkpoints import FileCheckpoint, training_key
-    from noisefix.training.model_folder import check_target, write_model
-    from noisefix.training.model_info import ModelInfo
-
     started = time.perf_counter()
     target = Path(output)
-    check_target(target)
-    made = default_run_path(source) if Path(source).is_file() else None
-    read = (options.valid, options.labels, options.template, options.run_data, options.decisions)
-    check_replaced_folder(target, (source, made, *read))
-    if made is not None and target.resolve() == made.resolve():
-        raise UsageError(
-            f"-o {target}: is where the run folder of {source} goes",
-            "choose another folder with -o",
-        )
-    method, seed, device, valid = options.method, options.seed, options.device, options.valid
-    extra = {} if options.epochs is None else {"epochs": options.epochs}
-    asking = options.shared_with(AskOptions)
-    named = options.annotator or ("openai" if options.model is not None else None)
-    check_asking(method, asking, asks=named is not None)
-    chosen, tuning_params = choose_features_params(
-        options.features, method, {**(options.parameters or {}), **extra, **row_limits(asking)}
-    )
+    _check_target(source, target, options)
+    plan = _plan(options)
     folder, notes = open_run(
         source,
         options.run_data,
@@ -150,18 +129,99 @@ def train(
         progress=progress,
     )
     take_in(folder, options.decisions)
-    annotator = None
-    if named is not None:
-        annotator = connect(
-            named, folder, class_names_of(folder), options, device=device, seed=seed
+    if plan.who is not None:
+        names = class_names_of(folder)
+        who = connect(plan.who, folder, names, options, device=options.device, seed=options.seed)
+        plan = replace(plan, who=who)
+        notes += connection_note(who)
+    run = read_for(folder, options.method)
+    lesson, more = _lesson(run, plan, options)
+    with ExitStack() as stack:
+        asked = None
+        if plan.who is not None:
+            asked = stack.enter_context(
+                open_questions(folder, run, plan.who, plan.asking, progress)
+            )
+        elif options.method == ASKING_METHOD:
+            more += (NOBODY_ASKED,)
+        info = _fit_and_write(target, run, plan, lesson, options, asked, progress)
+    if asked is not None and asked.failure is not None:
+        more += (
+            f"not every question got an answer; {target} is trained with "
+            f"{asked.report().answered:,} answers",
         )
-        notes += connection_note(annotator)
-    run = read_for(folder, method)
-    prepared = prepare(run, seed)
-    data, trusted_texts = prepared.data, list[str]()
-    if valid is not None:
+    return TrainResult(
+        model=target,
+        method=options.method,
+        parameters=info.parameters,
+        seed=options.seed,
+        rows=len(lesson.data.given_labels),
+        labelled=int(lesson.data.is_labelled.sum()),
+        class_names=run.class_names,
+        encoder=run.encoder,
+        epochs=int(info.metrics.get("epochs", 0)),
+        metrics=info.metrics,
+        seconds=time.perf_counter() - started,
+        notes=notes + more,
+        asking=None if asked is None else asked.report(),
+        failure=None if asked is None else explained(asked.failure),
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How to train: the method's parameters, the encoder's, and whom to ask."""
+
+    params: Any
+    tuning: Any  # None: the encoder stays as it is
+    asking: AskOptions
+    who: Any  # a name as typed, then an annotator; None: nobody
+
+
+@dataclass(frozen=True, eq=False)
+class _Lesson:
+    """What to learn from, and what makes features of texts."""
+
+    data: TrainingData
+    params: Any
+    prepared: Prepared
+
+
+def _check_target(source: str | Path, target: Path, options: TrainOptions) -> None:
+    from noisefix.run.folder import default_run_path
+    from noisefix.run.outputs import check_replaced_folder
+    from noisefix.training.model_folder import check_target
+
+    check_target(target)
+    made = default_run_path(source) if Path(source).is_file() else None
+    read = (options.valid, options.labels, options.template, options.run_data, options.decisions)
+    check_replaced_folder(target, (source, made, *read))
+    if made is not None and target.resolve() == made.resolve():
+        raise UsageError(
+            f"-o {target}: is where the run folder of {source} goes",
+            "choose another folder with -o",
+        )
+
+
+def _plan(options: TrainOptions) -> _Plan:
+    """Choose all parameters before the long work."""
+    asking = options.shared_with(AskOptions)
+    who = options.annotator or ("openai" if options.model is not None else None)
+    check_asking(options.method, asking, asks=who is not None)
+    epochs = {} if options.epochs is None else {"epochs": options.epochs}
+    named = {**(options.parameters or {}), **epochs, **row_limits(asking)}
+    params, tuning = choose_features_params(options.features, options.method, named)
+    return _Plan(params, tuning, asking, who)
+
+
+def _lesson(run: RunData, plan: _Plan, options: TrainOptions) -> tuple[_Lesson, tuple[str, ...]]:
+    """Return what to learn from, with the trusted rows of ``--valid``, and what to tell."""
+    prepared = prepare(run, options.seed)
+    data, params, trusted_texts = prepared.data, plan.params, list[str]()
+    notes: tuple[str, ...] = ()
+    if options.valid is not None:
         table = read_trusted(
-            valid,
+            options.valid,
             run,
             truth=options.truth,
             text_column=options.text_column,
@@ -169,15 +229,31 @@ def train(
             fate_of_unknown="they are left out",
             bad_rows=options.bad_rows,
         )
-        data, trusted_texts, more = _with_trusted(table, prepared, Path(valid).name, device)
-        notes += more
-        if hasattr(chosen, "patience") and not chosen.patience:
-            chosen = replace(chosen, patience=5)
-    tuning = None
-    if tuning_params is not None:
-        tuning = begin_tuning(run, tuning_params, trusted_texts)
-        data = replace(data, tuning=tuning)
-    key = training_key(data, method, chosen, seed, who_and_how(annotator, asking))
+        name = Path(options.valid).name
+        data, trusted_texts, notes = _with_trusted(table, prepared, name, options.device)
+        if hasattr(params, "patience") and not params.patience:
+            params = replace(params, patience=5)
+    if plan.tuning is not None:
+        data = replace(data, tuning=begin_tuning(run, plan.tuning, trusted_texts))
+    return _Lesson(data, params, prepared), notes
+
+
+def _fit_and_write(
+    target: Path,
+    run: RunData,
+    plan: _Plan,
+    lesson: _Lesson,
+    options: TrainOptions,
+    asked: TrainingQuestions | None,
+    progress: ProgressCallback | None,
+) -> ModelInfo:
+    """Train, or go on with a training that was killed, and write the model folder."""
+    from noisefix.training.checkpoints import FileCheckpoint, training_key
+    from noisefix.training.model_folder import write_model
+    from noisefix.training.model_info import ModelInfo
+
+    data, method, seed = lesson.data, options.method, options.seed
+    key = training_key(data, method, lesson.params, seed, who_and_how(plan.who, plan.asking))
     checkpoint = FileCheckpoint(target.with_name(f".{target.name}.training"), key)
     last: list[TrainingStep] = []
 
@@ -188,26 +264,21 @@ def train(
 
     target.parent.mkdir(parents=True, exist_ok=True)
     divisions: list[Division] = []
-    with ExitStack() as stack:
-        extras: dict[str, Any] = {}
-        asked: TrainingQuestions | None = None
-        if method == ASKING_METHOD:
-            if annotator is None:
-                notes += (NOBODY_ASKED,)
-            else:
-                asked = stack.enter_context(
-                    open_questions(folder, run, annotator, asking, progress)
-                )
-            extras = {"annotate": asked, "on_division": divisions.append}
-        classifier = fit_method(method, data, chosen, seed, device, on_step, checkpoint, extras)
+    extras: dict[str, Any] = {}
+    if method == ASKING_METHOD:
+        extras = {"annotate": asked, "on_division": divisions.append}
+    classifier = fit_method(
+        method, data, lesson.params, seed, options.device, on_step, checkpoint, extras
+    )
     metrics = {"rows": float(len(data.given_labels)), "labelled": float(data.is_labelled.sum())}
     if last:
         metrics |= {"epochs": float(last[0].epoch), "loss": last[0].loss} | last[0].metrics
+    tuning, prepared = data.tuning, lesson.prepared
     info = ModelInfo(
         class_names=run.class_names,
         encoder=prepared.reference if tuning is None else tuned_reference(tuning),
         method=method,
-        parameters=_plain(chosen) | ({} if tuning_params is None else _plain(tuning_params)),
+        parameters=_plain(lesson.params) | ({} if plan.tuning is None else _plain(plan.tuning)),
         seed=seed,
         kind=classifier.kind,
         inputs=run.inputs,
@@ -218,27 +289,7 @@ def train(
     tuned = None if tuning is None else tuning.folder
     write_model(target, info, classifier, prepared.encoder_state, division, tuned)
     checkpoint.discard()
-    if asked is not None and asked.failure is not None:
-        notes += (
-            f"not every question got an answer; {target} is trained with "
-            f"{asked.report().answered:,} answers",
-        )
-    return TrainResult(
-        model=target,
-        method=method,
-        parameters=info.parameters,
-        seed=seed,
-        rows=len(data.given_labels),
-        labelled=int(data.is_labelled.sum()),
-        class_names=run.class_names,
-        encoder=run.encoder,
-        epochs=last[0].epoch if last else 0,
-        metrics=metrics,
-        seconds=time.perf_counter() - started,
-        notes=notes,
-        asking=None if asked is None else asked.report(),
-        failure=None if asked is None else explained(asked.failure),
-    )
+    return info
 
 
 def _division(divisions: list[Division], run: RunData, info: ModelInfo) -> Any:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisefix.cleaning.answers import read_verdicts
 from noisefix.cleaning.decide import (
     DECISION_COLUMNS,
     ApplyParams,
@@ -16,26 +15,31 @@ from noisefix.cleaning.decide import (
     verdict_columns,
     weight_column,
 )
+from noisefix.cleaning.handover.write import (
+    handed_bytes,
+    handed_columns,
+    handed_format,
+    unflagged,
+)
 from noisefix.cleaning.ledger import Change, write_logged
 from noisefix.cleaning.options import ApplyOptions
+from noisefix.cleaning.outputs import check_outputs, marked, write_handed, write_review
 from noisefix.cleaning.review import (
     Review,
     decisions_of,
-    has_decisions,
     overruled,
     read_review,
-    review_csv_bytes,
     review_of,
     review_rows,
     reviewed_issues,
 )
 from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
-from noisefix.run.decisions import append_decisions, import_decisions, read_named
+from noisefix.run.answers import read_verdicts
+from noisefix.run.decisions import import_decisions, read_decisions, read_named
 from noisefix.run.settled import run_decisions
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
     from noisefix.run.folder import RunFolder
@@ -64,6 +68,9 @@ class ApplyResult:
         reviewed: rows that a person has decided on, of ``review``.
         to_review: rows that a person should see; 0 unless ``review_csv`` asks for them.
         review_csv: file with these rows; None when it was not written.
+        handed_over: rows written for people or another tool, whose edits no ledger holds; None: the
+            input was written again.
+        format: what they are written in; None likewise.
     """
 
     run: Path
@@ -82,6 +89,8 @@ class ApplyResult:
     reviewed: int = 0
     to_review: int = 0
     review_csv: Path | None = None
+    handed_over: int | None = None
+    format: str | None = None
 
 
 @takes(ApplyOptions)
@@ -95,16 +104,17 @@ def apply(
 
     Args:
         run: run folder that ``detect`` has written.
-        output: file to write, in the input's own format, or "-" for standard output; may be None
-            with ``dry_run`` or ``review_csv``.
+        output: file to write, or "-" for standard output; may be None with ``dry_run`` or
+            ``review_csv``.
         options: what was chosen; its fields may be named one by one instead. A person's decisions
             in ``review`` are above all others, whatever the strategy.
 
     Raises:
         DataError: no run folder; the input changed or vanished; a file cannot be written; the
-            person's decisions cannot be read; ``review_csv`` holds decisions already.
+            person's decisions cannot be read; a file to be written holds decisions already.
         UsageError: the output is an input or a file of the run folder, or its name promises another
-            format; a column to be added is there already.
+            format; a column to be added is there already; options that do not go together; openpyxl
+            is needed and not there.
     """
     from noisefix.run.folder import RunFolder
 
@@ -116,8 +126,9 @@ def apply(
     if output is None and not dry_run and review_csv is None:
         raise UsageError("no output file", "name one with -o, or look first with --dry-run")
     folder = RunFolder.open(run, options.run_data)
+    handed = handed_format(options, folder.read()["input"]["format"])
     if not dry_run:
-        _check_outputs(folder, output, review_csv, (options.review, options.decisions))
+        check_outputs(folder, output, options, handed)
     issues, provenance = read_verdicts(folder, (*DECISION_COLUMNS, "text"))
     class_names = provenance.class_names
     has_witness = bool(provenance.results.get("can_relabel", False))
@@ -134,6 +145,10 @@ def apply(
         to_review = review_rows(issues, decisions, decided.choices)
     columns = {"flag": verdict_columns, "weight": weight_column}.get(strategy)
     added = {} if columns is None else columns(issues, column_prefix)
+    if handed is not None:
+        decisions = [decision for decision in decisions if decision.action == "flag"]
+        issues = unflagged(issues, decided.choices)
+        added = handed_columns(folder, issues, column_prefix, handed)
     _check_new_columns(source, added)
     cells = _cells_to_change(folder, source, decisions, label_column)
     changes = _changes(decisions, cells, label_column, flag_column=f"{column_prefix}is_issue")
@@ -153,16 +168,28 @@ def apply(
         ledger=None,
         reviewed=len(decided.choices),
         to_review=0 if to_review is None else len(to_review),
+        format=handed,
     )
+    if handed is not None:
+        n_handed = result.flagged if options.only_flagged else result.rows
+        result = replace(result, handed_over=n_handed)
     if dry_run:
         return result
     if to_review is not None and review_csv is not None:
-        _write_review(Path(review_csv), issues, to_review)
+        write_review(Path(review_csv), issues, to_review)
         result = replace(result, review_csv=Path(review_csv))
     if output is None:
         return result
     target = Path(output)
+    if handed is not None:
+        content = handed_bytes(
+            folder, source, issues, class_names, added, handed, only_flagged=options.only_flagged
+        )
+        write_handed(target, content, bom=options.bom)
+        return replace(result, output=target)
     content = _rewritten(folder, source, target, decisions, label_column, added)
+    if options.bom:
+        content = marked(content, source)
     write_logged(folder, target, content, changes, strategy)
     return replace(result, output=target, ledger=folder.ledger)
 
@@ -184,21 +211,10 @@ def _decided(
         return review_of(known)
     review = read_review(Path(options.review), issues["id"].to_pylist(), class_names)
     if not options.dry_run:
-        append_decisions(folder.decisions, decisions_of(review, issues, known))
+        lines = read_decisions(folder.decisions)
+        import_decisions(folder.decisions, decisions_of(review, issues, known, lines=lines))
     known_review = review_of({k: w for k, w in known.items() if k not in review.choices})
     return Review({**known_review.choices, **review.choices}, known_review.labels | review.labels)
-
-
-def _write_review(target: Path, issues: pa.Table, rows: np.ndarray) -> None:
-    """Write the rows for a person, but never over what a person has decided."""
-    from noisefix.tables.atomic import write_bytes
-
-    if target.is_file() and target.stat().st_size and has_decisions(target):
-        raise DataError(
-            f"{target}: is there already, and may hold decisions",
-            "apply them with --review, or name another file with --review-csv",
-        )
-    write_bytes(target, review_csv_bytes(issues, rows))
 
 
 def _in_input_order(issues: pa.Table, source: Source, folder: RunFolder) -> pa.Table:
@@ -227,28 +243,6 @@ def _check_new_columns(source: Source, added: dict[str, list[str]]) -> None:
             f"{source.name}: column {taken[0]!r} is there already",
             "choose other names with --column-prefix",
         )
-
-
-def _check_outputs(
-    folder: RunFolder,
-    output: str | Path | None,
-    review_csv: str | Path | None,
-    read: tuple[str | Path | None, ...],
-) -> None:
-    from noisefix.run.outputs import check_ending, check_output
-
-    inputs = (folder.path, *folder.known_inputs(), *read)
-    if output is not None:
-        check_output(output, inputs, takes_stdout=True)
-        about = folder.read()["input"]
-        delimiter = (about["dialect"] or {}).get("delimiter", ",")
-        check_ending(output, (about["format"],), like=about["name"], delimiter=delimiter)
-    if review_csv is not None:
-        check_output(review_csv, inputs, option="--review-csv", kinds=("csv",), takes_streams=True)
-        if output is not None and Path(output).resolve() == Path(review_csv).resolve():
-            raise UsageError(
-                f"{output}: is named for the output and for the review", "name two files"
-            )
 
 
 def _cells_to_change(

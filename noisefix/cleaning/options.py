@@ -26,6 +26,22 @@ class ApplyOptions(Options):
             words=("flag", "drop", "relabel", "weight"),
         ),
     ] = "flag"
+    format: Annotated[
+        str | None,
+        Option(
+            "--format",
+            "What is written. Default: the input again, row by row. label-studio, argilla: JSON to "
+            "import there, with predictions. xlsx: a workbook to fill in. csv, jsonl, parquet: a "
+            "table with the verdicts.",
+            words=("label-studio", "argilla", "xlsx", "csv", "jsonl", "parquet"),
+        ),
+    ] = None
+    only_flagged: Annotated[
+        bool, Option("--only-flagged", "Write the flagged rows only, most suspicious first.")
+    ] = False
+    bom: Annotated[
+        bool, Option("--bom", "Begin CSV with a byte order mark, so that Excel reads it as UTF-8.")
+    ] = False
     min_probability: Annotated[
         float | None,
         Option(
@@ -61,7 +77,8 @@ class ApplyOptions(Options):
         str | Path | None,
         Option(
             "--review",
-            "Read it back, filled in: a class, keep, drop, or unsure. It wins over all else.",
+            "Read it back, filled in: a class, keep, drop, or unsure; or a workbook, or the export "
+            "of Label Studio or Argilla. It wins over all else.",
             "FILE",
             role=READS,
         ),

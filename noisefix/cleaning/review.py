@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from noisefix.annotators.protocol import HUMAN
 from noisefix.cleaning.decide import Decision
+from noisefix.cleaning.review_files import is_filled, read_answers
 from noisefix.errors import DataError
 from noisefix.run.decisions import (
     CLASS,
@@ -44,16 +45,37 @@ _SHOWN_LABELS = 12
 
 
 @dataclass(frozen=True)
+class Word:
+    """What one person said of one row.
+
+    Attributes:
+        id: of the row.
+        choice: a class name, ``KEEP`` or ``DROP``.
+        is_label: the choice is a class name.
+        who: the person; may be empty.
+        when: ISO 8601 in UTC; may be empty.
+    """
+
+    id: str
+    choice: str
+    is_label: bool
+    who: str = ""
+    when: str = ""
+
+
+@dataclass(frozen=True)
 class Review:
     """What a person has decided.
 
     Attributes:
         choices: row id to a class name, ``KEEP`` or ``DROP``; rows without a decision are absent.
         labels: the ids whose choice is a class name (a class may be called "drop").
+        words: what each person said, of which the choices are the newest; empty: nobody is named.
     """
 
     choices: dict[str, str]
     labels: frozenset[str]
+    words: tuple[Word, ...] = ()
 
 
 def review_rows(
@@ -109,45 +131,35 @@ def review_csv_bytes(issues: pa.Table, rows: np.ndarray) -> bytes:
 
 
 def read_review(path: Path, ids: Sequence[str], class_names: Sequence[str]) -> Review:
-    """Read a person's decisions from the columns ``id`` and ``decision``; all else is ignored.
+    """Read people's decisions from a table, a workbook, or an export of Label Studio or Argilla.
 
-    A decision is a class name, ``keep``, ``drop``, ``unsure`` or nothing. A class name wins over
-    these words; whatever the case, where that is clear.
+    Of a table the columns ``id`` and ``decision`` count, all else is ignored. A decision is a class
+    name, ``keep``, ``drop``, ``unsure`` or nothing. A class name wins over these words; whatever
+    the case, where that is clear.
 
     Args:
-        path: the file, in any format and dialect that an input may have.
+        path: the file; see ``review_files.read_answers``.
         ids: every id of the run.
         class_names: every class of the run.
 
     Raises:
         DataError: the file cannot be read, lacks a column, names an id that the run does not have
-            or a decision that is none, or decides twice on a row.
+            or a decision that is none, or one person decides twice on a row.
+        UsageError: a workbook, and openpyxl is not installed.
     """
-    from noisefix.tables.source import read_source
-
-    source = read_source(path)
-    for column in ("id", "decision"):
-        if column not in source.columns:
-            raise DataError(
-                f"{source.name}: has no column {column!r}",
-                "give a file that apply --review-csv has written, with its column names",
-            )
+    answers = read_answers(path)
     known, meanings = set(ids), _meanings(class_names)
-    choices: dict[str, str] = {}
-    labels: set[str] = set()
-    cells = source.table.select(["id", "decision"]).to_pylist()
-    for number, row in enumerate(cells, start=1):
-        where = f"{source.name}, row {number}"
-        said = "" if row["decision"] is None else str(row["decision"]).strip()
-        key = "" if row["id"] is None else str(row["id"])
-        key = key if key in known else restored(key)
+    words: dict[tuple[str, str], Word] = {}
+    for said in answers.said:
+        where = f"{answers.name}, {said.where}"
+        key = said.id if said.id in known else restored(said.id)
         if key not in known:
             raise DataError(
                 f"{where}: no row of the run has the id {key!r}",
                 "spreadsheet programs change ids that look like numbers or dates: import that "
                 "column as text; or the file belongs to another run",
             )
-        meaning = meanings(said)
+        meaning = meanings(said.decision.strip())
         if meaning is None:
             shown = ", ".join(class_names[:_SHOWN_LABELS])
             more = ", ..." if len(class_names) > _SHOWN_LABELS else ""
@@ -158,12 +170,26 @@ def read_review(path: Path, ids: Sequence[str], class_names: Sequence[str]) -> R
         choice, is_label = meaning
         if choice == UNSURE and not is_label:
             continue
-        if choices.get(key, choice) != choice:
+        word = Word(key, choice, is_label, said.who, said.when)
+        old = words.setdefault((key, said.who), word)
+        if old.choice != choice and not (old.when and word.when):
             raise DataError(f"{where}: decides differently on id {key!r} than a row before", "")
-        choices[key] = choice
-        if is_label:
-            labels.add(key)
-    return Review(choices, frozenset(labels))
+        if word.when > old.when:
+            words[key, said.who] = word
+    return _reviewed(tuple(words.values()))
+
+
+def _reviewed(words: tuple[Word, ...]) -> Review:
+    """Return people's words as a review: of a row the newest counts, of equally new the first."""
+    newest: dict[str, Word] = {}
+    for word in words:
+        if word.when > newest.setdefault(word.id, word).when:
+            newest[word.id] = word
+    return Review(
+        {key: word.choice for key, word in newest.items()},
+        frozenset(key for key, word in newest.items() if word.is_label),
+        words,
+    )
 
 
 def review_of(decided: Mapping[str, PersonDecision]) -> Review:
@@ -173,7 +199,11 @@ def review_of(decided: Mapping[str, PersonDecision]) -> Review:
 
 
 def decisions_of(
-    review: Review, issues: pa.Table, known: Mapping[str, PersonDecision], who: str = ""
+    review: Review,
+    issues: pa.Table,
+    known: Mapping[str, PersonDecision],
+    who: str = "",
+    lines: Iterable[PersonDecision] = (),
 ) -> list[PersonDecision]:
     """Return what a review says beyond what is decided already, to be appended.
 
@@ -181,35 +211,38 @@ def decisions_of(
         review: what was read.
         issues: the rows, with id, text and given_label.
         known: what is decided, by id.
-        who: the person.
+        who: the person, where the review names nobody.
+        lines: all that was ever decided: what a person named in the review said last is not said
+            again.
     """
-    when = now()
+    moment = now()
+    last = {(line.key, line.who): (line.decision, line.label) for line in lines}
+    spoken = review.words or tuple(
+        Word(key, choice, key in review.labels) for key, choice in review.choices.items()
+    )
+    rows = {row["id"]: row for row in issues.select(["id", "text", "given_label"]).to_pylist()}
+    place = {key: k for k, key in enumerate(rows)}
     found = []
-    for row in issues.select(["id", "text", "given_label"]).to_pylist():
-        choice = review.choices.get(row["id"])
-        if choice is None:
-            continue
-        given, is_label = row["given_label"], row["id"] in review.labels
-        kind = choice if not is_label else KEEP if choice == given else CLASS
-        label = choice if kind == CLASS else None
-        old = known.get(row["id"])
-        if old is None or (old.decision, old.label) != (kind, label):
-            key = decision_key(row["text"], given)
-            found.append(PersonDecision(key, row["id"], kind, label, who, when))
+    for word in sorted((w for w in spoken if w.id in rows), key=lambda w: place[w.id]):
+        text, given = rows[word.id]["text"], rows[word.id]["given_label"]
+        kind = word.choice if not word.is_label else KEEP if word.choice == given else CLASS
+        label = word.choice if kind == CLASS else None
+        key, old = decision_key(text, given), known.get(word.id)
+        before = last.get((key, word.who)) if word.who else old and (old.decision, old.label)
+        if before != (kind, label):
+            person, when = word.who or who, word.when or moment
+            found.append(PersonDecision(key, word.id, kind, label, person, when))
     return found
 
 
-def has_decisions(path: Path) -> bool:
-    """Return whether a file may hold decisions: all but a review table with none filled in."""
-    from noisefix.tables.source import read_source
+def has_decisions(path: Path, columns: Sequence[str] = REVIEW_COLUMNS) -> bool:
+    """Return whether a file may hold decisions: all but a table to fill in, with none filled in.
 
-    try:
-        source = read_source(path)
-    except DataError:
-        return True
-    if source.columns != REVIEW_COLUMNS:
-        return True
-    return any(str(cell or "").strip() for cell in source.table["decision"].to_pylist())
+    Args:
+        path: the file.
+        columns: those of the table to fill in.
+    """
+    return is_filled(tuple(columns), path)
 
 
 def _meanings(class_names: Sequence[str]) -> Callable[[str], tuple[str, bool] | None]:

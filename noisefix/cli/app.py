@@ -13,12 +13,15 @@ from typing import Annotated, Any
 import typer
 
 from noisefix.cli.apply import apply
+from noisefix.cli.audit import audit
+from noisefix.cli.calibrate import calibrate
 from noisefix.cli.candidates import candidates
 from noisefix.cli.check import check
 from noisefix.cli.detect import detect
 from noisefix.cli.embed import embed
 from noisefix.cli.evaluate import evaluate
 from noisefix.cli.help_page import HelpCommand, HelpGroup
+from noisefix.cli.init import init
 from noisefix.cli.joint import joint
 from noisefix.cli.noise import noise
 from noisefix.cli.paths import guarded
@@ -53,7 +56,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "relabel": relabel,
     "apply": apply,
     "check": check,
+    "init": init,
+    "audit": audit,
     "evaluate": evaluate,
+    "calibrate": calibrate,
     "train": train,
     "predict": predict,
     "noise": noise,

@@ -24,7 +24,7 @@ def apply(
             "--output",
             "-o",
             metavar="FILE",
-            help="File to write, in the input's own format; - for standard output.",
+            help="File to write; - for standard output.",
         ),
     ] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show every change after writing.")] = False,
@@ -35,7 +35,8 @@ def apply(
     """Write the cleaned table; the input is never touched.
 
     The output has the input's columns, order, dialect and untouched cells, byte for byte. Every
-    change is recorded in the run folder's ledger.parquet, and --revert undoes it.
+    change is recorded in the run folder's ledger.parquet, and --revert undoes it. With --format or
+    --only-flagged it is made for people and other tools, and read back with --review.
     """
     from noisefix.cleaning.apply import apply as run_apply
     from noisefix.cleaning.revert import revert as run_revert

@@ -10,18 +10,34 @@ import typer
 from noisefix.cli.options import Shown, takes_options
 from noisefix.cli.progress import show_progress
 from noisefix.detection.options import CheckOptions
-from noisefix.options import KEEPS, READS, WRITES
+from noisefix.errors import EXIT_GATE_FAILED, UsageError
+from noisefix.options import KEEPS, READS, WRITES, Option
 
 if TYPE_CHECKING:
-    from noisefix.detection.check import CheckResult
+    from noisefix.detection.check_result import CheckResult
+
+FORMATS = ("text", "json", "github", "junit", "sarif", "gitlab")
+
+
+def _known_format(value: str | None) -> str | None:
+    Option("--output-format", "", words=FORMATS).verify(value)
+    return value
+
+
+def _known_count(value: str) -> str:
+    if value != "all" and not value.isdecimal():
+        raise UsageError(f"--show {value}: it is a number of rows, or all", "for example --show 20")
+    return value
 
 
 @takes_options
 def check(
     data: Annotated[
-        str,
+        list[str],
         READS,
-        typer.Argument(metavar="DATA", help="Table, or - for CSV on stdin, or a run folder."),
+        typer.Argument(
+            metavar="DATA", help="Tables, or - for CSV on stdin, or run folders; each alone."
+        ),
     ],
     options: CheckOptions,
     shown: Shown,
@@ -35,8 +51,24 @@ def check(
             help="Run folder to keep, so that what has not changed is not done again.",
         ),
     ] = None,
+    show: Annotated[
+        str,
+        typer.Option(
+            "--show", metavar="N", callback=_known_count, help="Flagged rows to print; or all."
+        ),
+    ] = "10",
+    output_format: Annotated[
+        str | None,
+        typer.Option(
+            "--output-format",
+            metavar="|".join(FORMATS),
+            callback=_known_format,
+            autocompletion=lambda: list(FORMATS),
+            help="What stdout holds: text for people, or a report for a service. Default: text.",
+        ),
+    ] = None,
     github: Annotated[
-        bool, typer.Option("--github", help="Print GitHub workflow annotations.")
+        bool, typer.Option("--github", help="The same as --output-format github.")
     ] = False,
     junit: Annotated[
         Path | None,
@@ -46,50 +78,88 @@ def check(
 ) -> None:
     """Fail (exit 1) when a data set breaks a limit.
 
-    Says so in one line for each limit. At least one must be set. A table is detected first, in a
-    temporary folder unless -o names one; a run folder is taken as it is.
+    Prints the rows that look wrong, like a linter, and a line for each limit. At least one must be
+    set. A table is detected first, in a temporary folder unless -o names one; of a run folder, what
+    people have decided there and what relabel found out counts. Where GITHUB_STEP_SUMMARY names a
+    file, a summary is appended to it.
     """
+    from noisefix.cli.job_summary import append_summary
     from noisefix.cli.messages import standard_input, tell
-    from noisefix.cli.terminal import write_json, write_lines
-    from noisefix.detection.check import check as run_check
-    from noisefix.errors import EXIT_GATE_FAILED, UsageError
+    from noisefix.detection.check import check_all
 
-    if shown.as_json and github:
-        raise UsageError("--json and --github both want stdout", "choose one of them")
+    form = _format(output_format, as_json=shown.as_json, github=github)
+    read = (*data, options.run_data, output, options.baseline, options.labels, options.decisions)
+    read += (options.against,)
     if junit is not None:
         from noisefix.cli.junit import check_target
 
-        read = (data, options.run_data, output, options.baseline, options.labels)
         check_target(junit, read)
     with show_progress(quiet=shown.quiet) as progress:
-        result = run_check(
-            data, output, options=options, progress=progress, stdin=standard_input(data)
+        results = check_all(
+            data,
+            output,
+            options=options,
+            progress=progress,
+            stdin=standard_input("-") if "-" in data else None,
         )
-    tell(result.notes, result.warnings, quiet=shown.quiet)
+    for result in results:
+        tell(result.notes, result.warnings, quiet=shown.quiet)
+    most = max(len(result.flagged) for result in results) if show == "all" else int(show)
+    append_summary(results, most, read)
     if junit is not None:
         from noisefix.cli.junit import write_junit
 
-        write_junit(result, junit)
-    if shown.as_json:
-        write_json(result)
-    elif github:
-        from noisefix.cli.github import annotation_lines
-
-        write_lines(annotation_lines(result))
+        write_junit(results, junit)
+    if form == "text":
+        _show(results, options, most, quiet=shown.quiet)
     else:
-        _show_gates(result, quiet=shown.quiet)
-    if not result.passed:
+        _report(results, form)
+    if not all(result.passed for result in results):
         raise typer.Exit(EXIT_GATE_FAILED)
 
 
-def _show_gates(result: CheckResult, *, quiet: bool) -> None:
+def _format(output_format: str | None, *, as_json: bool, github: bool) -> str:
+    wanted = {"--json": as_json, "--github": github, "--output-format": output_format is not None}
+    named = [flag for flag, is_wanted in wanted.items() if is_wanted]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} both want stdout", "choose one of them")
+    if output_format is not None:
+        return output_format
+    return "json" if as_json else "github" if github else "text"
+
+
+def _show(
+    results: tuple[CheckResult, ...], options: CheckOptions, most: int, *, quiet: bool
+) -> None:
+    from noisefix.cli.check_text import show_baseline, show_checks
     from noisefix.cli.terminal import Screen
 
     screen = Screen()
-    for gate in result.gates:
-        if not gate.passed:
-            screen.line(f"FAILED {gate.name}: {gate.message}", style="bold red")
-        elif not quiet:
-            screen.line(f"passed {gate.name}: {gate.message}", style="green")
-    if not result.passed and not quiet and result.run is not None:
-        screen.line(f"the rows are in {result.run}/issues.parquet", style="dim")
+    show_checks(screen, results, most=most, quiet=quiet)
+    if options.write_baseline is not None and not quiet:
+        show_baseline(screen, results, Path(options.write_baseline))
+
+
+def _report(results: tuple[CheckResult, ...], form: str) -> None:
+    """Write a report for a service to stdout."""
+    from noisefix.cli.terminal import write_json, write_lines
+
+    if form == "json":
+        several = {"passed": all(result.passed for result in results), "results": results}
+        write_json(results[0] if len(results) == 1 else several)
+    elif form == "github":
+        from noisefix.cli.github import annotation_lines
+
+        write_lines(annotation_lines(*results))
+    elif form == "junit":
+        from noisefix.cli.junit import junit_xml
+
+        write_lines(junit_xml(results).splitlines())
+    elif form == "sarif":
+        from noisefix.cli.sarif import sarif_log
+
+        write_json(sarif_log(results))
+    else:
+        from noisefix.cli.gitlab import code_quality
+
+        write_json(code_quality(results))

@@ -49,6 +49,8 @@ def detect(
             data, output, options=options, progress=progress, stdin=standard_input(data)
         )
     tell(result.notes, result.warnings, quiet=shown.quiet)
+    if result.across is not None:
+        tell(result.across.notes, result.across.warnings, quiet=shown.quiet)
     if shown.as_json:
         write_json(result)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.cli.terminal import Screen
@@ -44,7 +45,8 @@ def show_applied(screen: Screen, result: ApplyResult) -> None:
     would = "would be " if result.output is None else ""
     if result.strategy == "flag":
         what = f"{result.flagged:,} of {plural(result.rows, 'row')} {would}flagged"
-        what += f", in new columns {', '.join(result.added_columns)}"
+        if result.added_columns:
+            what += f", in new columns {', '.join(result.added_columns)}"
     elif result.strategy == "drop":
         what = f"{result.dropped:,} of {plural(result.rows, 'row')} {would}left out"
     elif result.strategy == "weight":
@@ -73,6 +75,9 @@ def show_applied(screen: Screen, result: ApplyResult) -> None:
     if result.output is None:
         screen.line("Nothing was written (--dry-run).", style="dim")
         return
+    if result.ledger is None:
+        _show_handed_over(screen, result)
+        return
     screen.line(f"Written to {output_name(result.output)}; recorded in {result.ledger}.")
     was_piped = is_stream(result.output)
     file = "FILE" if was_piped else _quote(result.output)
@@ -80,6 +85,23 @@ def show_applied(screen: Screen, result: ApplyResult) -> None:
         f"noisefix apply {_quote(result.run)} --revert -o {file}",
         "to take it back" + (", FILE being where it was saved" if was_piped else ""),
     )
+
+
+def _show_handed_over(screen: Screen, result: ApplyResult) -> None:
+    """Say where rows for people or another tool are, and how their answers come back."""
+    count = plural(result.handed_over or 0, "row")
+    screen.line(f"{count} written to {output_name(result.output or Path('-'))}.")
+    answers = {
+        "xlsx": result.output,
+        "label-studio": "EXPORT.json",
+        "argilla": "EXPORT.json",
+    }.get(result.format or "")
+    if answers is not None:
+        strategy = "--strategy relabel"
+        screen.command(
+            f"noisefix apply {_quote(result.run)} {strategy} --review {_quote(answers)} -o CLEANED",
+            "when people have decided: their answers count first",
+        )
 
 
 def _show_review(screen: Screen, result: ApplyResult) -> None:

@@ -106,6 +106,14 @@ def _show(screen: Screen, result: EvaluateResult) -> None:
             (f"suggestions right on {result.unlabelled} unlabelled rows", share(result.filled))
         )
     screen.table((Column("measure"), Column("value", is_flexible=True)), measures)
+    _show_reliability(screen, result)
+    _show_classes(screen, result)
+
+
+def _show_reliability(screen: Screen, result: EvaluateResult) -> None:
+    from noisefix.cli.columns import Column
+    from noisefix.cli.wording import number
+
     screen.heading("Is p_error what it says?")
     screen.table(
         (
@@ -125,6 +133,12 @@ def _show(screen: Screen, result: EvaluateResult) -> None:
             if b.rows
         ],
     )
+
+
+def _show_classes(screen: Screen, result: EvaluateResult) -> None:
+    from noisefix.cli.columns import Column
+    from noisefix.cli.wording import number, share
+
     screen.heading("Classes")
     screen.table(
         (

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 COMMAND_GROUPS = {
     "Find": ("detect",),
-    "Look": ("report", "review", "evaluate"),
+    "Look": ("report", "review", "audit", "evaluate", "calibrate"),
     "Repair": ("relabel", "apply"),
-    "Guard": ("check",),
+    "Guard": ("check", "init"),
     "Train": ("train", "predict"),
     "Parts": ("embed", "joint", "candidates", "noise"),
 }
@@ -18,14 +18,14 @@ COMMAND_GROUPS = {
 
 _REST = "Advanced"
 _NAMES = {
-    "Usual": "output open terminal name port encoder labelled-by top flag-precision flag-top"
-    " strategy dry-run diff revert review-csv review fill-unlabelled max-noise-rate max-issues"
-    " max-new-issues baseline github"
-    " junit method features epochs valid compare seeds test truth truth-column proba kind rate"
-    " matrix quiet json config help version install-completion"
-    " show-completion",
+    "Usual": "output open name port terminal encoder labelled-by top flag-precision flag-top"
+    " strategy dry-run diff revert format only-flagged bom review-csv review rows csv from"
+    " fill-unlabelled max-noise-rate max-issues max-new-issues baseline write-baseline"
+    " show output-format github max-drift max-leaks junit method features epochs valid"
+    " compare seeds test truth truth-column proba kind rate matrix quiet json config no-"
+    " config help version install-completion show-completion",
     "Input": "text-column label-column id-column missing-labels labels trusted-column data"
-    " pred-probs class-shares unverified-class one-sided bad-rows",
+    " pred-probs class-shares unverified-class one-sided against bad-rows",
     "Annotator": "annotator model base-url api-key-env votes pool template demonstrations reviewer"
     " concurrency timeout max-output-tokens system-role logprobs export-batch import-batch",
     "Budget": "max-rows share probe max-cost-usd price-in price-out max-tokens-total",
@@ -61,9 +61,17 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
         ("decide in the browser, alone or not", "noisefix review data.noisefix --open"),
         ("under your name", "noisefix review data.noisefix --name ann"),
     ),
+    "audit": (
+        ("mark 30 rows, and know how good", "noisefix audit data.noisefix"),
+        ("in a spreadsheet program", "noisefix audit data.noisefix --csv sample.csv"),
+    ),
     "evaluate": (
         ("a run, where the input has a truth", "noisefix evaluate data.noisefix --truth gold"),
         ("a model, on a test table", "noisefix evaluate model --data test.csv --truth gold"),
+    ),
+    "calibrate": (
+        ("how good an LLM labels", "noisefix calibrate data.csv --truth-column human"),
+        ("is it worse now", "noisefix calibrate d.csv --baseline b.json --max-drift 0.1"),
     ),
     "relabel": (
         ("what it would take; nobody is asked", "noisefix relabel data.noisefix --dry-run"),
@@ -76,6 +84,10 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     "check": (
         ("fail above 5 % wrong labels", "noisefix check data.csv --max-noise-rate 0.05"),
         ("annotate a pull request", "noisefix check data.csv --max-issues 20 --github"),
+    ),
+    "init": (
+        ("options and a gate, written down", "noisefix init data.csv"),
+        ("people labelled", "noisefix init data.csv --labelled-by people"),
     ),
     "train": (
         ("train on a run", "noisefix train data.noisefix -o model"),

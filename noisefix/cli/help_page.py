@@ -12,8 +12,9 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
+from noisefix.cli.configuration import ConfiguredCommand
 from noisefix.cli.groups import COMMAND_GROUPS, EXAMPLES, OPTION_GROUPS, option_group
 
 _WIDEST, _NARROWEST = 100, 50
@@ -25,7 +26,7 @@ Record = tuple[str, str]
 """A command or an option as it is typed, and what it does."""
 
 
-class HelpCommand(TyperCommand):
+class HelpCommand(ConfiguredCommand):
     """A command with a help page in groups."""
 
     def get_help(self, ctx: Any) -> str:

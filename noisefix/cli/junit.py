@@ -1,17 +1,18 @@
-"""A JUnit XML report: one test case a gate, as CI servers read it."""
+"""A JUnit XML report: one test suite a data set, one test case a gate, as CI servers read it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from noisefix.cli.checked_rows import lint_line
 from noisefix.cli.terminal import sanitize
 
 if TYPE_CHECKING:
-    from noisefix.detection.check import CheckResult
+    from noisefix.detection.check_result import CheckResult
 
 MOST_ROWS = 200
 """Rows listed in a failure; the rest is in the run folder."""
@@ -31,7 +32,7 @@ def check_target(path: Path, inputs: Iterable[str | Path | None]) -> None:
     check_output(path, inputs, option="--junit", kinds=("xml",), takes_streams=True)
 
 
-def write_junit(result: CheckResult, path: Path) -> None:
+def write_junit(results: Sequence[CheckResult], path: Path) -> None:
     """Write the report, whole or not at all.
 
     Raises:
@@ -39,28 +40,34 @@ def write_junit(result: CheckResult, path: Path) -> None:
     """
     from noisefix.tables.atomic import write_bytes
 
-    failures = sum(not gate.passed for gate in result.gates)
-    counts = {"tests": str(len(result.gates)), "failures": str(failures), "errors": "0"}
-    suites = ET.Element("testsuites", {"name": "noisefix", **counts})
-    suite = ET.SubElement(suites, "testsuite", {"name": _text(result.input_name), **counts})
-    for gate in result.gates:
-        case = ET.SubElement(suite, "testcase", classname="noisefix.check", name=gate.name)
-        if not gate.passed:
-            failure = ET.SubElement(case, "failure", message=_text(gate.message), type="gate")
-            failure.text = "\n".join([_text(gate.message), *_rows(result)])
+    write_bytes(path, junit_xml(results).encode())
+
+
+def junit_xml(results: Sequence[CheckResult]) -> str:
+    """Return the report as text."""
+    suites = ET.Element("testsuites", {"name": "noisefix", **_counts(*results)})
+    for result in results:
+        name = {"name": _text(result.input_name), **_counts(result)}
+        suite = ET.SubElement(suites, "testsuite", name)
+        for gate in result.gates:
+            case = ET.SubElement(suite, "testcase", classname="noisefix.check", name=gate.name)
+            if not gate.passed:
+                failure = ET.SubElement(case, "failure", message=_text(gate.message), type="gate")
+                failure.text = "\n".join([_text(gate.message), *_rows(result)])
     ET.indent(suites)
-    write_bytes(path, ET.tostring(suites, encoding="utf-8", xml_declaration=True) + b"\n")
+    text: str = ET.tostring(suites, encoding="unicode")
+    return f"<?xml version='1.0' encoding='utf-8'?>\n{text}\n"
+
+
+def _counts(*results: CheckResult) -> dict[str, str]:
+    gates = [gate for result in results for gate in result.gates]
+    failures = sum(not gate.passed for gate in gates)
+    return {"tests": str(len(gates)), "failures": str(failures), "errors": "0"}
 
 
 def _rows(result: CheckResult) -> list[str]:
-    lines = [
-        _text(
-            f"row {row.row_number} (id {row.id}): given {row.given_label}, suggested "
-            f"{row.suggested_label}, p(wrong) {row.p_error:.2f}"
-        )
-        for row in result.flagged[:MOST_ROWS]
-    ]
-    left = len(result.flagged) - len(lines)
+    lines = [_text(lint_line(result, row)) for row in result.blamed[:MOST_ROWS]]
+    left = len(result.blamed) - len(lines)
     return [*lines, f"and {left} more"] if left else lines
 
 

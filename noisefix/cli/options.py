@@ -11,7 +11,7 @@ from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from noisefix.config import command_options, read_config
+from noisefix.cli.configuration import Config, NoConfig
 from noisefix.options import READS, Option, Options, described
 
 Data = Annotated[
@@ -61,15 +61,16 @@ def takes_options(function: Callable[..., None]) -> Callable[..., None]:
             parameters += _parameters(kinds[name])
         else:
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
-    parameters.append(
-        inspect.Parameter(
-            "config", inspect.Parameter.KEYWORD_ONLY, annotation=_CONFIG, default=None
+    for name, annotation, default in (("config", Config, None), ("no_config", NoConfig, False)):
+        parameters.append(
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
+            )
         )
-    )
 
     @wraps(function)
     def command(**typed: Any) -> None:
-        del typed["config"]
+        del typed["config"], typed["no_config"]
         made = {}
         for name, kind in kinds.items():
             mine = {field: typed.pop(field) for field in described(kind)}
@@ -135,36 +136,3 @@ def _words_check(option: Option) -> Callable[[Any], Any]:
         return value
 
     return check
-
-
-def _apply_config(ctx: typer.Context, value: Path | None) -> Path | None:
-    if value is None or ctx.resilient_parsing:
-        return value
-    group = ctx.parent.command if ctx.parent is not None else ctx.command
-    commands = getattr(group, "commands", {ctx.command.name: ctx.command})
-    options = {
-        name: {_long_name(p.opts): p.name for p in command.params if p.param_type_name == "option"}
-        for name, command in commands.items()
-    }
-    command = str(ctx.command.name)
-    chosen = command_options(read_config(value), command, options, origin=str(value))
-    ctx.default_map = {options[command][name]: setting for name, setting in chosen.items()}
-    return value
-
-
-def _long_name(flags: list[str]) -> str:
-    longest = max(flags, key=len)
-    return longest.lstrip("-").replace("-", "_")
-
-
-_CONFIG = Annotated[
-    Path | None,
-    READS,
-    typer.Option(
-        "--config",
-        metavar="FILE",
-        is_eager=True,
-        callback=_apply_config,
-        help="noisefix.toml with options; what is typed here wins.",
-    ),
-]

@@ -43,7 +43,10 @@ _CONFIG = """\
 
 `--config noisefix.toml` takes options from a file. Keys at the top hold for every command that has
 the option, a table holds for the command it is named after and wins; what is typed on the command
-line wins over both.
+line wins over both. Without `--config` the file is found from the data upwards: `noisefix.toml`, or
+`[tool.noisefix]` in `pyproject.toml`; the command says which it used, and `--no-config` uses none.
+Paths in it start where the file lies. A file that was found, and not named, decides neither where
+texts and keys are sent nor what is written. `noisefix init DATA` writes one.
 
 ```toml
 text_column = "message"

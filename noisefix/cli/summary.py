@@ -12,9 +12,11 @@ from noisefix.cli.wording import format_seconds, how_sure, interval, percent, pl
 from noisefix.detection.verdict import flags, opening, uncertainty
 
 if TYPE_CHECKING:
+    from noisefix.detection.across import AcrossSummary
     from noisefix.detection.findings import DetectResult
 
 _MOST_PAIRS = 5
+_MOST_ACROSS = 3
 _MOST_CLASSES = 12
 _WHO = "--labelled-by people, model or rules"
 _LEAST_DISPUTED = 0.2
@@ -64,6 +66,27 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
             f"{plural(result.duplicate_conflicts, 'row')} with (nearly) the same text as another "
             "but a different label: see duplicates.parquet."
         )
+    if result.across is not None:
+        _show_across(screen, result.across)
+
+
+def _show_across(screen: Screen, across: AcrossSummary) -> None:
+    if not across.leaks:
+        screen.line(f"{across.other_name}: none of its {across.other_rows:,} texts is in here.")
+        return
+    verb = "has" if across.leaks == 1 else "have"
+    screen.line(
+        f"{across.other_name}: {across.leaks:,} of {plural(across.other_rows, 'row')} {verb} "
+        f"(nearly) the text of a row in here ({across.equal:,} equal), {across.conflicts:,} with "
+        "another label: see across.parquet."
+    )
+    for row in across.examples[:_MOST_ACROSS]:
+        screen.line(
+            f"row {row.row_number}: {row.given_label}, there row {row.other_row_number}: "
+            f"{row.other_label}",
+            indent=2,
+        )
+        screen.line(row.text, indent=8, is_cut=True, style="dim")
 
 
 def _show_second_count(screen: Screen, result: DetectResult) -> None:
@@ -176,10 +199,12 @@ def _show_classes(screen: Screen, result: DetectResult) -> None:
 
 
 def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
+    from noisefix.detection.start_files import gate_limit
+
     run = shlex.quote(str(result.run))
     suffix = "".join(Path(data).suffixes[-2:]) if data != "-" else ".csv"
     table = shlex.quote(data) if data != "-" else run
-    limit = f"{min(1.0, result.noise_rate_high + 0.01):.2f}"
+    limit = f"{gate_limit(result.noise_rate_low):.2f}"
     screen.heading(f"Every row is in {result.run}/issues.parquet. Next:")
     screen.command(
         f"noisefix report {run} -o report.html", "all of it as a page: look, and decide with a key"
@@ -194,7 +219,14 @@ def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
         )
     screen.command(f"noisefix relabel {run} --dry-run", "an LLM looks at the flagged rows only")
     told = "" if result.labelled_by == "unknown" else f" --labelled-by {result.labelled_by}"
-    screen.command(f"noisefix check {table}{told} --max-noise-rate {limit}", "a gate for CI")
+    screen.command(
+        f"noisefix check {table}{told} --max-noise-rate {limit}",
+        "a gate for CI: fails once clearly more labels are wrong than today",
+    )
+    if data != "-":
+        screen.command(
+            f"noisefix init {table}{told}", "this gate and the options in a file; docs/ci.md"
+        )
     screen.command(
         f"noisefix evaluate {run} --truth COLUMN", "how good this is, if some labels are verified"
     )

@@ -1,18 +1,30 @@
-"""``check``: hold a table, or a run that exists already, against gates."""
+"""``check``: hold tables, or runs that exist already, against gates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from noisefix.detection.across import check_compared, leak_gate
+from noisefix.detection.baseline import (
+    Baseline,
+    baseline_of,
+    check_baseline_output,
+    new_issues,
+    read_baseline,
+    row_keys,
+    write_baseline,
+)
+from noisefix.detection.check_result import CheckResult, flagged_rows
 from noisefix.detection.detect import detect
-from noisefix.detection.gates import GateResult, Gates, judge, new_issues
+from noisefix.detection.gates import GateResult, Gates, NoiseRate, judge
 from noisefix.detection.options import CheckOptions, DetectOptions
+from noisefix.detection.settled_rate import settled_rate
 from noisefix.errors import UsageError
 from noisefix.options import takes
 from noisefix.run.folder import refuse_missing_labels
@@ -21,6 +33,7 @@ from noisefix.run.schemas import ISSUES
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from noisefix.run.decisions import PersonDecision
     from noisefix.run.folder import RunFolder
 
 _COLUMNS = (
@@ -34,68 +47,9 @@ _COLUMNS = (
     "rank",
     "reasons",
 )
+_NO_RATE = NoiseRate(0.0, 0.0, 0.0)
 
-
-@dataclass(frozen=True)
-class CheckedRow:
-    """A flagged row, for the report.
-
-    Attributes:
-        id: row id.
-        row_number: position in the input, 1 = first data row.
-        line: line of the file where the row starts, 1 = first; None where that means nothing.
-        given_label: label in the input.
-        suggested_label: label that seems right.
-        p_error: estimated probability that the given label is wrong.
-        reasons: in words a person can check.
-        is_new: not flagged by the baseline; None without a baseline.
-    """
-
-    id: str
-    row_number: int
-    line: int | None
-    given_label: str
-    suggested_label: str
-    p_error: float
-    reasons: tuple[str, ...]
-    is_new: bool | None
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """Verdict of every gate, and the rows behind it.
-
-    Attributes:
-        passed: no gate is broken.
-        gates: one verdict a gate.
-        input_name: the data checked.
-        input_path: where they are; None for standard input.
-        run: run folder with all the details; None when it was temporary.
-        rows: rows in the data.
-        issues: flagged rows.
-        new_issues: those that the baseline does not flag; None without a baseline.
-        noise_rate: estimated share of wrong labels.
-        noise_rate_low: lower end of its 90 % interval.
-        noise_rate_high: upper end.
-        flagged: the flagged rows, new ones first, then most suspicious first.
-        notes: what was guessed about the data; empty for a run folder.
-        warnings: what a person should know about the data; empty for a run folder.
-    """
-
-    passed: bool
-    gates: tuple[GateResult, ...]
-    input_name: str
-    input_path: Path | None
-    run: Path | None
-    rows: int
-    issues: int
-    new_issues: int | None
-    noise_rate: float
-    noise_rate_low: float
-    noise_rate_high: float
-    flagged: tuple[CheckedRow, ...]
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+Progress = Callable[[Any], None]
 
 
 @takes(CheckOptions)
@@ -104,13 +58,14 @@ def check(
     output: str | Path | None = None,
     *,
     options: CheckOptions,
-    progress: Callable[[Any], None] | None = None,
+    progress: Progress | None = None,
     stdin: BinaryIO | None = None,
 ) -> CheckResult:
-    """Check a data set against gates; at least one must be given.
+    """Check a data set against gates; at least one must be given, or a baseline to write.
 
     Args:
-        data: a table (detected first), or a run folder (taken as it is).
+        data: a table (detected first), or a run folder: what people have decided there and what
+            ``relabel`` found out counts.
         output: run folder to keep when ``data`` is a table, so that the next check skips what has
             not changed; None: a temporary one.
         options: what was chosen; its fields may be named one by one instead.
@@ -121,31 +76,108 @@ def check(
         UsageError: no gate, or a gate that cannot be judged.
         DataError: the data, the run or the baseline cannot be read.
     """
-    from noisefix.run.folder import TABLE_NAMES, RunFolder
-    from noisefix.run.outputs import check_run_outputs
-    from noisefix.run.parquet import read_table
-    from noisefix.tables.leftovers import scratch_folder
+    return check_all((data,), output, options=options, progress=progress, stdin=stdin)[0]
 
-    baseline, run_data = options.baseline, options.run_data
+
+def check_all(
+    data: Sequence[str | Path],
+    output: str | Path | None = None,
+    *,
+    options: CheckOptions,
+    progress: Progress | None = None,
+    stdin: BinaryIO | None = None,
+) -> tuple[CheckResult, ...]:
+    """Check several data sets, each on its own, against the same gates and baseline.
+
+    Args and errors as for ``check``; one run folder cannot be kept for several tables.
+    """
+    gates = _verified(data, output, options)
+    baseline = options.baseline
+    known = None if baseline is None else read_baseline(baseline, options)
+    results, rows = [], Baseline()
+    for one in data:
+        if Path(one).is_dir():
+            result, found = _of_run(one, known, gates, options)
+        else:
+            result, found = _of_table(one, output, known, gates, options, progress, stdin)
+        results.append(result)
+        rows |= found
+    if options.write_baseline is not None:
+        write_baseline(rows, options.write_baseline)
+    return tuple(results)
+
+
+def _verified(
+    data: Sequence[str | Path], output: str | Path | None, options: CheckOptions
+) -> Gates:
+    """Refuse what cannot work before the long work, and return the gates."""
+    from noisefix.run.folder import TABLE_NAMES
+    from noisefix.run.outputs import check_run_outputs
+
+    baseline, run_data, written = options.baseline, options.run_data, options.write_baseline
     if output is not None:
-        check_run_outputs(output, TABLE_NAMES, (baseline,))
+        check_run_outputs(output, TABLE_NAMES, (baseline, options.against))
     gates = Gates(options.max_noise_rate, options.max_issues, options.max_new_issues)
-    if not gates:
+    if not gates and written is None and options.max_leaks is None:
         raise UsageError(
             "no gate is set, so nothing can fail",
-            "set --max-noise-rate, --max-issues or --max-new-issues",
+            "set --max-noise-rate, --max-issues, --max-new-issues or --max-leaks",
         )
-    if options.max_new_issues is not None and baseline is None:
-        judge(gates, noise_rate=0.0, issues=0, new_issues=None)  # says what is missing, at once
-    known = read_table(Path(baseline), ISSUES, _COLUMNS)[0] if baseline is not None else None
-
-    if Path(data).is_dir():
-        refuse_missing_labels(Path(data), options.missing_labels)
-        return _result(RunFolder.open(data, run_data), known, gates)
-    if run_data is not None:
+    if baseline is None:
+        new_gate = Gates(max_new_issues=options.max_new_issues)
+        judge(new_gate, noise_rate=_NO_RATE, issues=0, new_issues=None)  # says what is missing
+    for one in data:
+        check_compared(one, options.against, options.max_leaks)
+    if len(data) > 1:
+        for option, value in (("-o", output), ("--data", run_data)):
+            if value is not None:
+                raise UsageError(
+                    f"{option} {value}: is for one table or run, and {len(data)} are given",
+                    f"leave {option} out, or check them one by one",
+                )
+    if run_data is not None and not Path(data[0]).is_dir():
         raise UsageError(
-            f"--data {run_data}: is for a run folder, and {data} is none", "leave --data out"
+            f"--data {run_data}: is for a run folder, and {data[0]} is none", "leave --data out"
         )
+    if written is not None:
+        read = (
+            *data,
+            baseline,
+            run_data,
+            output,
+            options.labels,
+            options.decisions,
+            options.against,
+        )
+        check_baseline_output(written, read)
+    return gates
+
+
+def _of_run(
+    run: str | Path, known: Baseline | None, gates: Gates, options: CheckOptions
+) -> tuple[CheckResult, Baseline]:
+    from noisefix.run.decisions import read_named
+    from noisefix.run.folder import RunFolder
+
+    refuse_missing_labels(Path(run), options.missing_labels)
+    said = () if options.decisions is None else read_named(Path(options.decisions))
+    folder = RunFolder.open(run, options.run_data)
+    result, rows = _result(folder, known, gates, said)
+    return _with(leak_gate(folder, options.max_leaks), result), rows
+
+
+def _of_table(
+    data: str | Path,
+    output: str | Path | None,
+    known: Baseline | None,
+    gates: Gates,
+    options: CheckOptions,
+    progress: Progress | None,
+    stdin: BinaryIO | None,
+) -> tuple[CheckResult, Baseline]:
+    from noisefix.run.folder import RunFolder
+    from noisefix.tables.leftovers import scratch_folder
+
     with ExitStack() as stack:
         folder = output
         if folder is None:
@@ -157,33 +189,38 @@ def check(
             progress=progress,
             stdin=stdin,
         )
-        result = _result(RunFolder.open(found.run), known, gates)
-        return replace(
-            result,
-            run=result.run if output is not None else None,
-            notes=found.notes if output is not None else _without_folder(found.notes, folder),
-            warnings=found.warnings,
-        )
+        opened = RunFolder.open(found.run)
+        result, rows = _result(opened, known, gates, ())
+        result = _with(leak_gate(opened, options.max_leaks), result)
+        notes = found.notes
+        if output is None:  # nothing is said of a folder that is gone by then
+            notes = tuple(note for note in notes if str(folder) not in note)
+        run = result.run if output is not None else None
+        return replace(result, run=run, notes=notes, warnings=found.warnings), rows
 
 
-def _without_folder(notes: tuple[str, ...], folder: str | Path) -> tuple[str, ...]:
-    """Leave out what is said of a folder that is gone by then."""
-    return tuple(note for note in notes if str(folder) not in note)
+def _with(more: tuple[GateResult, ...], result: CheckResult) -> CheckResult:
+    """Add gates that are judged on something else than the labels."""
+    passed = result.passed and all(gate.passed for gate in more)
+    return replace(result, gates=(*result.gates, *more), passed=passed)
 
 
-def _result(folder: RunFolder, baseline: pa.Table | None, gates: Gates) -> CheckResult:
-    from noisefix.run.parquet import read_table
+def _result(
+    folder: RunFolder, baseline: Baseline | None, gates: Gates, said: Sequence[PersonDecision]
+) -> tuple[CheckResult, Baseline]:
+    from noisefix.tables.line_numbers import line_numbers
 
-    issues, provenance = read_table(folder.issues, ISSUES, _COLUMNS)
-    results = provenance.results
-    fresh = None if baseline is None else new_issues(issues, baseline)
+    issues, rate, n_settled = _judged_rows(folder, said)
+    keys = row_keys(issues)
+    fresh = None if baseline is None else new_issues(issues, keys, baseline)
     n_issues = int(issues["is_issue"].to_numpy().sum())
     n_new = None if fresh is None else len(fresh)
-    verdicts = judge(gates, noise_rate=results["noise_rate"], issues=n_issues, new_issues=n_new)
+    verdicts = judge(gates, noise_rate=rate, issues=n_issues, new_issues=n_new)
     about = folder.read()["input"]
     is_file = about.get("path", "") is not None and folder.input_state() == "same"
     path = folder.input_path() if is_file else None
-    return CheckResult(
+    lines = None if path is None else line_numbers(path, folder.bad_rows)
+    result = CheckResult(
         passed=all(gate.passed for gate in verdicts),
         gates=verdicts,
         input_name=about["name"],
@@ -192,61 +229,39 @@ def _result(folder: RunFolder, baseline: pa.Table | None, gates: Gates) -> Check
         rows=issues.num_rows,
         issues=n_issues,
         new_issues=n_new,
-        noise_rate=results["noise_rate"],
-        noise_rate_low=results["noise_rate_low"],
-        noise_rate_high=results["noise_rate_high"],
-        flagged=_flagged_rows(issues, fresh, _line_numbers(path, folder.bad_rows)),
+        noise_rate=rate.estimate,
+        noise_rate_low=rate.low,
+        noise_rate_high=rate.high,
+        flagged=flagged_rows(issues, keys, fresh, lines),
+        settled=n_settled,
     )
+    return result, baseline_of(issues, keys)
 
 
-def _flagged_rows(
-    issues: pa.Table, fresh: list[int] | None, lines: np.ndarray | None
-) -> tuple[CheckedRow, ...]:
-    is_new = np.zeros(issues.num_rows, dtype=bool)
-    is_new[fresh or []] = True
-    index = np.flatnonzero(issues["is_issue"].to_numpy())
-    ranks = issues["rank"].to_numpy(zero_copy_only=False)[index]
-    index = index[np.lexsort((ranks, ~is_new[index]))]
-    return tuple(
-        CheckedRow(
-            id=row["id"],
-            row_number=row["row_number"],
-            line=None if lines is None else int(lines[row["row_number"] - 1]),
-            given_label=row["given_label"],
-            suggested_label=row["suggested_label"],
-            p_error=row["p_error"],
-            reasons=tuple(row["reasons"]),
-            is_new=None if fresh is None else bool(is_new[i]),
-        )
-        for i, row in zip(index, issues.take(index).to_pylist(), strict=True)
+def _judged_rows(
+    folder: RunFolder, said: Sequence[PersonDecision]
+) -> tuple[pa.Table, NoiseRate, int]:
+    """Return the issues as they stand now, the noise rate, and how many rows are settled."""
+    import pyarrow.compute as pc
+
+    from noisefix.run.answers import read_verdicts
+    from noisefix.run.parquet import read_table, with_columns
+    from noisefix.run.settled import run_decisions
+
+    before, provenance = read_table(folder.issues, ISSUES, _COLUMNS)
+    issues, _ = read_verdicts(folder, _COLUMNS, said)
+    flags = pc.and_(issues["is_issue"], pc.is_valid(issues["given_label"]))
+    issues = with_columns(issues, {"is_issue": flags.to_pylist()})
+    facts = provenance.results
+    rate = NoiseRate(facts["noise_rate"], facts["noise_rate_low"], facts["noise_rate_high"])
+    decided = run_decisions(folder, said)
+    is_known = np.array([key in decided for key in issues["id"].to_pylist()], dtype=bool)
+    is_answered = is_known.copy()
+    if "action" in issues.column_names:
+        is_answered |= ~np.asarray(issues["action"].is_null())
+    if not is_answered.any():
+        return issues, rate, 0
+    p_before, p_after = (
+        table["p_error"].to_numpy(zero_copy_only=False) for table in (before, issues)
     )
-
-
-def _line_numbers(path: Path | None, bad_rows: str) -> np.ndarray | None:
-    """Return (N,) the line on which each row starts, 1 = first; None where lines mean nothing."""
-    from noisefix.tables.atomic import read_bytes
-    from noisefix.tables.compression import packing_of
-    from noisefix.tables.csv_source import locate_cells
-    from noisefix.tables.encoding import decode_text
-    from noisefix.tables.jsonl import row_spans
-    from noisefix.tables.source import read_source
-
-    if path is None:
-        return None
-    source = read_source(path, bad_rows=bad_rows)
-    raw = read_bytes(path)
-    if packing_of(raw) is not None:
-        return None
-    line_end, first = ord("\n"), 1
-    if source.dialect is not None:
-        records = locate_cells(raw, source.dialect, source.name, skip_bad=source.skips_bad)
-        data, starts = records.data, records.starts[1:, 0]
-        first = 1 + records.origin.lines
-        line_end = ord(source.dialect.terminator[-1])
-    elif source.format == "jsonl":
-        data = decode_text(raw, source.name).data
-        starts = np.array([start for start, _ in row_spans(data, source.bad)])
-    else:
-        return None
-    breaks = np.flatnonzero(np.frombuffer(data, np.uint8) == line_end)
-    return np.asarray(np.searchsorted(breaks, starts) + first)
+    return issues, settled_rate(rate, p_before, p_after, is_known), int(is_answered.sum())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from noisefix.detection.across import compare_with, read_across, read_other
 from noisefix.detection.candidates import candidates
 from noisefix.detection.decided import take_in
 from noisefix.detection.embed import (
@@ -61,7 +62,7 @@ def detect(
     check_run_outputs(
         folder.path,
         (*TABLE_NAMES, "run.json"),
-        (data, options.labels, options.pred_probs, options.decisions),
+        (data, options.labels, options.pred_probs, options.decisions, options.against),
     )
     params = joint_params(options, options.device)
     sheet = read_sheet(options.labels)
@@ -78,6 +79,9 @@ def detect(
         own_probs(more["pred_probs"], dataset.ids, names)
     if options.trusted_column is not None:
         more["trusted"] = trusted_rows(dataset, options.trusted_column)
+    other = None
+    if options.against is not None:
+        other = read_other(dataset, options, options.against)
     folder.make()
     seed, force = options.seed, options.force
     with folder.lock("noisefix detect"):
@@ -93,10 +97,14 @@ def detect(
             progress=progress,
         )
         reports = [embedded, *named, judged, retrieved]
+        if other is not None:
+            reports += compare_with(other, run, options, progress)
+    across = None if other is None else read_across(run, other)
     return read_detection(
         run,
         input_name=dataset.source.name,
         encoder=str(embedded.results.get("encoder", options.encoder)),
+        across=across,
         notes=dataset.notes
         + notes
         + _order_note(more, names)

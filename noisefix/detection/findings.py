@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noisefix.detection.across import AcrossSummary
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import CLASSES_TABLE, ISSUES, PAIRS
 
@@ -95,6 +96,7 @@ class DetectResult:
         pairs: most confused first.
         top: most suspicious rows first, up to 100, flagged or not.
         duplicate_conflicts: rows with (nearly) the text of another row but a different label.
+        across: what the table has in common with another one; None where none was named.
         notes: what was guessed.
         warnings: what a person should know.
         seconds: wall time of each stage.
@@ -136,6 +138,7 @@ class DetectResult:
     skipped: tuple[str, ...] = ()
     can_relabel: bool = False
     relabel_reason: str = ""
+    across: AcrossSummary | None = None
 
 
 def read_detection(
@@ -143,6 +146,7 @@ def read_detection(
     *,
     input_name: str,
     encoder: str,
+    across: AcrossSummary | None = None,
     notes: tuple[str, ...] = (),
     warnings: tuple[str, ...] = (),
     seconds: dict[str, float] | None = None,
@@ -154,6 +158,7 @@ def read_detection(
         run: a folder with the tables of the joint stage.
         input_name: the input, as messages call it.
         encoder: what embedded the texts.
+        across: what the table has in common with another one.
         notes: what was guessed.
         warnings: what a person should know.
         seconds: wall time of each stage.
@@ -206,6 +211,7 @@ def read_detection(
         skipped=skipped,
         can_relabel=facts["can_relabel"],
         relabel_reason=facts["relabel_reason"],
+        across=across,
     )
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from noisefix.errors import UsageError
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+NOISE_RATE, ISSUES, NEW_ISSUES = "max-noise-rate", "max-issues", "max-new-issues"
 
 
 @dataclass(frozen=True)
@@ -18,9 +14,9 @@ class Gates:
     """The limits; None is no gate.
 
     Attributes:
-        max_noise_rate: highest estimated share of wrong labels, in [0, 1].
+        max_noise_rate: highest share of wrong labels that may be certain, in [0, 1].
         max_issues: most flagged rows.
-        max_new_issues: most flagged rows that the baseline does not flag.
+        max_new_issues: most flagged rows that the baseline does not hold.
     """
 
     max_noise_rate: float | None = None
@@ -43,6 +39,15 @@ class Gates:
 
 
 @dataclass(frozen=True)
+class NoiseRate:
+    """Estimated share of wrong labels, with the ends of its 90 % interval; all in [0, 1]."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class GateResult:
     """One gate's verdict: the number measured, its limit, and the sentence that says so."""
 
@@ -54,87 +59,55 @@ class GateResult:
 
 
 def judge(
-    gates: Gates, *, noise_rate: float, issues: int, new_issues: int | None
+    gates: Gates, *, noise_rate: NoiseRate, issues: int, new_issues: int | None
 ) -> tuple[GateResult, ...]:
     """Hold the numbers against the gates; a number equal to its limit passes.
 
+    Of the noise rate, the lower end of the interval is held against the limit: a gate fails only
+    where the limit is broken for all that is known, so that few rows pass though little is known.
+
     Args:
         gates: the limits.
-        noise_rate: estimated share of wrong labels, in [0, 1].
+        noise_rate: the share of wrong labels.
         issues: flagged rows.
-        new_issues: flagged rows that the baseline does not flag; None without a baseline.
+        new_issues: flagged rows that the baseline does not hold; None without a baseline.
+
+    Raises:
+        UsageError: new issues are limited, and there is no baseline.
     """
     results = []
     if gates.max_noise_rate is not None:
-        limit = gates.max_noise_rate
-        results.append(
-            _result(
-                "max-noise-rate",
-                noise_rate,
-                limit,
-                f"estimated noise rate {100 * noise_rate:.2f} %, limit {100 * limit:.2f} %",
-            )
-        )
+        results.append(_noise_rate(noise_rate, gates.max_noise_rate))
     if gates.max_issues is not None:
         count = gates.max_issues
-        results.append(_result("max-issues", issues, count, f"{_rows(issues)}, limit {count}"))
+        results.append(_result(ISSUES, issues, count, f"{_rows(issues)}, limit {count}"))
     if gates.max_new_issues is not None:
         if new_issues is None:
             raise UsageError(
                 "--max-new-issues needs something to compare with",
-                "name the issues.parquet of an earlier run with --baseline",
+                "name what --write-baseline wrote, or the issues.parquet of an earlier run, with "
+                "--baseline",
             )
         count = gates.max_new_issues
-        results.append(
-            _result(
-                "max-new-issues",
-                new_issues,
-                count,
-                f"{_rows(new_issues)} that the baseline does not flag, limit {count}",
-            )
-        )
+        words = f"{_rows(new_issues)} whose text or label is not in the baseline, limit {count}"
+        results.append(_result(NEW_ISSUES, new_issues, count, words))
     return tuple(results)
 
 
-def new_issues(current: pa.Table, baseline: pa.Table) -> list[int]:
-    """Return the positions of flagged rows that the baseline does not flag, in table order.
-
-    A flagged row is known when the baseline flags a row with its id, text and given label, or one
-    with its text and given label under another id (rows were inserted above, or ids renumbered).
-    Each flagged row of the baseline accounts for one row: two more copies of it are two new issues.
-
-    Args:
-        current: issues table with id, text, given_label and is_issue.
-        baseline: the same of an earlier run, maybe of another version of the data.
-    """
-    known = Counter(_contents(baseline))
-    known_ids = set(_ids_and_contents(baseline))
-    unmatched = []
-    for index, key in zip(_flagged(current), _ids_and_contents(current), strict=True):
-        if key in known_ids:
-            known[key[1:]] -= 1
-        else:
-            unmatched.append((index, key[1:]))
-    fresh = []
-    for index, content in unmatched:
-        if known[content] > 0:
-            known[content] -= 1
-        else:
-            fresh.append(index)
-    return fresh
+def _noise_rate(rate: NoiseRate, limit: float) -> GateResult:
+    return _result(
+        NOISE_RATE,
+        rate.low,
+        limit,
+        f"at least {_percent(rate.low)} of the labels look wrong (estimate "
+        f"{_percent(rate.estimate)}, 90 % interval {_percent(rate.low).removesuffix(' %')} to "
+        f"{_percent(rate.high)}), limit "
+        f"{_percent(limit)}",
+    )
 
 
-def _flagged(table: pa.Table) -> list[int]:
-    return [i for i, flag in enumerate(table["is_issue"].to_pylist()) if flag]
-
-
-def _ids_and_contents(table: pa.Table) -> Sequence[tuple[str | None, ...]]:
-    rows = table.select(["id", "text", "given_label"]).filter(table["is_issue"])
-    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
-
-
-def _contents(table: pa.Table) -> Sequence[tuple[str | None, ...]]:
-    return [key[1:] for key in _ids_and_contents(table)]
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
 
 
 def _rows(count: int) -> str:

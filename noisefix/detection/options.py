@@ -19,7 +19,7 @@ from noisefix.common_options import (
     RunData,
     Seed,
 )
-from noisefix.options import READS, Option, Options
+from noisefix.options import READS, WRITES, Option, Options
 
 Neighbors = Annotated[int, Option("--n-neighbors", "Nearest rows to look at.", "N", at_least=1)]
 Folds = Annotated[
@@ -90,6 +90,16 @@ FilterBy = Annotated[
         "Flag rows by a confident-learning filter instead of p_error.",
         "NAME",
         offered="noisefix.confident.filters:FILTERS",
+    ),
+]
+
+Against = Annotated[
+    str | Path | None,
+    Option(
+        "--against",
+        "Another table, such as the test set: which of its rows have (nearly) a text of this one?",
+        "FILE",
+        role=READS,
     ),
 ]
 
@@ -177,16 +187,18 @@ class CandidatesOptions(Options):
 class DetectOptions(JudgeOptions, EmbedOptions):
     """Options of ``detect``."""
 
+    against: Against = None
+
 
 @dataclass(frozen=True)
 class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
-    """Options of ``check``; a gate must be among them."""
+    """Options of ``check``; a gate must be among them, or a baseline to write."""
 
     max_noise_rate: Annotated[
         float | None,
         Option(
             "--max-noise-rate",
-            "Fail above this estimated share of wrong labels (0.05: 5 %).",
+            "Fail when surely more of the labels are wrong (0.05: 5 %): the estimate's lower end.",
             "SHARE",
         ),
     ] = None
@@ -197,12 +209,48 @@ class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
         int | None,
         Option(
             "--max-new-issues",
-            "Fail when more rows are flagged that --baseline does not flag.",
+            "Fail when more rows are flagged whose text or label is not in --baseline.",
             "N",
+        ),
+    ] = None
+    against: Against = None
+    max_leaks: Annotated[
+        int | None,
+        Option(
+            "--max-leaks",
+            "Fail when more rows of --against have (nearly) a text of this table.",
+            "N",
+            at_least=0,
         ),
     ] = None
     baseline: Annotated[
         str | Path | None,
-        Option("--baseline", "issues.parquet of an earlier run.", "FILE", role=READS),
+        Option(
+            "--baseline",
+            "What was there before: of --write-baseline, an issues.parquet, or the old table.",
+            "FILE",
+            role=READS,
+        ),
+    ] = None
+    write_baseline: Annotated[
+        str | Path | None,
+        Option(
+            "--write-baseline",
+            "Write the rows as they are now, as hashes without texts, for --baseline.",
+            "FILE",
+            role=WRITES,
+        ),
     ] = None
     run_data: RunData = None
+
+
+@dataclass(frozen=True)
+class InitOptions(EncodeOptions, LabelledTableOptions):
+    """Options of ``init``."""
+
+    labelled_by: LabelledBy = "unknown"
+    decisions: Decisions = None
+    force: Annotated[
+        bool,
+        Option("--force", "Replace the files that are there, and run every stage again."),
+    ] = False

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from noisefix.cleaning.answers import read_verdicts
 from noisefix.cleaning.decide import DECISION_COLUMNS, ApplyParams, decide
 from noisefix.detection.embed import ProgressCallback
 from noisefix.errors import DataError, UsageError
@@ -32,6 +31,7 @@ from noisefix.evaluation.options import EvaluateOptions
 from noisefix.labels import UNLABELLED, encode_labels
 from noisefix.labels import class_names as order_classes
 from noisefix.options import takes
+from noisefix.run.answers import read_verdicts
 from noisefix.run.schemas import ISSUES
 
 if TYPE_CHECKING:

@@ -75,9 +75,8 @@ def noise(
     from noisefix.tables.class_label import label_cell
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.source import read_source
-    from noisefix.training.noise_injection import flip_by_instance, flip_by_matrix
 
-    kind, rate, matrix, seed = options.kind, options.rate, options.matrix, options.seed
+    kind, rate, matrix = options.kind, options.rate, options.matrix
     truth_column = options.truth_column
     if (kind == "asymmetric") != (matrix is not None):
         raise UsageError("--matrix and --kind asymmetric belong together", "name both or neither")
@@ -100,12 +99,7 @@ def noise(
         )
     names = class_names(dataset.given_labels)
     true = encode_labels(dataset.given_labels, names)
-    share = 0.2 if rate is None else rate
-    if kind == "instance":
-        features = _embed(dataset, options.encoder, options.device, progress)
-        given = flip_by_instance(features, true, len(names), share, seed)
-    else:
-        given = flip_by_matrix(true, _matrix(kind, names, share, matrix), seed)
+    given = _flipped(dataset, true, names, options, progress)
     flipped = np.flatnonzero((given != true) & (true != UNLABELLED))
     label = str(dataset.label_column)
     edits = {(int(row) + 1, label): label_cell(source, label, names[given[row]]) for row in flipped}
@@ -129,6 +123,24 @@ def noise(
         (*(n for n in dataset.notes if n.startswith(_used_columns(kind))), *listed),
         dataset.warnings,
     )
+
+
+def _flipped(
+    dataset: Dataset,
+    true: np.ndarray,
+    names: tuple[str, ...],
+    options: NoiseOptions,
+    progress: Any,
+) -> np.ndarray:
+    """Return (N,) labels of which some are wrong."""
+    from noisefix.training.noise_injection import flip_by_instance, flip_by_matrix
+
+    share = 0.2 if options.rate is None else options.rate
+    if options.kind == "instance":
+        features = _embed(dataset, options.encoder, options.device, progress)
+        return flip_by_instance(features, true, len(names), share, options.seed)
+    matrix = _matrix(options.kind, names, share, options.matrix)
+    return flip_by_matrix(true, matrix, options.seed)
 
 
 def _used_columns(kind: str) -> tuple[str, ...]:

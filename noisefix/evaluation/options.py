@@ -28,6 +28,38 @@ class EvaluateOptions(TableOptions):
 
 
 @dataclass(frozen=True)
+class CalibrateOptions(Options):
+    """Options of ``calibrate``."""
+
+    label_column: LabelColumn = None
+    truth_column: Annotated[
+        str | None,
+        Option(
+            "--truth-column",
+            "Column with a person's labels, empty in most rows. Guessed if clear.",
+            "NAME",
+        ),
+    ] = None
+    missing_labels: MissingLabels = None
+    max_drift: Annotated[
+        float | None,
+        Option(
+            "--max-drift",
+            "Fail when accuracy, kappa or a class's recall fell by more than P (0.05: 5 points).",
+            "P",
+            at_least=0,
+            at_most=1,
+        ),
+    ] = None
+    baseline: Annotated[
+        str | Path | None,
+        Option("--baseline", "Result of an earlier calibrate -o.", "FILE", role=READS),
+    ] = None
+    seed: Seed = 0
+    bad_rows: BadRows = "stop"
+
+
+@dataclass(frozen=True)
 class NoiseOptions(Options):
     """Options of ``noise``."""
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from noisefix.confident.validation import row_blocks
 from noisefix.labels import UNLABELLED
-from noisefix.probing.pooling import log_softmax, softmax
+from noisefix.probability import log_softmax, softmax
 
 _TRUE_SD, _PAIR_SD = 1.0, 0.7
 """Spread of the log-factors of a true class, and of a given and a true class beyond that. Chosen on

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from noisefix.labels import UNLABELLED
+from noisefix.probability import sigmoid
 from noisefix.probing.confusions import Confusions
 
 _NEWTON_STEPS = 50
@@ -129,16 +130,3 @@ class Design:
                 break
             shift, loss = shift - step, new_loss
         return shift, np.linalg.inv(hessian)
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Return 1 / (1 + exp(-x)) without overflow."""
-    positive: np.ndarray = 1 / (1 + np.exp(-np.abs(x)))
-    return np.where(x >= 0, positive, 1 - positive)
-
-
-def log_odds(p: np.ndarray) -> np.ndarray:
-    """Return log(p / (1 - p)), p kept a millionth away from 0 and 1."""
-    kept = np.clip(p, 1e-6, 1 - 1e-6)
-    odds: np.ndarray = np.log(kept) - np.log1p(-kept)
-    return odds

@@ -18,8 +18,9 @@ import numpy as np
 
 from noisefix.confident.validation import row_blocks
 from noisefix.labels import UNLABELLED
+from noisefix.probability import sigmoid
 from noisefix.probing.confusions import Confusions, learn_confusions
-from noisefix.probing.error_design import Design, Spread, sigmoid
+from noisefix.probing.error_design import Design, Spread
 from noisefix.probing.hypotheses import Hypotheses
 from noisefix.probing.readings import Read
 from noisefix.probing.sampling import some_rows

@@ -15,7 +15,7 @@ import numpy as np
 
 from noisefix.labels import UNLABELLED
 from noisefix.neighbors.search import Neighbors
-from noisefix.probing.pooling import softmax
+from noisefix.probability import softmax
 from noisefix.probing.sampling import some_rows
 from noisefix.threads import one_blas_thread
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from noisefix.confident.validation import row_blocks
 from noisefix.labels import UNLABELLED
+from noisefix.probability import softmax
 from noisefix.probing.label_names import NameView
 from noisefix.probing.latent_classes import LatentClasses
-from noisefix.probing.pooling import divide_by_shares, softmax
+from noisefix.probing.pooling import divide_by_shares
 
 HYPOTHESES = ("equal_shares", "latent_shares", "latent_noise", "label_names")
 """In the order of the columns of ``Hypotheses.log_odds``."""

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from noisefix.labels import UNLABELLED
-from noisefix.probing.pooling import softmax
+from noisefix.probability import softmax
 from noisefix.probing.sampling import some_rows
 from noisefix.threads import one_blas_thread
 

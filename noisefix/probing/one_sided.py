@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from noisefix.probing.error_design import log_odds, sigmoid
+from noisefix.probability import log_odds, sigmoid
 from noisefix.probing.readings import Read
 
 ONE_SIDED = 10.0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from noisefix.confident.validation import row_blocks
+from noisefix.probability import softmax
 
 _FLOOR = 1e-4
 """No single view may veto a class: a probability below this counts as this."""
@@ -62,17 +63,3 @@ def divide_by_shares(
     if prior is not None:
         offsets = offsets + np.log(np.maximum(prior, 1e-6))
     return softmax(np.log(np.maximum(probs, 1e-6)) + offsets.astype(np.float32))
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return exp(logits), each row scaled to sum 1, without overflow; (N, K) to (N, K)."""
-    exponentials: np.ndarray = np.exp(logits - logits.max(axis=1, keepdims=True))
-    exponentials /= exponentials.sum(axis=1, keepdims=True)
-    return exponentials
-
-
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Return the logarithm of ``softmax``, without losing what is next to nothing."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_probs: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return log_probs

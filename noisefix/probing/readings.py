@@ -17,9 +17,9 @@ import numpy as np
 
 from noisefix.confident.validation import row_blocks
 from noisefix.labels import UNLABELLED
-from noisefix.probing.error_design import log_odds, sigmoid
+from noisefix.probability import log_odds, sigmoid, softmax
 from noisefix.probing.hypotheses import log_odds_wrong
-from noisefix.probing.pooling import divide_by_shares, softmax
+from noisefix.probing.pooling import divide_by_shares
 from noisefix.probing.sampling import some_rows
 from noisefix.threads import one_blas_thread
 

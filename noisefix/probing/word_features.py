@@ -20,6 +20,7 @@ import numpy as np
 
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
+from noisefix.probability import softmax
 from noisefix.probing.linear_probe import with_absent
 from noisefix.probing.ngrams import ngram_features
 
@@ -77,7 +78,7 @@ def word_probs(
         chosen = np.flatnonzero(others)[:: -(-int(others.sum()) // n_chosen)]
         shares = np.log(np.stack([class_rows[f] for f in folds[chosen]]) + 1.0)
         scale, share_weight = _calibrate(scores[chosen], shares, given_labels[chosen])
-        fitted = _softmax(scale * scores[rows] + share_weight * np.log(n_train + 1.0))
+        fitted = softmax(scale * scores[rows] + share_weight * np.log(n_train + 1.0))
         fitted[:, n_train == 0] = 0
         fitted /= fitted.sum(axis=1, keepdims=True)
         probs[rows] = with_absent(fitted, n_train == 0, int(n_train.sum()))
@@ -162,13 +163,13 @@ def _calibrate(scores: np.ndarray, shares: np.ndarray, labels: np.ndarray) -> tu
     index, pull = np.arange(len(labels)), 1e-3
 
     def loss_at(point: np.ndarray) -> float:
-        own = _softmax(inputs @ point)[index, labels]
+        own = softmax(inputs @ point)[index, labels]
         return float(-np.log(own + 1e-30).mean() + pull / 2 * ((point - 1) ** 2).sum())
 
     point = np.ones(2)
     loss = loss_at(point)
     for _ in range(50):
-        probs = _softmax(inputs @ point)
+        probs = softmax(inputs @ point)
         centred = inputs - (probs[..., None] * inputs).sum(axis=1, keepdims=True)
         gradient = pull * (point - 1) - centred[index, labels].mean(axis=0)
         weighted = (probs[..., None] * centred).reshape(-1, 2)
@@ -180,9 +181,3 @@ def _calibrate(scores: np.ndarray, shares: np.ndarray, labels: np.ndarray) -> tu
             break
         point, loss = point - step, new_loss
     return max(float(point[0]), 0.0), float(point[1])
-
-
-def _softmax(scores: np.ndarray) -> np.ndarray:
-    raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    probs: np.ndarray = raised / raised.sum(axis=-1, keepdims=True)
-    return probs

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from noisefix.cleaning.answers import read_verdicts
 from noisefix.reporting.details import (
     DECIDING_KIND,
     KINDS,
@@ -31,6 +30,7 @@ from noisefix.reporting.trust import (
     made_before,
     reviewers,
 )
+from noisefix.run.answers import read_verdicts
 from noisefix.run.decisions import PersonDecision, decided_rows, read_decisions, standing
 from noisefix.run.parquet import read_table
 from noisefix.run.rows import embedding_matrix, in_order

@@ -6,13 +6,13 @@ import time
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from noisefix.cleaning.answers import with_answers
 from noisefix.detection.decided import merged
 from noisefix.detection.joint import is_made_from
 from noisefix.detection.rejudge import joint_as_made
 from noisefix.reporting.data import verdict_columns
 from noisefix.reporting.judgement import judgement
 from noisefix.reporting.sections import overview
+from noisefix.run.answers import with_answers
 from noisefix.run.decisions import decided_rows, standing, verified_table
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import EMBEDDINGS, LABEL_NAMES, RELABELS

@@ -38,7 +38,7 @@ _PATIENCE_S = 5.0
 _LEDGER_PATIENCE_S = 60.0
 """An entry takes a moment, even where many wait for their turn."""
 
-TABLE_NAMES = tuple(f"{name}.parquet" for name in TABLES)
+TABLE_NAMES = tuple(f"{name}.parquet" for name in (*TABLES, "against", "across"))
 """The tables that belong to one state of one input; the ledger outlives it."""
 
 
@@ -74,8 +74,11 @@ class RunFolder:
         stdin_copy: the input, where it came on standard input.
         embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding, candidates,
             relabels: the tables.
+        against: the embeddings of the file that this one was compared with.
+        across: what both files have in common.
         ledger: every change that ``apply`` made.
         decisions: what people have decided, see ``noisefix.run.decisions``.
+        audit: the sample that a person marks, see ``noisefix.auditing``.
         bad_rows_list: the rows of the input that could not be read and were left out.
     """
 
@@ -90,9 +93,12 @@ class RunFolder:
     duplicates = _File("duplicates.parquet")
     deciding = _File("deciding.parquet")
     candidates = _File("candidates.parquet")
+    against = _File("against.parquet")
+    across = _File("across.parquet")
     relabels = _File("relabels.parquet")
     ledger = _File("ledger.parquet")
     decisions = _File("decisions.jsonl")
+    audit = _File("audit.json")
     bad_rows_list = _File("bad_rows.jsonl")
 
     def __init__(self, path: str | Path) -> None:

@@ -23,12 +23,17 @@ _ENDINGS = {
     "csv": (".csv", ".tsv", ".txt"),
     "jsonl": (".jsonl", ".ndjson", ".json"),
     "xml": (".xml",),
+    "json": (".json",),
+    "xlsx": (".xlsx",),
     "html": (".html", ".htm"),
 }
-_TITLES = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON Lines", "xml": "XML", "html": "HTML"}
+_TITLES = {
+    **{"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON Lines", "xml": "XML"},
+    **{"json": "JSON", "xlsx": "an Excel workbook", "html": "HTML"},
+}
 _PACKED = (".zip", ".bz2", ".xz", ".zst", ".lz4", ".br", ".7z", ".tar", ".tgz")
 _OTHER_ENDINGS = (
-    *(".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers"),
+    *(".xlsm", ".xlsb", ".xls", ".ods", ".numbers"),
     *(".feather", ".arrow", ".ipc", ".orc", ".avro", ".h5", ".hdf5", ".npy", ".npz", ".pt"),
     *(".pkl", ".pickle", ".joblib", ".safetensors", ".sqlite", ".sqlite3", ".db", ".duckdb"),
     *(".md", ".yaml", ".yml", ".toml", ".pdf", ".docx", ".dta", ".sav", ".rds"),
@@ -56,8 +61,8 @@ def check_output(
         inputs: what the command reads: files and folders; None, "-" and what is not there do not
             count. Of a run folder its own files and its input count, of any other folder all.
         option: what names the output, for messages.
-        kinds: formats it may have ("parquet", "csv", "jsonl", "xml", "html"), as its ending must
-            say if it says anything; empty: any.
+        kinds: formats it may have ("parquet", "csv", "jsonl", "xml", "json", "xlsx", "html"), as
+            its ending must say if it says anything; empty: any.
         own: the name in a run folder that may be written, e.g. "embeddings.parquet".
         takes_stdout: "-" stands for standard output.
         takes_streams: pipes and devices may be written to.
@@ -149,15 +154,16 @@ def check_ending(
     ending = _ending(output)
     if is_stream(output) or (ending == _ending(like) and ending not in _PACKED):
         return
-    promised = next((kind for kind, endings in _ENDINGS.items() if ending in endings), None)
-    if promised is None and ending not in _OTHER_ENDINGS:
+    promised = [kind for kind, endings in _ENDINGS.items() if ending in endings]
+    if not promised and ending not in _OTHER_ENDINGS:
         return
     has_other_cells = ending == ".tsv" and delimiter != "\t"
-    if promised in kinds and not has_other_cells:
+    if set(promised) & set(kinds) and not has_other_cells:
         return
     titles = " or ".join(_TITLES.get(kind, kind) for kind in kinds)
     endings = ", ".join(_ENDINGS[kind][0] for kind in kinds if kind in _ENDINGS)
-    promise = ending if promised is None or has_other_cells else _TITLES[promised]
+    is_title = promised and ending != ".xlsx" and not has_other_cells
+    promise = _TITLES[promised[0]] if is_title else ending
     raise UsageError(
         f"{option} {output}: the name promises {promise}, but the output is {titles}",
         f"name it like {like}" if like else f"let it end in {endings}",

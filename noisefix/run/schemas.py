@@ -235,6 +235,28 @@ DUPLICATES = TableSchema(
     ),
 )
 
+ACROSS = TableSchema(
+    "across",
+    1,
+    "Rows of another file (`detect --against`) with (nearly) the text of a row of this one: a line "
+    "for each such row and each label that its text has here; conflicts first.",
+    (
+        Column("other_id", "string", "the row's id in the other file"),
+        Column("other_row_number", "int64", "its position there, 1 = first data row"),
+        Column("other_text", "large_string", "its text", nullable=True),
+        Column("other_label", "string", "its label; null = unlabelled", nullable=True),
+        Column("id", "string", "the nearest row of this file that has the label `given_label`"),
+        _ROW,
+        _TEXT,
+        _GIVEN,
+        Column("similarity", "float", "cosine of the two texts, in [-1, 1]; 1 = equal"),
+        Column("is_equal", "bool", "the texts are equal but for case, spaces, marks and links"),
+        Column("rows", "int64", "rows of this file with such a text and the label `given_label`"),
+        Column("is_conflict", "bool", "the two labels differ"),
+    ),
+    key=("other_id", "id"),
+)
+
 CANDIDATES = TableSchema(
     "candidates",
     1,
@@ -343,6 +365,7 @@ ALL_SCHEMAS = (
     PAIRS,
     DUPLICATES,
     DECIDING,
+    ACROSS,
     CANDIDATES,
     RELABELS,
     LEDGER,

@@ -154,23 +154,34 @@ def run_stage(
         name: conform(table, stage.writes[name], f"stage {stage.name}")
         for name, table in output.tables.items()
     }
+    _write(stage, ready, output, report(False, output.results), mark)
+    return report(False, output.results)
+
+
+def _write(
+    stage: Stage,
+    tables: Mapping[str, pa.Table],
+    output: StageOutput,
+    about: StageReport,
+    mark: str,
+) -> None:
+    """Write all tables to temporary files before the first takes its place."""
     with ExitStack() as stack:
-        temporary = {name: stack.enter_context(atomic_path(outputs[name])) for name in ready}
-        for name, table in ready.items():
+        places = {name: stack.enter_context(atomic_path(about.outputs[name])) for name in tables}
+        for name, table in tables.items():
             schema = stage.writes[name]
             provenance = Provenance(
                 schema=schema.name,
                 version=schema.version,
                 noisefix_version=__version__,
                 class_names=output.class_names,
-                parameters=parameters,
-                seed=seed,
-                inputs=digests,
+                parameters=about.parameters,
+                seed=about.seed,
+                inputs=about.inputs,
                 fingerprint=mark,
                 results=output.results,
             )
-            write_parquet(table, temporary[name], provenance)
-    return report(False, output.results)
+            write_parquet(table, places[name], provenance)
 
 
 def record(folder: Path, *reports: StageReport) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import minimize
 
-from noisefix.probing.error_design import sigmoid
+from noisefix.probability import sigmoid
 from noisefix.probing.hypotheses import HYPOTHESES, Hypotheses
 from noisefix.probing.readings import CALIBRATIONS, MAX_NAME_GAIN, Calibration, SharesAsGiven, read
 

@@ -76,7 +76,7 @@ def test_who_labelled_and_how_many_to_flag(cli, detect, tickets, tmp_path):
     assert 0 <= few["flagged_wrong_low"] <= few["flagged_wrong"] <= few["flagged_wrong_high"] <= 3
     assert "3 rows are flagged, about " in detect("--flag-top", "3").out
     refused = detect("--labelled-by", "aliens", code=2)
-    assert "choose one of people, model, rules, unknown" in refused.err
+    assert "'aliens' is not one of people, model, rules, unknown" in refused.err
     options = ("--labelled-by", "people", "--flag-top", "2")
     gate = cli("check", tickets, "--encoder", "tfidf", "--max-issues", "1", *options)
     assert (gate.code, "2 rows are flagged" in gate.out) == (1, True)
@@ -208,6 +208,32 @@ def test_check_against_a_baseline_sees_only_what_is_new(cli, tickets, tmp_path):
     fresh = [row["id"] for row in json.loads(outcome.out)["flagged"] if row["is_new"]]
     assert "n1" in fresh
     assert outcome.code == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("--encoder", "tfidf", "--seed", "7"),
+        ("--encoder", "tfidf", "--labelled-by", "people"),
+        ("--encoder", "tfidf", "--write-baseline", "other.txt"),
+        ("--precision", "bf16"),
+    ],
+    ids=["seed", "labelled-by", "appended", "bf16"],
+)
+def test_no_old_row_is_ever_a_new_issue(cli, tickets, tmp_path, monkeypatch, change):
+    monkeypatch.chdir(tmp_path)
+    first = ("--precision", "fp32") if "--precision" in change else ("--encoder", "tfidf")
+    assert cli("check", tickets, *first, "--write-baseline", "known.txt").code == 0
+    old = {line.split(",")[0] for line in tickets.read_text().splitlines()[1:]}
+    if "--write-baseline" in change:
+        more = (f"x{row},my password is lost {row},shipping\n" for row in range(50))
+        tickets.write_text(tickets.read_text() + "".join(more))
+    gate = ("--baseline", "known.txt", "--max-new-issues", 99, "--json")
+    result = json.loads(cli("check", tickets, *change, *gate).out)
+    new = [row["id"] for row in result["flagged"] if row["is_new"]]
+    assert result["new_issues"] == len(new)
+    assert not old & set(new)
+    assert result["issues"] > 0
 
 
 def test_killed_run_goes_on_where_it_was(tickets, cli):

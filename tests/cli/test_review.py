@@ -134,7 +134,7 @@ def review(tmp_path: Path) -> Review:
             env={**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"},
             start_new_session=True,
         )
-        screen, until = "", time.monotonic() + 30
+        screen, until = "", time.monotonic() + 120
         try:
             for awaited, keys in plan:
                 start = len(screen)
@@ -143,7 +143,7 @@ def review(tmp_path: Path) -> Review:
                     if select.select([ours], [], [], 0.2)[0]:
                         screen += os.read(ours, 65_536).decode("utf-8", "replace")
                 os.write(ours, keys.encode())
-            out, _ = process.communicate(timeout=30)
+            out, _ = process.communicate(timeout=120)
             assert termios.tcgetattr(theirs) == before  # the terminal is as it was
         finally:
             process.kill()

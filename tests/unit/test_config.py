@@ -1,6 +1,6 @@
 import pytest
 
-from noisefix.config import command_options, read_config
+from noisefix.config import command_options, find_config, read_config
 from noisefix.errors import UsageError
 
 OPTIONS = {
@@ -56,3 +56,31 @@ def test_file_with_a_byte_order_mark(tmp_path):
     path = tmp_path / "noisefix.toml"
     path.write_bytes(b"\xef\xbb\xbfseed = 3\n")
     assert read_config(path) == {"seed": 3}
+
+
+def test_the_nearest_file_upwards_is_found(tmp_path):
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    assert find_config(inner) is None
+    (tmp_path / "noisefix.toml").write_text("seed = 1\n")
+    assert find_config(inner) == tmp_path / "noisefix.toml"
+    (tmp_path / "a" / "pyproject.toml").write_text("[project]\nname = 'noisefix-user'\n")
+    assert find_config(inner) == tmp_path / "noisefix.toml"
+    (tmp_path / "a" / "pyproject.toml").write_text("[tool.noisefix]\nseed = 2\n")
+    assert find_config(inner) == tmp_path / "a" / "pyproject.toml"
+    assert read_config(tmp_path / "a" / "pyproject.toml") == {"seed": 2}
+    (tmp_path / "a" / "noisefix.toml").write_text("seed = 3\n")
+    assert find_config(inner) == tmp_path / "a" / "noisefix.toml"
+
+
+def test_a_project_file_of_somebody_else_is_passed_over_whatever_is_in_it(tmp_path):
+    project = tmp_path / "pyproject.toml"
+    for content in (b"\xff\xfe", b"noisefix = \n", b"tool = 'noisefix'\n", b"[tool.ruff]\n"):
+        project.write_bytes(content)
+        assert find_config(tmp_path) is None
+    project.write_text("[tool.noisefix]\nseed = \n")
+    with pytest.raises(UsageError, match="not valid TOML"):
+        find_config(tmp_path)
+    project.write_text("[tool]\nnoisefix = 3\n")
+    with pytest.raises(UsageError, match="must be a table"):
+        find_config(tmp_path)

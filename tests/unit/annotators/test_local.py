@@ -215,14 +215,16 @@ def test_bf16_is_close_to_fp32(save_tiny_model: Save) -> None:
 
 
 @pytest.mark.parametrize(("kind", "said"), [("llama", False), ("mamba", True)])
-def test_a_model_that_reads_each_prompt_again_is_announced(save_tiny_model, capsys, kind, said):
-    from contextlib import ExitStack
+def test_a_model_that_reads_each_prompt_again_is_announced(save_tiny_model, kind, said):
+    from noisefix.relabelling.connect import connect, connection_note
+    from noisefix.relabelling.options import ServerOptions
 
-    from noisefix.cli.asking import connect
-
-    with ExitStack() as stack:
-        options = {"model": None, "base_url": None, "api_key_env": None, "concurrency": 1}
-        options |= {"max_output_tokens": "auto", "system_role": "auto", "logprobs": "auto"}
-        who = f"local:{save_tiny_model(kind)}"
-        connect(stack, who, None, (), **options, timeout_s=1.0, device="cpu", seed=0)
-    assert ("reads the prompt again for each label" in capsys.readouterr().err) is said
+    who = f"local:{save_tiny_model(kind)}"
+    annotator = connect(who, None, (), ServerOptions(), device="cpu", seed=0)
+    assert (
+        any(
+            "reads the prompt again for each label" in n.replace("\n", " ")
+            for n in connection_note(annotator)
+        )
+        is said
+    )

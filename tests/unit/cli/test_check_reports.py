@@ -8,7 +8,7 @@ import pytest
 
 from noisefix.cli.github import MOST_ANNOTATIONS, annotation_lines
 from noisefix.cli.junit import write_junit
-from noisefix.detection.check import CheckedRow, CheckResult
+from noisefix.detection.check_result import CheckedRow, CheckResult
 from noisefix.detection.gates import GateResult
 
 HOSTILE = "50%\n::error::owned,x:y ##vso[task.x]y \x1b[31m <b>&amp;\x00\ufffe"
@@ -73,18 +73,18 @@ def test_passed_gates_are_notices(result):
 
 def test_junit_is_valid_xml_whatever_the_data_say(result, tmp_path):
     bad = replace(result, input_name=HOSTILE, flagged=(row(1, HOSTILE),))
-    write_junit(bad, tmp_path / "report.xml")
+    write_junit([bad], tmp_path / "report.xml")
 
     suite = ET.parse(tmp_path / "report.xml").getroot()[0]
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
     failed, passed = suite
     assert failed.get("name") == "max-issues"
     assert failed[0].get("message") == "2 rows are flagged, limit 1"
-    assert "given 50%⏎: :error::owned,x:y # #vso[task.x]y ␛[31m <b>&amp;␀" in (failed[0].text or "")
+    assert "50%⏎: :error::owned,x:y # #vso[task.x]y ␛[31m <b>&amp;␀" in (failed[0].text or "")
     assert len(passed) == 0
 
 
 def test_junit_lists_no_more_rows_than_are_read(result, tmp_path):
     many = replace(result, flagged=tuple(row(i) for i in range(1, 1001)))
-    write_junit(many, tmp_path / "report.xml")
+    write_junit([many], tmp_path / "report.xml")
     assert "and 800 more" in (tmp_path / "report.xml").read_text()

@@ -104,7 +104,7 @@ def test_top_limits_the_rows(result):
 def test_next_steps_can_be_pasted_into_a_shell(result):
     text = "\n".join(shown(result))
     assert "noisefix apply 'my tickets.noisefix' -o flagged.csv\n" in text
-    assert "noisefix check 'my tickets.csv' --max-noise-rate 0.18\n" in text
+    assert "noisefix check 'my tickets.csv' --max-noise-rate 0.11\n" in text
     assert "noisefix evaluate 'my tickets.noisefix' --truth COLUMN\n" in text
 
 

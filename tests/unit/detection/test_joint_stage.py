@@ -253,7 +253,7 @@ def test_shares_that_cannot_be(make_set, shares, error, message):
         ({"n_folds": 1}, "--n-folds is 1"),
         ({"n_neighbors": 0}, "--n-neighbors is 0"),
         ({"filter_by": "magic"}, "'magic' is unknown"),
-        ({"labelled_by": "aliens"}, "--labelled-by 'aliens' is unknown"),
+        ({"labelled_by": "aliens"}, "--labelled-by: 'aliens' is not one of people"),
         ({"one_sided": 10}, "--one-sided tells"),
         ({"unverified_class": "a", "one_sided": 0.9}, "--one-sided is 0.9"),
         ({"unverified_class": "a", "one_sided": float("nan")}, "--one-sided is nan"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noisefix.probing.error_design import log_odds
+from noisefix.probability import log_odds
 from noisefix.probing.one_sided import trust_what_was_looked_at
 from noisefix.probing.readings import CALIBRATIONS, Read
 

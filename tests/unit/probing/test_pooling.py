@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from noisefix.confident.validation import BLOCK_CELLS
-from noisefix.probing.pooling import divide_by_shares, pool_views, softmax
+from noisefix.probability import softmax
+from noisefix.probing.pooling import divide_by_shares, pool_views
 
 
 def random_probs(n_rows, n_classes, seed=0):

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from noisefix.cleaning.answers import read_verdicts
 from noisefix.errors import DataError, UsageError
 from noisefix.run.adopt import describe, foreign_tables
+from noisefix.run.answers import read_verdicts
 from noisefix.run.folder import RunFolder
 from noisefix.run.outputs import check_not_foreign
 from noisefix.run.schemas import CLASSES_TABLE, RELABELS

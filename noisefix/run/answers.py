@@ -11,10 +11,11 @@ from noisefix.run.settled import run_decisions, settled
 from noisefix.tables.atomic import sha256_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
 
+    from noisefix.run.decisions import PersonDecision
     from noisefix.run.folder import RunFolder
     from noisefix.run.provenance import Provenance
 
@@ -25,19 +26,22 @@ _READ = ("id", "action", "final_label", "p_error", "reasons", "annotator", "cost
 
 
 def read_verdicts(
-    folder: RunFolder, columns: Sequence[str] | None = None
+    folder: RunFolder,
+    columns: Sequence[str] | None = None,
+    more: Iterable[PersonDecision] = (),
 ) -> tuple[pa.Table, Provenance]:
     """Read a run's issues, with the answers of ``relabel`` and above all people's decisions.
 
     Args:
         folder: the run folder.
         columns: columns of the issues table; None: all.
+        more: decisions that are not among the folder's.
 
     Raises:
         DataError: a table cannot be read, or the answers belong to an earlier issues table.
     """
     issues, provenance = read_table(folder.issues, ISSUES, columns)
-    decided = run_decisions(folder)
+    decided = run_decisions(folder, more)
     names = provenance.class_names
     if not folder.relabels.exists():
         return settled(issues, decided, names), provenance

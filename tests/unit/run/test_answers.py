@@ -1,9 +1,9 @@
 import pyarrow as pa
 import pytest
 
-from noisefix.cleaning.answers import read_verdicts, with_answers
 from noisefix.cleaning.decide import ApplyParams, decide
 from noisefix.errors import DataError
+from noisefix.run.answers import read_verdicts, with_answers
 
 CLASSES = ("a", "b", "c")
 

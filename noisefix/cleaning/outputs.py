@@ -1,0 +1,121 @@
+"""What ``apply`` writes to: checked before the work, and never over what a person filled in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from noisefix.cleaning.handover.workbook import WIDTHS
+from noisefix.cleaning.handover.write import BOM, KINDS
+from noisefix.cleaning.review import has_decisions, review_csv_bytes
+from noisefix.cleaning.review_files import is_filled
+from noisefix.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from noisefix.cleaning.options import ApplyOptions
+    from noisefix.run.folder import RunFolder
+    from noisefix.tables.source import Source
+
+
+def check_outputs(
+    folder: RunFolder, output: str | Path | None, options: ApplyOptions, handed: str | None
+) -> None:
+    """Check that the files that the options name may be written.
+
+    Args:
+        folder: the run folder.
+        output: the file of ``-o``, if any.
+        options: what was chosen.
+        handed: format of rows to hand over; None: the input is written again.
+
+    Raises:
+        DataError: a file cannot be written, or holds a person's decisions.
+        UsageError: a file is an input, promises another format, or is named twice.
+    """
+    from noisefix.run.outputs import check_output
+
+    review_csv = options.review_csv
+    inputs = (folder.path, *folder.known_inputs(), options.review, options.decisions)
+    if output is not None:
+        check_output(output, inputs, takes_stdout=True)
+        _check_name(folder, output, options, handed)
+    if review_csv is not None:
+        check_output(review_csv, inputs, option="--review-csv", kinds=("csv",), takes_streams=True)
+        if output is not None and Path(output).resolve() == Path(review_csv).resolve():
+            raise UsageError(
+                f"{output}: is named for the output and for the review", "name two files"
+            )
+
+
+def _check_name(
+    folder: RunFolder, output: str | Path, options: ApplyOptions, handed: str | None
+) -> None:
+    """Check that the output's name fits its format, and that no filled-in workbook is lost."""
+    from noisefix.run.outputs import check_ending
+    from noisefix.tables.compression import packing_named
+
+    about = folder.read()["input"]
+    delimiter = (about["dialect"] or {}).get("delimiter", ",")
+    if handed is None or handed == about["format"]:
+        check_ending(output, (about["format"],), like=about["name"], delimiter=delimiter)
+    else:
+        check_ending(output, (KINDS[handed],))
+    if options.bom and packing_named(str(output)):
+        raise UsageError(
+            f"--bom: marks a file that a spreadsheet program opens, but {output} is packed",
+            "leave out --bom, or name a file that is not packed",
+        )
+    target = Path(output)
+    is_there = handed == "xlsx" and target.is_file() and target.stat().st_size
+    if is_there and is_filled(tuple(WIDTHS), target):
+        raise DataError(
+            f"{output}: is there already, and may hold decisions",
+            "apply them with --review, or name another file with -o",
+        )
+
+
+def write_review(target: Path, issues: pa.Table, rows: np.ndarray) -> None:
+    """Write the rows for a person, but never over what a person has decided."""
+    from noisefix.tables.atomic import write_bytes
+
+    if target.is_file() and target.stat().st_size and has_decisions(target):
+        raise DataError(
+            f"{target}: is there already, and may hold decisions",
+            "apply them with --review, or name another file with --review-csv",
+        )
+    write_bytes(target, review_csv_bytes(issues, rows))
+
+
+def write_handed(target: Path, content: bytes, *, bom: bool) -> None:
+    """Write rows for people or another tool, packed if the name says so.
+
+    Args:
+        target: the file.
+        content: the rows.
+        bom: begin with a byte order mark.
+    """
+    from noisefix.tables.atomic import write_bytes
+    from noisefix.tables.compression import packing_named
+
+    packing = packing_named(str(target))
+    content = BOM + content if bom else content
+    write_bytes(target, content if packing is None else packing.pack(content))
+
+
+def marked(content: bytes, source: Source) -> bytes:
+    """Return CSV as UTF-8 with a byte order mark, by which Excel knows it.
+
+    Args:
+        content: the file, in the encoding of the input.
+        source: the input.
+    """
+    from noisefix.tables.encoding import TextEncoding
+
+    dialect = source.dialect
+    if dialect is None:
+        return content
+    bare = content.removeprefix(TextEncoding(dialect.encoding, dialect.bom).mark)
+    return BOM + (bare if dialect.encoding == "utf-8" else bare.decode(dialect.encoding).encode())

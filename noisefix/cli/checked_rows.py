@@ -1,0 +1,61 @@
+"""What all reports of ``check`` say alike: where a row is, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from noisefix.cli.terminal import sanitize
+
+if TYPE_CHECKING:
+    from noisefix.detection.check_result import CheckedRow, CheckResult
+
+_NAME_WIDTH = 60
+
+
+def relative_file(path: Path) -> str:
+    """Return a path as CI services want it: relative to the checkout, with forward slashes."""
+    roots = (os.environ.get(name) for name in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"))
+    root = Path(next((root for root in roots if root), Path.cwd())).resolve()
+    resolved = path.resolve()
+    return (resolved.relative_to(root) if resolved.is_relative_to(root) else path).as_posix()
+
+
+def place(result: CheckResult, row: CheckedRow | None = None) -> str:
+    """Return where a row is, as compilers and linters say it: ``data.csv:483``."""
+    path = result.input_path
+    name = result.input_name if path is None else _near(path)
+    if row is None:
+        return name
+    return f"{name}:{row.line}" if row.line is not None else f"{name}: row {row.row_number}"
+
+
+def _near(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def verdict(row: CheckedRow) -> str:
+    """Return what is wrong with a row: ``T-1450 refund -> delivery 0.97``."""
+    name = "" if row.id == str(row.row_number) else f"{sanitize(row.id, _NAME_WIDTH)} "
+    given, suggested = (
+        sanitize(label, _NAME_WIDTH) for label in (row.given_label, row.suggested_label)
+    )
+    return f"{name}{given} -> {suggested} {row.p_error:.2f}"
+
+
+def lint_line(result: CheckResult, row: CheckedRow) -> str:
+    """Return a row on one line, with the first of its reasons."""
+    why = f" ({row.reasons[0]})" if row.reasons else ""
+    return f"{place(result, row)}: {verdict(row)}{why}"
+
+
+def message(row: CheckedRow) -> str:
+    """Return a row in a sentence, with all its reasons."""
+    new = "new: " if row.is_new else ""
+    reasons = f"; {'; '.join(row.reasons)}" if row.reasons else ""
+    return sanitize(
+        f"{new}row {row.row_number} (id {row.id}): given {row.given_label}, "
+        f"suggested {row.suggested_label}, p(wrong) {row.p_error:.2f}{reasons}"
+    )
