@@ -171,6 +171,16 @@ def test_the_class_of_most_errors_is_named(load, make_task, without_encoder):
     assert one_sided.headlines(result)[0].value.endswith("(1 sets)")
 
 
+def test_samples_are_marked_with_the_truth(load, make_task, without_encoder):
+    audit = load("audit_coverage")
+    result = load("results").plain(audit.run([make_task("one")], lambda text: None, n_draws=20))
+    (scores,) = result["sets"]
+    assert all(0.5 <= share <= 1 for share in scores["held"][:2])
+    assert all(0 <= share <= 1 for share in scores["width"][:2])
+    assert "| one " in "\n".join(str(table) for table in audit.tables(result))
+    assert audit.headlines(result)[0].value.startswith(("0 of 1", "1 of 1"))
+
+
 def test_noise_that_is_put_in_is_a_transition(load):
     for made in load("panel").MADE:
         matrix = made.noise(made.n_classes or 9)
@@ -296,7 +306,8 @@ def test_growth_exponent(load):
 def test_names_and_groups(load):
     main = load_main()
     chosen = main.chosen(["growth", "quality"])
-    assert chosen == ["compare", "readings", "one_sided", "growth", "training_growth"]
+    quality = ["compare", "readings", "one_sided", "audit_coverage"]
+    assert chosen == [*quality, "growth", "training_growth"]
     assert main.chosen([]) == list(main.NAMES)
     with pytest.raises(SystemExit, match="2"):
         main.main(["nonsense"])
