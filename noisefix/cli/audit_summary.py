@@ -104,8 +104,8 @@ def _show_after(screen: Screen, result: AuditResult) -> None:
     )
     if result.must_relabel:
         screen.line(
-            "The answers in relabels.parquet were weighed before: run noisefix relabel again "
-            "(they are stored, and cost nothing).",
+            "The answers in relabels.parquet were weighed before. Ask again: what was answered is "
+            "stored, and costs nothing.",
             style="yellow",
         )
 

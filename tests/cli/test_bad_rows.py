@@ -71,6 +71,7 @@ def test_commands_without_a_run_folder_list_the_rows_beside_their_output(cli, ta
 
 def test_every_command_that_reads_a_table_has_the_option_and_so_has_its_twin():
     readers = {"detect", "embed", "joint", "check", "evaluate", "train", "predict", "noise"}
+    readers |= {"init", "calibrate"}
     for name, command in COMMANDS.items():
         has_it = "bad_rows" in inspect.signature(command).parameters
         assert has_it == (name in readers), name

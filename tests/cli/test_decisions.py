@@ -175,7 +175,7 @@ def test_a_run_judged_with_what_is_not_there_says_what_to_do(cli, tickets, tmp_p
         "-q",
     )
     assert done.code == 0, done.err
-    with pytest.raises(UsageError, match="--trusted-column"):
+    with pytest.raises(UsageError, match="a trusted column"):
         rejudge(RunFolder.open(tmp_path / "r"))
 
 
