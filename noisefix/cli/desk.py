@@ -172,6 +172,10 @@ def _single_keys(stdin: IO[str]) -> Iterator[Callable[[], str]]:
     before = termios.tcgetattr(descriptor)
     try:
         tty.setcbreak(descriptor, termios.TCSADRAIN)
+        # Ctrl-C comes as a key: as a signal it could fall between two moments that look for one.
+        keys = termios.tcgetattr(descriptor)
+        keys[6][termios.VINTR] = os.fpathconf(descriptor, "PC_VDISABLE").to_bytes()
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, keys)
         yield lambda: _named(_read_character(descriptor))
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
@@ -189,6 +193,8 @@ def _read_character(descriptor: int) -> str:
     while not select.select([descriptor], [], [], 0.25)[0]:
         pass
     raw = os.read(descriptor, 1)
+    if raw == b"\x03":
+        raise KeyboardInterrupt
     if raw == b"\x1b":
         _pass_over_sequence(descriptor)
     elif raw >= b"\xc0":
