@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisefix.detection.decided import take_in
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
 from noisefix.relabelling.options import RelabelOptions
 from noisefix.relabelling.questions import questions
+from noisefix.run.decisions import import_decisions, read_named
 from noisefix.run.folder import RunFolder
 from noisefix.run.outputs import check_not_foreign
 from noisefix.run.rows import RunRows, read_run_rows
@@ -107,8 +107,10 @@ def plan_relabel(run: str | Path, options: RelabelOptions) -> RelabelPlan:
     check_seed(options.seed)
     folder = RunFolder.open(run, options.run_data, fresh=("issues", "candidates"))
     check_not_foreign([folder.relabels], "move it away")
-    take_in(folder, options.decisions)
-    rows = read_run_rows(folder)
+    said = () if options.decisions is None else read_named(Path(options.decisions))
+    if not options.dry_run:
+        import_decisions(folder.decisions, said)
+    rows = read_run_rows(folder, said)
     check_label_names(rows.class_names)
     style = options.style()
     n_most = _most_rows(options, rows)

@@ -99,7 +99,7 @@ def read_decisions(path: Path) -> tuple[PersonDecision, ...]:
         return ()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}", "check the path") from error
-    lines = raw.split(b"\n")
+    lines = raw.removeprefix(b"\xef\xbb\xbf").split(b"\n")  # an editor may have put the mark there
     if raw and lines[-1] and _is_decision(lines[-1]):
         lines.append(b"")  # a file made elsewhere, whose last line has no end
     return tuple(

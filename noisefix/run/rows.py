@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from noisefix.tables.atomic import sha256_file
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from noisefix.run.decisions import PersonDecision
     from noisefix.run.folder import RunFolder
 
 _ISSUE_COLUMNS = (
@@ -111,14 +112,18 @@ class RunRows:
         return pools
 
 
-def read_run_rows(folder: RunFolder) -> RunRows:
-    """Read issues, candidates and embeddings of a run folder.
+def read_run_rows(folder: RunFolder, said: Iterable[PersonDecision] = ()) -> RunRows:
+    """Read issues, candidates and embeddings of a run folder, settled as people decided.
+
+    Args:
+        folder: the run folder.
+        said: decisions that are not among the folder's.
 
     Raises:
         DataError: a table is missing or broken, or they are not of the same rows.
     """
     issues, provenance = read_table(folder.issues, ISSUES, _ISSUE_COLUMNS)
-    issues = settled(issues, run_decisions(folder), provenance.class_names)
+    issues = settled(issues, run_decisions(folder, said), provenance.class_names)
     embeddings, _ = read_table(folder.embeddings, EMBEDDINGS, ("id", "embedding"))
     candidates, _ = read_table(folder.candidates, CANDIDATES, ("id", "candidate_labels"))
     ids = issues["id"].to_pylist()

@@ -115,6 +115,16 @@ def test_relabel_asks_nobody_about_a_decided_row(cli, decided):
     assert json.loads(outcome.out)["rows"] == len(pq.read_table(run / "issues.parquet")) - 3
 
 
+def test_a_dry_run_of_relabel_heeds_the_file_and_keeps_nothing_of_it(cli, decided, tmp_path):
+    run, _ = decided
+    file = (run / "decisions.jsonl").rename(tmp_path / "said.jsonl")
+    asked = ("relabel", run, "--dry-run", "--json", "--share", "1", "--decisions", file)
+    outcome = cli(*asked)
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["rows"] == len(pq.read_table(run / "issues.parquet")) - 3
+    assert not (run / "decisions.jsonl").exists()
+
+
 def test_training_learns_what_was_decided(decided):
     from noisefix.classifiers.training_data import read_run
 

@@ -114,6 +114,13 @@ def test_a_line_that_is_no_decision_is_named(tmp_path, line, said):
         read_decisions(path)
 
 
+def test_a_file_that_an_editor_has_saved_is_read(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    append_decisions(path, [word(), word(DROP)])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_decisions(path) == (word(), word(DROP))
+
+
 def test_a_file_that_is_not_there(tmp_path):
     assert read_decisions(tmp_path / "none.jsonl") == ()
     with pytest.raises(DataError, match="no such file of decisions"):
