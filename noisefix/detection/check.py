@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from noisefix.detection.across import check_compared, leak_gate
 from noisefix.detection.baseline import (
     Baseline,
     baseline_of,
@@ -22,7 +21,8 @@ from noisefix.detection.baseline import (
 )
 from noisefix.detection.check_result import CheckResult, flagged_rows
 from noisefix.detection.detect import detect
-from noisefix.detection.gates import GateResult, Gates, NoiseRate, judge
+from noisefix.detection.gates import Gates, NoiseRate, judge
+from noisefix.detection.leaks import check_compared, judge_leaks
 from noisefix.detection.options import CheckOptions, DetectOptions
 from noisefix.detection.settled_rate import settled_rate
 from noisefix.errors import UsageError
@@ -162,8 +162,7 @@ def _of_run(
     refuse_missing_labels(Path(run), options.missing_labels)
     said = () if options.decisions is None else read_named(Path(options.decisions))
     folder = RunFolder.open(run, options.run_data)
-    result, rows = _result(folder, known, gates, said)
-    return _with(leak_gate(folder, options.max_leaks), result), rows
+    return _result(folder, known, gates, options.max_leaks, said)
 
 
 def _of_table(
@@ -190,8 +189,7 @@ def _of_table(
             stdin=stdin,
         )
         opened = RunFolder.open(found.run)
-        result, rows = _result(opened, known, gates, ())
-        result = _with(leak_gate(opened, options.max_leaks), result)
+        result, rows = _result(opened, known, gates, options.max_leaks, ())
         notes = found.notes
         if output is None:  # nothing is said of a folder that is gone by then
             notes = tuple(note for note in notes if str(folder) not in note)
@@ -199,14 +197,12 @@ def _of_table(
         return replace(result, run=run, notes=notes, warnings=found.warnings), rows
 
 
-def _with(more: tuple[GateResult, ...], result: CheckResult) -> CheckResult:
-    """Add gates that are judged on something else than the labels."""
-    passed = result.passed and all(gate.passed for gate in more)
-    return replace(result, gates=(*result.gates, *more), passed=passed)
-
-
 def _result(
-    folder: RunFolder, baseline: Baseline | None, gates: Gates, said: Sequence[PersonDecision]
+    folder: RunFolder,
+    baseline: Baseline | None,
+    gates: Gates,
+    max_leaks: int | None,
+    said: Sequence[PersonDecision],
 ) -> tuple[CheckResult, Baseline]:
     from noisefix.tables.line_numbers import line_numbers
 
@@ -220,6 +216,9 @@ def _result(
     is_file = about.get("path", "") is not None and folder.input_state() == "same"
     path = folder.input_path() if is_file else None
     lines = None if path is None else line_numbers(path, folder.bad_rows)
+    leaks = None if max_leaks is None else judge_leaks(folder, max_leaks, lines)
+    if leaks is not None:
+        verdicts = (*verdicts, leaks.gate)
     result = CheckResult(
         passed=all(gate.passed for gate in verdicts),
         gates=verdicts,
@@ -234,6 +233,8 @@ def _result(
         noise_rate_high=rate.high,
         flagged=flagged_rows(issues, keys, fresh, lines),
         settled=n_settled,
+        leaks=() if leaks is None else leaks.rows,
+        other_name="" if leaks is None else leaks.other_name,
     )
     return result, baseline_of(issues, keys)
 

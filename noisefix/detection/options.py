@@ -245,11 +245,9 @@ class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
 
 
 @dataclass(frozen=True)
-class InitOptions(EncodeOptions, LabelledTableOptions):
+class InitOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
     """Options of ``init``."""
 
-    labelled_by: LabelledBy = "unknown"
-    decisions: Decisions = None
     force: Annotated[
         bool,
         Option("--force", "Replace the files that are there, and run every stage again."),
