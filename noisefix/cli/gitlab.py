@@ -60,7 +60,9 @@ def _entry(
     return {
         "description": sanitize(text),
         "check_name": check,
-        "fingerprint": hashlib.sha256(f"{file}\0{key}".encode(errors="replace")).hexdigest(),
+        "fingerprint": hashlib.sha256(
+            f"{file}\0{check}\0{key}".encode(errors="replace")
+        ).hexdigest(),
         "severity": severity,
         "location": {"path": file, "lines": {"begin": line}},
     }

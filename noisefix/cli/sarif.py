@@ -5,6 +5,7 @@ Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import quote
@@ -97,7 +98,9 @@ def numbered(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:
 def _location(result: CheckResult, line: int | None) -> dict[str, Any]:
     if result.input_path is None:
         return {}
-    where: dict[str, Any] = {"artifactLocation": {"uri": quote(relative_file(result.input_path))}}
+    where: dict[str, Any] = {
+        "artifactLocation": {"uri": quote(os.fsencode(relative_file(result.input_path)))}
+    }
     if line is not None:
         where["region"] = {"startLine": line}
     return {"locations": [{"physicalLocation": where}]}
