@@ -29,13 +29,14 @@ from noisefix.classifiers.train_asking import (
     who_and_how,
 )
 from noisefix.classifiers.trusted_labels import TrustedTable, read_trusted
-from noisefix.detection.decided import take_in
+from noisefix.detection.decided import read_said
 from noisefix.detection.embed import ProgressCallback
 from noisefix.errors import UsageError
 from noisefix.options import takes
 from noisefix.progress import Progress
 from noisefix.relabelling.connect import connect, connection_note
 from noisefix.relabelling.options import AskOptions
+from noisefix.run.decisions import import_decisions
 from noisefix.version import __version__
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def train(
     target = Path(output)
     _check_target(source, target, options)
     plan = _plan(options)
+    said = read_said(options.decisions)
     folder, notes = open_run(
         source,
         options.run_data,
@@ -128,12 +130,12 @@ def train(
         bad_rows=options.bad_rows,
         progress=progress,
     )
-    take_in(folder, options.decisions)
     if plan.who is not None:
         names = class_names_of(folder)
         who = connect(plan.who, folder, names, options, device=options.device, seed=options.seed)
         plan = replace(plan, who=who)
         notes += connection_note(who)
+    import_decisions(folder.decisions, said)
     run = read_for(folder, options.method)
     lesson, more = _lesson(run, plan, options)
     with ExitStack() as stack:

@@ -33,10 +33,11 @@ from noisefix.cleaning.review import (
     review_rows,
     reviewed_issues,
 )
+from noisefix.detection.decided import read_said
 from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
 from noisefix.run.answers import read_verdicts
-from noisefix.run.decisions import import_decisions, read_decisions, read_named
+from noisefix.run.decisions import PersonDecision, import_decisions, read_decisions
 from noisefix.run.settled import run_decisions
 
 if TYPE_CHECKING:
@@ -107,7 +108,9 @@ def apply(
         output: file to write, or "-" for standard output; may be None with ``dry_run`` or
             ``review_csv``.
         options: what was chosen; its fields may be named one by one instead. A person's decisions
-            in ``review`` are above all others, whatever the strategy.
+            in ``review`` are above all others, whatever the strategy. The run folder keeps them,
+            and those of ``decisions``, before a file is written: they stay where that fails. What
+            is refused leaves no trace.
 
     Raises:
         DataError: no run folder; the input changed or vanished; a file cannot be written; the
@@ -135,7 +138,7 @@ def apply(
     source = folder.read_input()
     label_column = folder.read()["input"]["columns"]["label"]
     issues = _in_input_order(issues, source, folder)
-    decided = _decided(folder, issues, class_names, options)
+    decided, words = _decided(folder, issues, class_names, options)
     decisions = decide(issues, class_names, params, has_witness=has_witness)
     if decided.choices:
         decisions = overruled(decisions, issues, decided)
@@ -175,46 +178,42 @@ def apply(
         result = replace(result, handed_over=n_handed)
     if dry_run:
         return result
-    if to_review is not None and review_csv is not None:
-        write_review(Path(review_csv), issues, to_review)
-        result = replace(result, review_csv=Path(review_csv))
-    if output is None:
-        return result
-    target = Path(output)
-    if handed is not None:
+    target = None if output is None else Path(output)
+    content = b""
+    if target is not None and handed is not None:
         content = handed_bytes(
             folder, source, issues, class_names, added, handed, only_flagged=options.only_flagged
         )
+    elif target is not None:
+        content = _rewritten(folder, source, target, decisions, label_column, added)
+        content = marked(content, source) if options.bom else content
+    import_decisions(folder.decisions, words)  # nothing is refused any more
+    if to_review is not None and review_csv is not None:
+        write_review(Path(review_csv), issues, to_review)
+        result = replace(result, review_csv=Path(review_csv))
+    if target is None:
+        return result
+    if handed is not None:
         write_handed(target, content, bom=options.bom)
         return replace(result, output=target)
-    content = _rewritten(folder, source, target, decisions, label_column, added)
-    if options.bom:
-        content = marked(content, source)
     write_logged(folder, target, content, changes, strategy)
     return replace(result, output=target, ledger=folder.ledger)
 
 
 def _decided(
     folder: RunFolder, issues: pa.Table, class_names: tuple[str, ...], options: ApplyOptions
-) -> Review:
-    """Return what people have decided, and record what is new in ``--review`` or ``--decisions``.
-
-    A dry run records nothing, and yet shows what the files would lead to.
-    """
-    known = run_decisions(folder)
-    if options.decisions is not None:
-        given = read_named(Path(options.decisions))
-        known = run_decisions(folder, given)
-        if not options.dry_run:
-            import_decisions(folder.decisions, given)
+) -> tuple[Review, list[PersonDecision]]:
+    """Return what people have decided, and what of it the run folder is to keep."""
+    given = read_said(options.decisions)
+    known = run_decisions(folder, given)
     if options.review is None:
-        return review_of(known)
+        return review_of(known), list(given)
     review = read_review(Path(options.review), issues["id"].to_pylist(), class_names)
-    if not options.dry_run:
-        lines = read_decisions(folder.decisions)
-        import_decisions(folder.decisions, decisions_of(review, issues, known, lines=lines))
+    lines = (*read_decisions(folder.decisions), *given)
+    words = [*given, *decisions_of(review, issues, known, lines=lines)]
     known_review = review_of({k: w for k, w in known.items() if k not in review.choices})
-    return Review({**known_review.choices, **review.choices}, known_review.labels | review.labels)
+    both = {**known_review.choices, **review.choices}
+    return Review(both, known_review.labels | review.labels), words
 
 
 def _in_input_order(issues: pa.Table, source: Source, folder: RunFolder) -> pa.Table:

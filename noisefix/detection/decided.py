@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.run.decisions import (
+    PersonDecision,
     decided_rows,
     import_decisions,
     read_decisions,
@@ -20,14 +21,24 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+def read_said(decisions: str | Path | None) -> tuple[PersonDecision, ...]:
+    """Read a file of decisions, before anything is written; none where no file is named.
+
+    What is read is kept with ``import_decisions`` once nothing can be refused any more.
+
+    Raises:
+        DataError: there is no such file, or it cannot be read.
+    """
+    return () if decisions is None else read_named(Path(decisions))
+
+
 def take_in(folder: RunFolder, decisions: str | Path | None) -> None:
     """Add a file of decisions to those of a run folder; nothing where no file is named.
 
     Raises:
         DataError: a file cannot be read or written.
     """
-    if decisions is not None:
-        import_decisions(folder.decisions, read_named(Path(decisions)))
+    import_decisions(folder.decisions, read_said(decisions))
 
 
 def with_decisions(

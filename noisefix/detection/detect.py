@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 from noisefix.detection.across import compare_with, read_across, read_other
 from noisefix.detection.candidates import candidates
-from noisefix.detection.decided import take_in
+from noisefix.detection.decided import read_said
 from noisefix.detection.embed import (
     ProgressCallback,
     embed_into,
@@ -22,6 +22,7 @@ from noisefix.detection.joint import joint_params, judge_into, read_own_probs, v
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import CandidatesOptions, DetectOptions
 from noisefix.options import takes
+from noisefix.run.decisions import import_decisions
 from noisefix.run.folder import TABLE_NAMES, RunFolder, default_run_path
 from noisefix.run.outputs import check_run_outputs
 from noisefix.run.stage import StageReport
@@ -67,6 +68,7 @@ def detect(
     params = joint_params(options, options.device)
     sheet = read_sheet(options.labels)
     more = read_own_probs(options.pred_probs)
+    said = read_said(options.decisions)
     dataset = read_dataset(data, options, stdin, needs_labels=True)
     names = class_names(dataset.given_labels)
     n_labelled = sum(label is not None for label in dataset.given_labels)
@@ -86,7 +88,7 @@ def detect(
     seed, force = options.seed, options.force
     with folder.lock("noisefix detect"):
         run, notes = open_run(dataset, folder.path, force)
-        take_in(run, options.decisions)
+        import_decisions(run.decisions, said)
         embedded, *named = embed_into(dataset, run.embeddings, sheet, options, force, progress)
         judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress)
         retrieved = candidates(

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisefix.detection.decided import take_in, with_decisions
+from noisefix.detection.decided import read_said, with_decisions
 from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
 from noisefix.detection.joint_sources import read_trusted
 from noisefix.detection.options import JointOptions, JudgeOptions
 from noisefix.errors import UsageError
 from noisefix.options import takes
+from noisefix.run.decisions import import_decisions
 from noisefix.run.folder import RunFolder, lock_if_run
 from noisefix.run.stage import Stage, StageReport, record, run_stage
 
@@ -68,12 +69,29 @@ def joint(
         raise UsageError(
             "--data names a table, but no column of it", "name the column with --trusted-column"
         )
+    _check_classes(source, params)
+    said = read_said(options.decisions)
     if source.is_file():  # else there is nothing to write, and no folder to leave behind
         _make_folder(folder)
-    take_in(RunFolder(folder), options.decisions)
+    import_decisions(RunFolder(folder).decisions, said)
     with lock_if_run(folder, "noisefix joint"):
         report = judge_into(folder, source, params, more, options.seed, options.force, progress)
     return JointResult(**vars(report), warnings=_no_text_warning(report) + verdict_warnings(report))
+
+
+def _check_classes(source: Path, params: JointParams) -> None:
+    """Say, before anything is written, where what is known is of a class that is not there."""
+    if params.unverified_class is None and not params.class_shares:
+        return
+    from noisefix.detection.user_knowledge import known_class, known_shares
+    from noisefix.labels import class_names
+    from noisefix.run.parquet import read_table
+    from noisefix.run.schemas import EMBEDDINGS
+
+    rows, _ = read_table(source, EMBEDDINGS, ("given_label",))
+    names = class_names(rows["given_label"].to_pylist())
+    known_shares(params.class_shares, names)
+    known_class("--unverified-class", params.unverified_class, names)
 
 
 def judge_into(
