@@ -46,6 +46,7 @@ _COLUMNS = (
     "is_issue",
     "rank",
     "reasons",
+    "pred_probs",
 )
 _NO_RATE = NoiseRate(0.0, 0.0, 0.0)
 
@@ -206,9 +207,9 @@ def _result(
 ) -> tuple[CheckResult, Baseline]:
     from noisefix.tables.line_numbers import line_numbers
 
-    issues, rate, n_settled = _judged_rows(folder, said)
+    issues, class_names, rate, n_settled = _judged_rows(folder, said)
     keys = row_keys(issues)
-    fresh = None if baseline is None else new_issues(issues, keys, baseline)
+    fresh = None if baseline is None else new_issues(issues, keys, baseline, class_names)
     n_issues = int(issues["is_issue"].to_numpy().sum())
     n_new = None if fresh is None else len(fresh)
     verdicts = judge(gates, noise_rate=rate, issues=n_issues, new_issues=n_new)
@@ -241,8 +242,8 @@ def _result(
 
 def _judged_rows(
     folder: RunFolder, said: Sequence[PersonDecision]
-) -> tuple[pa.Table, NoiseRate, int]:
-    """Return the issues as they stand now, the noise rate, and how many rows are settled."""
+) -> tuple[pa.Table, tuple[str, ...], NoiseRate, int]:
+    """Return the issues as they stand now, classes, noise rate, and how many rows are settled."""
     import pyarrow.compute as pc
 
     from noisefix.run.answers import read_verdicts
@@ -261,8 +262,9 @@ def _judged_rows(
     if "action" in issues.column_names:
         is_answered |= ~np.asarray(issues["action"].is_null())
     if not is_answered.any():
-        return issues, rate, 0
+        return issues, provenance.class_names, rate, 0
     p_before, p_after = (
         table["p_error"].to_numpy(zero_copy_only=False) for table in (before, issues)
     )
-    return issues, settled_rate(rate, p_before, p_after, is_known), int(is_answered.sum())
+    rate = settled_rate(rate, p_before, p_after, is_known)
+    return issues, provenance.class_names, rate, int(is_answered.sum())

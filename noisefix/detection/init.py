@@ -65,7 +65,7 @@ def init(
         UsageError: one of the files is there and ``force`` is not set; the data are no file.
         DataError, ModelError: as ``detect``.
     """
-    if str(data) == "-" or Path(data).is_dir():
+    if str(data) == "-":
         raise UsageError(f"{data}: init writes beside a table", "name a file")
     folder = Path(data).parent
     config = folder / OWN_NAME

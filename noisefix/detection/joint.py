@@ -11,7 +11,7 @@ from noisefix.detection.decided import read_said, with_decisions
 from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
 from noisefix.detection.joint_sources import read_trusted
 from noisefix.detection.options import JointOptions, JudgeOptions
-from noisefix.errors import UsageError
+from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions
 from noisefix.run.folder import RunFolder, lock_if_run
@@ -138,6 +138,8 @@ def _paths(embeddings: Path, output: str | Path | None) -> tuple[Path, Path]:
     if embeddings.is_dir():
         run = RunFolder.open(embeddings, fresh=())
         return run.embeddings, run.path if output is None else Path(output)
+    if not embeddings.exists():
+        raise DataError(f"{embeddings}: no such file or run folder", "noisefix embed makes one")
     if output is None:
         raise UsageError(
             f"{embeddings}: is no run folder, and -o DIR is missing",
@@ -258,5 +260,9 @@ def _make_folder(folder: Path) -> None:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise DataError(
+            f"{folder}: a file is in the way of the folder", "choose another folder with -o"
+        ) from None
     except OSError as error:
         raise write_error(error, folder) from error
