@@ -12,7 +12,7 @@ import numpy as np
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED, encode_labels
 from noisefix.probing.judgeable import written_rows
-from noisefix.run.checks import list_matrix
+from noisefix.run.arrays import list_matrix
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES
 from noisefix.run.settled import run_decisions, settled
