@@ -36,7 +36,8 @@ from noisefix.cleaning.review import (
 from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
 from noisefix.run.answers import read_verdicts
-from noisefix.run.decisions import import_decisions, read_decisions, read_named
+from noisefix.run.decisions import PersonDecision, import_decisions, read_decisions, read_named
+from noisefix.run.rejected import run_rejected, without_rejected
 from noisefix.run.settled import run_decisions
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ def apply(
     source = folder.read_input()
     label_column = folder.read()["input"]["columns"]["label"]
     issues = _in_input_order(issues, source, folder)
-    decided = _decided(folder, issues, class_names, options)
+    decided, words = _decided(folder, issues, class_names, options)
+    issues = without_rejected(issues, run_rejected(folder, words), class_names)
     decisions = decide(issues, class_names, params, has_witness=has_witness)
     if decided.choices:
         decisions = overruled(decisions, issues, decided)
@@ -196,25 +198,30 @@ def apply(
 
 def _decided(
     folder: RunFolder, issues: pa.Table, class_names: tuple[str, ...], options: ApplyOptions
-) -> Review:
+) -> tuple[Review, tuple[PersonDecision, ...]]:
     """Return what people have decided, and record what is new in ``--review`` or ``--decisions``.
+
+    Returned beside it is what these two say.
 
     A dry run records nothing, and yet shows what the files would lead to.
     """
     known = run_decisions(folder)
+    given: tuple[PersonDecision, ...] = ()
     if options.decisions is not None:
         given = read_named(Path(options.decisions))
         known = run_decisions(folder, given)
         if not options.dry_run:
             import_decisions(folder.decisions, given)
     if options.review is None:
-        return review_of(known)
+        return review_of(known), given
     review = read_review(Path(options.review), issues["id"].to_pylist(), class_names)
+    lines = read_decisions(folder.decisions)
+    fresh = decisions_of(review, issues, known, lines=lines)
     if not options.dry_run:
-        lines = read_decisions(folder.decisions)
-        import_decisions(folder.decisions, decisions_of(review, issues, known, lines=lines))
+        import_decisions(folder.decisions, fresh)
     known_review = review_of({k: w for k, w in known.items() if k not in review.choices})
-    return Review({**known_review.choices, **review.choices}, known_review.labels | review.labels)
+    both = Review({**known_review.choices, **review.choices}, known_review.labels | review.labels)
+    return both, (*given, *fresh)
 
 
 def _in_input_order(issues: pa.Table, source: Source, folder: RunFolder) -> pa.Table:

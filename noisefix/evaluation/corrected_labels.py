@@ -16,6 +16,7 @@ from noisefix.labels import class_names, encode_labels
 from noisefix.run.answers import ANSWER_COLUMNS, read_verdicts
 from noisefix.run.checks import list_matrix
 from noisefix.run.decisions import CLASS, DROP, KEEP
+from noisefix.run.rejected import run_rejected
 from noisefix.run.settled import run_decisions
 from noisefix.wording import plural
 
@@ -215,6 +216,11 @@ def _corrections(
         right[row] = word.label if word.decision == CLASS else given[row]
         if given[row] is not None:
             why[row] = NO_FIT if word.decision == DROP else ""
+    for key in run_rejected(folder):  # the given label, or the one that was thought to be right
+        row = place[key]
+        if given[row] is not None:
+            why[row] = OPEN
+            spoken["people's decisions"] += 1
     said = [f"{who} ({plural(rows, 'row')})" for who, rows in reversed(list(spoken.items()))]
     return right, why, ", ".join(said)
 
