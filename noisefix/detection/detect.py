@@ -19,8 +19,10 @@ from noisefix.detection.embed import (
 from noisefix.detection.encoder_limits import calibration_note, language_warning
 from noisefix.detection.findings import DetectResult, read_detection
 from noisefix.detection.joint import joint_params, judge_into, read_own_probs, verdict_warnings
+from noisefix.detection.not_column import not_labels
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import CandidatesOptions, DetectOptions
+from noisefix.detection.rejected import SAID
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions
 from noisefix.run.folder import TABLE_NAMES, RunFolder, default_run_path
@@ -81,6 +83,9 @@ def detect(
         own_probs(more["pred_probs"], dataset.ids, names)
     if options.trusted_column is not None:
         more["trusted"] = trusted_rows(dataset, options.trusted_column)
+    not_warnings: tuple[str, ...] = ()
+    if options.not_column is not None:
+        more[SAID], not_warnings = not_labels(dataset, options.not_column)
     other = None
     if options.against is not None:
         other = read_other(dataset, options, options.against)
@@ -113,6 +118,7 @@ def detect(
         + list_note(run, dataset)
         + calibration_note(options.encoder, judged.results["learned_from"]),
         warnings=dataset.warnings
+        + not_warnings
         + sheet_warnings(sheet, embedded)
         + truncation_warning(embedded)
         + verdict_warnings(judged)

@@ -116,7 +116,8 @@ def run(
 
     Args:
         tables: "embeddings"; optionally "label_names", "pred_probs" (id and one column a class)
-            and "trusted" or "decided" (id, and the label that a person has verified).
+            "trusted" or "decided" (id, and the label that a person has verified), and "rejected" or
+            "not_labels" (id, and a label that a person, or anybody, has ruled out).
         params: options.
         seed: seed of folds and bootstrap.
         progress: called as the parts are done.
@@ -154,7 +155,7 @@ def judge_labels(
     """Compute probabilities, error estimates and verdicts; see ``run``."""
     seen = see(tables, params, seed=seed, progress=progress)
     trusted = merged(tables.get("trusted"), tables.get("decided"))
-    return weigh(seen, trusted, params, seed=seed, progress=progress)
+    return weigh(seen, trusted, params, ruled_out=tables, seed=seed, progress=progress)
 
 
 def see(
@@ -226,6 +227,7 @@ def weigh(
     trusted: pa.Table | None,
     params: JointParams,
     *,
+    ruled_out: Mapping[str, pa.Table] | None = None,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
 ) -> Judged:
@@ -235,9 +237,11 @@ def weigh(
         seen: what ``see`` returned.
         trusted: id and verified_label of verified rows; None: there are none.
         params: the same options.
+        ruled_out: "rejected" and "not_labels", as for ``run``; None: there are none.
         seed: the same seed.
         progress: called as the parts are done.
     """
+    from noisefix.detection.rejected import find_rejections
     from noisefix.detection.verified import align_trusted
     from noisefix.probing.error_model import estimate_errors
 
@@ -245,6 +249,7 @@ def weigh(
     labels = scope.labels(given)
     vouched = align_trusted(trusted, seen.ids, seen.class_names, given)
     place = np.argsort(scope.order(len(vouched.names)))
+    rejections = find_rejections(ruled_out or {}, seen, vouched)
     estimate = estimate_errors(
         seen.hypotheses,
         labels,
@@ -252,6 +257,7 @@ def weigh(
         readings=seen.readings,
         verified_labels=np.where(vouched.labels < 0, UNLABELLED, place[vouched.labels]),
         learn_from=vouched.is_fair,
+        rejections=rejections.within(scope),
         seed=seed,
     )
     _step(progress, 2)
@@ -274,6 +280,7 @@ def weigh(
         scope=scope,
         labelled_by=params.labelled_by,
         unverified_class=params.unverified_class,
+        ruled_out=rejections.words,
     )
 
 

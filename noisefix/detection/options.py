@@ -187,6 +187,14 @@ class CandidatesOptions(Options):
 class DetectOptions(JudgeOptions, EmbedOptions):
     """Options of ``detect``."""
 
+    not_column: Annotated[
+        str | None,
+        Option(
+            "--not-column",
+            "Column with labels that a row is not, several with | between: evidence.",
+            "NAME",
+        ),
+    ] = None
     against: Against = None
 
 

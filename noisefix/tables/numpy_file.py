@@ -41,26 +41,10 @@ def read_matrix(path: str | Path) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
-    location = local_path(path)
-    try:
-        with location.open("rb") as file:
-            if not file.read(8).startswith(_MAGIC):
-                raise DataError(
-                    f"{location.name}: is no NumPy file", "write it with numpy.save(FILE, array)"
-                )
-            file.seek(0)
-            loaded: Any = np.load(file, allow_pickle=False)
-            array = loaded if isinstance(loaded, np.ndarray) else _only(loaded, location.name)
-    except OSError as error:
-        raise read_error(error, location) from error
-    except (ValueError, EOFError, KeyError) as error:
-        raise DataError(
-            f"{location.name}: cannot be read as a NumPy array: {error}",
-            "save numbers only: numpy.save(FILE, array.astype(float))",
-        ) from error
+    array, name = read_array(path), local_path(path).name
     if array.ndim != 2 or array.dtype.kind not in "fiu":
         raise DataError(
-            f"{location.name}: holds an array of shape {array.shape} and type {array.dtype}, not "
+            f"{name}: holds an array of shape {array.shape} and type {array.dtype}, not "
             "one row of numbers for each row of the data",
             "save an array of shape (rows, classes): numpy.save(FILE, pred_probs)",
         )
@@ -70,6 +54,36 @@ def read_matrix(path: str | Path) -> pa.Table:
         metadata={CLASS_ORDER_KEY: b"sorted"},
     )
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def read_array(path: str | Path) -> Any:
+    """Read a NumPy array of any shape; nothing in the file is executed.
+
+    Args:
+        path: a .npy file, or a .npz file with one array, or one named ``pred_probs``.
+
+    Raises:
+        DataError: no such array.
+    """
+    import numpy as np
+
+    location = local_path(path)
+    try:
+        with location.open("rb") as file:
+            if not file.read(8).startswith(_MAGIC):
+                raise DataError(
+                    f"{location.name}: is no NumPy file", "write it with numpy.save(FILE, array)"
+                )
+            file.seek(0)
+            loaded: Any = np.load(file, allow_pickle=False)
+            return loaded if isinstance(loaded, np.ndarray) else _only(loaded, location.name)
+    except OSError as error:
+        raise read_error(error, location) from error
+    except (ValueError, EOFError, KeyError) as error:
+        raise DataError(
+            f"{location.name}: cannot be read as a NumPy array: {error}",
+            "save numbers only: numpy.save(FILE, array.astype(float))",
+        ) from error
 
 
 def _only(archive: Any, name: str) -> Any:
