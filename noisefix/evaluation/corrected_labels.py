@@ -14,7 +14,7 @@ from noisefix.cleaning.ledger import read_ledger
 from noisefix.errors import DataError, UsageError
 from noisefix.labels import class_names, encode_labels
 from noisefix.run.answers import ANSWER_COLUMNS, read_verdicts
-from noisefix.run.checks import list_matrix
+from noisefix.run.arrays import list_matrix
 from noisefix.run.decisions import CLASS, DROP, KEEP
 from noisefix.run.rejected import run_rejected
 from noisefix.run.settled import run_decisions
