@@ -25,7 +25,7 @@ from noisefix.errors import DataError, UsageError
 from noisefix.labels import UNLABELLED, check_class_count, class_names, encode_labels
 from noisefix.options import Options
 from noisefix.progress import Progress
-from noisefix.run.rows import embedding_matrix, name_matrix
+from noisefix.run.rows import embedding_matrix, has_texts, name_matrix, second_matrix
 from noisefix.run.schemas import (
     CLASSES_TABLE,
     DECIDING,
@@ -180,7 +180,8 @@ def see(
     names, given, embeddings = _labels_and_embeddings(table)
     _step(progress, 0)
     texts = [text or "" for text in table["text"].to_pylist()]
-    around = look_around(embeddings, texts, given, device=params.device)
+    has_text = has_texts(table)
+    around = look_around(embeddings, texts, given, has_text=has_text, device=params.device)
     is_own = "pred_probs" in tables
     scope = find_scope(
         given, around.duplicate_groups, written_rows(texts), len(names), every_class=is_own
@@ -190,7 +191,15 @@ def see(
         views, pooled = None, own_probs(tables["pred_probs"], table["id"].to_pylist(), names)
     else:
         views = look(
-            embeddings, texts, labels, n_classes, around, n_folds=params.n_folds, seed=seed
+            embeddings,
+            texts,
+            labels,
+            n_classes,
+            around,
+            second=second_matrix(table),
+            has_text=has_text,
+            n_folds=params.n_folds,
+            seed=seed,
         )
         pooled = views.pooled
         pooled[~scope.written] = pooled[scope.written].mean(axis=0)
@@ -206,7 +215,7 @@ def see(
     weights = np.array(ERROR_MODEL.weights)
     hypotheses = judge(Evidence(pooled, labels, latent, view, shares), weights)
     readings = read(
-        shares_as_given([pooled] if views is None else [views.probe, views.words], labels, shares),
+        shares_as_given([pooled] if views is None else views.models, labels, shares),
         hypotheses.log_odds @ weights,
         params.labelled_by,
         0.0 if view is None else view.gain,
