@@ -23,6 +23,7 @@ from noisefix.classifiers.fitting import (
 )
 from noisefix.classifiers.options import CompareOptions
 from noisefix.classifiers.trusted_labels import TrustedTable, read_trusted
+from noisefix.common_options import LabelledTableOptions
 from noisefix.errors import UsageError
 from noisefix.options import takes
 from noisefix.progress import Progress
@@ -131,10 +132,7 @@ def compare(
     run, notes = load_run(
         source,
         needs_words,
-        text_column=options.text_column,
-        label_column=options.label_column,
-        missing_labels=options.missing_labels,
-        bad_rows=options.bad_rows,
+        reading=options.shared_with(LabelledTableOptions),
         progress=progress,
     )
     prepared = prepare(run, seed)

@@ -13,14 +13,14 @@ from noisefix.common_options import (
     Decisions,
     Device,
     LabelColumn,
-    MissingLabels,
+    LabelReading,
     RunData,
     Seed,
     TableOptions,
     TextColumn,
 )
 from noisefix.errors import UsageError
-from noisefix.options import READS, Option, Options
+from noisefix.options import READS, Option
 from noisefix.relabelling.options import AskOptions, ServerOptions
 
 DEFAULT_METHOD = "repair"
@@ -73,7 +73,7 @@ Truth = Annotated[
 
 
 @dataclass(frozen=True)
-class FitOptions(Options):
+class FitOptions(LabelReading):
     """What training and comparing have in common."""
 
     features: Features = "frozen"
@@ -81,7 +81,6 @@ class FitOptions(Options):
     truth: Truth = None
     text_column: TextColumn = None
     label_column: LabelColumn = None
-    missing_labels: MissingLabels = None
     device: Device = "auto"
     seed: Seed = 0
     bad_rows: BadRows = "stop"

@@ -102,6 +102,7 @@ def predict(
         id_column=options.id_column,
         on_bytes=None if progress is None else _byte_meter(progress),
         bad_rows=options.bad_rows,
+        reading=loaded.info.reading,
     ) as stream:
         with writer.opened(_provenance(loaded, weights_sha256(model), stream, proba=options.proba)):
             done = 0

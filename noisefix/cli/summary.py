@@ -14,6 +14,7 @@ from noisefix.detection.verdict import flags, opening, uncertainty
 if TYPE_CHECKING:
     from noisefix.detection.across import AcrossSummary
     from noisefix.detection.findings import DetectResult
+    from noisefix.detection.ordinal_facts import OrdinalSummary
 
 _MOST_PAIRS = 5
 _MOST_ACROSS = 3
@@ -23,6 +24,7 @@ _LEAST_DISPUTED = 0.2
 """Of the flagged rows: where the readings differ by less, nothing is said of it."""
 
 _LEAST_DIFFERENCE = 0.15
+_LEAST_SHOWN_SHARE = 0.001
 _STYLES = {"clean": "bold green", "some": "bold yellow", "many": "bold red"}
 """By verdict."""
 
@@ -59,6 +61,8 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
         f"{flags(result.issues, *wrong)}.",
         style=_STYLES[result.verdict],
     )
+    if result.ordinal is not None:
+        _show_distances(screen, result.ordinal)
     _show_second_count(screen, result)
     _show_readings(screen, result)
     if result.duplicate_conflicts:
@@ -68,6 +72,20 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
         )
     if result.across is not None:
         _show_across(screen, result.across)
+
+
+def _show_distances(screen: Screen, ordinal: OrdinalSummary) -> None:
+    """Say how far labels seem to lie from the truth, where classes have an order."""
+    far = [
+        f"{percent(share)} by {plural(steps, 'step')}"
+        for steps, share in enumerate(ordinal.shares)
+        if steps and share >= _LEAST_SHOWN_SHARE
+    ]
+    said = f": {', '.join(far)}" if far else ""
+    screen.line(
+        f"In the order {' < '.join(ordinal.order)}, labels seem {ordinal.mean_distance:.2f} steps "
+        f"off on average{said}. Rows are ranked by how far off they seem."
+    )
 
 
 def _show_across(screen: Screen, across: AcrossSummary) -> None:

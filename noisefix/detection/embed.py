@@ -68,7 +68,7 @@ def embed(
     is_run = _is_run(output)
     folder = RunFolder(output)
     path = folder.embeddings if is_run else Path(output)
-    read = (data, options.labels)
+    read = (data, options.labels, options.label_map)
     _check_outputs(folder.path if is_run else None, path, options.encoder, read)
     sheet = read_sheet(options.labels)
     dataset = read_dataset(data, options, stdin, needs_labels=False)
@@ -125,6 +125,7 @@ def read_dataset(
 ) -> Dataset:
     """Read a table and find its columns; without ``needs_labels`` it may have no label column."""
     from noisefix.tables.dataset import load_dataset
+    from noisefix.tables.label_rules import label_rules
     from noisefix.tables.source import read_source
 
     return load_dataset(
@@ -133,7 +134,7 @@ def read_dataset(
         label_column=options.label_column,
         id_column=options.id_column,
         needs_labels=needs_labels,
-        missing_labels=options.missing_labels,
+        rules=label_rules(options),
     )
 
 

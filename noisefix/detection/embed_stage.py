@@ -13,6 +13,7 @@ from noisefix.encoders.find import DEFAULT_ENCODER, TFIDF, EncoderFiles, find_en
 from noisefix.errors import UsageError
 from noisefix.labels import class_names
 from noisefix.progress import Progress
+from noisefix.run.record import recorded
 from noisefix.run.schemas import EMBEDDINGS
 from noisefix.run.stage import Stage, StageOutput, StageReport, run_stage
 from noisefix.tables.dataset import Dataset
@@ -140,6 +141,9 @@ def _run(
             "id": dataset.id_column,
         },
     }
+    reading = recorded(dataset.rules)
+    if reading:
+        results["label_reading"] = reading
     table = tables["rows"].append_column("embedding", column)
     return StageOutput({"embeddings": table}, names, results)
 

@@ -99,14 +99,14 @@ def _check_targets(
     for target in targets:
         if target is None:
             continue
-        check_not_read(target, (data, options.labels, options.decisions))
+        check_not_read(target, (data, options.labels, options.label_map, options.decisions))
         if target.exists() and not options.force:
             raise UsageError(
                 f"{target}: is there already", "pass --force to replace it, or move it away"
             )
 
 
-def _settings(run: Path, options: InitOptions) -> dict[str, str | None]:
+def _settings(run: Path, options: InitOptions) -> dict[str, str | bool | None]:
     """Return what later commands must know too."""
     columns = RunFolder(run).read()["input"]["columns"]
     labels = None if options.labels is None else str(Path(options.labels).absolute())
@@ -115,6 +115,8 @@ def _settings(run: Path, options: InitOptions) -> dict[str, str | None]:
         "label_column": columns["label"],
         "id_column": columns["id"],
         "missing_labels": options.missing_labels,
+        "label_map": None if options.label_map is None else str(Path(options.label_map).absolute()),
+        "merge_case": options.merge_case or None,
         "bad_rows": None if options.bad_rows == "stop" else options.bad_rows,
         "encoder": None if options.encoder == DEFAULT_ENCODER else options.encoder,
         "labelled_by": None if options.labelled_by == "unknown" else options.labelled_by,

@@ -38,3 +38,5 @@ class Judged:
     scope: Scope  # which rows and classes can be judged; of these alone are views and names
     labelled_by: str
     unverified_class: str | None = None
+    places: np.ndarray | None = None  # (K,) of classes that have an order, 0 = first
+    distance: np.ndarray | None = None  # (N,) expected steps from the truth, NaN = unlabelled

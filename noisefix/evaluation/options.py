@@ -12,12 +12,12 @@ from noisefix.common_options import (
     Device,
     Encoder,
     LabelColumn,
-    MissingLabels,
+    LabelReading,
     Seed,
     TableOptions,
     TextColumn,
 )
-from noisefix.options import READS, Option, Options
+from noisefix.options import READS, Option
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class EvaluateOptions(TableOptions):
 
 
 @dataclass(frozen=True)
-class CalibrateOptions(Options):
+class CalibrateOptions(LabelReading):
     """Options of ``calibrate``."""
 
     label_column: LabelColumn = None
@@ -40,7 +40,6 @@ class CalibrateOptions(Options):
             "NAME",
         ),
     ] = None
-    missing_labels: MissingLabels = None
     max_drift: Annotated[
         float | None,
         Option(
@@ -60,7 +59,7 @@ class CalibrateOptions(Options):
 
 
 @dataclass(frozen=True)
-class NoiseOptions(Options):
+class NoiseOptions(LabelReading):
     """Options of ``noise``."""
 
     kind: Annotated[
@@ -88,7 +87,6 @@ class NoiseOptions(Options):
     ] = "true_label"
     text_column: TextColumn = None
     label_column: LabelColumn = None
-    missing_labels: MissingLabels = None
     encoder: Encoder = DEFAULT_ENCODER
     device: Device = "auto"
     seed: Seed = 0
