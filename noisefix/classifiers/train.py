@@ -30,6 +30,7 @@ from noisefix.classifiers.train_asking import (
     who_and_how,
 )
 from noisefix.classifiers.trusted_labels import TrustedTable, read_trusted
+from noisefix.common_options import LabelledTableOptions
 from noisefix.detection.decided import read_said
 from noisefix.detection.embed import ProgressCallback
 from noisefix.errors import UsageError
@@ -125,10 +126,7 @@ def train(
     folder, notes = open_run(
         source,
         options.run_data,
-        text_column=options.text_column,
-        label_column=options.label_column,
-        missing_labels=options.missing_labels,
-        bad_rows=options.bad_rows,
+        reading=options.shared_with(LabelledTableOptions),
         progress=progress,
     )
     if plan.who is not None:
@@ -198,7 +196,7 @@ def _check_target(source: str | Path, target: Path, options: TrainOptions) -> No
     check_target(target)
     made = default_run_path(source) if Path(source).is_file() else None
     read = (options.valid, options.labels, options.template, options.run_data, options.decisions)
-    check_replaced_folder(target, (source, made, *read))
+    check_replaced_folder(target, (source, made, options.label_map, *read))
     if made is not None and target.resolve() == made.resolve():
         raise UsageError(
             f"-o {target}: is where the run folder of {source} goes",
@@ -289,6 +287,7 @@ def _fit_and_write(
         seed=seed,
         kind=classifier.kind,
         inputs=run.inputs,
+        reading=run.reading,
         metrics=metrics,
         noisefix_version=__version__,
     )

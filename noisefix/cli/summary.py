@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from noisefix.detection.across import AcrossSummary
     from noisefix.detection.findings import DetectResult
     from noisefix.detection.options import DetectOptions
+    from noisefix.detection.ordinal_facts import OrdinalSummary
     from noisefix.options import Options
 
 _MOST_PAIRS = 5
@@ -27,7 +28,7 @@ _LEAST_DISPUTED = 0.2
 _LEAST_DIFFERENCE = 0.15
 _ONCE = ("force", "device", "against")
 """Options that the commands to run next need not be told again."""
-
+_LEAST_SHOWN_SHARE = 0.001
 _STYLES = {"clean": "bold green", "some": "bold yellow", "many": "bold red"}
 """By verdict."""
 
@@ -72,6 +73,8 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
         f"{flags(result.n_issues, *wrong)}.",
         style=_STYLES[result.verdict],
     )
+    if result.ordinal is not None:
+        _show_distances(screen, result.ordinal)
     _show_second_count(screen, result)
     _show_readings(screen, result)
     if result.duplicate_conflicts:
@@ -81,6 +84,20 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
         )
     if result.across is not None:
         _show_across(screen, result.across)
+
+
+def _show_distances(screen: Screen, ordinal: OrdinalSummary) -> None:
+    """Say how far labels seem to lie from the truth, where classes have an order."""
+    far = [
+        f"{percent(share)} by {plural(steps, 'step')}"
+        for steps, share in enumerate(ordinal.shares)
+        if steps and share >= _LEAST_SHOWN_SHARE
+    ]
+    said = f": {', '.join(far)}" if far else ""
+    screen.line(
+        f"In the order {' < '.join(ordinal.order)}, labels seem {ordinal.mean_distance:.2f} steps "
+        f"off on average{said}. Rows are ranked by how far off they seem."
+    )
 
 
 def _show_across(screen: Screen, across: AcrossSummary) -> None:

@@ -73,6 +73,7 @@ def read_other(dataset: Dataset, options: EmbedOptions, against: str | Path) -> 
     """
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.source import read_source
+    from noisefix.tables.text_columns import text_names
 
     if str(against) == "-":
         raise UsageError("--against -: standard input is not read here", "name a file")
@@ -83,11 +84,13 @@ def read_other(dataset: Dataset, options: EmbedOptions, against: str | Path) -> 
         )
     return load_dataset(
         source,
-        text_column=_if_there(source.columns, dataset.text_column),
+        text_column=dataset.text_column
+        if text_names(source.columns, dataset.text_column)
+        else None,
         label_column=_if_there(source.columns, dataset.label_column),
         id_column=_if_there(source.columns, options.id_column),
         needs_labels=False,
-        missing_labels=options.missing_labels,
+        rules=dataset.rules,
     )
 
 

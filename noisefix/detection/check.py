@@ -27,7 +27,7 @@ from noisefix.detection.options import CheckOptions, DetectOptions
 from noisefix.detection.settled_rate import settled_rate
 from noisefix.errors import UsageError
 from noisefix.options import takes
-from noisefix.run.folder import refuse_missing_labels
+from noisefix.run.folder import refuse_label_reading
 from noisefix.run.schemas import ISSUES
 
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ def _verified(
             run_data,
             output,
             options.labels,
+            options.label_map,
             options.decisions,
             options.against,
         )
@@ -160,7 +161,7 @@ def _of_run(
     from noisefix.run.decisions import read_named
     from noisefix.run.folder import RunFolder
 
-    refuse_missing_labels(Path(run), options.missing_labels)
+    refuse_label_reading(Path(run), options)
     said = () if options.decisions is None else read_named(Path(options.decisions))
     folder = RunFolder.open(run, options.run_data)
     return _result(folder, known, gates, options.max_leaks, said)

@@ -57,7 +57,7 @@ def detect(
         UsageError: an option is out of range.
     """
     from noisefix.detection.own_probs import own_probs
-    from noisefix.detection.user_knowledge import known_class, known_shares
+    from noisefix.detection.user_knowledge import known_class, known_order, known_shares
     from noisefix.detection.verified import trusted_rows
     from noisefix.labels import check_class_count, class_names, encode_labels
     from noisefix.probing.judgeable import check_comparable
@@ -67,7 +67,8 @@ def detect(
         folder.path,
         (*TABLE_NAMES, "run.json"),
         (
-            *(data, options.labels, options.pred_probs, options.decisions, options.against),
+            *(data, options.labels, options.label_map),
+            *(options.pred_probs, options.decisions, options.against),
             *given_files(options.embeddings),
         ),
     )
@@ -86,6 +87,7 @@ def detect(
     check_comparable(encode_labels(dataset.given_labels, names), dataset.texts, len(names))
     known_shares(params.class_shares, names)  # what does not fit is said before the long work
     known_class("--unverified-class", params.unverified_class, names)
+    known_order(params.ordinal, names)
     if options.pred_probs is not None:
         own_probs(more["pred_probs"], dataset.ids, names)
     if options.trusted_column is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noisefix.detection.across import AcrossSummary
+from noisefix.detection.ordinal_facts import OrdinalSummary, read_ordinal
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import CLASSES_TABLE, ISSUES, PAIRS
 
@@ -97,6 +98,7 @@ class DetectResult:
         top: most suspicious rows first, up to 100, flagged or not.
         duplicate_conflicts: rows with (nearly) the text of another row but a different label.
         across: what the table has in common with another one; None where none was named.
+        ordinal: how far labels seem to lie from the truth; None where classes have no order.
         notes: what was guessed.
         warnings: what a person should know.
         seconds: wall time of each stage.
@@ -139,6 +141,7 @@ class DetectResult:
     can_relabel: bool = False
     relabel_reason: str = ""
     across: AcrossSummary | None = None
+    ordinal: OrdinalSummary | None = None
 
 
 def read_detection(
@@ -212,6 +215,7 @@ def read_detection(
         can_relabel=facts["can_relabel"],
         relabel_reason=facts["relabel_reason"],
         across=across,
+        ordinal=read_ordinal(facts),
     )
 
 

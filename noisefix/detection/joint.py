@@ -209,6 +209,7 @@ def joint_params(options: JudgeOptions, device: str) -> JointParams:
         flag_top=options.flag_top,
         unverified_class=options.unverified_class,
         one_sided=options.one_sided,
+        ordinal=options.ordinal,
     )
 
 

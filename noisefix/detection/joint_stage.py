@@ -18,9 +18,10 @@ from noisefix.detection.options import (
     LabelledBy,
     Neighbors,
     OneSided,
+    Ordinal,
     UnverifiedClass,
 )
-from noisefix.detection.user_knowledge import known_class, known_shares
+from noisefix.detection.user_knowledge import known_class, known_order, known_shares
 from noisefix.errors import DataError, UsageError
 from noisefix.labels import UNLABELLED, check_class_count, class_names, encode_labels
 from noisefix.options import Options
@@ -72,6 +73,7 @@ class JointParams(Options):
     flag_top: FlagTop = None
     unverified_class: UnverifiedClass = None
     one_sided: OneSided = None
+    ordinal: Ordinal = None
 
     def __post_init__(self) -> None:
         from noisefix.confident.filters import FILTERS
@@ -253,6 +255,7 @@ def weigh(
     from noisefix.detection.rejected import find_rejections
     from noisefix.detection.verified import align_trusted
     from noisefix.probing.error_model import estimate_errors
+    from noisefix.probing.ordinal import expected_distance
 
     scope, given, view = seen.scope, seen.given_labels, seen.names
     labels = scope.labels(given)
@@ -270,7 +273,12 @@ def weigh(
         seed=seed,
     )
     _step(progress, 2)
-    flags = _verdicts(labels, seen.pooled, estimate, params, vouched.is_trusted)
+    widened = scope.widen_estimate(estimate, given, vouched.labels)
+    places = known_order(params.ordinal, seen.class_names)
+    distance = None
+    if places is not None:
+        distance = expected_distance(widened.true_label_probs, given, places)
+    flags = _verdicts(labels, seen.pooled, estimate, params, vouched.is_trusted, distance)
     _step(progress, 3)
     return Judged(
         class_names=seen.class_names,
@@ -282,7 +290,7 @@ def weigh(
         surroundings=seen.surroundings,
         views=seen.views,
         names=view,
-        estimate=scope.widen_estimate(estimate, given, vouched.labels),
+        estimate=widened,
         readings=seen.readings,
         embeddings=seen.embeddings,
         is_issue=flags,
@@ -290,6 +298,8 @@ def weigh(
         labelled_by=params.labelled_by,
         unverified_class=params.unverified_class,
         ruled_out=rejections.words,
+        places=places,
+        distance=distance,
     )
 
 
@@ -326,6 +336,7 @@ def _verdicts(
     estimate: ErrorEstimate,
     params: JointParams,
     is_trusted: np.ndarray,
+    distance: np.ndarray | None,
 ) -> np.ndarray:
     from noisefix.confident.filters import find_issues
     from noisefix.probing.flags import flag_rows, perhaps_clean
@@ -334,6 +345,8 @@ def _verdicts(
         flags: np.ndarray = find_issues(given, probs, params.filter_by) & ~is_trusted
         return flags
     p_error = np.where(is_trusted, np.nan, np.round(estimate.p_error, DECIMALS))
+    if params.flag_top is not None and distance is not None:
+        p_error = np.where(np.isnan(p_error), np.nan, np.round(distance, DECIMALS))
     # Where nobody looked, nobody calls it clean.
     looked = params.unverified_class is None
     return flag_rows(

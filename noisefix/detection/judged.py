@@ -40,3 +40,5 @@ class Judged:
     labelled_by: str
     unverified_class: str | None = None
     ruled_out: Mapping[int, str] = field(default_factory=dict)  # row to what is said of it
+    places: np.ndarray | None = None  # (K,) of classes that have an order, 0 = first
+    distance: np.ndarray | None = None  # (N,) expected steps from the truth, NaN = unlabelled
