@@ -18,6 +18,7 @@ from noisefix.detection.witness import find_witness
 from noisefix.labels import UNLABELLED, decode_labels
 from noisefix.neighbors.duplicates import conflicts
 from noisefix.neighbors.search import nearest
+from noisefix.run.rejected import NOT_LABELS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -142,9 +143,10 @@ def _issues(
         )
     )
     say_what_is_missing(names, given, judged.surroundings.duplicate_groups, scope, reasons)
-    for row, words in judged.ruled_out.items():
+    out = judged.ruled_out
+    for row, words in ({} if out is None else out.words).items():
         reasons[row].insert(0, words)
-    return pa.table(
+    table = pa.table(
         {
             **{name: embeddings[name] for name in ("id", "row_number", "text", "given_label")},
             "predicted_label": pa.array(decode_labels(probs.argmax(axis=1), names)),
@@ -161,6 +163,10 @@ def _issues(
             "is_trusted": pa.array(judged.is_trusted),
         }
     )
+    if out is None or not out.labels:
+        return table
+    cells = [out.labels.get(row) for row in range(table.num_rows)]
+    return table.append_column(NOT_LABELS, pa.array(cells, pa.list_(pa.string())))
 
 
 def _ranks(p_error: np.ndarray, scores: np.ndarray, tier: np.ndarray) -> pa.Array:
