@@ -15,6 +15,7 @@ import numpy as np
 from noisefix.classifiers.finetune import begin_tuning, choose_features_params, known_parameters
 from noisefix.classifiers.fitting import (
     Prepared,
+    check_reads_texts,
     choose_params,
     embed_texts,
     fit_method,
@@ -137,6 +138,7 @@ def compare(
         bad_rows=options.bad_rows,
         progress=progress,
     )
+    check_reads_texts(run, f"--test {test}")
     prepared = prepare(run, seed)
     trusted = read_trusted(
         test,

@@ -167,6 +167,26 @@ def prepare(run: RunData, seed: int) -> Prepared:
     return Prepared(data, reference, tfidf_state(encoder), encoder)
 
 
+def check_reads_texts(run: RunData, what: str) -> None:
+    """Refuse what needs an encoder for texts where the run has none.
+
+    Args:
+        run: the run.
+        what: what needs it, as it was typed.
+
+    Raises:
+        UsageError: the run's vectors were given.
+    """
+    from noisefix.encoders.find import GIVEN
+
+    if run.encoder == GIVEN:
+        raise UsageError(
+            f"{what}: needs vectors of texts, and those of this run were given, so that no encoder "
+            "is known that makes them",
+            f"leave {what.split()[0]} out, or run noisefix detect --encoder NAME",
+        )
+
+
 def embed_texts(prepared: Prepared, texts: list[str], device: str) -> np.ndarray:
     """Return (N, D) features of texts that were not trained on."""
     from noisefix.training.predictor import load_reference

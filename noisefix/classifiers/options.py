@@ -19,6 +19,7 @@ from noisefix.common_options import (
     TableOptions,
     TextColumn,
 )
+from noisefix.detection.options import Embeddings
 from noisefix.errors import UsageError
 from noisefix.options import READS, Option, Options
 from noisefix.relabelling.options import AskOptions, ServerOptions
@@ -153,5 +154,6 @@ class TrainOptions(FitOptions, ServerOptions, AskOptions):
 class PredictOptions(TableOptions):
     """Options of ``predict``."""
 
+    embeddings: Embeddings = None
     proba: Annotated[bool, Option("--proba", "Also the probability of every class.")] = False
     device: Device = "auto"

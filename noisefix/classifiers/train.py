@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from noisefix.classifiers.finetune import begin_tuning, choose_features_params, tuned_reference
 from noisefix.classifiers.fitting import (
     Prepared,
+    check_reads_texts,
     class_names_of,
     embed_texts,
     fit_method,
@@ -218,6 +219,10 @@ def _plan(options: TrainOptions) -> _Plan:
 
 def _lesson(run: RunData, plan: _Plan, options: TrainOptions) -> tuple[_Lesson, tuple[str, ...]]:
     """Return what to learn from, with the trusted rows of ``--valid``, and what to tell."""
+    if options.valid is not None:
+        check_reads_texts(run, f"--valid {options.valid}")
+    if plan.tuning is not None:
+        check_reads_texts(run, "--features finetune")
     prepared = prepare(run, options.seed)
     data, params, trusted_texts = prepared.data, plan.params, list[str]()
     notes: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ import numpy as np
 
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED, encode_labels
-from noisefix.run.checks import list_matrix
+from noisefix.run.arrays import list_matrix
 from noisefix.run.decisions import KEEP
 from noisefix.run.parquet import read_table
 from noisefix.run.rows import embedding_matrix, in_order, name_matrix

@@ -38,6 +38,7 @@ from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
 from noisefix.run.answers import read_verdicts
 from noisefix.run.decisions import PersonDecision, import_decisions, read_decisions
+from noisefix.run.rejected import run_rejected, without_rejected
 from noisefix.run.settled import run_decisions
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def apply(
     label_column = folder.read()["input"]["columns"]["label"]
     issues = _in_input_order(issues, source, folder)
     decided, words = _decided(folder, issues, class_names, options)
+    issues = without_rejected(issues, run_rejected(folder, words), class_names)
     decisions = decide(issues, class_names, params, has_witness=has_witness)
     if decided.choices:
         decisions = overruled(decisions, issues, decided)

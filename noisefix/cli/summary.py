@@ -69,7 +69,7 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
     screen.line(
         f"{opening(result.verdict, result.noise_rate)} "
         f"({uncertainty(result.noise_rate_low, result.noise_rate_high)}). "
-        f"{flags(result.issues, *wrong)}.",
+        f"{flags(result.n_issues, *wrong)}.",
         style=_STYLES[result.verdict],
     )
     _show_second_count(screen, result)
@@ -123,7 +123,7 @@ def _show_second_count(screen: Screen, result: DetectResult) -> None:
 def _show_readings(screen: Screen, result: DetectResult) -> None:
     """Say what the two readings dispute, and what would decide."""
     is_told = result.labelled_by != "unknown"
-    few = max(_LEAST_DISPUTED * max(result.issues, 1), 3)
+    few = max(_LEAST_DISPUTED * max(result.n_issues, 1), 3)
     if result.disputed_rows < few or result.overused_label is None:
         if not is_told:
             screen.line(f"Saying who labelled makes all this surer: {_WHO}.")

@@ -18,9 +18,12 @@ from noisefix.detection.embed import (
 )
 from noisefix.detection.encoder_limits import calibration_note, language_warning
 from noisefix.detection.findings import DetectResult, read_detection
+from noisefix.detection.given_vectors import check_alone, given_files, read_given
 from noisefix.detection.joint import joint_params, judge_into, read_own_probs, verdict_warnings
+from noisefix.detection.not_column import not_labels
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import CandidatesOptions, DetectOptions
+from noisefix.detection.rejected import SAID
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions
 from noisefix.run.folder import TABLE_NAMES, RunFolder, default_run_path
@@ -63,13 +66,19 @@ def detect(
     check_run_outputs(
         folder.path,
         (*TABLE_NAMES, "run.json"),
-        (data, options.labels, options.pred_probs, options.decisions, options.against),
+        (
+            *(data, options.labels, options.pred_probs, options.decisions, options.against),
+            *given_files(options.embeddings),
+        ),
     )
+    check_alone(options.embeddings, options.encoder, options.against)
     params = joint_params(options, options.device)
     sheet = read_sheet(options.labels)
     more = read_own_probs(options.pred_probs)
     said = read_said(options.decisions)
-    dataset = read_dataset(data, options, stdin, needs_labels=True)
+    needs_text = options.embeddings is None
+    dataset = read_dataset(data, options, stdin, needs_labels=True, needs_text=needs_text)
+    given = read_given(options.embeddings, dataset)
     names = class_names(dataset.given_labels)
     n_labelled = sum(label is not None for label in dataset.given_labels)
     where = f"{dataset.source.name}, column {dataset.label_column!r}"
@@ -81,6 +90,9 @@ def detect(
         own_probs(more["pred_probs"], dataset.ids, names)
     if options.trusted_column is not None:
         more["trusted"] = trusted_rows(dataset, options.trusted_column)
+    not_warnings: tuple[str, ...] = ()
+    if options.not_column is not None:
+        more[SAID], not_warnings = not_labels(dataset, options.not_column)
     other = None
     if options.against is not None:
         other = read_other(dataset, options, options.against)
@@ -89,7 +101,9 @@ def detect(
     with folder.lock("noisefix detect"):
         run, notes = open_run(dataset, folder.path, force)
         import_decisions(run.decisions, said)
-        embedded, *named = embed_into(dataset, run.embeddings, sheet, options, force, progress)
+        embedded, *named = embed_into(
+            dataset, run.embeddings, sheet, options, force, progress, given=given
+        )
         judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress)
         retrieved = candidates(
             run.embeddings,
@@ -111,12 +125,13 @@ def detect(
         + notes
         + _order_note(more, names)
         + list_note(run, dataset)
-        + calibration_note(options.encoder, judged.results["learned_from"]),
+        + calibration_note(str(embedded.parameters["encoder"]), judged.results["learned_from"]),
         warnings=dataset.warnings
+        + not_warnings
         + sheet_warnings(sheet, embedded)
         + truncation_warning(embedded)
         + verdict_warnings(judged)
-        + language_warning(dataset.texts, options.encoder)
+        + language_warning(dataset.texts, str(embedded.parameters["encoder"]))
         + _few_rows_warning(judged),
         seconds={report.name: report.seconds for report in reports},
         skipped=tuple(report.name for report in reports if report.skipped),

@@ -79,7 +79,7 @@ class DetectResult:
         input_name: the input, as messages call it.
         rows: all rows; ``labelled`` and ``unlabelled`` of them.
         classes: class names in canonical order.
-        issues: flagged rows.
+        n_issues: flagged rows; "issues" in JSON.
         noise_rate: estimated share of wrong labels, with the ends of its 90 % interval.
         verdict: of all labels together: "clean", "some" (look wrong) or "many".
         second_noise_rate: the noise rate as the labels of near rows alone tell it, a cross-check;
@@ -112,7 +112,7 @@ class DetectResult:
     labelled: int
     unlabelled: int
     classes: tuple[str, ...]
-    issues: int
+    n_issues: int = field(metadata={"json": "issues"})
     noise_rate: float
     noise_rate_low: float
     noise_rate_high: float
@@ -179,7 +179,7 @@ def read_detection(
         labelled=facts["labelled"],
         unlabelled=facts["rows"] - facts["labelled"],
         classes=provenance.class_names,
-        issues=facts["issues"],
+        n_issues=facts["issues"],
         noise_rate=facts["noise_rate"],
         noise_rate_low=facts["noise_rate_low"],
         noise_rate_high=facts["noise_rate_high"],

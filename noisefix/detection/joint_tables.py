@@ -142,6 +142,8 @@ def _issues(
         )
     )
     say_what_is_missing(names, given, judged.surroundings.duplicate_groups, scope, reasons)
+    for row, words in judged.ruled_out.items():
+        reasons[row].insert(0, words)
     return pa.table(
         {
             **{name: embeddings[name] for name in ("id", "row_number", "text", "given_label")},

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from noisefix.detection.embed import ProgressCallback
-from noisefix.errors import DataError
+from noisefix.errors import DataError, UsageError
 from noisefix.evaluation.calibration import expected_calibration_error, reliability_table
 from noisefix.evaluation.classification import (
     Confusion,
@@ -110,6 +110,11 @@ def evaluate_model(
     from noisefix.training.predictor import load_model
 
     loaded = load_model(model, device=device)
+    if not loaded.reads_texts:
+        raise UsageError(
+            f"{model}: was trained on vectors that were given, and reads no texts",
+            "run noisefix predict --embeddings FILE, and compare its labels with the truth",
+        )
     source = read_source(data, bad_rows=bad_rows)
     columns = find_columns(
         source,
@@ -119,7 +124,7 @@ def evaluate_model(
         needs_labels=True,
     )
     schema, where = source.table.schema, f"{source.name}, column"
-    label, text = str(columns.label), columns.text
+    label, text = str(columns.label), str(columns.text)
     values = column_labels(source, label)
     texts = read_texts(source.table.column(text), schema.field(text), f"{where} {text!r}")
     known = set(loaded.class_names)

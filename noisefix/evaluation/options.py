@@ -12,19 +12,24 @@ from noisefix.common_options import (
     Device,
     Encoder,
     LabelColumn,
+    LabelledTableOptions,
     MissingLabels,
     Seed,
-    TableOptions,
     TextColumn,
 )
 from noisefix.options import READS, Option, Options
 
 
 @dataclass(frozen=True)
-class EvaluateOptions(TableOptions):
-    """Options of ``evaluate``; text column and device are for a model, ids for the table named."""
+class EvaluateOptions(LabelledTableOptions):
+    """Options of ``evaluate``.
+
+    Text column and device are for a model, ids for the table named; label column, missing labels
+    and seed for the comparison of models on a table.
+    """
 
     device: Device = "auto"
+    seed: Seed = 0
 
 
 @dataclass(frozen=True)

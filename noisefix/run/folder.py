@@ -253,7 +253,7 @@ class RunFolder:
         self,
         source: Source,
         *,
-        text_column: str,
+        text_column: str | None,
         label_column: str | None,
         id_column: str | None,
         missing_labels: Sequence[str] = (),
@@ -347,7 +347,8 @@ class RunFolder:
 
         columns = self.read()["input"]["columns"]
         names = {f"{kind}_column": columns[kind] for kind in ("text", "label", "id")}
-        return load_dataset(source, needs_labels=False, **names)
+        has_text = columns["text"] is not None
+        return load_dataset(source, needs_labels=False, needs_text=has_text, **names)
 
     @property
     def bad_rows(self) -> str:

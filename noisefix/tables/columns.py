@@ -103,8 +103,14 @@ def list_columns(source: Source) -> str:
     return ", ".join(source.columns[:30]) + more
 
 
-def guess_text(source: Source, taken: Collection[str]) -> Choice:
-    """Choose the text column: by name, else the one string column of clearly longest values."""
+def guess_text(source: Source, taken: Collection[str], *, by_name_only: bool = False) -> Choice:
+    """Choose the text column: by name, else the one string column of clearly longest values.
+
+    Args:
+        source: the file.
+        taken: columns that serve another purpose.
+        by_name_only: never look at the values.
+    """
     free = [
         name
         for name in source.columns
@@ -116,6 +122,8 @@ def guess_text(source: Source, taken: Collection[str]) -> Choice:
     worded = [name for name in free if "text" in _words(name)]
     if len(worded) == 1:
         return Choice(worded[0], "guessed from its name")
+    if by_name_only:
+        return Choice(None, rivals=tuple(worded))
     lengths = sorted(
         ((_mean_length(source.table.column(name)), name) for name in free), reverse=True
     )

@@ -24,6 +24,7 @@ from noisefix.tables.header_check import check_header
 from noisefix.tables.id_check import IdCheck
 from noisefix.tables.label_checks import check_classes, label_warnings, parse_missing
 from noisefix.tables.label_values import column_labels, read_ids, read_texts
+from noisefix.tables.row_names import row_names
 from noisefix.tables.source import Source
 from noisefix.tables.text_checks import EmptyTexts, no_prose_warning
 
@@ -41,7 +42,7 @@ class Dataset:
         row_numbers: (N,) int64, 1 = first data row.
         texts: (N,) texts; a missing text is "".
         given_labels: (N,) labels; None for an unlabelled row.
-        text_column: name of the text column.
+        text_column: name of the text column; None: there is none, and ``texts`` name the rows.
         label_column: name of the label column; None where there is none.
         id_column: name of the id column; None where row numbers serve.
         missing_labels: labels that were taken to mean that there is none.
@@ -54,7 +55,7 @@ class Dataset:
     row_numbers: np.ndarray
     texts: list[str]
     given_labels: list[str | None]
-    text_column: str
+    text_column: str | None
     label_column: str | None
     id_column: str | None
     missing_labels: tuple[str, ...] = ()
@@ -72,6 +73,7 @@ def load_dataset(
     label_column: str | None = None,
     id_column: str | None = None,
     needs_labels: bool = True,
+    needs_text: bool = True,
     missing_labels: str | None = None,
 ) -> Dataset:
     """Find the columns and bring texts, labels and ids into one form.
@@ -82,6 +84,8 @@ def load_dataset(
         label_column: its name; guessed when None.
         id_column: its name; guessed when None, and row numbers where nothing fits.
         needs_labels: fail without a usable label column (two classes or more).
+        needs_text: fail without a text column; else one is guessed by its name alone, and without
+            one the rows are shown by another column (``row_names``).
         missing_labels: labels, with commas between them, that mean that there is none.
 
     Raises:
@@ -98,16 +102,18 @@ def load_dataset(
         label_column=label_column,
         id_column=id_column,
         needs_labels=needs_labels,
+        needs_text=needs_text,
     )
-    text, label = found.text, found.label
+    label = found.label
     warnings += found.warnings
     ids, found = _ids(source, found, warnings)
-    texts = read_texts(source.table.column(text), _field(source, text), _where(source, text))
-    empty = EmptyTexts()
-    empty.add(texts)
-    warnings += empty.warnings(_where(source, text)) + no_prose_warning(texts, _where(source, text))
     labels: list[str | None] = [None] * len(source)
     notes = found.notes
+    if found.text is None:
+        texts, named_by = row_names(source, ids, found.id.column, label)
+        notes += (named_by,)
+    else:
+        texts = _texts(source, found.text, warnings)
     if label is not None:
         values = column_labels(source, label, missing=missing or ())
         labels = values.labels
@@ -122,7 +128,7 @@ def load_dataset(
         row_numbers=np.arange(1, len(source) + 1, dtype=np.int64),
         texts=texts,
         given_labels=labels,
-        text_column=text,
+        text_column=found.text,
         label_column=label,
         id_column=found.id.column,
         missing_labels=missing or (),
@@ -131,11 +137,20 @@ def load_dataset(
     )
 
 
+def _texts(source: Source, column: str, warnings: list[str]) -> list[str]:
+    where = _where(source, column)
+    texts = read_texts(source.table.column(column), _field(source, column), where)
+    empty = EmptyTexts()
+    empty.add(texts)
+    warnings += empty.warnings(where) + no_prose_warning(texts, where)
+    return texts
+
+
 @dataclass(frozen=True)
 class FoundColumns:
     """Which columns serve; ``notes`` say in words what was guessed, ``warnings`` what is odd."""
 
-    text: str
+    text: str | None
     label: str | None
     id: Choice
     notes: tuple[str, ...]
@@ -157,6 +172,7 @@ def find_columns(
     label_column: str | None,
     id_column: str | None,
     needs_labels: bool,
+    needs_text: bool = True,
 ) -> FoundColumns:
     """Find the columns of a source, of which the first few thousand rows are enough.
 
@@ -176,10 +192,10 @@ def find_columns(
         return choice
 
     id_choice = find("id", guess_id)
-    text_choice = find("text", guess_text)
+    text_choice = find("text", partial(guess_text, by_name_only=not needs_text))
     # Where labels are not needed, a column of few values may be anything.
     label_choice = find("label", partial(guess_label, by_name_only=not needs_labels))
-    text = _require(text_choice, "text", source)
+    text = _require(text_choice, "text", source) if needs_text else text_choice.column
     label = _require(label_choice, "label", source) if needs_labels else label_choice.column
     notes = [
         f"{kind} column: {choice.column} ({choice.how})"

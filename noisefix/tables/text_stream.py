@@ -50,11 +50,11 @@ class TextStream:
 
     def warnings(self) -> tuple[str, ...]:
         """Return what a person should know; of empty texts only once the blocks were read."""
-        return (*self._warnings, *self._empty.warnings(self._where(self.columns.text)))
+        return (*self._warnings, *self._empty.warnings(self._where(str(self.columns.text))))
 
     def blocks(self) -> Iterator[TextBlock]:
         """Yield the rows, all blocks but the last equally long; for reading once."""
-        text, id_ = self.columns.text, self.columns.id.column
+        text, id_ = str(self.columns.text), self.columns.id.column
         first = 1
         for table in self.source.blocks([text] if id_ is None else [text, id_]):
             texts = read_texts(table.column(text), table.field(text), self._where(text))
