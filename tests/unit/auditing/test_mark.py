@@ -110,7 +110,7 @@ def test_a_file_that_was_filled_in_comes_back_once(run, tmp_path):
     ("content", "said"),
     [
         ("id,decision\nnobody,a\n", "no row of the run has the id"),
-        ("id,decision\n1,nonsense\n", "neither a class nor keep, drop or unsure"),
+        ("id,decision\n1,nonsense\n", "neither a class nor keep"),
         ("id,text\n1,a\n", "decision"),
     ],
 )
