@@ -8,7 +8,9 @@ import io
 
 import pytest
 
-from noisefix.annotators.human import AMBIGUOUS_KEY, NONE_KEY, QUIT
+from noisefix.annotators.desk_keys import DROP as NONE_KEY
+from noisefix.annotators.desk_keys import QUIT
+from noisefix.annotators.desk_keys import UNSURE as AMBIGUOUS_KEY
 from noisefix.auditing.mark import (
     check_unfilled,
     csv_bytes,
