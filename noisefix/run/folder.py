@@ -1,9 +1,9 @@
-"""The run folder: where the tables of one input lie, who may write there, where its input is."""
+"""The run folder: where the tables of one input lie, and who may write there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,9 @@ from noisefix.common_options import LabelReading
 from noisefix.errors import DataError, UsageError
 from noisefix.options import described
 from noisefix.run.adopt import TABLES, check_fresh, describe, find_input, foreign_tables
+from noisefix.run.input_file import InputFile
 from noisefix.run.record import (
-    START_AGAIN,
     about_input,
-    input_places,
     nothing_done,
     read_record,
     recorded,
@@ -322,55 +321,24 @@ class RunFolder:
             write_record(self.run_json, content)
 
     def check_input(self, source: Source) -> None:
-        """Check that this folder belongs to an input.
-
-        Raises:
-            DataError: it belongs to another one, or to another state of the same file.
-        """
-        known = self.read()["input"]
-        if not known or known.get("sha256") == source.sha256:
-            return
-        path = None if source.path is None else str(source.path.absolute())
-        if path is not None and known.get("path") == path:
-            what = f"made from {source.name} before that file changed"
-        else:
-            what = f"made from another input ({known.get('name')}, {known.get('rows')} rows)"
-        raise DataError(
-            f"{self.path}: this run folder was {what}",
-            "choose another folder with -o, or pass --force to replace its tables",
-        )
+        """Check that this folder belongs to an input, see ``InputFile.check_same``."""
+        self._input().check_same(source)
 
     def input_state(self) -> str:
         """Say what became of the input since: "same", "changed" or "vanished"."""
-        if self._unchanged_input() is not None:
-            return "same"
-        return "changed" if any(self.known_inputs()) else "vanished"
+        return self._input().state()
 
     def input_path(self) -> Path:
-        """Return the path of the input, which is as it was.
+        """Return the path of the input, which is as it was, see ``InputFile.path``."""
+        return self._input().path()
 
-        Raises:
-            DataError: it vanished or changed, or none was ever recorded.
-        """
-        known = self.read()["input"]
-        if not known:
-            raise DataError(f"{self.run_json}: no input is recorded", START_AGAIN)
-        found = self._unchanged_input()
-        if found is not None:
-            return found
-        changed = next(self.known_inputs(), None)
-        if changed is None and "path" not in known:
-            raise known.not_found()
-        if changed is None:
-            path = self.stdin_copy if known.get("path") is None else known["path"]
-            raise DataError(
-                f"{path}: the input of {self.path} is no longer there",
-                "put it back, or name its new place with --data",
-            )
-        raise DataError(
-            f"{changed}: changed since {self.path} was made from it",
-            f"run noisefix detect {changed} again (with --force, or another -o)",
-        )
+    def known_inputs(self) -> Iterator[Path]:
+        """Yield where the input is, changed or not, see ``InputFile.places``."""
+        with suppress(DataError):
+            yield from self._input().places()
+
+    def _input(self) -> InputFile:
+        return InputFile(self.path, self.read()["input"], self.stdin_copy, self._named_input)
 
     def read_input(self) -> Source:
         """Read the input as it was read when the folder was made.
@@ -413,22 +381,6 @@ class RunFolder:
     def bad_rows(self) -> str:
         """What was done with rows of the input that cannot be read: "stop" or "skip"."""
         return str(self.read()["input"].get("bad_rows", "stop"))
-
-    def known_inputs(self) -> Iterator[Path]:
-        """Yield where the input is, changed or not: all places that it may be in, if it is."""
-        try:
-            known = self.read()["input"]
-        except DataError:
-            return
-        places = [] if self._named_input is None else [self._named_input]
-        if known:
-            is_stdin = known.get("path", "") is None
-            places += [self.stdin_copy] if is_stdin else input_places(self.path, known)
-        yield from (path for path in places if path.is_file())
-
-    def _unchanged_input(self) -> Path | None:
-        sha256 = self.read()["input"].get("sha256")
-        return next((path for path in self.known_inputs() if sha256_file(path) == sha256), None)
 
     def _make_folder(self) -> None:
         try:
