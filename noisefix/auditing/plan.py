@@ -21,6 +21,7 @@ from noisefix.run.decisions import (
     decision_key,
     read_decisions,
     standing,
+    word_on,
 )
 from noisefix.run.folder import RunFolder
 from noisefix.run.parquet import read_table
@@ -45,6 +46,10 @@ STRATA = (
 
 _DISPUTED, _DECIDED = 2, 4
 _COLUMNS = ("id", "text", "given_label", "is_issue", "is_trusted")
+
+
+class NoRowsError(DataError):
+    """No row of a run can be drawn: none is open, labelled and has a text."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +235,7 @@ def _draw(
     kinds = kinds_of(flagged, is_disputed, in_pool & ~is_decided)
     order = draw_order(kinds, MOST_ROWS, seed)
     if not len(order):
-        raise DataError(
+        raise NoRowsError(
             f"{folder.path}: there is no row to mark: {len(pool):,} labelled rows with a text, "
             "all of them decided",
             "noisefix evaluate tells how good the flags are where the truth is known",
@@ -277,7 +282,7 @@ def _with_marks(
     for key, stratum in zip(sample.ids, drawn, strict=False):
         row = place[key]
         text, given = issues["text"][row], issues["given_label"][row]
-        word = said.get(decision_key(text, given))
+        word = word_on(said, decision_key(text, given))
         rows.append(
             AuditRow(
                 id=key,

@@ -2,7 +2,8 @@
 
 A line is a JSON object without any text: ``key`` (SHA-256 of text and given label), ``id``,
 ``decision``, ``label``, ``who``, ``when``, ``note``. The file of a run folder and one that was
-exported beside the data are the same.
+exported beside the data are the same. A page of very many rows knows only the first 16 digits of
+some keys, and so do its decisions.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ KEEP, CLASS, DROP, UNSURE, UNDO = "keep", "class", "drop", "unsure", "undo"
 KINDS = (KEEP, CLASS, DROP, UNSURE, UNDO)
 FILE_NAME = "decisions.jsonl"
 
+KEY_DIGITS, SHORT_KEY_DIGITS = 64, 16
+
 _PATIENCE_S = 10.0
 _HINT = "give a file that noisefix has written: review, report, audit or apply --review"
 
@@ -37,7 +40,7 @@ class PersonDecision:
     """One person's word on one row.
 
     Attributes:
-        key: SHA-256 of text and given label, see ``decision_key``.
+        key: SHA-256 of text and given label, see ``decision_key``; or its first 16 digits.
         id: the row's id in the run in which it was decided.
         decision: "keep" (the given label is right), "class" (another is), "drop" (the row belongs
             to no class), "unsure", or "undo" (what this person said of the row before is void).
@@ -155,15 +158,40 @@ def import_decisions(path: Path, others: Iterable[PersonDecision]) -> int:
 
 
 def standing(decisions: Iterable[PersonDecision]) -> dict[str, PersonDecision]:
-    """Return what stands of each row, by key: the newest word that was not taken back."""
+    """Return what stands of each row, by key: the newest word that was not taken back.
+
+    ``word_on`` finds the word on a row in it.
+    """
     return {key: max(words, key=_when) for key, words in words_of_people(decisions).items()}
+
+
+def word_on(said: Mapping[str, PersonDecision], key: str) -> PersonDecision | None:
+    """Return what stands of a row; None where nobody has said anything.
+
+    Args:
+        said: what stands, by key, see ``standing``.
+        key: of the row, whole.
+    """
+    return said.get(key) or said.get(key[:SHORT_KEY_DIGITS])
+
+
+def whole_key(key: str, known: Mapping[str, str]) -> str:
+    """Return the key that a short one is the beginning of, or the key itself.
+
+    Args:
+        key: 64 or 16 digits.
+        known: whole keys by their first 16 digits.
+    """
+    return key if len(key) == KEY_DIGITS else known.get(key, key)
 
 
 def words_of_people(decisions: Iterable[PersonDecision]) -> dict[str, list[PersonDecision]]:
     """Return the newest word of each person on each row, where it was not taken back."""
+    decisions = tuple(decisions)
+    known = {d.key[:SHORT_KEY_DIGITS]: d.key for d in decisions if len(d.key) == KEY_DIGITS}
     newest: dict[str, dict[str, PersonDecision]] = {}
     for decision in decisions:
-        by_person = newest.setdefault(decision.key, {})
+        by_person = newest.setdefault(whole_key(decision.key, known), {})
         if decision.decision == UNDO:
             by_person.pop(decision.who, None)
         elif decision.who not in by_person or _when(decision) >= _when(by_person[decision.who]):
@@ -202,7 +230,7 @@ def decided_rows(
         return {}
     found = {}
     for row, (text, label) in enumerate(zip(texts, given_labels, strict=True)):
-        decision = decisions.get(decision_key(text, label))
+        decision = word_on(decisions, decision_key(text, label))
         if decision is None or decision.decision == UNSURE:
             continue
         if decision.decision == KEEP and label is None:
@@ -260,8 +288,8 @@ def _parsed(line: bytes, where: str) -> PersonDecision:
         field.name: found[field.name] for field in fields(PersonDecision) if field.name in found
     }
     key, decision, label = known.get("key"), known.get("decision"), known.get("label")
-    if not (isinstance(key, str) and len(key) == 64):
-        raise DataError(f"{where}: key is no SHA-256", _HINT)
+    if not (isinstance(key, str) and len(key) in (KEY_DIGITS, SHORT_KEY_DIGITS)):
+        raise DataError(f"{where}: key is no SHA-256, nor the first 16 digits of one", _HINT)
     if decision not in KINDS:
         raise DataError(f"{where}: the decision is none of {', '.join(KINDS)}", _HINT)
     if (decision == CLASS) != isinstance(label, str):

@@ -15,9 +15,9 @@ function makeCard(app, review) {
           el(
             "b",
             {},
-            `Audit: ${audit.rows.filter((i) => rows.decision.has(i)).length} of ${audit.rows.length}`,
+            `Audit: ${audit.rows.filter(review.answered).length} of ${audit.rows.length}`,
           ),
-          " · the suggestion is hidden until you answer ",
+          " · which class is it? Labels and suggestions are hidden until you answer ",
           el("button", { type: "button", class: "link", onclick: review.stopAudit }, "Stop"),
         ),
       el(
@@ -61,13 +61,14 @@ function makeCard(app, review) {
       p = rows.p[row],
       record = rows.decision.get(row);
     return [
-      el(
-        "p",
-        { class: "labels" },
-        quiet("given "),
-        chip(given),
-        blind || suggested === given ? null : [quiet(" → suggested "), chip(suggested, "strong")],
-      ),
+      !blind &&
+        el(
+          "p",
+          { class: "labels" },
+          quiet("given "),
+          chip(given),
+          suggested === given ? null : [quiet(" → suggested "), chip(suggested, "strong")],
+        ),
       !blind &&
         el(
           "p",
@@ -87,18 +88,10 @@ function makeCard(app, review) {
     ];
   }
   function buttons(row, blind) {
-    if (!review.decidable(row))
-      return el(
-        "p",
-        { class: "decided" },
-        "Only a part of this text is in this page, so it cannot be decided here. ",
-        el("code", {}, "noisefix review"),
-        " shows all of it.",
-      );
     const same = rows.suggested[row] === rows.given[row];
     const button = ([what, hot, name, why]) =>
       !(what === "suggested" && (blind || same)) &&
-      !(what === "keep" && rows.given[row] < 0) &&
+      !(what === "keep" && (blind || rows.given[row] < 0)) &&
       el(
         "button",
         {
@@ -108,7 +101,7 @@ function makeCard(app, review) {
           "aria-keyshortcuts": hot,
           onclick: () => review.act(what),
         },
-        name,
+        blind && what === "pick" ? "Any class" : name,
         el("kbd", {}, hot),
       );
     const field = el("input", {
