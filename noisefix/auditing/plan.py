@@ -28,6 +28,7 @@ from noisefix.run.decisions import (
     decision_key,
     read_decisions,
     standing,
+    word_on,
 )
 from noisefix.run.folder import RunFolder
 from noisefix.run.parquet import read_table
@@ -160,7 +161,7 @@ def _with_marks(
     for key, stratum in zip(sample.ids, drawn, strict=False):
         row = place[key]
         text, given = issues["text"][row], issues["given_label"][row]
-        word = said.get(decision_key(text, given))
+        word = word_on(said, decision_key(text, given))
         if key not in decided and word is not None and _rejects(word):
             marks[key] = word
         rows.append(
