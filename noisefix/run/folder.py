@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from noisefix.tables.bad_rows import write_bad_rows
 from noisefix.tables.compression import without_packing
 from noisefix.tables.leftovers import remove_leftovers
 from noisefix.tables.lock import hold
-from noisefix.tables.source import Source, read_source
+from noisefix.tables.source import MEMORY_FORMAT, Source, read_source
 from noisefix.version import __version__
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class RunFolder:
         path: the folder.
         run_json: what was done, out of what, with which options.
         stdin_copy: the input, where it came on standard input.
+        memory_copy: the input, where it was a table in memory.
         embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding, candidates,
             relabels: the tables.
         against: the embeddings of the file that this one was compared with.
@@ -84,6 +86,7 @@ class RunFolder:
 
     run_json = _File("run.json")
     stdin_copy = _File("stdin.csv")
+    memory_copy = _File("input.parquet")
     embeddings = _File("embeddings.parquet")
     label_names = _File("label_names.parquet")
     issues = _File("issues.parquet")
@@ -101,14 +104,14 @@ class RunFolder:
     audit = _File("audit.json")
     bad_rows_list = _File("bad_rows.jsonl")
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
         self._named_input: Path | None = None
 
     @classmethod
     def open(
         cls,
-        path: str | Path,
+        path: str | PathLike[str],
         data: str | Path | None = None,
         *,
         fresh: Sequence[str] | None = ("issues",),
@@ -130,6 +133,7 @@ class RunFolder:
             DataError: no folder, no tables in it, or a broken run.json; ``data`` is not the file
                 that it was made from; or a table is not what it should be, or belongs to others.
         """
+        path = Path(path)
         run = cls(path)
         if not run.path.exists():
             raise address_error(path) or DataError(
@@ -202,7 +206,8 @@ class RunFolder:
     def create(cls, path: str | Path, source: Source, *, force: bool = False) -> RunFolder:
         """Make the folder for an input, or take the one there if it belongs to the same input.
 
-        What came on standard input is kept in the folder, for it cannot be read again.
+        What came on standard input, or lay in memory, is kept in the folder, for it cannot be read
+        again.
 
         Args:
             path: the folder.
@@ -223,7 +228,7 @@ class RunFolder:
             elif not is_new:
                 run.check_input(source)
             if source.path is None and source.content is not None:
-                write_bytes(run.stdin_copy, source.content)
+                write_bytes(run._copy_of(source.format), source.content)
             if is_new:
                 write_record(run.run_json, nothing_done())
         return run
@@ -356,7 +361,8 @@ class RunFolder:
         if changed is None and "path" not in known:
             raise known.not_found()
         if changed is None:
-            path = self.stdin_copy if known.get("path") is None else known["path"]
+            copy = self._copy_of(known.get("format"))
+            path = copy if known.get("path") is None else known["path"]
             raise DataError(
                 f"{path}: the input of {self.path} is no longer there",
                 "put it back, or name its new place with --data",
@@ -400,9 +406,14 @@ class RunFolder:
             return
         places = [] if self._named_input is None else [self._named_input]
         if known:
-            is_stdin = known.get("path", "") is None
-            places += [self.stdin_copy] if is_stdin else input_places(self.path, known)
+            is_kept = known.get("path", "") is None
+            copy = self._copy_of(known.get("format"))
+            places += [copy] if is_kept else input_places(self.path, known)
         yield from (path for path in places if path.is_file())
+
+    def _copy_of(self, kind: str | None) -> Path:
+        """Return where an input is kept that came by no file."""
+        return self.memory_copy if kind == MEMORY_FORMAT else self.stdin_copy
 
     def _unchanged_input(self) -> Path | None:
         sha256 = self.read()["input"].get("sha256")
