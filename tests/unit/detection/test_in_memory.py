@@ -104,6 +104,21 @@ def test_numbers_as_labels_and_vectors_without_texts(frame):
     assert found.issues["text"].iloc[0].startswith("row ")
 
 
+def test_probabilities_of_ones_own_in_memory_are_those_of_a_file(frame, tmp_path):
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet([1, 1], N)
+    np.savez(tmp_path / "p.npz", pred_probs=probs)
+    expected = None
+    named = pd.DataFrame(probs, columns=sorted(CLASSES))
+    for given in (tmp_path / "p.npz", probs, probs.tolist(), named, pl.from_pandas(named)):
+        found = noisefix.detect(frame, encoder="tfidf", pred_probs=given)
+        values = found.to_arrow()["p_error"].to_pylist()
+        assert values == (expected or values)
+        expected = values
+    with pytest.raises(DataError, match="79 rows of probabilities for 80"):
+        noisefix.detect(frame, encoder="tfidf", pred_probs=probs[1:])
+
+
 def test_a_folder_that_is_named_is_kept_and_nothing_runs_twice(frame, tmp_path):
     first = noisefix.detect(frame, tmp_path / "run", encoder="tfidf")
     assert first.skipped == ()
