@@ -24,6 +24,7 @@ from noisefix.classifiers.fitting import (
 )
 from noisefix.classifiers.options import CompareOptions
 from noisefix.classifiers.trusted_labels import TrustedTable, read_trusted
+from noisefix.common_options import LabelledTableOptions
 from noisefix.errors import UsageError
 from noisefix.options import takes
 from noisefix.progress import Progress
@@ -132,10 +133,7 @@ def compare(
     run, notes = load_run(
         source,
         needs_words,
-        text_column=options.text_column,
-        label_column=options.label_column,
-        missing_labels=options.missing_labels,
-        bad_rows=options.bad_rows,
+        reading=options.shared_with(LabelledTableOptions),
         progress=progress,
     )
     check_reads_texts(run, f"--test {test}")

@@ -13,7 +13,7 @@ from noisefix.common_options import (
     Decisions,
     Device,
     LabelColumn,
-    MissingLabels,
+    LabelReading,
     RunData,
     Seed,
     TableOptions,
@@ -21,7 +21,7 @@ from noisefix.common_options import (
 )
 from noisefix.detection.options import Embeddings
 from noisefix.errors import UsageError
-from noisefix.options import READS, Option, Options
+from noisefix.options import READS, Option
 from noisefix.relabelling.options import AskOptions, ServerOptions
 
 DEFAULT_METHOD = "repair"
@@ -74,7 +74,7 @@ Truth = Annotated[
 
 
 @dataclass(frozen=True)
-class FitOptions(Options):
+class FitOptions(LabelReading):
     """What training and comparing have in common."""
 
     features: Features = "frozen"
@@ -82,7 +82,6 @@ class FitOptions(Options):
     truth: Truth = None
     text_column: TextColumn = None
     label_column: LabelColumn = None
-    missing_labels: MissingLabels = None
     device: Device = "auto"
     seed: Seed = 0
     bad_rows: BadRows = "stop"

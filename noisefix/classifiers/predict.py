@@ -124,6 +124,7 @@ def predict(
         id_column=options.id_column,
         on_bytes=None if progress is None else _byte_meter(progress),
         bad_rows=options.bad_rows,
+        reading=loaded.info.reading,
     ) as stream:
         found = _Input(stream.source.head.sha256, stream.columns.text, stream.columns.id.column)
         with writer.opened(_provenance(loaded, weights_sha256(model), found, proba=options.proba)):

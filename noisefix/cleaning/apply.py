@@ -27,6 +27,7 @@ from noisefix.cleaning.review import review_rows
 from noisefix.cleaning.settle import settle
 from noisefix.errors import UsageError
 from noisefix.options import takes
+from noisefix.run.decisions import import_decisions
 
 if TYPE_CHECKING:
     from noisefix.run.folder import RunFolder
@@ -94,7 +95,9 @@ def apply(
         output: file to write, or "-" for standard output; may be None with ``dry_run`` or
             ``review_csv``.
         options: what was chosen; its fields may be named one by one instead. A person's decisions
-            in ``review`` are above all others, whatever the strategy.
+            in ``review`` are above all others, whatever the strategy. The run folder keeps them,
+            and those of ``decisions``, before a file is written: they stay where that fails. What
+            is refused leaves no trace.
 
     Raises:
         DataError: no run folder; the input changed or vanished; a file cannot be written; the
@@ -128,7 +131,9 @@ def apply(
         added = handed_columns(folder, issues, column_prefix, handed)
     check_new_columns(source, added)
     cells = _cells_to_change(folder, source, decisions, label_column)
-    changes = _changes(decisions, cells, label_column, flag_column=f"{column_prefix}is_issue")
+    written = _written(folder, source, decisions, label_column)
+    flag_column = f"{column_prefix}is_issue"
+    changes = _changes(decisions, cells, written, label_column, flag_column=flag_column)
     result = ApplyResult(
         run=folder.path,
         output=None,
@@ -152,13 +157,9 @@ def apply(
         result = replace(result, handed_over=n_handed)
     if dry_run:
         return result
-    if to_review is not None and review_csv is not None:
-        write_review(Path(review_csv), issues, to_review)
-        result = replace(result, review_csv=Path(review_csv))
-    if output is None:
-        return result
-    target = Path(output)
-    if handed is not None:
+    target = None if output is None else Path(output)
+    content = b""
+    if target is not None and handed is not None:
         content = handed_bytes(
             folder,
             source,
@@ -168,11 +169,18 @@ def apply(
             handed,
             only_flagged=options.only_flagged,
         )
+    elif target is not None:
+        content = _rewritten(folder, source, target, decisions, written, label_column, added)
+        content = marked(content, source) if options.bom else content
+    import_decisions(folder.decisions, settled.words)  # nothing is refused any more
+    if to_review is not None and review_csv is not None:
+        write_review(Path(review_csv), issues, to_review)
+        result = replace(result, review_csv=Path(review_csv))
+    if target is None:
+        return result
+    if handed is not None:
         write_handed(target, content, bom=options.bom)
         return replace(result, output=target)
-    content = _rewritten(folder, source, target, decisions, label_column, added)
-    if options.bom:
-        content = marked(content, source)
     write_logged(folder, target, content, changes, strategy)
     return replace(result, output=target, ledger=folder.ledger)
 
@@ -191,9 +199,23 @@ def _cells_to_change(
     return read_cells(folder.input_path(), source, label_column, rows)
 
 
+def _written(
+    folder: RunFolder, source: Source, decisions: Sequence[Decision], label_column: str | None
+) -> dict[str, str]:
+    """Return what the cells of new labels hold, by class."""
+    from noisefix.tables.label_cells import written_labels
+
+    labels = {d.new_label for d in decisions if d.new_label is not None}
+    if label_column is None or not labels:
+        return {}
+    cell = written_labels(source, label_column, folder.label_rules())
+    return {label: cell(label) for label in labels}
+
+
 def _changes(
     decisions: Sequence[Decision],
     cells: Mapping[int, Cell],
+    written: Mapping[str, str],
     label_column: str | None,
     *,
     flag_column: str,
@@ -205,7 +227,7 @@ def _changes(
             row_number=d.row_number,
             column=columns[d.action] or "",
             old=cells[d.row_number].value if d.row_number in cells else _old(d),
-            new="true" if d.action == "flag" else d.new_label,
+            new="true" if d.action == "flag" else written.get(d.new_label or "", d.new_label),
             action=d.action,
             reasons=d.reasons,
             p_error=d.p_error,
@@ -226,11 +248,11 @@ def _rewritten(
     source: Source,
     output: Path,
     decisions: Sequence[Decision],
+    written: Mapping[str, str],
     label_column: str | None,
     added: dict[str, list[str]],
 ) -> bytes:
     from noisefix.cleaning.rewrite import rewritten
-    from noisefix.tables.class_label import label_cell
 
     new_labels = [d for d in decisions if d.new_label is not None]
     if new_labels and label_column is None:
@@ -241,10 +263,7 @@ def _rewritten(
         folder.input_path(),
         source,
         output,
-        edits={
-            (d.row_number, label_column or ""): label_cell(source, label_column or "", d.new_label)
-            for d in new_labels
-        },
+        edits={(d.row_number, label_column or ""): written[d.new_label or ""] for d in new_labels},
         dropped=[d.row_number for d in decisions if d.action == "drop"],
         added=added,
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from noisefix.cleaning.options import ApplyOptions
     from noisefix.tables.dataset import Dataset
+    from noisefix.tables.label_rules import LabelRules
     from noisefix.tables.source import Source
 
 _VALUES = {"flag": verdict_values, "weight": weight_values}
@@ -47,7 +48,7 @@ def clean_table(run: str | Path, data: Any, options: ApplyOptions) -> Any:
         source = table_source(data)
     settled = settle(folder, source, options)
     rows = folder.load(source)
-    _check_same(rows, settled.issues, folder)
+    _check_same(rows, settled.issues)
     values = _VALUES.get(options.strategy)
     added = {} if values is None else values(settled.issues, options.column_prefix)
     check_new_columns(source, added)
@@ -58,19 +59,17 @@ def clean_table(run: str | Path, data: Any, options: ApplyOptions) -> Any:
     kept = [row for row in range(len(rows)) if row not in dropped]
     edits = Edits(
         column=rows.label_column or "",
-        values=_raw_values(source, rows, new),
+        values=_raw_values(source, rows, new, folder.label_rules()),
         kept=kept if dropped else None,
         added=added,
     )
     return edited(data, edits)
 
 
-def _check_same(rows: Dataset, issues: pa.Table, folder: RunFolder) -> None:
+def _check_same(rows: Dataset, issues: pa.Table) -> None:
     """Check that texts and labels are those that were judged."""
-    missing = set(folder.read()["input"].get("missing_labels", ()))
-    labels = [None if label in missing else label for label in rows.given_labels]
     pairs: list[tuple[str, list[Any], list[Any]]] = [
-        ("label", labels, issues["given_label"].to_pylist())
+        ("label", rows.given_labels, issues["given_label"].to_pylist())
     ]
     if rows.text_column is not None:
         pairs.append(("text", rows.texts, [text or "" for text in issues["text"].to_pylist()]))
@@ -83,17 +82,27 @@ def _check_same(rows: Dataset, issues: pa.Table, folder: RunFolder) -> None:
             )
 
 
-def _raw_values(source: Source, rows: Dataset, new: dict[int, str]) -> dict[int, Any]:
-    """Return new labels as the column holds them: a number where labels are numbers."""
-    from noisefix.tables.class_label import class_label_names
+def _raw_values(
+    source: Source, rows: Dataset, new: dict[int, str], rules: LabelRules
+) -> dict[int, Any]:
+    """Return new labels as the column holds them, most of the time: a number where labels are."""
+    from collections import Counter
 
-    if not new or rows.label_column is None:
+    from pyarrow import types
+
+    from noisefix.tables.label_cells import written_labels
+
+    column = rows.label_column
+    if not new or column is None:
         return {}
-    cells = source.table[rows.label_column].to_pylist()
-    known: dict[str, Any] = {}
-    for cell, label in zip(cells, rows.given_labels, strict=True):
+    cells: dict[str, Counter[Any]] = {}
+    for cell, label in zip(source.table[column].to_pylist(), rows.given_labels, strict=True):
         if label is not None:
-            known.setdefault(label, cell)
-    names = class_label_names(source.table.schema, rows.label_column)
-    known = {name: number for number, name in enumerate(names)} | known
-    return {row: known.get(label, label) for row, label in new.items()}
+            cells.setdefault(label, Counter())[cell] += 1
+    written = written_labels(source, column, rules)
+    is_whole = types.is_integer(source.table.schema.field(column).type)
+    raw: dict[str, Any] = {label: count.most_common(1)[0][0] for label, count in cells.items()}
+    for label in set(new.values()) - raw.keys():
+        text = written(label)
+        raw[label] = int(text) if is_whole and text.lstrip("-").isdecimal() else text
+    return {row: raw[label] for row, label in new.items()}

@@ -17,7 +17,8 @@ from noisefix.cleaning.review import (
 )
 from noisefix.errors import DataError
 from noisefix.run.answers import read_verdicts
-from noisefix.run.decisions import import_decisions, read_decisions, read_named
+from noisefix.run.decisions import PersonDecision, read_decisions, read_said
+from noisefix.run.rejected import run_rejected, without_rejected
 from noisefix.run.settled import run_decisions
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Settled:
         issues: (N rows) the issues in the order of the input, as people decided.
         decisions: of the rows that change, in the order of the input.
         review: what people decided.
+        words: what of it the run folder is to keep.
         class_names: (K,) in canonical order.
         has_witness: labels may be changed without asking anybody (``decide``).
     """
@@ -43,6 +45,7 @@ class Settled:
     issues: pa.Table
     decisions: list[Decision]
     review: Review
+    words: list[PersonDecision]
     class_names: tuple[str, ...]
     has_witness: bool
 
@@ -50,7 +53,7 @@ class Settled:
 def settle(folder: RunFolder, source: Source, options: ApplyOptions) -> Settled:
     """Decide what becomes of every row of an input.
 
-    What is new in ``--review`` or ``--decisions`` is recorded, but not in a dry run.
+    Nothing is written: whoever calls keeps the words once nothing can be refused any more.
 
     Args:
         folder: the run folder.
@@ -68,35 +71,29 @@ def settle(folder: RunFolder, source: Source, options: ApplyOptions) -> Settled:
     names = provenance.class_names
     has_witness = bool(provenance.results.get("can_relabel", False))
     issues = _in_input_order(issues, source, folder)
-    review = _decided(folder, issues, names, options)
+    review, words = _decided(folder, issues, names, options)
+    issues = without_rejected(issues, run_rejected(folder, words), names)
     decisions = decide(issues, names, params, has_witness=has_witness)
     if review.choices:
         decisions = overruled(decisions, issues, review)
         issues = reviewed_issues(issues, review)
-    return Settled(issues, decisions, review, names, has_witness)
+    return Settled(issues, decisions, review, words, names, has_witness)
 
 
 def _decided(
     folder: RunFolder, issues: pa.Table, class_names: tuple[str, ...], options: ApplyOptions
-) -> Review:
-    """Return what people have decided, and record what is new in ``--review`` or ``--decisions``.
-
-    A dry run records nothing, and yet shows what the files would lead to.
-    """
-    known = run_decisions(folder)
-    if options.decisions is not None:
-        given = read_named(Path(options.decisions))
-        known = run_decisions(folder, given)
-        if not options.dry_run:
-            import_decisions(folder.decisions, given)
+) -> tuple[Review, list[PersonDecision]]:
+    """Return what people have decided, and what of it the run folder is to keep."""
+    given = read_said(options.decisions)
+    known = run_decisions(folder, given)
     if options.review is None:
-        return review_of(known)
+        return review_of(known), list(given)
     review = read_review(Path(options.review), issues["id"].to_pylist(), class_names)
-    if not options.dry_run:
-        lines = read_decisions(folder.decisions)
-        import_decisions(folder.decisions, decisions_of(review, issues, known, lines=lines))
+    lines = (*read_decisions(folder.decisions), *given)
+    words = [*given, *decisions_of(review, issues, known, lines=lines)]
     known_review = review_of({k: w for k, w in known.items() if k not in review.choices})
-    return Review({**known_review.choices, **review.choices}, known_review.labels | review.labels)
+    both = {**known_review.choices, **review.choices}
+    return Review(both, known_review.labels | review.labels), words
 
 
 def _in_input_order(issues: pa.Table, source: Source, folder: RunFolder) -> pa.Table:

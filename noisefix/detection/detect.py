@@ -8,7 +8,6 @@ from typing import Any, BinaryIO
 
 from noisefix.detection.across import compare_with, read_across, read_other
 from noisefix.detection.candidates import candidates
-from noisefix.detection.decided import take_in
 from noisefix.detection.embed import (
     ProgressCallback,
     embed_into,
@@ -22,9 +21,12 @@ from noisefix.detection.findings import DetectResult, read_detection
 from noisefix.detection.given_vectors import check_alone, given_files, read_given
 from noisefix.detection.in_memory import TemporaryRun, rows_in_memory
 from noisefix.detection.joint import joint_params, judge_into, read_own_probs, verdict_warnings
+from noisefix.detection.not_column import not_labels
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import CandidatesOptions, DetectOptions
+from noisefix.detection.rejected import SAID
 from noisefix.options import takes
+from noisefix.run.decisions import import_decisions, read_said
 from noisefix.run.folder import TABLE_NAMES, RunFolder, default_run_path
 from noisefix.run.outputs import check_run_outputs
 from noisefix.run.stage import StageReport
@@ -64,7 +66,7 @@ def detect(
         UsageError: an option is out of range.
     """
     from noisefix.detection.own_probs import own_probs
-    from noisefix.detection.user_knowledge import known_class, known_shares
+    from noisefix.detection.user_knowledge import known_class, known_order, known_shares
     from noisefix.detection.verified import trusted_rows
     from noisefix.labels import check_class_count, class_names, encode_labels
     from noisefix.probing.judgeable import check_comparable
@@ -78,13 +80,8 @@ def detect(
         folder.path,
         (*TABLE_NAMES, "run.json"),
         (
-            *(
-                data if rows is None else None,
-                options.labels,
-                options.pred_probs,
-                options.decisions,
-                options.against,
-            ),
+            *(data if rows is None else None, options.labels, options.label_map),
+            *(options.pred_probs, options.decisions, options.against),
             *given_files(options.embeddings),
         ),
     )
@@ -92,6 +89,7 @@ def detect(
     params = joint_params(options, options.device)
     sheet = read_sheet(options.labels)
     more = read_own_probs(options.pred_probs)
+    said = read_said(options.decisions)
     needs_text = options.embeddings is None
     dataset = read_dataset(
         data if rows is None else rows, options, stdin, needs_labels=True, needs_text=needs_text
@@ -104,10 +102,14 @@ def detect(
     check_comparable(encode_labels(dataset.given_labels, names), dataset.texts, len(names))
     known_shares(params.class_shares, names)  # what does not fit is said before the long work
     known_class("--unverified-class", params.unverified_class, names)
+    known_order(params.ordinal, names)
     if options.pred_probs is not None:
         own_probs(more["pred_probs"], dataset.ids, names)
     if options.trusted_column is not None:
         more["trusted"] = trusted_rows(dataset, options.trusted_column)
+    not_warnings: tuple[str, ...] = ()
+    if options.not_column is not None:
+        more[SAID], not_warnings = not_labels(dataset, options.not_column)
     other = None
     if options.against is not None:
         other = read_other(dataset, options, options.against)
@@ -115,7 +117,7 @@ def detect(
     seed, force = options.seed, options.force
     with folder.lock("noisefix detect"):
         run, notes = open_run(dataset, folder.path, force)
-        take_in(run, options.decisions)
+        import_decisions(run.decisions, said)
         embedded, *named = embed_into(
             dataset, run.embeddings, sheet, options, force, progress, given=given
         )
@@ -142,6 +144,7 @@ def detect(
         + list_note(run, dataset)
         + calibration_note(str(embedded.parameters["encoder"]), judged.results["learned_from"]),
         warnings=dataset.warnings
+        + not_warnings
         + sheet_warnings(sheet, embedded)
         + truncation_warning(embedded)
         + verdict_warnings(judged)

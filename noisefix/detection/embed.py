@@ -72,7 +72,7 @@ def embed(
     is_run = _is_run(output)
     folder = RunFolder(output)
     path = folder.embeddings if is_run else Path(output)
-    read = (data, options.labels, *given_files(options.embeddings))
+    read = (data, options.labels, options.label_map, *given_files(options.embeddings))
     check_alone(options.embeddings, options.encoder)
     _check_outputs(folder.path if is_run else None, path, options.encoder, read)
     sheet = read_sheet(options.labels)
@@ -142,6 +142,7 @@ def read_dataset(
     Without ``needs_text`` it may have no text column.
     """
     from noisefix.tables.dataset import load_dataset
+    from noisefix.tables.label_rules import label_rules
     from noisefix.tables.source import read_source
 
     if isinstance(data, str | Path):
@@ -153,7 +154,7 @@ def read_dataset(
         id_column=options.id_column,
         needs_labels=needs_labels,
         needs_text=needs_text,
-        missing_labels=options.missing_labels,
+        rules=label_rules(options),
     )
 
 

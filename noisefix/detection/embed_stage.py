@@ -15,6 +15,7 @@ from noisefix.encoders.find import DEFAULT_ENCODER, GIVEN, TFIDF, EncoderFiles, 
 from noisefix.errors import UsageError
 from noisefix.labels import class_names
 from noisefix.progress import Progress
+from noisefix.run.record import recorded
 from noisefix.run.schemas import EMBEDDINGS, HAS_TEXT, SECOND_EMBEDDING
 from noisefix.run.stage import Stage, StageOutput, StageReport, run_stage
 from noisefix.tables.dataset import Dataset
@@ -194,6 +195,7 @@ def _run(
 
 def _facts(dataset: Dataset, names: tuple[str, ...]) -> dict[str, Any]:
     """Return what is told of a data set, whoever embedded it."""
+    reading = recorded(dataset.rules)
     return {
         "n_rows": len(dataset),
         "n_distinct": len(set(dataset.texts)),
@@ -205,6 +207,7 @@ def _facts(dataset: Dataset, names: tuple[str, ...]) -> dict[str, Any]:
             "label": dataset.label_column,
             "id": dataset.id_column,
         },
+        **({"label_reading": reading} if reading else {}),
     }
 
 

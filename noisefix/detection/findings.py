@@ -11,6 +11,7 @@ from noisefix.cleaning.options import DEFAULT_PREFIX, ApplyOptions
 from noisefix.detection.across import AcrossSummary
 from noisefix.detection.frames import all_rows, all_rows_frame, datalab_frame, issues_frame
 from noisefix.detection.notebook import detection_html
+from noisefix.detection.ordinal_facts import OrdinalSummary, read_ordinal
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import CLASSES_TABLE, ISSUES, PAIRS
 from noisefix.wording import interval, percent, plural
@@ -108,6 +109,7 @@ class DetectResult:
         top: most suspicious rows first, up to 100, flagged or not.
         duplicate_conflicts: rows with (nearly) the text of another row but a different label.
         across: what the table has in common with another one; None where none was named.
+        ordinal: how far labels seem to lie from the truth; None where classes have no order.
         notes: what was guessed.
         warnings: what a person should know.
         seconds: wall time of each stage.
@@ -152,6 +154,7 @@ class DetectResult:
     can_relabel: bool = False
     relabel_reason: str = ""
     across: AcrossSummary | None = None
+    ordinal: OrdinalSummary | None = None
     index: Any = field(default=None, compare=False, metadata={"json": None})
     kept: TemporaryRun | None = field(default=None, compare=False, metadata={"json": None})
 
@@ -315,6 +318,7 @@ def read_detection(
         across=across,
         index=index,
         kept=kept,
+        ordinal=read_ordinal(facts),
     )
 
 

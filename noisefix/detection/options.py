@@ -71,6 +71,14 @@ OneSided = Annotated[
     float | None,
     Option("--one-sided", "Divide the odds of an error in those others by X. Default: 10.", "X"),
 ]
+Ordinal = Annotated[
+    str | None,
+    Option(
+        "--ordinal",
+        "Order of the classes: 1,2,3,4,5. The further off a label seems, the more suspicious.",
+        "CLASSES",
+    ),
+]
 FlagPrecision = Annotated[
     float | None,
     Option(
@@ -146,6 +154,7 @@ class KnownOptions(Options):
     labelled_by: LabelledBy = "unknown"
     unverified_class: UnverifiedClass = None
     one_sided: OneSided = None
+    ordinal: Ordinal = None
     flag_precision: FlagPrecision = None
     flag_top: FlagTop = None
 
@@ -210,6 +219,14 @@ class CandidatesOptions(Options):
 class DetectOptions(JudgeOptions, EmbedOptions):
     """Options of ``detect``."""
 
+    not_column: Annotated[
+        str | None,
+        Option(
+            "--not-column",
+            "Column with labels that a row is not, several with | between: evidence.",
+            "NAME",
+        ),
+    ] = None
     against: Against = None
 
 
@@ -269,11 +286,9 @@ class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
 
 
 @dataclass(frozen=True)
-class InitOptions(EncodeOptions, LabelledTableOptions):
+class InitOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
     """Options of ``init``."""
 
-    labelled_by: LabelledBy = "unknown"
-    decisions: Decisions = None
     force: Annotated[
         bool,
         Option("--force", "Replace the files that are there, and run every stage again."),

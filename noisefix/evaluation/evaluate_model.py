@@ -92,7 +92,7 @@ def evaluate_model(
         model: model folder that ``train`` has written.
         truth: column with the true labels; rows where it is empty are left out.
         data: table with that column and the texts.
-        text_column: column of the texts; None: guessed.
+        text_column: column of the texts; None: the model's, else guessed.
         id_column: column of the ids, which only must not be taken for the text; None: guessed.
         device: "auto", "cpu", "cuda" or "mps", for the encoder.
         bad_rows: "stop" or "skip"; as for ``detect``.
@@ -102,11 +102,13 @@ def evaluate_model(
         ModelError: the model or its encoder cannot be loaded.
         DataError: no such column, or none of its labels is a class of the model.
     """
+    from noisefix.run.record import recorded_rules
     from noisefix.tables.columns import resolve_column
     from noisefix.tables.dataset import find_columns
     from noisefix.tables.formulas import restored_labels
-    from noisefix.tables.label_values import column_labels, read_texts
+    from noisefix.tables.label_values import column_labels
     from noisefix.tables.source import read_source
+    from noisefix.tables.text_columns import column_texts, remembered_texts
     from noisefix.training.predictor import load_model
 
     loaded = load_model(model, device=device)
@@ -118,15 +120,15 @@ def evaluate_model(
     source = read_source(data, bad_rows=bad_rows)
     columns = find_columns(
         source,
-        text_column=text_column,
+        text_column=text_column or remembered_texts(loaded.info.reading, source.columns),
         label_column=resolve_column(source, truth, "--truth"),
         id_column=id_column,
         needs_labels=True,
     )
-    schema, where = source.table.schema, f"{source.name}, column"
+    where = f"{source.name}, column"
     label, text = str(columns.label), str(columns.text)
-    values = column_labels(source, label)
-    texts = read_texts(source.table.column(text), schema.field(text), f"{where} {text!r}")
+    values = column_labels(source, label, rules=recorded_rules(loaded.info.reading))
+    texts = column_texts(source.table, text, source.name)
     known = set(loaded.class_names)
     labels = restored_labels(values.labels, known)
     rows = [i for i, value in enumerate(labels) if value is not None]

@@ -12,8 +12,9 @@ import numpy as np
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED, encode_labels
 from noisefix.probing.judgeable import written_rows
-from noisefix.run.checks import list_matrix
+from noisefix.run.arrays import list_matrix
 from noisefix.run.parquet import read_columns, read_table
+from noisefix.run.rejected import run_rejected, without_rejected
 from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, HAS_TEXT, ISSUES, SECOND_EMBEDDING
 from noisefix.run.settled import run_decisions, settled
 from noisefix.tables.atomic import sha256_file
@@ -123,7 +124,9 @@ def read_run_rows(folder: RunFolder, said: Iterable[PersonDecision] = ()) -> Run
         DataError: a table is missing or broken, or they are not of the same rows.
     """
     issues, provenance = read_table(folder.issues, ISSUES, _ISSUE_COLUMNS)
+    said = tuple(said)
     issues = settled(issues, run_decisions(folder, said), provenance.class_names)
+    issues = without_rejected(issues, run_rejected(folder, said), provenance.class_names)
     embeddings, _ = read_table(folder.embeddings, EMBEDDINGS, ("id", "embedding"))
     candidates, _ = read_table(folder.candidates, CANDIDATES, ("id", "candidate_labels"))
     ids = issues["id"].to_pylist()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -95,6 +95,32 @@ def resolve_column(source: Source, wanted: str, option: str) -> str:
         f"{source.name}: there is no column {wanted!r} ({option})",
         f"{guess}the columns are: {list_columns(source)}",
     )
+
+
+def split_names(
+    text: str, known: Collection[str], find: Callable[[str], str | None]
+) -> list[str] | None:
+    """Split names at the commas between them; names that hold commas themselves stay whole.
+
+    Args:
+        text: the names; of two ways to split it the one with the longest first name is taken.
+        known: all names that there are, of which only the commas are counted.
+        find: returns the name that a part of the text means, or None.
+
+    Returns:
+        The names; None where a part of the text is none.
+    """
+    parts = text.split(",")
+    longest = 1 + max((name.count(",") for name in known), default=0)
+    rest: list[list[str] | None] = [None] * len(parts) + [[]]
+    for start in reversed(range(len(parts))):
+        for end in range(min(start + longest, len(parts)), start, -1):
+            after = rest[end]
+            name = None if after is None else find(",".join(parts[start:end]))
+            if after is not None and name is not None:
+                rest[start] = [name, *after]
+                break
+    return rest[0]
 
 
 def list_columns(source: Source) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noisefix.errors import DataError, UsageError
+from noisefix.labels import class_names
 from noisefix.tables.class_label import names_note
 from noisefix.tables.columns import (
     Choice,
@@ -22,11 +23,13 @@ from noisefix.tables.columns import (
 )
 from noisefix.tables.header_check import check_header
 from noisefix.tables.id_check import IdCheck
-from noisefix.tables.label_checks import check_classes, label_warnings, parse_missing
-from noisefix.tables.label_values import column_labels, read_ids, read_texts
+from noisefix.tables.label_checks import check_classes, label_warnings
+from noisefix.tables.label_rules import NO_RULES, LabelRules
+from noisefix.tables.label_values import column_labels, read_ids
 from noisefix.tables.row_names import row_names
 from noisefix.tables.source import Source
 from noisefix.tables.text_checks import EmptyTexts, no_prose_warning
+from noisefix.tables.text_columns import column_texts, resolve_texts, text_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,10 +45,11 @@ class Dataset:
         row_numbers: (N,) int64, 1 = first data row.
         texts: (N,) texts; a missing text is "".
         given_labels: (N,) labels; None for an unlabelled row.
-        text_column: name of the text column; None: there is none, and ``texts`` name the rows.
+        text_column: name of the text column, several with commas between them; None: there is none,
+            and ``texts`` name the rows.
         label_column: name of the label column; None where there is none.
         id_column: name of the id column; None where row numbers serve.
-        missing_labels: labels that were taken to mean that there is none.
+        rules: how the label cells were read; they know the classes.
         notes: what was guessed, in words.
         warnings: what a person should know, the source's warnings included.
     """
@@ -58,7 +62,7 @@ class Dataset:
     text_column: str | None
     label_column: str | None
     id_column: str | None
-    missing_labels: tuple[str, ...] = ()
+    rules: LabelRules = NO_RULES
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -74,19 +78,19 @@ def load_dataset(
     id_column: str | None = None,
     needs_labels: bool = True,
     needs_text: bool = True,
-    missing_labels: str | None = None,
+    rules: LabelRules = NO_RULES,
 ) -> Dataset:
     """Find the columns and bring texts, labels and ids into one form.
 
     Args:
         source: the file read.
-        text_column: its name; guessed when None.
+        text_column: its name, or several with commas between them; guessed when None.
         label_column: its name; guessed when None.
         id_column: its name; guessed when None, and row numbers where nothing fits.
         needs_labels: fail without a usable label column (two classes or more).
         needs_text: fail without a text column; else one is guessed by its name alone, and without
             one the rows are shown by another column (``row_names``).
-        missing_labels: labels, with commas between them, that mean that there is none.
+        rules: what the user says of the spellings of labels.
 
     Raises:
         DataError: a named column is not there; nothing or more than one column fits; a named id
@@ -95,7 +99,6 @@ def load_dataset(
         UsageError: one column named for two purposes.
     """
     warnings = list(source.warnings)
-    missing = parse_missing(missing_labels)
     found = find_columns(
         source,
         text_column=text_column,
@@ -115,11 +118,13 @@ def load_dataset(
     else:
         texts = _texts(source, found.text, warnings)
     if label is not None:
-        values = column_labels(source, label, missing=missing or ())
+        values = column_labels(source, label, rules=rules)
         labels = values.labels
         notes += names_note(source, label)
         warnings += values.warnings
-        warnings += label_warnings(labels, _where(source, label), missing, refuse=needs_labels)
+        warnings += label_warnings(
+            labels, _where(source, label), rules.missing, refuse=needs_labels
+        )
         if needs_labels:
             check_classes(labels, _where(source, label))
     return Dataset(
@@ -131,7 +136,7 @@ def load_dataset(
         text_column=found.text,
         label_column=label,
         id_column=found.id.column,
-        missing_labels=missing or (),
+        rules=rules.knowing(class_names(labels)),
         notes=notes,
         warnings=tuple(warnings),
     )
@@ -139,7 +144,7 @@ def load_dataset(
 
 def _texts(source: Source, column: str, warnings: list[str]) -> list[str]:
     where = _where(source, column)
-    texts = read_texts(source.table.column(column), _field(source, column), where)
+    texts = column_texts(source.table, column, source.name)
     empty = EmptyTexts()
     empty.add(texts)
     warnings += empty.warnings(where) + no_prose_warning(texts, where)
@@ -148,7 +153,10 @@ def _texts(source: Source, column: str, warnings: list[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class FoundColumns:
-    """Which columns serve; ``notes`` say in words what was guessed, ``warnings`` what is odd."""
+    """Which columns serve; ``notes`` say in words what was guessed, ``warnings`` what is odd.
+
+    Several text columns have commas between them, as ``text_columns`` reads them.
+    """
 
     text: str | None
     label: str | None
@@ -180,7 +188,7 @@ def find_columns(
     named, the first line of a CSV file must look like a header.
     """
     named = _named_columns(source, text_column, label_column, id_column)
-    taken = set(named.values())
+    taken = {name for found in named.values() for name in _parts(source, found)}
     warnings = [] if named else check_header(source, is_usual_name)
 
     def find(kind: str, guess: Callable[[Source, Collection[str]], Choice]) -> Choice:
@@ -210,15 +218,21 @@ def _named_columns(
     source: Source, text: str | None, label: str | None, id_: str | None
 ) -> dict[str, str]:
     wanted = {"text": text, "label": label, "id": id_}
+    resolve = {"text": resolve_texts, "label": resolve_column, "id": resolve_column}
     named = {
-        kind: resolve_column(source, name, f"--{kind}-column")
+        kind: resolve[kind](source, name, f"--{kind}-column")
         for kind, name in wanted.items()
         if name is not None
     }
-    if len(set(named.values())) < len(named):
+    taken = [name for found in named.values() for name in _parts(source, found)]
+    if len(set(taken)) < len(taken):
         options = ", ".join(f"--{kind}-column {name}" for kind, name in named.items())
         raise UsageError(f"one column cannot serve two purposes: {options}", "name different ones")
     return named
+
+
+def _parts(source: Source, found: str) -> tuple[str, ...]:
+    return text_names(source.columns, found)
 
 
 def _require(choice: Choice, kind: str, source: Source) -> str:

@@ -59,23 +59,44 @@ def matrix_table(array: np.ndarray) -> pa.Table:
 
 @dataclass(frozen=True, eq=False)
 class ArrayFile:
-    """(N, K) numbers, and (N,) ids where a .npz file holds some; else None."""
+    """An array of N rows, and (N,) ids where a .npz file holds some; else None."""
 
     values: np.ndarray
     ids: list[str] | None
 
 
 def read_array(path: str | Path, name: str, columns: str) -> ArrayFile:
-    """Read an array of two dimensions; nothing in the file is executed.
+    """Read an array of two dimensions, as ``load_array`` does.
 
     Args:
-        path: a .npy file, or a .npz file with one array, or one of that name; an array ``ids``
-            beside it is read too.
+        path: the file.
         name: what the array is called in a .npz file.
         columns: what its columns are, for messages.
 
     Raises:
         DataError: no such array, or not of two dimensions and numbers.
+    """
+    found = load_array(path, name)
+    array = found.values
+    if array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise DataError(
+            f"{local_path(path).name}: holds an array of shape {array.shape} and type "
+            f"{array.dtype}, not one row of numbers for each row of the data",
+            f"save an array of shape (rows, {columns}): numpy.save(FILE, {name})",
+        )
+    return found
+
+
+def load_array(path: str | Path, name: str) -> ArrayFile:
+    """Read an array of any shape; nothing in the file is executed.
+
+    Args:
+        path: a .npy file, or a .npz file with one array, or one of that name; an array ``ids``
+            beside it is read too.
+        name: what the array is called in a .npz file.
+
+    Raises:
+        DataError: no such array.
     """
     import zipfile
 
@@ -103,12 +124,6 @@ def read_array(path: str | Path, name: str, columns: str) -> ArrayFile:
             f"{location.name}: cannot be read as a NumPy array: {error}",
             "save numbers only: numpy.save(FILE, array.astype(float))",
         ) from error
-    if array.ndim != 2 or array.dtype.kind not in "fiu":
-        raise DataError(
-            f"{location.name}: holds an array of shape {array.shape} and type {array.dtype}, not "
-            "one row of numbers for each row of the data",
-            f"save an array of shape (rows, {columns}): numpy.save(FILE, {name})",
-        )
     return ArrayFile(array, ids)
 
 

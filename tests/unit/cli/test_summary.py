@@ -173,7 +173,7 @@ def test_on_a_terminal_no_number_is_cut_and_no_command_broken(result, monkeypatc
     lines = re.sub("\x1b\\[[0-9;]*m", "", stream.getvalue()).splitlines()
     lines = [line.rstrip() for line in lines]
     commands = [line for line in shown(result) if line.startswith(("  noisefix ", "  --"))]
-    assert len(commands) == 7
+    assert len(commands) == 8
     assert [line for line in lines if line in commands] == commands
     others = [line for line in lines if line not in commands]
     assert max(map(cell_len, others)) <= width
