@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from noisefix.auditing.measured import Measured, measure
 from noisefix.auditing.options import AuditOptions
-from noisefix.detection.decided import read_said
 from noisefix.detection.embed import ProgressCallback
 from noisefix.options import takes
-from noisefix.run.decisions import import_decisions
+from noisefix.run.decisions import import_decisions, read_said
 from noisefix.run.folder import RunFolder
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from noisefix.detection.given_vectors import GivenVectors
     from noisefix.label_descriptions import LabelSheet
     from noisefix.tables.dataset import Dataset
+    from noisefix.tables.source import Source
 
 LABEL_NAMES_FILE = "label_names.parquet"
 _HOLDER = "noisefix embed"
@@ -129,7 +130,7 @@ def _check_outputs(
 
 
 def read_dataset(
-    data: str | Path,
+    data: str | Path | Source,
     options: LabelledTableOptions,
     stdin: BinaryIO | None,
     *,
@@ -144,8 +145,10 @@ def read_dataset(
     from noisefix.tables.label_rules import label_rules
     from noisefix.tables.source import read_source
 
+    if isinstance(data, str | Path):
+        data = read_source(data, stdin, bad_rows=options.bad_rows)
     return load_dataset(
-        read_source(data, stdin, bad_rows=options.bad_rows),
+        data,
         text_column=options.text_column,
         label_column=options.label_column,
         id_column=options.id_column,

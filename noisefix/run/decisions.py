@@ -314,7 +314,7 @@ def rejected_rows(
     found = {}
     for row, (text, given) in enumerate(zip(texts, given_labels, strict=True)):
         key = decision_key(text, given)
-        words = ruled_out.get(key) or ruled_out.get(key[:SHORT_KEY_DIGITS], ())
+        words = ruled_out.get(key) or ruled_out.get(key[:SHORT_KEY_DIGITS]) or []
         labels = frozenset(label for w in words if (label := w.label or given) is not None)
         if labels and row not in decided:
             found[row] = labels
@@ -399,3 +399,14 @@ def _cut_torn_line(path: Path, handle: int) -> None:
         os.write(handle, b"\n")
     else:
         os.ftruncate(handle, end)
+
+
+def read_said(decisions: str | Path | None) -> tuple[PersonDecision, ...]:
+    """Read a file of decisions, before anything is written; none where no file is named.
+
+    What is read is kept with ``import_decisions`` once nothing can be refused any more.
+
+    Raises:
+        DataError: there is no such file, or it cannot be read.
+    """
+    return () if decisions is None else read_named(Path(decisions))

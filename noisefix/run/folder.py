@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from noisefix.tables.compression import without_packing
 from noisefix.tables.label_rules import NO_RULES, LabelRules
 from noisefix.tables.leftovers import remove_leftovers
 from noisefix.tables.lock import hold
-from noisefix.tables.source import Source, read_source
+from noisefix.tables.source import MEMORY_FORMAT, Source, read_source
 from noisefix.version import __version__
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class RunFolder:
         path: the folder.
         run_json: what was done, out of what, with which options.
         stdin_copy: the input, where it came on standard input.
+        memory_copy: the input, where it was a table in memory.
         embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding, candidates,
             relabels: the tables.
         against: the embeddings of the file that this one was compared with.
@@ -88,6 +90,7 @@ class RunFolder:
 
     run_json = _File("run.json")
     stdin_copy = _File("stdin.csv")
+    memory_copy = _File("input.parquet")
     embeddings = _File("embeddings.parquet")
     label_names = _File("label_names.parquet")
     issues = _File("issues.parquet")
@@ -105,14 +108,14 @@ class RunFolder:
     audit = _File("audit.json")
     bad_rows_list = _File("bad_rows.jsonl")
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
         self._named_input: Path | None = None
 
     @classmethod
     def open(
         cls,
-        path: str | Path,
+        path: str | PathLike[str],
         data: str | Path | None = None,
         *,
         fresh: Sequence[str] | None = ("issues",),
@@ -134,6 +137,7 @@ class RunFolder:
             DataError: no folder, no tables in it, or a broken run.json; ``data`` is not the file
                 that it was made from; or a table is not what it should be, or belongs to others.
         """
+        path = Path(path)
         run = cls(path)
         if not run.path.exists():
             raise address_error(path) or DataError(
@@ -206,7 +210,8 @@ class RunFolder:
     def create(cls, path: str | Path, source: Source, *, force: bool = False) -> RunFolder:
         """Make the folder for an input, or take the one there if it belongs to the same input.
 
-        What came on standard input is kept in the folder, for it cannot be read again.
+        What came on standard input, or lay in memory, is kept in the folder, for it cannot be read
+        again.
 
         Args:
             path: the folder.
@@ -227,7 +232,7 @@ class RunFolder:
             elif not is_new:
                 run.check_input(source)
             if source.path is None and source.content is not None:
-                write_bytes(run.stdin_copy, source.content)
+                write_bytes(run._copy_of(source.format), source.content)
             if is_new:
                 write_record(run.run_json, nothing_done())
         return run
@@ -338,7 +343,12 @@ class RunFolder:
             yield from self._input().places()
 
     def _input(self) -> InputFile:
-        return InputFile(self.path, self.read()["input"], self.stdin_copy, self._named_input)
+        known = self.read()["input"]
+        return InputFile(self.path, known, self._copy_of(known.get("format")), self._named_input)
+
+    def _copy_of(self, kind: str | None) -> Path:
+        """Return where an input is kept that came by no file."""
+        return self.memory_copy if kind == MEMORY_FORMAT else self.stdin_copy
 
     def read_input(self) -> Source:
         """Read the input as it was read when the folder was made.

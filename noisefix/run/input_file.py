@@ -19,21 +19,21 @@ class InputFile:
     Attributes:
         folder: the run folder.
         known: what run.json says of the input; empty: nothing.
-        stdin_copy: the input, where it came on standard input.
+        copy: the input, where it came by no file.
         named: where somebody says that it is; None: nobody does.
     """
 
     folder: Path
     known: RecordedInput
-    stdin_copy: Path
+    copy: Path
     named: Path | None = None
 
     def places(self) -> Iterator[Path]:
         """Yield where the input is, changed or not: all places that it may be in, if it is."""
         places = [] if self.named is None else [self.named]
         if self.known:
-            is_stdin = self.known.get("path", "") is None
-            places += [self.stdin_copy] if is_stdin else input_places(self.folder, self.known)
+            is_kept = self.known.get("path", "") is None
+            places += [self.copy] if is_kept else input_places(self.folder, self.known)
         yield from (path for path in places if path.is_file())
 
     def unchanged(self) -> Path | None:
@@ -62,7 +62,7 @@ class InputFile:
         if changed is None and "path" not in self.known:
             raise self.known.not_found()
         if changed is None:
-            path = self.stdin_copy if self.known.get("path") is None else self.known["path"]
+            path = self.copy if self.known.get("path") is None else self.known["path"]
             raise DataError(
                 f"{path}: the input of {self.folder} is no longer there",
                 "put it back, or name its new place with --data",

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from os import PathLike
 from pathlib import Path
 
 from noisefix.errors import DataError, UsageError
@@ -275,7 +276,7 @@ def _ending(name: str | Path) -> str:
 
 def _present(inputs: Iterable[Readable]) -> Iterator[Path]:
     for given in inputs:
-        if given is not None and str(given) != STDOUT:
+        if isinstance(given, str | PathLike) and str(given) != STDOUT:
             with suppress(OSError, ValueError):
                 if Path(given).exists():
                     yield Path(given)
