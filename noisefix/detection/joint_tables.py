@@ -14,10 +14,16 @@ from noisefix.detection.cross_check import facts_of_the_whole
 from noisefix.detection.deciding import deciding_rows, dispute_facts, flagged_wrong
 from noisefix.detection.judged import DECIMALS
 from noisefix.detection.reasons import ReasonInputs, explain, say_what_is_missing
+from noisefix.detection.voter_tables import (
+    annotators_facts,
+    annotators_reasons,
+    annotators_table,
+)
 from noisefix.detection.witness import find_witness
 from noisefix.labels import UNLABELLED, decode_labels
 from noisefix.neighbors.duplicates import conflicts
 from noisefix.neighbors.search import nearest
+from noisefix.run.schemas import VOUCHED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +36,7 @@ _SHOWN = 5
 
 
 def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, pa.Table]:
-    """Return issues, joint, classes, pairs, duplicates and deciding.
+    """Return issues, joint, classes, pairs, duplicates, deciding and annotators.
 
     Args:
         embeddings: the embeddings table, for id, row_number, text and given_label.
@@ -45,6 +51,7 @@ def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, p
         "pairs": _pairs(embeddings, judged, suggested),
         "duplicates": _duplicates(embeddings, judged),
         "deciding": deciding_rows(embeddings, judged, suggested),
+        "annotators": annotators_table(judged),
     }
 
 
@@ -54,7 +61,13 @@ def results(judged: Judged) -> dict[str, Any]:
     groups = judged.surroundings.duplicate_groups
     disputed = np.isin(groups, conflicts(groups, _written_labels(judged)))
     gain = None if judged.names is None else judged.names.gain
-    witness = find_witness(gain, rate.low, judged.estimate.n_verified)
+    annotators = annotators_facts(judged)
+    witness = find_witness(
+        gain,
+        rate.low,
+        judged.estimate.n_verified,
+        n_annotators=0 if annotators is None else annotators["used"],
+    )
     return {
         "rows": len(judged.given_labels),
         "labelled": int((judged.given_labels != UNLABELLED).sum()),
@@ -72,6 +85,7 @@ def results(judged: Judged) -> dict[str, Any]:
         "no_text": int((~judged.scope.written).sum()),
         **_not_compared(judged),
         "duplicate_conflicts": int((disputed & (judged.given_labels != UNLABELLED)).sum()),
+        "annotators": annotators,
         "name_gain": gain,
         "can_relabel": witness.can_relabel,
         "relabel_reason": witness.reason,
@@ -142,6 +156,8 @@ def _issues(
         )
     )
     say_what_is_missing(names, given, judged.surroundings.duplicate_groups, scope, reasons)
+    annotators_reasons(judged, suggested, reasons)
+    vouched = {} if judged.heard is None else {VOUCHED: judged.heard.voted.is_vouched}
     return pa.table(
         {
             **{name: embeddings[name] for name in ("id", "row_number", "text", "given_label")},
@@ -157,6 +173,7 @@ def _issues(
             "true_label_probs": _rows(judged.estimate.true_label_probs),
             "duplicate_group": pa.array(judged.surroundings.duplicate_groups, pa.int64()),
             "is_trusted": pa.array(judged.is_trusted),
+            **{name: pa.array(values) for name, values in vouched.items()},
         }
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+    from noisefix.detection.voting import Heard
     from noisefix.probing.error_model import ErrorEstimate
     from noisefix.probing.judgeable import Scope
     from noisefix.probing.label_names import NameView
@@ -38,3 +39,4 @@ class Judged:
     scope: Scope  # which rows and classes can be judged; of these alone are views and names
     labelled_by: str
     unverified_class: str | None = None
+    heard: Heard | None = None  # None: there are no other annotators
