@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from noisefix.detection.candidates import candidates
 from noisefix.detection.annotations import kept_answers
+from noisefix.detection.candidates import candidates
 from noisefix.detection.embed import ProgressCallback
 from noisefix.detection.joint import judge_into
 from noisefix.detection.options import CandidatesOptions
@@ -18,7 +18,17 @@ from noisefix.run.settled import run_decisions
 if TYPE_CHECKING:
     from noisefix.run.folder import RunFolder
 
-_TABLES = ("embeddings", "issues", "joint", "classes", "pairs", "duplicates", "deciding", "annotators", "annotations")
+_TABLES = (
+    "embeddings",
+    "issues",
+    "joint",
+    "classes",
+    "pairs",
+    "duplicates",
+    "deciding",
+    "annotators",
+    "annotations",
+)
 
 
 def recalibrate(folder: RunFolder, progress: ProgressCallback | None = None) -> str:

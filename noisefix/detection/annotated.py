@@ -61,9 +61,7 @@ def read_annotated(
     if named:
         given = () if label is None else dataset.given_labels
         parts.append(
-            read_columns(
-                source, named, dataset.ids, given, label_column=label, missing=missing
-            )
+            read_columns(source, named, dataset.ids, given, label_column=label, missing=missing)
         )
     if options.annotations is not None:
         parts.append(read_answers(options.annotations, set(dataset.ids), missing=missing))

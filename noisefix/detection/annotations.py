@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 LONG_COLUMNS = ("id", "annotator", "label")
 """Columns of a file of answers, which is the form in which the joint stage gets them, too."""
 
-_LEAST_OF_A_CLASS = 3
-_SHOWN = 5
-
 
 @dataclass(frozen=True, eq=False)
 class Annotations:
@@ -195,11 +192,13 @@ def read_answers(
     warnings = list(values.warnings)
     if n_other:
         warnings.append(f"{source.name}: {n_other:,} answers are about rows that are not there")
+    size = Counter(annotator for _, annotator in said)
+    # Who says most comes first; rows may come in any order.
+    order = sorted(said, key=lambda answer: (-size[answer[1]], answer[1], answer[0]))
     table = _table(
-
-        [key for key, _ in said],
-        [annotator for _, annotator in said],
-        list(said.values()),
+        [key for key, _ in order],
+        [annotator for _, annotator in order],
+        [said[answer] for answer in order],
     )
     return Annotations(table, warnings=tuple(warnings))
 
@@ -252,29 +251,30 @@ def kept_answers(folder: RunFolder, inputs: Collection[str]) -> dict[str, pa.Tab
 def consensus(table: pa.Table, ids: Sequence[str]) -> list[str | None]:
     """Return (N,) the label that most annotators give each row; None where nobody says anything.
 
-    A tie goes to the label that is given more often in all. Labels given less than three times in
-    all are no classes.
+    A tie goes to the label of the annotator that comes first in the table. Labels that are
+    no classes (``voting.shared_labels``) do not count.
 
     Args:
         table: answers, of ``Annotations``.
         ids: (N,) ids of the rows.
     """
-    labels = table["label"].to_pylist()
-    overall = Counter(labels)
+    from noisefix.detection.voting import shared_labels
+
+    answers = list(zip(*(table[name].to_pylist() for name in LONG_COLUMNS), strict=True))
+    by_annotator: dict[str, list[str]] = {}
+    for _, annotator, label in answers:
+        by_annotator.setdefault(annotator, []).append(label)
+    classes = shared_labels(list(by_annotator.values()))
     said: dict[str, Counter[str]] = {}
-    for key, label in zip(table["id"].to_pylist(), labels, strict=True):
-        if overall[label] >= _LEAST_OF_A_CLASS:
+    for key, _, label in answers:
+        if label in classes:
             said.setdefault(key, Counter())[label] += 1
-    winners = {
-        key: min(counts, key=lambda label: (-counts[label], -overall[label], label))
-        for key, counts in said.items()
-    }
+    # The first of equals is the one that was counted first.
+    winners = {key: max(counts, key=counts.__getitem__) for key, counts in said.items()}
     return [winners.get(key) for key in ids]
 
 
-def _table(
-    keys: Sequence[str], annotators: Sequence[str], answers: Sequence[str]
-) -> pa.Table:
+def _table(keys: Sequence[str], annotators: Sequence[str], answers: Sequence[str]) -> pa.Table:
     import pyarrow as pa
 
     return pa.table(

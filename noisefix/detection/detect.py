@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from noisefix.detection.across import compare_with, read_across, read_other
-from noisefix.detection.candidates import candidates
 from noisefix.detection.annotated import read_annotated
+from noisefix.detection.candidates import candidates
 from noisefix.detection.decided import take_in
 from noisefix.detection.embed import (
     ProgressCallback,
@@ -62,7 +62,14 @@ def detect(
     check_run_outputs(
         folder.path,
         (*TABLE_NAMES, "run.json"),
-        (data, options.labels, options.pred_probs, options.decisions, options.against, options.annotations),
+        (
+            data,
+            options.labels,
+            options.pred_probs,
+            options.decisions,
+            options.against,
+            options.annotations,
+        ),
     )
     joint_params(options, options.device)  # what does not fit is said before the table is read
     sheet = read_sheet(options.labels)

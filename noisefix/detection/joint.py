@@ -193,9 +193,7 @@ def _check_outputs(
             check_ours(path, name)
 
 
-def joint_params(
-    options: JudgeOptions, device: str, *, given_by_vote: bool = False
-) -> JointParams:
+def joint_params(options: JudgeOptions, device: str, *, given_by_vote: bool = False) -> JointParams:
     """Return the stage's parameters."""
     from noisefix.detection.joint_stage import DEFAULT_VERDICT, JointParams
 

@@ -100,9 +100,7 @@ def read_annotations(
         )
         named = annotator_columns(source, columns, purposes)
         given = rows["given_label"].to_pylist()
-        parts.append(
-            read_columns(source, named, ids, given, label_column=purposes.get("label"))
-        )
+        parts.append(read_columns(source, named, ids, given, label_column=purposes.get("label")))
     if options.annotations is not None:
         rows, _ = read_table(embeddings, EMBEDDINGS, ("id",))
         parts.append(read_answers(options.annotations, set(rows["id"].to_pylist())))

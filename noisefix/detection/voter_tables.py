@@ -60,14 +60,13 @@ def _annotators(judged: Judged, heard: Heard) -> list[dict[str, Any]]:
                 "confusion": np.round(quality.confusion, _DIGITS).reshape(-1).tolist(),
                 "others": list(against),
                 "kappas": [
-                    float("nan") if name.startswith("[view") else _rounded(
-                        pair_kappa(said, labels, n_classes)
-                    )
+                    float("nan")
+                    if name.startswith("[view")
+                    else _rounded(pair_kappa(said, labels, n_classes))
                     for name, labels in against.items()
                 ],
                 "error_correlations": [
-                    _rounded(error_correlation(said, labels, likely))
-                    for labels in against.values()
+                    _rounded(error_correlation(said, labels, likely)) for labels in against.values()
                 ],
             }
         )
@@ -82,9 +81,7 @@ def _compared_with(judged: Judged, heard: Heard) -> dict[str, np.ndarray]:
     found = {voters[place].name: voters[place].said(n_rows) for place in sorted(heavy)}
     found[GIVEN] = judged.given_labels
     classes = judged.scope.classes
-    views = {} if judged.views is None else {
-        name: getattr(judged.views, name) for name in _VIEWS
-    }
+    views = {} if judged.views is None else {name: getattr(judged.views, name) for name in _VIEWS}
     if judged.names is not None:
         views["label names"] = judged.names.probs
     for name, probs in views.items():

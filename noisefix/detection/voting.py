@@ -84,7 +84,8 @@ def encode_answers(table: pa.Table, ids: Sequence[str], names: tuple[str, ...]) 
         if key in place:
             answers.append((place[key], label))
     meaning = _meanings({label for answers in said.values() for _, label in answers}, names)
-    new = _new_names(list(said.values()), meaning, names)
+    meant = [[meaning[label] for _, label in answers] for answers in said.values()]
+    new = class_names(shared_labels(meant) - set(names)) if len(said) > 1 else ()
     index = {name: k for k, name in enumerate((*names, *new))}
     voters, others = [], []
     for annotator, answers in said.items():
@@ -109,18 +110,21 @@ def _meanings(labels: set[str], names: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-def _new_names(
-    said: Sequence[Sequence[tuple[int, str]]], meaning: dict[str, str], names: tuple[str, ...]
-) -> tuple[str, ...]:
+def shared_labels(said: Sequence[Sequence[str]]) -> set[str]:
+    """Return the labels that are classes: two annotators each give them to several rows.
+
+    Several: three, and .5 % of their answers. Of an annotator that is alone they all are that it
+    gives so often.
+
+    Args:
+        said: the answers of each annotator.
+    """
     givers: Counter[str] = Counter()
     for answers in said:
-        counts = Counter(meaning[label] for _, label in answers)
         least = max(LEAST_OF_NEW, _LEAST_SHARE_OF_NEW * len(answers))
-        givers.update(label for label, count in counts.items() if count >= least)
-    old = set(names)
-    return class_names(
-        label for label, count in givers.items() if count >= 2 and label not in old
-    )
+        givers.update(label for label, count in Counter(answers).items() if count >= least)
+    least_givers = min(2, len(said))
+    return {label for label, count in givers.items() if count >= least_givers}
 
 
 def hear(
@@ -149,7 +153,10 @@ def hear(
     anchor = estimate.true_label_probs.astype(np.float64)
     n_classes = anchor.shape[1]
     voters = answers.voters
-    screened = screen(voters, given_labels, anchor)
+    # Where the given labels are the vote, who says the same is no copy of them; unless alone.
+    is_other = given_counts or len(voters) < 2
+    nobody = np.full(len(given_labels), UNLABELLED)
+    screened = screen(voters, given_labels if is_other else nobody, anchor)
     used = [place for place, one in enumerate(screened) if one.is_used]
     new = range(n_classes - len(answers.new_names), n_classes)
     heard = without_lone_classes([voters[place] for place in used], new)
@@ -222,7 +229,10 @@ def moved(interval: Interval, value: float) -> Interval:
 
 
 def text_probe(
-    embeddings: np.ndarray, written: np.ndarray, folds_of: Callable[[np.ndarray], np.ndarray], k: int
+    embeddings: np.ndarray,
+    written: np.ndarray,
+    folds_of: Callable[[np.ndarray], np.ndarray],
+    k: int,
 ) -> Probe:
     """Return the linear probe as ``combine`` asks it: labels in, out-of-fold probabilities out.
 

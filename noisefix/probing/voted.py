@@ -161,9 +161,9 @@ class _Model:
         has overruled right labels.
         """
         top = self.unpinned.argmax(axis=1)
-        said = sum(
-            (voter.said(len(top)) == top).astype(np.int64) for voter in self._voters
-        ) + (self._from_text == top)
+        said = sum((voter.said(len(top)) == top).astype(np.int64) for voter in self._voters) + (
+            self._from_text == top
+        )
         is_sure = self._is_voted & (self.unpinned.max(axis=1) >= VOUCHED) & (said >= 2)
         is_open = (self._known == UNLABELLED) & (given_labels != UNLABELLED)
         vouched: np.ndarray = is_sure & is_open & (top != given_labels)
@@ -246,9 +246,7 @@ def _inverse_temperature(
     return float(np.exp(low))
 
 
-def _calibrated(
-    sharp: np.ndarray, anchor: np.ndarray, inverse: float, n_voters: int
-) -> np.ndarray:
+def _calibrated(sharp: np.ndarray, anchor: np.ndarray, inverse: float, n_voters: int) -> np.ndarray:
     part = _PART_OF_FEW if n_voters <= _FEW else _PART_OF_MANY
     mixed: np.ndarray = (1 - part) * softmax(inverse * _log(sharp)) + part * anchor
     return mixed

@@ -42,9 +42,7 @@ def estimated_accuracy(posterior: np.ndarray, voter: Voter) -> Measured:
     low, high = share_interval(round(value * n_rows), n_rows, Z_90)
     odds, ends = log_odds(np.array([value])), log_odds(np.array([low, high]))
     half = np.sqrt((ends - odds) ** 2 + (Z_90 * ACCURACY_SD) ** 2)
-    return Measured(
-        value, float(sigmoid(odds[0] - half[0])), float(sigmoid(odds[0] + half[1]))
-    )
+    return Measured(value, float(sigmoid(odds[0] - half[0])), float(sigmoid(odds[0] + half[1])))
 
 
 def accuracy_by_agreement(voters: Sequence[Voter], n_rows: int, n_classes: int) -> np.ndarray:

@@ -105,9 +105,9 @@ def _why_not(voter: Voter, kappa: Measured, copy_of: str | None) -> str:
     if copy_of is not None:
         return f"the same as {copy_of} in more than {100 * SAME:.0f} % of the rows"
     if not kappa.value >= MIN_KAPPA:
-        return f"agrees with the estimate hardly better than chance (kappa below {MIN_KAPPA:g})"
+        return f"hardly agrees beyond chance (kappa below {MIN_KAPPA:g})"
     if kappa.low <= 0:
-        return "too few answers to tell whether it agrees with the estimate better than by chance"
+        return "too few answers to tell it from chance"
     return ""
 
 
@@ -165,9 +165,7 @@ def _without(voter: Voter, labels: Sequence[int]) -> Voter:
     return voter if keep.all() else Voter(voter.name, voter.rows[keep], voter.labels[keep])
 
 
-def confusion_of(
-    posterior: np.ndarray, rows: np.ndarray, labels: np.ndarray
-) -> np.ndarray:
+def confusion_of(posterior: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return (K, K) P(annotator says l | true class k); rows sum to 1.
 
     Expected counts, plus one of each, plus two on the diagonal: who says little is taken to be
