@@ -78,8 +78,8 @@ class RunFolder:
         run_json: what was done, out of what, with which options.
         stdin_copy: the input, where it came on standard input.
         memory_copy: the input, where it was a table in memory.
-        embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding, candidates,
-            relabels: the tables.
+        embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding,
+            annotators, annotations, candidates, relabels: the tables.
         against: the embeddings of the file that this one was compared with.
         across: what both files have in common.
         ledger: every change that ``apply`` made.
@@ -99,6 +99,8 @@ class RunFolder:
     pairs = _File("pairs.parquet")
     duplicates = _File("duplicates.parquet")
     deciding = _File("deciding.parquet")
+    annotators = _File("annotators.parquet")
+    annotations = _File("annotations.parquet")
     candidates = _File("candidates.parquet")
     against = _File("against.parquet")
     across = _File("across.parquet")
