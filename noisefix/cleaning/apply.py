@@ -121,7 +121,11 @@ def apply(
     strategy, dry_run = options.strategy, options.dry_run
     review_csv, column_prefix = options.review_csv, options.column_prefix
     params = ApplyParams(
-        strategy, options.min_probability, options.min_margin, options.fill_unlabelled
+        strategy,
+        options.min_probability,
+        options.min_margin,
+        options.fill_unlabelled,
+        options.drop_outside,
     )
     if output is None and not dry_run and review_csv is None:
         raise UsageError("no output file", "name one with -o, or look first with --dry-run")

@@ -52,6 +52,7 @@ def detect(
         ModelError: the encoder cannot be had.
         UsageError: an option is out of range.
     """
+    from noisefix.detection.order import order_rows
     from noisefix.detection.own_probs import own_probs
     from noisefix.detection.user_knowledge import known_class, known_shares
     from noisefix.detection.verified import trusted_rows
@@ -80,6 +81,8 @@ def detect(
     if options.trusted_column is not None:
         more["trusted"] = trusted_rows(dataset, options.trusted_column)
     other = None
+    if options.order_column is not None:
+        more["order"] = order_rows(dataset, options.order_column, options.group_column)
     if options.against is not None:
         other = read_other(dataset, options, options.against)
     folder.make()

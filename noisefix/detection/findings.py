@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noisefix.detection.across import AcrossSummary
+from noisefix.probing.outside import OUTSIDE_FROM
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import CLASSES_TABLE, ISSUES, PAIRS
 
@@ -71,6 +72,17 @@ class IssueRow:
 
 
 @dataclass(frozen=True)
+class OutsideRow:
+    """One row that seems to belong to no class."""
+
+    id: str
+    row_number: int
+    text: str
+    given_label: str | None
+    p_outside: float
+
+
+@dataclass(frozen=True)
 class DetectResult:
     """What was found; every row is in ``run / "issues.parquet"``.
 
@@ -96,6 +108,10 @@ class DetectResult:
         pairs: most confused first.
         top: most suspicious rows first, up to 100, flagged or not.
         duplicate_conflicts: rows with (nearly) the text of another row but a different label.
+        outside: rows that seem to belong to no class.
+        outside_rows: up to 100 of them, those farthest out first.
+        order: what the order of the rows tells, and the groups with their noise rates, the most
+            wrong ones first; None where no order was named.
         across: what the table has in common with another one; None where none was named.
         notes: what was guessed.
         warnings: what a person should know.
@@ -139,6 +155,9 @@ class DetectResult:
     can_relabel: bool = False
     relabel_reason: str = ""
     across: AcrossSummary | None = None
+    outside: int = 0
+    outside_rows: tuple[OutsideRow, ...] = ()
+    order: dict[str, Any] | None = None
 
 
 def read_detection(
@@ -168,7 +187,8 @@ def read_detection(
         DataError: a table is missing or broken.
     """
     columns = ["id", "row_number", "text", "given_label", "suggested_label", "p_error", "reasons"]
-    issues, provenance = read_table(run.issues, ISSUES, [*columns, "rank", "is_trusted"])
+    more = ["rank", "is_trusted", "p_outside"]
+    issues, provenance = read_table(run.issues, ISSUES, [*columns, *more])
     classes, _ = read_table(run.classes, CLASSES_TABLE)
     pairs, _ = read_table(run.pairs, PAIRS)
     facts: dict[str, Any] = provenance.results
@@ -212,6 +232,32 @@ def read_detection(
         can_relabel=facts["can_relabel"],
         relabel_reason=facts["relabel_reason"],
         across=across,
+        outside=facts["outside"],
+        outside_rows=_outside_rows(issues),
+        order=facts["order"],
+    )
+
+
+def _outside_rows(issues: Any) -> tuple[OutsideRow, ...]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    outside = issues.filter(
+        pc.and_(
+            pc.greater_equal(issues["p_outside"], pa.scalar(OUTSIDE_FROM)),
+            pc.invert(issues["is_trusted"]),
+        )
+    )
+    ordered = outside.sort_by([("p_outside", "descending"), ("row_number", "ascending")])
+    return tuple(
+        OutsideRow(
+            id=row["id"],
+            row_number=row["row_number"],
+            text=row["text"] or "",
+            given_label=row["given_label"],
+            p_outside=row["p_outside"],
+        )
+        for row in ordered.slice(0, _TOP_ROWS).to_pylist()
     )
 
 

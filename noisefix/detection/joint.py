@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from noisefix.detection.decided import take_in, with_decisions
 from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
-from noisefix.detection.joint_sources import read_trusted
+from noisefix.detection.joint_sources import read_order, read_trusted
 from noisefix.detection.options import JointOptions, JudgeOptions
+from noisefix.detection.order_summary import order_said, unplaced_warning
 from noisefix.errors import UsageError
 from noisefix.options import takes
 from noisefix.run.folder import RunFolder, lock_if_run
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JointResult(StageReport):
-    """What came of ``joint``: the stage's report, and what a person should know."""
+    """What came of ``joint``: the stage's report, what to tell, and what a person should know."""
 
+    notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -60,20 +62,27 @@ def joint(
     outputs = stage_outputs(STAGE, folder)
     _check_outputs(folder, outputs, (embeddings, options.pred_probs, data, options.decisions))
     more = read_own_probs(options.pred_probs)
+    about = (data, options.id_column, options.bad_rows)
     if trusted_column is not None:
-        more["trusted"] = read_trusted(
-            source, trusted_column, data, options.id_column, options.bad_rows
-        )
-    elif data is not None:
+        more["trusted"] = read_trusted(source, trusted_column, *about)
+    if options.order_column is not None:
+        more["order"] = read_order(source, options.order_column, options.group_column, *about)
+    if data is not None and trusted_column is None and options.order_column is None:
         raise UsageError(
-            "--data names a table, but no column of it", "name the column with --trusted-column"
+            "--data names a table, but no column of it",
+            "name the column with --trusted-column or --order-column",
         )
     if source.is_file():  # else there is nothing to write, and no folder to leave behind
         _make_folder(folder)
     take_in(RunFolder(folder), options.decisions)
     with lock_if_run(folder, "noisefix joint"):
         report = judge_into(folder, source, params, more, options.seed, options.force, progress)
-    return JointResult(**vars(report), warnings=_no_text_warning(report) + verdict_warnings(report))
+    said = order_said(report.results["order"])
+    return JointResult(
+        **vars(report),
+        notes=() if said is None else (said,),
+        warnings=_no_text_warning(report) + verdict_warnings(report),
+    )
 
 
 def judge_into(
@@ -130,7 +139,11 @@ def _paths(embeddings: Path, output: str | Path | None) -> tuple[Path, Path]:
 
 def verdict_warnings(judged: StageReport) -> tuple[str, ...]:
     """Say what a person should know of verdicts that there are none of."""
-    return _lone_classes_warning(judged) + _all_trusted_warning(judged)
+    return (
+        _lone_classes_warning(judged)
+        + _all_trusted_warning(judged)
+        + unplaced_warning(judged.results["order"])
+    )
 
 
 def _all_trusted_warning(judged: StageReport) -> tuple[str, ...]:
@@ -175,9 +188,19 @@ def _check_outputs(
 
 
 def joint_params(options: JudgeOptions, device: str) -> JointParams:
-    """Return the stage's parameters."""
+    """Return the stage's parameters.
+
+    Raises:
+        UsageError: an option is out of range, or does not go with the others.
+    """
     from noisefix.detection.joint_stage import DEFAULT_VERDICT, JointParams
 
+    if options.group_column is not None and options.order_column is None:
+        raise UsageError(
+            f"--group-column {options.group_column}: says where an order begins and ends, but "
+            "there is none",
+            "name the column with the order within a group with --order-column",
+        )
     return JointParams(
         n_folds=options.n_folds,
         n_neighbors=options.n_neighbors,

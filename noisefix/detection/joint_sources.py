@@ -1,8 +1,10 @@
-"""What ``joint`` takes from a table besides the embeddings: rows that a person has verified."""
+"""What ``joint`` takes from a table besides the embeddings: verified rows, and their order."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,10 +46,54 @@ def read_trusted(
         DataError: the table, its columns or its ids cannot be used.
         UsageError: no table is named, and the embeddings lie in no run folder.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     from noisefix.detection.verified import verified_rows
+
+    beside = _beside(embeddings, f"--trusted-column {column}", data, id_column, bad_rows)
+    found = verified_rows(
+        beside.source, column, beside.ids, beside.given_labels, purposes=beside.purposes
+    )
+    return _among(found, beside, embeddings, "verified")
+
+
+def read_order(
+    embeddings: Path,
+    order_column: str,
+    group_column: str | None = None,
+    data: str | Path | None = None,
+    id_column: str | None = None,
+    bad_rows: str = "stop",
+) -> pa.Table:
+    """Read in which order the rows of an embeddings table stand, and in which groups.
+
+    Args, matching of rows and errors as for ``read_trusted``.
+
+    Returns:
+        id, group and place of the rows that are among the embeddings.
+    """
+    from noisefix.detection.order import ordered_rows
+
+    beside = _beside(embeddings, f"--order-column {order_column}", data, id_column, bad_rows)
+    found = ordered_rows(
+        beside.source, order_column, group_column, beside.ids, purposes=beside.purposes
+    )
+    return _among(found, beside, embeddings, "ordered")
+
+
+@dataclass(frozen=True, eq=False)
+class _Beside:
+    """A table beside the embeddings: R rows with their ids, and what is known of the embeddings."""
+
+    source: Source
+    ids: list[str]
+    given_labels: list[str | None]  # of the embeddings
+    known: list[str]  # ids of the embeddings
+    purposes: Mapping[str, str | None]
+
+
+def _beside(
+    embeddings: Path, option: str, data: str | Path | None, id_column: str | None, bad_rows: str
+) -> _Beside:
+    """Read the table that holds a column for the embeddings; errors as of ``read_trusted``."""
     from noisefix.run.folder import RunFolder
     from noisefix.run.parquet import read_table
     from noisefix.run.schemas import EMBEDDINGS
@@ -58,8 +104,7 @@ def read_trusted(
     is_run = folder.run_json.is_file()
     if data is None and not is_run:
         raise UsageError(
-            f"--trusted-column {column}: {embeddings} lies in no run folder, whose input would "
-            "hold the column",
+            f"{option}: {embeddings} lies in no run folder, whose input would hold the column",
             "name the table that holds it with --data",
         )
     source = folder.read_input() if data is None else read_source(data, bad_rows=bad_rows)
@@ -71,11 +116,18 @@ def read_trusted(
         named = folder.read()["input"]["columns"]["id"] if is_run else None
         ids = _ids(source, id_column or named or "id")
     purposes = provenance.results.get("columns", {}) if is_same else {}
-    found = verified_rows(source, column, ids, rows["given_label"].to_pylist(), purposes=purposes)
-    kept = found.filter(pc.is_in(found["id"], value_set=pa.array(known, pa.string())))
+    return _Beside(source, ids, rows["given_label"].to_pylist(), known, purposes)
+
+
+def _among(found: pa.Table, beside: _Beside, embeddings: Path, what: str) -> pa.Table:
+    """Return the rows that are among the embeddings."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kept = found.filter(pc.is_in(found["id"], value_set=pa.array(beside.known, pa.string())))
     if found.num_rows and not kept.num_rows:
         raise DataError(
-            f"{source.name}: none of its {found.num_rows} verified rows is in {embeddings}",
+            f"{beside.source.name}: none of its {found.num_rows} {what} rows is in {embeddings}",
             "check --data and --id-column: the rows are matched by id",
         )
     return kept

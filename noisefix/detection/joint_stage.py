@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,9 +43,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from noisefix.probing.error_model import ErrorEstimate
+    from noisefix.probing.hidden_chain import Sequences
     from noisefix.probing.hypotheses import Hypotheses
     from noisefix.probing.judgeable import Scope
     from noisefix.probing.label_names import NameView
+    from noisefix.probing.outside import Outside
     from noisefix.probing.readings import Read
     from noisefix.probing.views import Surroundings, Views
     from noisefix.run.provenance import Provenance
@@ -115,8 +118,9 @@ def run(
     """Judge the labels of an embeddings table.
 
     Args:
-        tables: "embeddings"; optionally "label_names", "pred_probs" (id and one column a class)
-            and "trusted" or "decided" (id, and the label that a person has verified).
+        tables: "embeddings"; optionally "label_names", "pred_probs" (id and one column a class),
+            "trusted" or "decided" (id, and the label that a person has verified), and "order" (id,
+            group and place).
         params: options.
         seed: seed of folds and bootstrap.
         progress: called as the parts are done.
@@ -142,6 +146,8 @@ class Seen:
     pooled: np.ndarray  # (N, classes of the scope)
     hypotheses: Hypotheses
     readings: Read
+    outside: Outside
+    sequences: Sequences | None
 
 
 def judge_labels(
@@ -165,13 +171,17 @@ def see(
     progress: Callable[[Progress], None] | None = None,
 ) -> Seen:
     """Compute what does not hang on verified rows; args as of ``run``."""
+    from noisefix.detection.order import sequences_of
     from noisefix.detection.own_probs import own_probs
+    from noisefix.probability import sigmoid
     from noisefix.probing.error_model import ERROR_MODEL
+    from noisefix.probing.folds import row_keys
     from noisefix.probing.hypotheses import Evidence, judge
     from noisefix.probing.judgeable import find_scope, written_rows
     from noisefix.probing.label_names import name_view
     from noisefix.probing.latent_classes import fit_latent_classes
     from noisefix.probing.one_sided import ONE_SIDED, trust_what_was_looked_at
+    from noisefix.probing.outside import find_outside
     from noisefix.probing.readings import read, shares_as_given
     from noisefix.probing.views import look, look_around
 
@@ -216,8 +226,29 @@ def see(
         trust = ONE_SIDED if params.one_sided is None else params.one_sided
         readings = trust_what_was_looked_at(readings, given != unverified, trust)
     ids = table["id"].to_pylist()
+    outside = find_outside(
+        embeddings,
+        labels,
+        pooled,
+        sigmoid(readings.base),
+        around.duplicate_groups,
+        scope.written,
+        row_keys(texts, seed),
+    )
     return Seen(
-        ids, names, given, embeddings, around, scope, views, view, pooled, hypotheses, readings
+        ids=ids,
+        class_names=names,
+        given_labels=given,
+        embeddings=embeddings,
+        surroundings=around,
+        scope=scope,
+        views=views,
+        names=view,
+        pooled=pooled,
+        hypotheses=hypotheses,
+        readings=readings,
+        outside=outside,
+        sequences=sequences_of(tables.get("order"), ids),
     )
 
 
@@ -240,20 +271,28 @@ def weigh(
     """
     from noisefix.detection.verified import align_trusted
     from noisefix.probing.error_model import estimate_errors
+    from noisefix.probing.sequence import smooth, with_chain
 
     scope, given, view = seen.scope, seen.given_labels, seen.names
     labels = scope.labels(given)
     vouched = align_trusted(trusted, seen.ids, seen.class_names, given)
     place = np.argsort(scope.order(len(vouched.names)))
-    estimate = estimate_errors(
-        seen.hypotheses,
-        labels,
+    estimate_from = partial(
+        estimate_errors,
+        given_labels=labels,
         name_gain=0.0 if view is None else view.gain,
-        readings=seen.readings,
         verified_labels=np.where(vouched.labels < 0, UNLABELLED, place[vouched.labels]),
         learn_from=vouched.is_fair,
         seed=seed,
     )
+    readings, chain = seen.readings, None
+    estimate = estimate_from(seen.hypotheses, readings=readings)
+    if seen.sequences is not None:
+        said = estimate.true_label_probs
+        chain = smooth(said, seen.pooled, labels, seen.sequences, seed)
+        if chain.is_used:
+            hypotheses, readings = with_chain(seen.hypotheses, readings, said, labels, chain)
+            estimate = estimate_from(hypotheses, readings=readings)
     _step(progress, 2)
     flags = _verdicts(labels, seen.pooled, estimate, params, vouched.is_trusted)
     _step(progress, 3)
@@ -268,12 +307,15 @@ def weigh(
         views=seen.views,
         names=view,
         estimate=scope.widen_estimate(estimate, given, vouched.labels),
-        readings=seen.readings,
+        readings=readings,
         embeddings=seen.embeddings,
         is_issue=flags,
         scope=scope,
         labelled_by=params.labelled_by,
         unverified_class=params.unverified_class,
+        p_outside=np.where(vouched.is_trusted, 0.0, seen.outside.p_outside),
+        sequences=seen.sequences,
+        chain=chain,
     )
 
 
@@ -330,7 +372,7 @@ def _verdicts(
 
 STAGE = Stage(
     "joint",
-    4,
+    5,
     reads={"embeddings": EMBEDDINGS, "label_names": LABEL_NAMES},
     writes={
         "issues": ISSUES,

@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from noisefix.probing.error_model import ErrorEstimate
+    from noisefix.probing.hidden_chain import Sequences
     from noisefix.probing.judgeable import Scope
     from noisefix.probing.label_names import NameView
     from noisefix.probing.readings import Read
+    from noisefix.probing.sequence import Chain
     from noisefix.probing.views import Surroundings, Views
 
 DECIMALS = 6
@@ -37,4 +39,9 @@ class Judged:
     is_issue: np.ndarray  # (N,) bool
     scope: Scope  # which rows and classes can be judged; of these alone are views and names
     labelled_by: str
+    p_outside: (
+        np.ndarray
+    )  # (N,) see probing/outside.py; 0 where a person has verified, NaN: no text
     unverified_class: str | None = None
+    sequences: Sequences | None = None  # None: the rows have no order
+    chain: Chain | None = None  # what the rows before and after say
