@@ -2,7 +2,7 @@
 
 They lie far from the middle of all rows and from every class mean. How far is far, the rows that
 the label model trusts tell. Rows that it is unsure of lie farther out by themselves, and how much
-so is measured where outsiders are rare; what is then left over is more than chance.
+so is measured where outsiders are rare; what is left over is more than chance.
 
 Source: the distances, and their comparison with the linear separation of Albert et al. 2024, "An
 accurate detection is not all you need to combat label noise in web-noisy datasets" (ECCV), are
@@ -30,13 +30,14 @@ _LEAST_OF_CLASS = 0.2
 _UNSURE = 0.75
 """Rows with a largest class probability above this quantile are never outside."""
 
-_BULK = 0.15
-"""Tail probabilities above this are those of rows that belong somewhere; outsiders lie below."""
+_BULK = 1.036
+"""Deviates up to this (85 % of the trusted rows) are those of rows that belong somewhere."""
 
 _LEAST_BULK = 20
-_LEAST_POWER = 0.5
-"""A distance of which the unsure rows' tails are less even says nothing: there are many classes,
-and unsure rows lie between them."""
+_MOST_TAIL = 0.999
+_SHIFTS = np.arange(0, 2.01, 0.05)
+_SCALES = np.arange(0.8, 1.31, 0.05)
+"""How much farther out unsure rows may lie than trusted ones, in standard deviations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,15 +101,12 @@ def find_outside(
         return Outside(nothing, np.where(is_written, 1.0, np.nan))
     most = text_probs.max(axis=1)
     unsure = is_written & (most <= np.quantile(most[labelled], _UNSURE))
-    told = []
+    tail = np.ones(n_rows)
     fitted = _with_every_class(given_labels, p_error, able, trusted)
     for distance in _distances(embeddings, given_labels, fitted, groups, single, is_written, keys):
-        tails = _tails(distance, distance[trusted])
-        power = _power(tails[unsure & single & ~trusted])
-        if power >= _LEAST_POWER:
-            told.append(tails**power)
-    # The smaller counts; so many chances to be far out.
-    tail = np.minimum(len(told) * np.min(told, axis=0), 1.0) if told else np.ones(n_rows)
+        away = _deviates(distance, distance[trusted])
+        tail = np.minimum(tail, _tails(away, away[unsure & single & ~trusted]))
+    tail = np.minimum(2 * tail, 1.0)  # the smaller counts: two chances to be far out
     p_outside = np.where(unsure, 1 - _discovery_rates(tail, tail[unsure & single]), 0.0)
     p_outside[~is_written], tail[~is_written] = np.nan, np.nan
     return Outside(p_outside, tail)
@@ -183,36 +181,38 @@ def _to_nearest_mean(points: np.ndarray, fitted: np.ndarray, labels: np.ndarray)
     return nearest
 
 
-def _tails(distance: np.ndarray, trusted: np.ndarray) -> np.ndarray:
-    """Return (N,) the share of the trusted rows that lie at least as far out, never quite 0."""
+def _deviates(distance: np.ndarray, trusted: np.ndarray) -> np.ndarray:
+    """Return (N,) how far out rows are by their rank among the trusted ones, as normal deviates."""
+    from scipy.special import ndtri
+
     ordered = np.sort(trusted)
     beyond = len(ordered) - np.searchsorted(ordered, distance, side="left")
-    tails: np.ndarray = (1 + beyond) / (1 + len(ordered))
-    return np.minimum(tails, 1.0)
+    deviates: np.ndarray = -ndtri(np.minimum((1 + beyond) / (1 + len(ordered)), _MOST_TAIL))
+    return deviates
 
 
-def _power(tails: np.ndarray) -> float:
-    """Return a such that tails**a are even between 0 and 1 for rows that belong to a class.
+def _tails(away: np.ndarray, of_unsure: np.ndarray) -> np.ndarray:
+    """Return (N,) tail probabilities among unsure rows that belong to a class.
 
-    Unsure rows lie farther out than trusted ones. Their tails are taken to be distributed like
-    t**a, fitted by maximum likelihood where outsiders are not.
+    Unsure rows lie farther out than trusted ones: as if the normal distribution of the deviates
+    were shifted and scaled. It is fitted by maximum likelihood, cut off where outsiders begin.
 
     Args:
-        tails: (R,) of unsure rows, some of which are outsiders.
+        away: (N,) deviates.
+        of_unsure: (R,) those of the unsure rows, some of which are outsiders.
     """
-    from scipy.optimize import minimize_scalar
+    from scipy.special import log_ndtr, ndtr
 
-    bulk = tails[tails >= _BULK]
+    bulk = of_unsure[of_unsure <= _BULK]
     if len(bulk) < _LEAST_BULK:
-        return 0.0
-    logs, n_rows = float(np.log(bulk).sum()), len(bulk)
-
-    def loss(power: float) -> float:
-        even = n_rows * np.log(power / (1 - _BULK**power))
-        return float(-even - (power - 1) * logs)
-
-    found = minimize_scalar(loss, bounds=(0.01, 3.0), method="bounded").x
-    return min(float(found), 1.0)
+        return np.ones(len(away))
+    shift, scale = _SHIFTS[:, None], _SCALES[None, :]
+    squares = (bulk**2).sum() - 2 * shift * bulk.sum() + len(bulk) * shift**2
+    fit = -squares / (2 * scale**2) - len(bulk) * np.log(scale)
+    fit -= len(bulk) * log_ndtr((_BULK - shift) / scale)
+    best = np.unravel_index(int(fit.argmax()), fit.shape)
+    found: np.ndarray = ndtr((_SHIFTS[best[0]] - away) / _SCALES[best[1]])
+    return found
 
 
 def _discovery_rates(tail: np.ndarray, tested: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 ``python tests/benchmarks outside``. Foreign texts: 8 % of the rows come from another set, with
 random labels. Forgotten classes: the rows of five intents get random other labels. Clean sets and
 real ones as they are: nearly nothing may be called outside. The constants were chosen on other
-pairs (of fpb_llm, css_emotion_llm, maptask_acts, clean_banking77).
+pairs (those of ``CHOSEN_ON``, and of fpb_llm, css_emotion_llm, maptask_acts, clean_banking77).
 """
 
 from __future__ import annotations
@@ -21,15 +21,23 @@ from noisefix.detection.joint_stage import JointParams, see
 
 PAIRS = (
     ("fomc_llm", "mfrc_moral_llm"),
+    ("numclaim_llm", "youtube_weak"),
+    ("sms_weak", "semeval_weak"),
+    ("hs_brexit_crowd", "rna_titles_weak"),
+    ("convabuse", "fpb_llm"),
+)
+"""Where rows are put in, and where they are from."""
+
+CHOSEN_ON = (
     ("semeval_weak", "rna_titles_weak"),
     ("mfrc_moral_llm", "youtube_weak"),
     ("youtube_weak", "numclaim_llm"),
     ("rna_titles_weak", "css_emotion_llm"),
 )
-"""Where rows are put in, and where they are from."""
+"""The same, but the constants were chosen with an eye on these."""
 
 CLEAN = ("clean_banking77", "clean_hwu64", "clean_snips", "clean_sst2")
-REAL = ("fomc_llm", "semeval_weak", "mfrc_moral_llm", "youtube_weak", "rna_titles_weak")
+REAL = ("fomc_llm", "numclaim_llm", "sms_weak", "hs_brexit_crowd", "convabuse", "youtube_weak")
 _FOREIGN_SHARE = 0.08
 _CLEAN_ROWS = 2_500
 _N_FORGOTTEN, _N_DRAWS = 5, 2
@@ -154,6 +162,7 @@ def run(progress: Callable[[str], None] = print) -> dict[str, Any]:
     """
     makers: dict[str, list[Callable[[], tuple[Task, np.ndarray]]]] = {
         "foreign": [lambda pair=pair: foreign_task(*pair) for pair in PAIRS],  # type: ignore[misc]
+        "chosen_on": [lambda pair=pair: foreign_task(*pair) for pair in CHOSEN_ON],  # type: ignore[misc]
         "forgotten": [lambda k=k: forgotten_task(k) for k in range(_N_DRAWS)],  # type: ignore[misc]
         "clean": [lambda name=name: _as_it_is(clean_part(name)) for name in CLEAN],  # type: ignore[misc]
         "real": [lambda name=name: _as_it_is(train_task(name)) for name in REAL],  # type: ignore[misc]
@@ -220,9 +229,14 @@ def _found(result: dict[str, Any]) -> Table:
             "precision",
             "recall",
         ),
-        tuple(row(s) for s in (*result["foreign"], *result["forgotten"])),
+        tuple(
+            row(s if kind != "chosen_on" else {**s, "name": f"{s['name']} *"})
+            for kind in ("foreign", "chosen_on", "forgotten")
+            for s in result[kind]
+        ),
         "LSA: linear separation out of fold, with a penalty; loss and entropy of the text's own "
-        "probabilities. Foreign and forgotten rows have random labels.",
+        "probabilities. Foreign and forgotten rows have random labels. * The constants were chosen "
+        "with an eye on these; the headline counts the others.",
     )
 
 
