@@ -37,10 +37,10 @@ CHOSEN_ON = (
 """The same, but the constants were chosen with an eye on these."""
 
 CLEAN = ("clean_banking77", "clean_hwu64", "clean_snips", "clean_sst2")
-REAL = ("fomc_llm", "numclaim_llm", "sms_weak", "hs_brexit_crowd", "convabuse", "youtube_weak")
+REAL = ("fomc_llm", "numclaim_llm", "sms_weak", "hs_brexit_crowd", "convabuse")
 _FOREIGN_SHARE = 0.08
-_CLEAN_ROWS = 2_500
-_N_FORGOTTEN, _N_DRAWS = 5, 2
+_CLEAN_ROWS = 1_500
+_N_FORGOTTEN, _N_DRAWS = 5, 1
 _LEAST_SEEDS, _SURELY_NOISY = 10, 0.95
 
 
