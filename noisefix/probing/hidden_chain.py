@@ -67,7 +67,8 @@ def transitions(
 def _smoothed(followed: np.ndarray, shares: np.ndarray) -> np.ndarray:
     rows = followed.sum(axis=1, keepdims=True)
     smoothed: np.ndarray = (followed + _PRIOR_ROWS * shares) / (rows + _PRIOR_ROWS)
-    return smoothed / smoothed.sum(axis=1, keepdims=True)
+    smoothed /= smoothed.sum(axis=1, keepdims=True)
+    return smoothed
 
 
 def messages(

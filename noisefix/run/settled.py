@@ -63,8 +63,15 @@ def settled(
     if not decided:
         return issues
     place = {name: k for k, name in enumerate(class_names)}
-    touched = ("given_label", "suggested_label", "p_error", "is_issue", "reasons", "is_trusted")
-    touched += ("p_outside",)
+    touched = (
+        "given_label",
+        "suggested_label",
+        "p_error",
+        "is_issue",
+        "reasons",
+        "is_trusted",
+        "p_outside",
+    )
     probs = "true_label_probs"
     names = [name for name in (*touched, probs) if name in issues.column_names]
     columns: dict[str, list[Any]] = {name: issues[name].to_pylist() for name in names}
