@@ -13,6 +13,7 @@ import numpy as np
 
 from noisefix.errors import UsageError
 from noisefix.labels import UNLABELLED, encode_labels
+from noisefix.probing.outside import OUTSIDE_FROM
 from noisefix.run.arrays import list_matrix
 from noisefix.run.schemas import VOUCHED
 
@@ -40,6 +41,7 @@ DECISION_COLUMNS = (
     "reasons",
     "true_label_probs",
     "is_trusted",
+    "p_outside",
 )
 """The columns of the issues table that a decision rests on."""
 
@@ -57,12 +59,14 @@ class ApplyParams:
             where the run has a witness (``decide``).
         min_margin: and only where it is more probable than the given label by at least this.
         fill_unlabelled: give unlabelled rows their suggested label.
+        drop_outside: leave out rows that seem to belong to no class, whatever the strategy.
     """
 
     strategy: str = "flag"
     min_probability: float | None = None
     min_margin: float = 0.3
     fill_unlabelled: bool = False
+    drop_outside: bool = False
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
@@ -146,6 +150,8 @@ def decide(
         unlabelled = issues["given_label"].is_null().to_numpy()
         actions[unlabelled & better & (answered == "")] = "fill"
         actions[unlabelled & (answered == "relabel")] = "fill"
+    if params.drop_outside:
+        actions[_is_outside(issues) & ~np.isin(answered, ("keep", "relabel"))] = "drop"
     rows = np.flatnonzero(actions != "")
     known = (*DECISION_COLUMNS[:7], "annotator", "cost_usd")
     columns = [name for name in known if name in issues.column_names]
@@ -165,6 +171,13 @@ def decide(
         )
         for index, row in zip(rows, issues.select(columns).take(rows).to_pylist(), strict=True)
     ]
+
+
+def _is_outside(issues: pa.Table) -> np.ndarray:
+    """Return (N,) bool: seems to belong to no class, and no person has said that it does."""
+    outside = issues["p_outside"].to_numpy(zero_copy_only=False).astype(np.float64)
+    found: np.ndarray = (np.nan_to_num(outside) >= OUTSIDE_FROM) & ~_bools(issues, "is_trusted")
+    return found
 
 
 def _verified_as_another(issues: pa.Table) -> np.ndarray:

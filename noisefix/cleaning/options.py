@@ -60,6 +60,13 @@ class ApplyOptions(Options):
     fill_unlabelled: Annotated[
         bool, Option("--fill-unlabelled", "Give rows without a label the suggested one.")
     ] = False
+    drop_outside: Annotated[
+        bool,
+        Option(
+            "--drop-outside",
+            "Leave out the rows that seem to belong to no class, whatever the strategy.",
+        ),
+    ] = False
     column_prefix: Annotated[
         str, Option("--column-prefix", "Begins the names of new columns.", "TEXT")
     ] = DEFAULT_PREFIX

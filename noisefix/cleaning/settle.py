@@ -65,7 +65,11 @@ def settle(folder: RunFolder, source: Source, options: ApplyOptions) -> Settled:
         UsageError: an option is out of range.
     """
     params = ApplyParams(
-        options.strategy, options.min_probability, options.min_margin, options.fill_unlabelled
+        options.strategy,
+        options.min_probability,
+        options.min_margin,
+        options.fill_unlabelled,
+        options.drop_outside,
     )
     issues, provenance = read_verdicts(folder, (*DECISION_COLUMNS, "text"))
     names = provenance.class_names

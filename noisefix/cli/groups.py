@@ -20,13 +20,13 @@ _REST = "Advanced"
 _NAMES = {
     "Usual": "output open name port terminal encoder labelled-by top flag-precision flag-top"
     " strategy dry-run diff revert format only-flagged bom review-csv review rows csv from"
-    " fill-unlabelled max-noise-rate max-issues max-new-issues baseline write-baseline"
+    " fill-unlabelled drop-outside max-noise-rate max-issues max-new-issues baseline write-baseline"
     " show output-format github max-drift max-leaks junit method features epochs valid"
     " compare seeds test truth truth-column rank-stability predictions proba kind rate matrix"
     " quiet json config no-config help version install-completion show-completion",
     "Input": "text-column label-column id-column missing-labels label-map merge-case labels"
-    " trusted-column not-column annotator-columns annotations data embeddings pred-probs"
-    " class-shares unverified-class one-sided ordinal against bad-rows",
+    " trusted-column not-column annotator-columns annotations order-column group-column data"
+    " embeddings pred-probs class-shares unverified-class one-sided ordinal against bad-rows",
     "Annotator": "annotator model base-url api-key-env votes pool allow-not template demonstrations"
     " reviewer concurrency timeout max-output-tokens system-role logprobs export-batch"
     " import-batch",

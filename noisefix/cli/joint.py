@@ -42,5 +42,5 @@ def joint(
 
     with show_progress(quiet=shown.quiet) as progress:
         result = run_joint(embeddings, output, options=options, progress=progress)
-    tell(warnings=result.warnings, quiet=shown.quiet)
+    tell(result.notes, result.warnings, quiet=shown.quiet)
     show_stage(result, as_json=shown.as_json)

@@ -201,7 +201,8 @@ def render_tables() -> str:
     parts = [_TABLES_INTRODUCTION]
     for schema in ALL_SCHEMAS:
         rows = [
-            f"| `{c.name}` | `{c.type}`{' or null' if c.nullable else ''} | {_cell(c.meaning)} |"
+            f"| `{c.name}` | `{c.type}`{' or null' if c.nullable else ''} | {_cell(c.meaning)}"
+            f"{'; may be absent' if c.optional else ''} |"
             for c in schema.columns
         ]
         key = " and ".join(f"`{name}`" for name in schema.key)

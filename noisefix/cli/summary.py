@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from noisefix.cli.annotators import show_annotators
 from noisefix.cli.columns import Column
+from noisefix.cli.outside_summary import show_order, show_outside
 from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import format_seconds, how_sure, interval, percent, plural
 from noisefix.detection.verdict import flags, opening, uncertainty
@@ -54,6 +55,7 @@ def show_detection(
     _show_verdict(screen, result)
     _show_pairs(screen, result)
     _show_rows(screen, result, top)
+    show_outside(screen, result)
     _show_classes(screen, result)
     if result.annotators is not None:
         show_annotators(screen, result.annotators)
@@ -85,6 +87,7 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
             f"{plural(result.duplicate_conflicts, 'row')} with (nearly) the same text as another "
             "but a different label: see duplicates.parquet."
         )
+    show_order(screen, result.order)
     if result.across is not None:
         _show_across(screen, result.across)
 
@@ -250,6 +253,11 @@ def _show_next_steps(
         screen.command(
             f"noisefix apply {run} --strategy relabel --dry-run",
             "the labels that are clearly better, as a diff",
+        )
+    if result.outside:
+        screen.command(
+            f"noisefix apply {run} --drop-outside --dry-run",
+            "leave out what belongs to no class",
         )
     screen.command(f"noisefix relabel {run} --dry-run", "an LLM looks at the flagged rows only")
     _show_gate(screen, result, data, options)

@@ -65,6 +65,7 @@ def detect(
         ModelError: the encoder cannot be had.
         UsageError: an option is out of range.
     """
+    from noisefix.detection.order import order_rows
     from noisefix.detection.own_probs import own_probs
     from noisefix.detection.user_knowledge import known_class, known_order, known_shares
     from noisefix.detection.verified import trusted_rows
@@ -113,6 +114,8 @@ def detect(
     if options.not_column is not None:
         more[SAID], not_warnings = not_labels(dataset, options.not_column)
     other = None
+    if options.order_column is not None:
+        more["order"] = order_rows(dataset, options.order_column, options.group_column)
     if options.against is not None:
         other = read_other(dataset, options, options.against)
     folder.make()

@@ -12,6 +12,7 @@ from noisefix.detection.across import AcrossSummary
 from noisefix.detection.frames import all_rows, all_rows_frame, datalab_frame, issues_frame
 from noisefix.detection.notebook import detection_html
 from noisefix.detection.ordinal_facts import OrdinalSummary, read_ordinal
+from noisefix.probing.outside import OUTSIDE_FROM
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import ANNOTATORS, CLASSES_TABLE, ISSUES, PAIRS
 from noisefix.wording import interval, percent, plural
@@ -134,6 +135,17 @@ class IssueRow:
     reasons: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class OutsideRow:
+    """One row that seems to belong to no class."""
+
+    id: str
+    row_number: int
+    text: str
+    given_label: str | None
+    p_outside: float
+
+
 @dataclass(frozen=True, repr=False)
 class DetectResult:
     """What was found; every row is in ``run / "issues.parquet"``.
@@ -162,6 +174,10 @@ class DetectResult:
         pairs: most confused first.
         top: most suspicious rows first, up to 100, flagged or not.
         duplicate_conflicts: rows with (nearly) the text of another row but a different label.
+        outside: rows that seem to belong to no class.
+        outside_rows: up to 100 of them, those farthest out first.
+        order: what the order of the rows tells, and the groups with their noise rates, the most
+            wrong ones first; None where no order was named.
         across: what the table has in common with another one; None where none was named.
         ordinal: how far labels seem to lie from the truth; None where classes have no order.
         annotators: the other annotators; None where none was named.
@@ -209,6 +225,9 @@ class DetectResult:
     can_relabel: bool = False
     relabel_reason: str = ""
     across: AcrossSummary | None = None
+    outside: int = 0
+    outside_rows: tuple[OutsideRow, ...] = ()
+    order: dict[str, Any] | None = None
     annotators: AnnotatorsSummary | None = None
     ordinal: OrdinalSummary | None = None
     index: Any = field(default=None, compare=False, metadata={"json": None})
@@ -328,7 +347,8 @@ def read_detection(
         DataError: a table is missing or broken.
     """
     columns = ["id", "row_number", "text", "given_label", "suggested_label", "p_error", "reasons"]
-    issues, provenance = read_table(run.issues, ISSUES, [*columns, "rank", "is_trusted"])
+    more = ["rank", "is_trusted", "p_outside"]
+    issues, provenance = read_table(run.issues, ISSUES, [*columns, *more])
     classes, _ = read_table(run.classes, CLASSES_TABLE)
     pairs, _ = read_table(run.pairs, PAIRS)
     facts: dict[str, Any] = provenance.results
@@ -372,6 +392,9 @@ def read_detection(
         can_relabel=facts["can_relabel"],
         relabel_reason=facts["relabel_reason"],
         across=across,
+        outside=facts["outside"],
+        outside_rows=_outside_rows(issues),
+        order=facts["order"],
         index=index,
         kept=kept,
         ordinal=read_ordinal(facts),
@@ -413,6 +436,29 @@ def _annotator(row: dict[str, Any]) -> AnnotatorSummary:
         **{name: row[name] for name in (*names, "why_not", "decides")},
         errs_with=other,
         error_correlation=correlation,
+    )
+
+
+def _outside_rows(issues: Any) -> tuple[OutsideRow, ...]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    outside = issues.filter(
+        pc.and_(
+            pc.greater_equal(issues["p_outside"], pa.scalar(OUTSIDE_FROM)),
+            pc.invert(issues["is_trusted"]),
+        )
+    )
+    ordered = outside.sort_by([("p_outside", "descending"), ("row_number", "ascending")])
+    return tuple(
+        OutsideRow(
+            id=row["id"],
+            row_number=row["row_number"],
+            text=row["text"] or "",
+            given_label=row["given_label"],
+            p_outside=row["p_outside"],
+        )
+        for row in ordered.slice(0, _TOP_ROWS).to_pylist()
     )
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from noisefix.detection.annotations import parse_columns
 from noisefix.detection.decided import with_decisions
 from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
-from noisefix.detection.joint_sources import read_annotations, read_trusted
+from noisefix.detection.joint_sources import read_annotations, read_order, read_trusted
 from noisefix.detection.options import JointOptions, JudgeOptions
+from noisefix.detection.order_summary import order_said, unplaced_warning
 from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions, read_said
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JointResult(StageReport):
-    """What came of ``joint``: the stage's report, and what a person should know."""
+    """What came of ``joint``: the stage's report, what to tell, and what a person should know."""
 
+    notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -63,14 +65,15 @@ def joint(
     outputs = stage_outputs(STAGE, folder)
     _check_outputs(folder, outputs, _inputs(embeddings, options))
     more = read_own_probs(options.pred_probs)
+    about = (data, options.id_column, options.bad_rows)
     if trusted_column is not None:
-        more["trusted"] = read_trusted(
-            source, trusted_column, data, options.id_column, options.bad_rows
-        )
-    elif data is not None and not columns:
+        more["trusted"] = read_trusted(source, trusted_column, *about)
+    if options.order_column is not None:
+        more["order"] = read_order(source, options.order_column, options.group_column, *about)
+    if data is not None and not (trusted_column or options.order_column or columns):
         raise UsageError(
             "--data names a table, but no column of it",
-            "name columns with --trusted-column or --annotator-columns",
+            "name columns with --trusted-column, --order-column or --annotator-columns",
         )
     _check_classes(source, params)
     said = read_said(options.decisions)
@@ -83,8 +86,11 @@ def joint(
     with lock_if_run(folder, "noisefix joint"):
         report = judge_into(folder, source, params, more, options.seed, options.force, progress)
     told = () if answers is None else answers.warnings
+    by_order = order_said(report.results["order"])
     return JointResult(
-        **vars(report), warnings=told + _no_text_warning(report) + verdict_warnings(report)
+        **vars(report),
+        notes=() if by_order is None else (by_order,),
+        warnings=told + _no_text_warning(report) + verdict_warnings(report),
     )
 
 
@@ -169,7 +175,11 @@ def _paths(embeddings: Path, output: str | Path | None) -> tuple[Path, Path]:
 
 def verdict_warnings(judged: StageReport) -> tuple[str, ...]:
     """Say what a person should know of verdicts that there are none of."""
-    return _lone_classes_warning(judged) + _all_trusted_warning(judged)
+    return (
+        _lone_classes_warning(judged)
+        + _all_trusted_warning(judged)
+        + unplaced_warning(judged.results["order"])
+    )
 
 
 def _all_trusted_warning(judged: StageReport) -> tuple[str, ...]:
@@ -214,9 +224,19 @@ def _check_outputs(
 
 
 def joint_params(options: JudgeOptions, device: str, *, given_by_vote: bool = False) -> JointParams:
-    """Return the stage's parameters."""
+    """Return the stage's parameters.
+
+    Raises:
+        UsageError: an option is out of range, or does not go with the others.
+    """
     from noisefix.detection.joint_stage import DEFAULT_VERDICT, JointParams
 
+    if options.group_column is not None and options.order_column is None:
+        raise UsageError(
+            f"--group-column {options.group_column}: says where an order begins and ends, but "
+            "there is none",
+            "name the column with the order within a group with --order-column",
+        )
     return JointParams(
         n_folds=options.n_folds,
         n_neighbors=options.n_neighbors,

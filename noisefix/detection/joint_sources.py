@@ -1,10 +1,10 @@
-"""What ``joint`` takes from a table besides the embeddings: verified rows, annotators' answers."""
+"""What ``joint`` takes from a table: verified rows, their order, what annotators say."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,24 +49,42 @@ def read_trusted(
         DataError: the table, its columns or its ids cannot be used.
         UsageError: no table is named, and the embeddings lie in no run folder.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     from noisefix.detection.verified import verified_rows
 
-    option = f"--trusted-column {column}"
-    source, ids, rows, purposes, rules = _matched(embeddings, option, data, id_column, bad_rows)
-    known = rows["id"].to_pylist()
+    beside = _beside(embeddings, f"--trusted-column {column}", data, id_column, bad_rows)
     found = verified_rows(
-        source, column, ids, rows["given_label"].to_pylist(), purposes=purposes, rules=rules
+        beside.source,
+        column,
+        beside.ids,
+        beside.given_labels,
+        purposes=beside.purposes,
+        rules=beside.rules,
     )
-    kept = found.filter(pc.is_in(found["id"], value_set=pa.array(known, pa.string())))
-    if found.num_rows and not kept.num_rows:
-        raise DataError(
-            f"{source.name}: none of its {found.num_rows} verified rows is in {embeddings}",
-            "check --data and --id-column: the rows are matched by id",
-        )
-    return kept
+    return _among(found, beside.known, embeddings, "verified rows")
+
+
+def read_order(
+    embeddings: Path,
+    order_column: str,
+    group_column: str | None = None,
+    data: str | Path | None = None,
+    id_column: str | None = None,
+    bad_rows: str = "stop",
+) -> pa.Table:
+    """Read in which order the rows of an embeddings table stand, and in which groups.
+
+    Args, matching of rows and errors as for ``read_trusted``.
+
+    Returns:
+        id, group and place of the rows that are among the embeddings.
+    """
+    from noisefix.detection.order import ordered_rows
+
+    beside = _beside(embeddings, f"--order-column {order_column}", data, id_column, bad_rows)
+    found = ordered_rows(
+        beside.source, order_column, group_column, beside.ids, purposes=beside.purposes
+    )
+    return _among(found, beside.known, embeddings, "ordered rows")
 
 
 def read_annotations(
@@ -83,9 +101,6 @@ def read_annotations(
         DataError: a table, its columns or its ids cannot be used.
         UsageError: no table is named, and the embeddings lie in no run folder.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     from noisefix.detection.annotations import (
         annotator_columns,
         read_answers,
@@ -98,38 +113,45 @@ def read_annotations(
     parts = []
     if columns:
         option = f"--annotator-columns {options.annotator_columns}"
-        source, ids, rows, purposes, rules = _matched(
-            embeddings, option, options.data, options.id_column, options.bad_rows
-        )
-        named = annotator_columns(source, columns, purposes)
-        given = rows["given_label"].to_pylist()
-        label = purposes.get("label")
-        parts.append(read_columns(source, named, ids, given, label_column=label, rules=rules))
-    if options.annotations is not None:
-        rows, _ = read_table(embeddings, EMBEDDINGS, ("id",))
-        rules = _label_rules(embeddings)
-        parts.append(read_answers(options.annotations, set(rows["id"].to_pylist()), rules=rules))
-    found = together(parts)
-    if found is not None:
-        known = pa.array(rows["id"].to_pylist(), pa.string())
-        kept = found.table.filter(pc.is_in(found.table["id"], value_set=known))
-        if not kept.num_rows:
-            raise DataError(
-                f"none of the {found.table.num_rows:,} answers is about a row of {embeddings}",
-                "check --data and --id-column: the rows are matched by id",
+        beside = _beside(embeddings, option, options.data, options.id_column, options.bad_rows)
+        named = annotator_columns(beside.source, columns, beside.purposes)
+        parts.append(
+            read_columns(
+                beside.source,
+                named,
+                beside.ids,
+                beside.given_labels,
+                label_column=beside.purposes.get("label"),
+                rules=beside.rules,
             )
-        found = replace(found, table=kept)
-    return found
+        )
+    rows, _ = read_table(embeddings, EMBEDDINGS, ("id",))
+    known = rows["id"].to_pylist()
+    if options.annotations is not None:
+        rules = _label_rules(embeddings)
+        parts.append(read_answers(options.annotations, set(known), rules=rules))
+    found = together(parts)
+    if found is None:
+        return None
+    return replace(found, table=_among(found.table, known, embeddings, "answers"))
 
 
-def _matched(
+@dataclass(frozen=True, eq=False)
+class _Beside:
+    """A table beside the embeddings: R rows with their ids, and what is known of the embeddings."""
+
+    source: Source
+    ids: list[str]
+    given_labels: list[str | None]  # of the embeddings
+    known: list[str]  # ids of the embeddings
+    purposes: Mapping[str, str | None]
+    rules: LabelRules
+
+
+def _beside(
     embeddings: Path, option: str, data: str | Path | None, id_column: str | None, bad_rows: str
-) -> tuple[Source, list[str], pa.Table, dict[str, str | None], LabelRules]:
-    """Return a table with columns of the embedded rows.
-
-    Returns:
-        The table, its ids, the embedded rows, its columns by purpose, and how labels are read.
-    """
+) -> _Beside:
+    """Read the table that holds a column for the embeddings; errors as of ``read_trusted``."""
     from noisefix.run.folder import RunFolder
     from noisefix.run.parquet import read_table
     from noisefix.run.schemas import EMBEDDINGS
@@ -144,19 +166,38 @@ def _matched(
             "name the table that holds it with --data",
         )
     source = folder.read_input() if data is None else read_source(data, bad_rows=bad_rows)
-    rules = _label_rules(embeddings)
-    if source.sha256 == provenance.inputs.get("data"):
-        columns = provenance.results.get("columns", {})
-        return source, rows["id"].to_pylist(), rows, columns, rules
-    named = folder.read()["input"]["columns"]["id"] if is_run else None
-    return source, _ids(source, id_column or named or "id"), rows, {}, rules
+    known = rows["id"].to_pylist()
+    is_same = source.sha256 == provenance.inputs.get("data")
+    if is_same:
+        ids = known
+    else:
+        named = folder.read()["input"]["columns"]["id"] if is_run else None
+        ids = _ids(source, id_column or named or "id")
+    purposes = provenance.results.get("columns", {}) if is_same else {}
+    given = rows["given_label"].to_pylist()
+    return _Beside(source, ids, given, known, purposes, _label_rules(embeddings))
 
 
 def _label_rules(embeddings: Path) -> LabelRules:
+    """Return how labels are read in the run that embeddings lie in."""
     from noisefix.run.folder import RunFolder
 
     folder = RunFolder(embeddings.parent)
     return folder.label_rules() if folder.run_json.is_file() else NO_RULES
+
+
+def _among(found: pa.Table, known: Sequence[str], embeddings: Path, what: str) -> pa.Table:
+    """Return the rows that are among the embeddings."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kept = found.filter(pc.is_in(found["id"], value_set=pa.array(known, pa.string())))
+    if found.num_rows and not kept.num_rows:
+        raise DataError(
+            f"none of the {found.num_rows:,} {what} is in {embeddings}",
+            "check --data and --id-column: the rows are matched by id",
+        )
+    return kept
 
 
 def _ids(source: Source, column: str) -> list[str]:

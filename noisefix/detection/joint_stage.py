@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,9 +47,11 @@ if TYPE_CHECKING:
 
     from noisefix.detection.voting import Answers
     from noisefix.probing.error_model import ErrorEstimate
+    from noisefix.probing.hidden_chain import Sequences
     from noisefix.probing.hypotheses import Hypotheses
     from noisefix.probing.judgeable import Scope
     from noisefix.probing.label_names import NameView
+    from noisefix.probing.outside import Outside
     from noisefix.probing.readings import Read
     from noisefix.probing.views import Surroundings, Views
     from noisefix.probing.voted import Probe
@@ -124,9 +127,9 @@ def run(
 
     Args:
         tables: "embeddings"; optionally "label_names", "pred_probs" (id and one column a class),
-            "annotations" (id, annotator, label), "trusted" or "decided" (id, and the label that a
-            person has verified), and "rejected" or "not_labels" (id, and a label that a person, or
-            anybody, has ruled out).
+            "annotations" (id, annotator, label), "order" (id, group and place), "trusted" or
+            "decided" (id, and the label that a person has verified), and "rejected" or "not_labels"
+            (id, and a label that a person, or anybody, has ruled out).
         params: options.
         seed: seed of folds and bootstrap.
         progress: called as the parts are done.
@@ -155,6 +158,8 @@ class Seen:
     readings: Read
     answers: Answers | None
     probe: Probe
+    outside: Outside
+    sequences: Sequences | None
 
 
 def judge_labels(
@@ -178,8 +183,10 @@ def see(
     progress: Callable[[Progress], None] | None = None,
 ) -> Seen:
     """Compute what does not hang on verified rows; args as of ``run``."""
+    from noisefix.detection.order import sequences_of
     from noisefix.detection.own_probs import own_probs
     from noisefix.detection.voting import encode_answers, text_probe
+    from noisefix.probability import sigmoid
     from noisefix.probing.error_model import ERROR_MODEL
     from noisefix.probing.folds import make_folds, row_keys
     from noisefix.probing.hypotheses import Evidence, judge
@@ -187,6 +194,7 @@ def see(
     from noisefix.probing.label_names import name_view
     from noisefix.probing.latent_classes import fit_latent_classes
     from noisefix.probing.one_sided import ONE_SIDED, trust_what_was_looked_at
+    from noisefix.probing.outside import find_outside
     from noisefix.probing.readings import read, shares_as_given
     from noisefix.probing.views import look, look_around
 
@@ -250,20 +258,31 @@ def see(
         groups, keys = around.duplicate_groups, row_keys(texts, seed)
         return make_folds(labels, groups, n_folds=params.n_folds, seed=seed, keys=keys)
 
-    return Seen(
-        ids,
-        names,
-        given,
+    outside = find_outside(
         embeddings,
-        around,
-        scope,
-        views,
-        view,
+        labels,
         pooled,
-        hypotheses,
-        readings,
-        answers,
-        text_probe(embeddings, scope.written, folds_of, len(names)),
+        sigmoid(readings.base),
+        around.duplicate_groups,
+        scope.written,
+        row_keys(texts, seed),
+    )
+    return Seen(
+        ids=ids,
+        class_names=names,
+        given_labels=given,
+        embeddings=embeddings,
+        surroundings=around,
+        scope=scope,
+        views=views,
+        names=view,
+        pooled=pooled,
+        hypotheses=hypotheses,
+        readings=readings,
+        outside=outside,
+        sequences=sequences_of(tables.get("order"), ids),
+        answers=answers,
+        probe=text_probe(embeddings, scope.written, folds_of, len(names)),
     )
 
 
@@ -291,22 +310,30 @@ def weigh(
     from noisefix.detection.voting import hear
     from noisefix.probing.error_model import estimate_errors
     from noisefix.probing.ordinal import expected_distance
+    from noisefix.probing.sequence import smooth, with_chain
 
     scope, given, view = seen.scope, seen.given_labels, seen.names
     labels = scope.labels(given)
     vouched = align_trusted(trusted, seen.ids, seen.class_names, given)
     place = np.argsort(scope.order(len(vouched.names)))
     rejections = find_rejections(ruled_out or {}, seen, vouched)
-    estimate = estimate_errors(
-        seen.hypotheses,
-        labels,
+    estimate_from = partial(
+        estimate_errors,
+        given_labels=labels,
         name_gain=0.0 if view is None else view.gain,
-        readings=seen.readings,
         verified_labels=np.where(vouched.labels < 0, UNLABELLED, place[vouched.labels]),
         learn_from=vouched.is_fair,
         rejections=rejections.within(scope),
         seed=seed,
     )
+    readings, chain = seen.readings, None
+    estimate = estimate_from(seen.hypotheses, readings=readings)
+    if seen.sequences is not None:
+        said = estimate.true_label_probs
+        chain = smooth(said, seen.pooled, labels, seen.sequences, seed)
+        if chain.is_used:
+            hypotheses, readings = with_chain(seen.hypotheses, readings, said, labels, chain)
+            estimate = estimate_from(hypotheses, readings=readings)
     _step(progress, 2)
     wide = scope.widen_estimate(estimate, given, vouched.labels)
     heard = None
@@ -338,7 +365,7 @@ def weigh(
         views=seen.views,
         names=view,
         estimate=wide,
-        readings=seen.readings,
+        readings=readings,
         embeddings=seen.embeddings,
         is_issue=flags,
         scope=scope,
@@ -348,6 +375,9 @@ def weigh(
         places=places,
         distance=distance,
         heard=heard,
+        p_outside=np.where(vouched.is_trusted, 0.0, seen.outside.p_outside),
+        sequences=seen.sequences,
+        chain=chain,
     )
 
 
@@ -407,7 +437,7 @@ def _verdicts(
 
 STAGE = Stage(
     "joint",
-    4,
+    5,
     reads={"embeddings": EMBEDDINGS, "label_names": LABEL_NAMES},
     writes={
         "issues": ISSUES,

@@ -13,7 +13,9 @@ from noisefix.confident.scores import normalized_margin, self_confidence
 from noisefix.detection.cross_check import facts_of_the_whole
 from noisefix.detection.deciding import deciding_rows, dispute_facts, flagged_wrong
 from noisefix.detection.judged import DECIMALS
+from noisefix.detection.order_facts import order_facts, say_before_and_after
 from noisefix.detection.ordinal_facts import ordinal_facts, say_how_far
+from noisefix.detection.outside import outside_facts, say_outside
 from noisefix.detection.reasons import ReasonInputs, explain, say_what_is_missing
 from noisefix.detection.voter_tables import (
     annotators_facts,
@@ -89,6 +91,8 @@ def results(judged: Judged) -> dict[str, Any]:
         **_not_compared(judged),
         "duplicate_conflicts": int((disputed & (judged.given_labels != UNLABELLED)).sum()),
         "annotators": annotators,
+        **outside_facts(judged),
+        **order_facts(judged),
         "name_gain": gain,
         "can_relabel": witness.can_relabel,
         "relabel_reason": witness.reason,
@@ -162,6 +166,8 @@ def _issues(
             n_neighbors=n_neighbors,
         )
     )
+    say_before_and_after(judged, reasons)
+    say_outside(judged, reasons)
     say_what_is_missing(names, given, judged.surroundings.duplicate_groups, scope, reasons)
     out = judged.ruled_out
     for row, words in ({} if out is None else out.words).items():
@@ -183,6 +189,7 @@ def _issues(
             "true_label_probs": _rows(judged.estimate.true_label_probs),
             "duplicate_group": pa.array(judged.surroundings.duplicate_groups, pa.int64()),
             "is_trusted": pa.array(judged.is_trusted),
+            "p_outside": pa.array(np.round(judged.p_outside, DECIMALS), from_pandas=True),
         }
     )
     for name, column in _added(judged).items():

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from noisefix.detection.rejected import RuledOut
     from noisefix.detection.voting import Heard
     from noisefix.probing.error_model import ErrorEstimate
+    from noisefix.probing.hidden_chain import Sequences
     from noisefix.probing.judgeable import Scope
     from noisefix.probing.label_names import NameView
     from noisefix.probing.readings import Read
+    from noisefix.probing.sequence import Chain
     from noisefix.probing.views import Surroundings, Views
 
 DECIMALS = 6
@@ -39,8 +41,13 @@ class Judged:
     is_issue: np.ndarray  # (N,) bool
     scope: Scope  # which rows and classes can be judged; of these alone are views and names
     labelled_by: str
+    p_outside: (
+        np.ndarray
+    )  # (N,) see probing/outside.py; 0 where a person has verified, NaN: no text
     unverified_class: str | None = None
     ruled_out: RuledOut | None = None
     places: np.ndarray | None = None  # (K,) of classes that have an order, 0 = first
     distance: np.ndarray | None = None  # (N,) expected steps from the truth, NaN = unlabelled
     heard: Heard | None = None  # None: there are no other annotators
+    sequences: Sequences | None = None  # None: the rows have no order
+    chain: Chain | None = None  # what the rows before and after say

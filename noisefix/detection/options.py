@@ -42,6 +42,23 @@ TrustedColumn = Annotated[
         "NAME",
     ),
 ]
+OrderColumn = Annotated[
+    str | None,
+    Option(
+        "--order-column",
+        "Column that says which row comes after which (a number, a date, text), for labels that "
+        "follow from those before and after.",
+        "NAME",
+    ),
+]
+GroupColumn = Annotated[
+    str | None,
+    Option(
+        "--group-column",
+        "Column with the conversation, document or session that the order is in.",
+        "NAME",
+    ),
+]
 ClassShares = Annotated[
     str | None,
     Option(
@@ -169,6 +186,8 @@ class KnownOptions(Options):
     """What is known of the labels, and how many rows to flag."""
 
     trusted_column: TrustedColumn = None
+    order_column: OrderColumn = None
+    group_column: GroupColumn = None
     decisions: Decisions = None
     labelled_by: LabelledBy = "unknown"
     unverified_class: UnverifiedClass = None
@@ -207,7 +226,7 @@ class JointOptions(JudgeOptions):
         str | Path | None,
         Option(
             "--data",
-            "Table with the trusted column. Default: the input of the run EMBEDDINGS lies in.",
+            "Table with the trusted or the order column. Default: the input of EMBEDDINGS' run.",
             "FILE",
             role=READS,
         ),

@@ -35,6 +35,7 @@ def joint_as_made(folder: RunFolder) -> tuple[JointParams, int]:
         ("pred_probs", "your own probabilities"),
         ("trusted", "a trusted column"),
         ("not_labels", "a column of what rows are not"),
+        ("order", "an order column"),
     ):
         if name in made["inputs"]:
             raise UsageError(

@@ -33,6 +33,7 @@ def conform(table: pa.Table, schema: TableSchema, where: str) -> pa.Table:
     import pyarrow as pa
 
     title = f"{where}: {schema.name} table"
+    table = with_optional(table, schema)
     names = table.column_names
     missing = [column.name for column in schema.columns if column.name not in names]
     if missing:
@@ -62,6 +63,24 @@ def conform(table: pa.Table, schema: TableSchema, where: str) -> pa.Table:
     ready = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
     check_key(ready, schema, where)
     return ready
+
+
+def with_optional(table: pa.Table, schema: TableSchema, wanted: Sequence[str] = ()) -> pa.Table:
+    """Return the table with nulls for the optional columns that it lacks.
+
+    Args:
+        table: (N rows).
+        schema: what the table is.
+        wanted: of the optional columns only these; empty: all.
+    """
+    import pyarrow as pa
+
+    types = schema.arrow({"D": 1, "K": 1})
+    for name in schema.optional_columns():
+        if name not in table.column_names and (not wanted or name in wanted):
+            field = types.field(name)
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    return table
 
 
 def check_key(table: pa.Table, schema: TableSchema, where: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
-from noisefix.run.checks import conform
+from noisefix.run.checks import conform, with_optional
 from noisefix.run.foreign import accept
 from noisefix.run.provenance import METADATA_KEY, Provenance
 from noisefix.run.schemas import TableSchema
@@ -84,18 +84,22 @@ def read_table(
     is_foreign = provenance is None or provenance.is_foreign
     every = [column.name for column in schema.columns]
     wanted = every if columns is None else list(columns)
-    missing = [name for name in (every if is_foreign else wanted) if name not in present]
+    absent = [name for name in (every if is_foreign else wanted) if name not in present]
+    missing = [name for name in absent if name not in schema.optional_columns()]
     if missing:
         file.close()
         raise _lacks(missing, schema, path, file.schema_arrow.names, provenance)
     try:
-        table = file.read(columns=None if columns is None or is_foreign else wanted)
+        stored = [name for name in wanted if name in present]
+        table = file.read(columns=None if columns is None or is_foreign else stored)
     except (OSError, ValueError) as error:
         raise damaged_parquet(path, error) from error
     finally:
         file.close()
     if provenance is None or is_foreign:
         table, provenance = accept(table, schema, str(path), provenance)
+    elif absent:
+        table = with_optional(table, schema, wanted)
     return (table if columns is None else table.select(wanted)), provenance
 
 

@@ -22,13 +22,15 @@ class Column:
     """One column: its name, its type, and what it means.
 
     ``type`` is written as pyarrow prints it; ``fixed_size_list<float>[D]`` and ``[K]`` stand for
-    lists whose length is the embedding size or the number of classes.
+    lists whose length is the embedding size or the number of classes. An ``optional`` column may be
+    absent from tables that others or older versions made: it is read as nulls.
     """
 
     name: str
     type: str
     meaning: str
     nullable: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class TableSchema:
     purpose: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = field(default=("id",))
+
+    def optional_columns(self) -> tuple[str, ...]:
+        """Return the names of the columns that may be absent."""
+        return tuple(column.name for column in self.columns if column.optional)
 
     def arrow(self, lengths: dict[str, int] | None = None) -> pa.Schema:
         """Return the pyarrow schema.
@@ -155,6 +161,14 @@ ISSUES = TableSchema(
         ),
         Column("duplicate_group", "int64", "rows with (nearly) the same text share a number", True),
         Column("is_trusted", "bool", "True: a person vouched for this row's label"),
+        Column(
+            "p_outside",
+            "double",
+            "1 - false discovery rate of the rows that lie at least as far from all classes, in "
+            "[0, 1]; from 0.8 on the row seems to belong to no class; null: no text",
+            nullable=True,
+            optional=True,
+        ),
     ),
 )
 

@@ -50,9 +50,10 @@ def settled(
 ) -> pa.Table:
     """Return an issues table in which decided rows are as people said.
 
-    They are trusted and not flagged; the suggested label is the one chosen; p_error is 0, or 1
-    where another class was chosen, and null for rows to drop; the probabilities of the true label
-    are certain; the reason says who decided. Columns that are not there are not added.
+    They are trusted, not flagged and, unless to be dropped, not outside of all classes; the
+    suggested label is the one chosen; p_error is 0, or 1 where another class was chosen, and null
+    for rows to drop; the probabilities of the true label are certain; the reason says who decided.
+    Columns that are not there are not added.
 
     Args:
         issues: an issues table, or some of its columns, with ids.
@@ -62,7 +63,15 @@ def settled(
     if not decided:
         return issues
     place = {name: k for k, name in enumerate(class_names)}
-    touched = ("given_label", "suggested_label", "p_error", "is_issue", "reasons", "is_trusted")
+    touched = (
+        "given_label",
+        "suggested_label",
+        "p_error",
+        "is_issue",
+        "reasons",
+        "is_trusted",
+        "p_outside",
+    )
     probs = "true_label_probs"
     names = [name for name in (*touched, probs) if name in issues.column_names]
     columns: dict[str, list[Any]] = {name: issues[name].to_pylist() for name in names}
@@ -76,7 +85,7 @@ def settled(
         if word.decision == DROP:
             new["p_error"] = None
         else:
-            new |= {"suggested_label": label, "p_error": float(label != given)}
+            new |= {"suggested_label": label, "p_error": float(label != given), "p_outside": 0.0}
             if given is None:
                 new["p_error"] = None
             if label in place:

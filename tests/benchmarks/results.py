@@ -27,7 +27,15 @@ from shared_sets import SharedDataAbsentError
 Entry = dict[str, Any]
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "quality": ("compare", "readings", "one_sided", "audit_coverage", "label_columns"),
+    "quality": (
+        "compare",
+        "readings",
+        "one_sided",
+        "audit_coverage",
+        "label_columns",
+        "outside",
+        "order",
+    ),
     "relabel": ("relabel_quality", "weighing_fit", "guessing"),
     "speed": (
         "embedding",

@@ -53,6 +53,11 @@ def handed_format(options: ApplyOptions, own: str) -> str | None:
             else "--fill-unlabelled: changes the data, which is written in its own format",
             "leave out --format and --only-flagged, which show rows to people and other tools",
         )
+    if options.drop_outside:
+        raise UsageError(
+            "--drop-outside: changes the data, which is written in its own format",
+            "leave out --format and --only-flagged, which show rows to people and other tools",
+        )
     return kind
 
 

@@ -22,6 +22,8 @@ FACTS = {
     "noise_rate_low": 0.1,
     "noise_rate_high": 0.5,
     "duplicate_conflicts": 2,
+    "outside": 0,
+    "order": None,
     "flagged_wrong": 1.5,
     "flagged_wrong_low": 1.0,
     "flagged_wrong_high": 2.0,
