@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError, UsageError
+from noisefix.tables.arrow_columns import plain_column, scalar_column, series_column
 from noisefix.tables.source import MEMORY_FORMAT, Source
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def table_source(data: Any) -> Source:
         columns = dict(zip(_distinct(table.column_names, name), table.columns, strict=True))
     kept, left_out = {}, []
     for column, values in columns.items():
-        plain = None if values is None else _plain(values)
+        plain = None if values is None else plain_column(values)
         if plain is None:
             left_out.append(column)
         else:
@@ -111,7 +111,9 @@ def lists_source(
         shown = ", ".join(f"{count:,} {column}s" for column, count in counts.items())
         raise DataError(f"{name}: {shown}", "give one of each for every row")
     mixed: list[str] = []
-    arrays = {column: _scalars(cells, name, column, mixed) for column, cells in columns.items()}
+    arrays = {
+        column: scalar_column(cells, name, column, mixed) for column, cells in columns.items()
+    }
     wrong = next((column for column, array in arrays.items() if array is None), None)
     if wrong is not None:
         raise DataError(
@@ -205,74 +207,9 @@ def _of_pandas(data: Any, name: str, mixed: list[str]) -> dict[str, pa.Array | N
     names = _distinct([str(column) for column in data.columns], name)
     columns = (data.iloc[:, place] for place in range(len(names)))
     return {
-        column: _of_series(series, name, column, mixed)
+        column: series_column(series, name, column, mixed)
         for column, series in zip(names, columns, strict=True)
     }
-
-
-def _of_series(series: Any, name: str, column: str, mixed: list[str]) -> pa.Array | None:
-    import pyarrow as pa
-
-    try:
-        return pa.array(series, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return _scalars(series.tolist(), name, column, mixed)
-
-
-def _scalars(values: list[Any], name: str, column: str, mixed: list[str]) -> pa.Array | None:
-    """Return values of one kind as they are, of several kinds as text; None: they are objects.
-
-    Args:
-        values: the cells.
-        name: the table, for messages.
-        column: the column.
-        mixed: it is added here if its values are of several kinds.
-
-    Raises:
-        DataError: a text is none that can be written.
-    """
-    import pyarrow as pa
-
-    try:
-        return pa.array(values, from_pandas=True)
-    except UnicodeEncodeError:
-        pass
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        pass
-    texts: list[str | None] = []
-    for row, cell in enumerate(values, 1):
-        value = cell.item() if hasattr(cell, "item") and not getattr(cell, "ndim", 1) else cell
-        if value is not None and not isinstance(value, str | bool | int | float):
-            if _is_missing(value):
-                texts.append(None)
-                continue
-            return None
-        text = _text(value)
-        try:
-            (text or "").encode()
-        except UnicodeEncodeError as error:
-            raise DataError(
-                f"{name}, column {column!r}: row {row} holds half a character, which is no text",
-                "replace it: text.encode('utf-8', 'replace').decode()",
-            ) from error
-        texts.append(text)
-    mixed.append(column)
-    return pa.array(texts, pa.large_string())
-
-
-def _text(value: Any) -> str | None:
-    if value is None or value != value:
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _is_missing(value: Any) -> bool:
-    pandas = sys.modules.get("pandas")  # whoever holds one of its gaps has imported it
-    return pandas is not None and pandas.isna(value) is True
 
 
 def _distinct(names: Sequence[str], title: str) -> list[str]:
@@ -280,28 +217,6 @@ def _distinct(names: Sequence[str], title: str) -> list[str]:
     if doubled is not None:
         raise DataError(f"{title}: column {doubled!r} appears twice", "rename one of them")
     return list(names)
-
-
-def _plain(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray | None:
-    """Return a column in types that every reader knows; None: it holds something else."""
-    import pyarrow as pa
-    from pyarrow import types
-
-    kind = values.type
-    if types.is_dictionary(kind):
-        values, kind = values.cast(kind.value_type), kind.value_type
-    if types.is_string_view(kind):
-        values, kind = values.cast(pa.large_string()), pa.large_string()
-    inner = kind.value_type if _is_list(kind) else kind
-    is_known = types.is_primitive(inner) or types.is_null(inner) or types.is_decimal(inner)
-    is_text = types.is_string(inner) or types.is_large_string(inner)
-    return values if is_known or is_text else None
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    from pyarrow import types
-
-    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 
 
 def _library(data: Any) -> str:

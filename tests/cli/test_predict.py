@@ -162,7 +162,7 @@ def test_killed_in_the_middle(model, tmp_path):
     output.write_text("old")
     code = (
         "import os, signal, sys\n"
-        "from noisefix.classifiers.predict import PredictionWriter as W\n"
+        "from noisefix.classifiers.prediction_writer import PredictionWriter as W\n"
         "from noisefix.cli.app import main\n"
         "write, n = W.write, []\n"
         "def killed(self, *args):\n"

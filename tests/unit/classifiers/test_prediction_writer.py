@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import noisefix
-from noisefix.classifiers.predict import PredictionWriter
+from noisefix.classifiers.prediction_writer import PredictionWriter
 from noisefix.run.provenance import Provenance
 
 
