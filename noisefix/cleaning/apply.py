@@ -7,14 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisefix.cleaning.decide import (
-    DECISION_COLUMNS,
-    ApplyParams,
-    Decision,
-    decide,
-    verdict_columns,
-    weight_column,
-)
+from noisefix.cleaning.decide import Decision, verdict_columns, weight_column
 from noisefix.cleaning.handover.write import (
     handed_bytes,
     handed_columns,
@@ -23,26 +16,20 @@ from noisefix.cleaning.handover.write import (
 )
 from noisefix.cleaning.ledger import Change, write_logged
 from noisefix.cleaning.options import ApplyOptions
-from noisefix.cleaning.outputs import check_outputs, marked, write_handed, write_review
-from noisefix.cleaning.review import (
-    Review,
-    decisions_of,
-    overruled,
-    read_review,
-    review_of,
-    review_rows,
-    reviewed_issues,
+from noisefix.cleaning.outputs import (
+    check_new_columns,
+    check_outputs,
+    marked,
+    write_handed,
+    write_review,
 )
-from noisefix.errors import DataError, UsageError
+from noisefix.cleaning.review import review_rows
+from noisefix.cleaning.settle import settle
+from noisefix.errors import UsageError
 from noisefix.options import takes
-from noisefix.run.answers import read_verdicts
-from noisefix.run.decisions import PersonDecision, import_decisions, read_decisions, read_named
-from noisefix.run.rejected import run_rejected, without_rejected
-from noisefix.run.settled import run_decisions
+from noisefix.run.decisions import import_decisions
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from noisefix.run.folder import RunFolder
     from noisefix.tables.raw_cells import Cell
     from noisefix.tables.source import Source
@@ -108,7 +95,9 @@ def apply(
         output: file to write, or "-" for standard output; may be None with ``dry_run`` or
             ``review_csv``.
         options: what was chosen; its fields may be named one by one instead. A person's decisions
-            in ``review`` are above all others, whatever the strategy.
+            in ``review`` are above all others, whatever the strategy. The run folder keeps them,
+            and those of ``decisions``, before a file is written: they stay where that fails. What
+            is refused leaves no trace.
 
     Raises:
         DataError: no run folder; the input changed or vanished; a file cannot be written; the
@@ -121,27 +110,16 @@ def apply(
 
     strategy, dry_run = options.strategy, options.dry_run
     review_csv, column_prefix = options.review_csv, options.column_prefix
-    params = ApplyParams(
-        strategy, options.min_probability, options.min_margin, options.fill_unlabelled
-    )
     if output is None and not dry_run and review_csv is None:
         raise UsageError("no output file", "name one with -o, or look first with --dry-run")
     folder = RunFolder.open(run, options.run_data)
     handed = handed_format(options, folder.read()["input"]["format"])
     if not dry_run:
         check_outputs(folder, output, options, handed)
-    issues, provenance = read_verdicts(folder, (*DECISION_COLUMNS, "text"))
-    class_names = provenance.class_names
-    has_witness = bool(provenance.results.get("can_relabel", False))
     source = folder.read_input()
     label_column = folder.read()["input"]["columns"]["label"]
-    issues = _in_input_order(issues, source, folder)
-    decided, words = _decided(folder, issues, class_names, options)
-    issues = without_rejected(issues, run_rejected(folder, words), class_names)
-    decisions = decide(issues, class_names, params, has_witness=has_witness)
-    if decided.choices:
-        decisions = overruled(decisions, issues, decided)
-        issues = reviewed_issues(issues, decided)
+    settled = settle(folder, source, options)
+    issues, decisions, decided = settled.issues, settled.decisions, settled.review
     to_review = None
     if review_csv is not None:
         to_review = review_rows(issues, decisions, decided.choices)
@@ -151,9 +129,11 @@ def apply(
         decisions = [decision for decision in decisions if decision.action == "flag"]
         issues = unflagged(issues, decided.choices)
         added = handed_columns(folder, issues, column_prefix, handed)
-    _check_new_columns(source, added)
+    check_new_columns(source, added)
     cells = _cells_to_change(folder, source, decisions, label_column)
-    changes = _changes(decisions, cells, label_column, flag_column=f"{column_prefix}is_issue")
+    written = _written(folder, source, decisions, label_column)
+    flag_column = f"{column_prefix}is_issue"
+    changes = _changes(decisions, cells, written, label_column, flag_column=flag_column)
     result = ApplyResult(
         run=folder.path,
         output=None,
@@ -166,7 +146,7 @@ def apply(
         changes=changes,
         added_columns=tuple(added),
         label_column=label_column,
-        has_witness=has_witness,
+        has_witness=settled.has_witness,
         ledger=None,
         reviewed=len(decided.choices),
         to_review=0 if to_review is None else len(to_review),
@@ -177,79 +157,32 @@ def apply(
         result = replace(result, handed_over=n_handed)
     if dry_run:
         return result
+    target = None if output is None else Path(output)
+    content = b""
+    if target is not None and handed is not None:
+        content = handed_bytes(
+            folder,
+            source,
+            issues,
+            settled.class_names,
+            added,
+            handed,
+            only_flagged=options.only_flagged,
+        )
+    elif target is not None:
+        content = _rewritten(folder, source, target, decisions, written, label_column, added)
+        content = marked(content, source) if options.bom else content
+    import_decisions(folder.decisions, settled.words)  # nothing is refused any more
     if to_review is not None and review_csv is not None:
         write_review(Path(review_csv), issues, to_review)
         result = replace(result, review_csv=Path(review_csv))
-    if output is None:
+    if target is None:
         return result
-    target = Path(output)
     if handed is not None:
-        content = handed_bytes(
-            folder, source, issues, class_names, added, handed, only_flagged=options.only_flagged
-        )
         write_handed(target, content, bom=options.bom)
         return replace(result, output=target)
-    content = _rewritten(folder, source, target, decisions, label_column, added)
-    if options.bom:
-        content = marked(content, source)
     write_logged(folder, target, content, changes, strategy)
     return replace(result, output=target, ledger=folder.ledger)
-
-
-def _decided(
-    folder: RunFolder, issues: pa.Table, class_names: tuple[str, ...], options: ApplyOptions
-) -> tuple[Review, tuple[PersonDecision, ...]]:
-    """Return what people have decided, and record what is new in ``--review`` or ``--decisions``.
-
-    Returned beside it is what these two say.
-
-    A dry run records nothing, and yet shows what the files would lead to.
-    """
-    known = run_decisions(folder)
-    given: tuple[PersonDecision, ...] = ()
-    if options.decisions is not None:
-        given = read_named(Path(options.decisions))
-        known = run_decisions(folder, given)
-        if not options.dry_run:
-            import_decisions(folder.decisions, given)
-    if options.review is None:
-        return review_of(known), given
-    review = read_review(Path(options.review), issues["id"].to_pylist(), class_names)
-    lines = read_decisions(folder.decisions)
-    fresh = decisions_of(review, issues, known, lines=lines)
-    if not options.dry_run:
-        import_decisions(folder.decisions, fresh)
-    known_review = review_of({k: w for k, w in known.items() if k not in review.choices})
-    both = Review({**known_review.choices, **review.choices}, known_review.labels | review.labels)
-    return both, (*given, *fresh)
-
-
-def _in_input_order(issues: pa.Table, source: Source, folder: RunFolder) -> pa.Table:
-    """Sort by row number, and check that the table is about this input's rows."""
-    import numpy as np
-
-    if issues.num_rows != len(source):
-        raise DataError(
-            f"{folder.issues}: has {issues.num_rows} rows, but {source.name} has {len(source)}",
-            "run detect again",
-        )
-    numbers = issues["row_number"].to_numpy()
-    order = np.argsort(numbers, kind="stable")
-    if not np.array_equal(numbers[order], np.arange(1, len(source) + 1)):
-        raise DataError(
-            f"{folder.issues}: row_number does not count the rows of {source.name}",
-            "run detect again",
-        )
-    return issues if np.array_equal(order, np.arange(order.size)) else issues.take(order)
-
-
-def _check_new_columns(source: Source, added: dict[str, list[str]]) -> None:
-    taken = [name for name in added if name in source.columns]
-    if taken:
-        raise UsageError(
-            f"{source.name}: column {taken[0]!r} is there already",
-            "choose other names with --column-prefix",
-        )
 
 
 def _cells_to_change(
@@ -266,9 +199,23 @@ def _cells_to_change(
     return read_cells(folder.input_path(), source, label_column, rows)
 
 
+def _written(
+    folder: RunFolder, source: Source, decisions: Sequence[Decision], label_column: str | None
+) -> dict[str, str]:
+    """Return what the cells of new labels hold, by class."""
+    from noisefix.tables.label_cells import written_labels
+
+    labels = {d.new_label for d in decisions if d.new_label is not None}
+    if label_column is None or not labels:
+        return {}
+    cell = written_labels(source, label_column, folder.label_rules())
+    return {label: cell(label) for label in labels}
+
+
 def _changes(
     decisions: Sequence[Decision],
     cells: Mapping[int, Cell],
+    written: Mapping[str, str],
     label_column: str | None,
     *,
     flag_column: str,
@@ -280,7 +227,7 @@ def _changes(
             row_number=d.row_number,
             column=columns[d.action] or "",
             old=cells[d.row_number].value if d.row_number in cells else _old(d),
-            new="true" if d.action == "flag" else d.new_label,
+            new="true" if d.action == "flag" else written.get(d.new_label or "", d.new_label),
             action=d.action,
             reasons=d.reasons,
             p_error=d.p_error,
@@ -301,11 +248,11 @@ def _rewritten(
     source: Source,
     output: Path,
     decisions: Sequence[Decision],
+    written: Mapping[str, str],
     label_column: str | None,
     added: dict[str, list[str]],
 ) -> bytes:
     from noisefix.cleaning.rewrite import rewritten
-    from noisefix.tables.class_label import label_cell
 
     new_labels = [d for d in decisions if d.new_label is not None]
     if new_labels and label_column is None:
@@ -316,10 +263,7 @@ def _rewritten(
         folder.input_path(),
         source,
         output,
-        edits={
-            (d.row_number, label_column or ""): label_cell(source, label_column or "", d.new_label)
-            for d in new_labels
-        },
+        edits={(d.row_number, label_column or ""): written[d.new_label or ""] for d in new_labels},
         dropped=[d.row_number for d in decisions if d.action == "drop"],
         added=added,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,20 @@ def _check_name(
         raise DataError(
             f"{output}: is there already, and may hold decisions",
             "apply them with --review, or name another file with -o",
+        )
+
+
+def check_new_columns(source: Source, added: Iterable[str]) -> None:
+    """Check that no column is added under a name that is taken.
+
+    Raises:
+        UsageError: one is.
+    """
+    taken = [name for name in added if name in source.columns]
+    if taken:
+        raise UsageError(
+            f"{source.name}: column {taken[0]!r} is there already",
+            "choose other names with --column-prefix",
         )
 
 

@@ -54,4 +54,4 @@ def detect(
     if shown.as_json:
         write_json(result)
     else:
-        show_detection(Screen(), result, data=data, top=top)
+        show_detection(Screen(), result, data=data, top=top, options=options)

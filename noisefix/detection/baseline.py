@@ -44,7 +44,7 @@ class Baseline:
 
     Attributes:
         rows: keys of all rows, see ``row_key``.
-        flagged: keys of those that were flagged.
+        flagged: keys of those that were flagged; none of a table, of which it is not known.
     """
 
     rows: frozenset[str] = frozenset()
@@ -73,20 +73,31 @@ def baseline_of(issues: pa.Table, keys: Sequence[str]) -> Baseline:
     )
 
 
-def new_issues(issues: pa.Table, keys: Sequence[str], baseline: Baseline) -> list[int]:
+def new_issues(
+    issues: pa.Table, keys: Sequence[str], baseline: Baseline, class_names: Sequence[str]
+) -> list[int]:
     """Return the positions of the new flagged rows, in table order.
 
     A row is new where no row of the baseline has both its text and its label. Rows that were there
     are never new, whatever is found out about them: others changed around them, another seed,
-    another precision.
+    another precision. Nor is a text new whose label was changed, where that was flagged (the
+    baseline has it so, and the row is gone): there was an issue before.
 
     Args:
-        issues: (N rows) issues table with is_issue.
+        issues: (N rows) issues table with text and is_issue.
         keys: (N,) the keys of its rows.
         baseline: what was there before.
+        class_names: the classes that there are.
     """
-    flags = issues["is_issue"].to_pylist()
-    return [i for i, flag in enumerate(flags) if flag and keys[i] not in baseline.rows]
+    texts, flags = (issues[name].to_pylist() for name in ("text", "is_issue"))
+    settled = baseline.flagged.difference(keys)
+    return [
+        i
+        for i, flag in enumerate(flags)
+        if flag
+        and keys[i] not in baseline.rows
+        and settled.isdisjoint(row_key(texts[i], name) for name in class_names)
+    ]
 
 
 def read_baseline(path: str | Path, options: LabelledTableOptions) -> Baseline:

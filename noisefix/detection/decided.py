@@ -10,7 +10,7 @@ from noisefix.run.decisions import (
     decided_rows,
     import_decisions,
     read_decisions,
-    read_named,
+    read_said,
     rejected_rows,
     standing,
     verified_table,
@@ -27,8 +27,7 @@ def take_in(folder: RunFolder, decisions: str | Path | None) -> None:
     Raises:
         DataError: a file cannot be read or written.
     """
-    if decisions is not None:
-        import_decisions(folder.decisions, read_named(Path(decisions)))
+    import_decisions(folder.decisions, read_said(decisions))
 
 
 def with_decisions(

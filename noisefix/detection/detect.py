@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from noisefix.detection.across import compare_with, read_across, read_other
+from noisefix.detection.annotated import read_annotated
 from noisefix.detection.candidates import candidates
-from noisefix.detection.decided import take_in
 from noisefix.detection.embed import (
     ProgressCallback,
     embed_into,
-    read_dataset,
     read_sheet,
     sheet_warnings,
     truncation_warning,
 )
 from noisefix.detection.encoder_limits import calibration_note, language_warning
 from noisefix.detection.findings import DetectResult, read_detection
+from noisefix.detection.given_vectors import check_alone, given_files, read_given
+from noisefix.detection.in_memory import TemporaryRun, rows_in_memory
 from noisefix.detection.joint import joint_params, judge_into, read_own_probs, verdict_warnings
 from noisefix.detection.not_column import not_labels
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import CandidatesOptions, DetectOptions
 from noisefix.detection.rejected import SAID
 from noisefix.options import takes
+from noisefix.run.decisions import import_decisions, read_said
 from noisefix.run.folder import TABLE_NAMES, RunFolder, default_run_path
 from noisefix.run.outputs import check_run_outputs
 from noisefix.run.stage import StageReport
@@ -33,9 +36,11 @@ _FEW_ROWS = 100
 
 @takes(DetectOptions)
 def detect(
-    data: str | Path,
+    data: Any = None,
     output: str | Path | None = None,
     *,
+    texts: Sequence[Any] | None = None,
+    ids: Sequence[Any] | None = None,
     options: DetectOptions,
     progress: ProgressCallback | None = None,
     stdin: BinaryIO | None = None,
@@ -43,9 +48,15 @@ def detect(
     """Find the wrong labels of a table, and say why: embed, joint and candidates in one go.
 
     Args:
-        data: CSV, TSV, JSONL or Parquet file, or "-" for CSV on standard input.
-        output: run folder; None: NAME.noisefix beside the input.
-        options: what was chosen; its fields may be named one by one instead.
+        data: CSV, TSV, JSONL or Parquet file, or "-" for CSV on standard input; or a table in
+            memory: a DataFrame of pandas or polars, an Arrow table, a Hugging Face ``Dataset``. May
+            be left out where ``texts`` are named, or ``labels`` and ``embeddings``.
+        output: run folder; None: NAME.noisefix beside the input, and for what lies in memory a
+            temporary folder that is there as long as the result.
+        texts: (N,) texts, with ``labels`` beside them, instead of ``data``.
+        ids: (N,) unique ids of these rows; None: row numbers.
+        options: what was chosen; its fields may be named one by one instead. Without ``data``,
+            ``labels`` are the (N,) labels, unless they are named as a file.
         progress: called with how far it has come.
         stdin: where "-" is read from; None: standard input.
 
@@ -55,28 +66,45 @@ def detect(
         UsageError: an option is out of range.
     """
     from noisefix.detection.own_probs import own_probs
-    from noisefix.detection.user_knowledge import known_class, known_shares
+    from noisefix.detection.user_knowledge import known_class, known_order, known_shares
     from noisefix.detection.verified import trusted_rows
     from noisefix.labels import check_class_count, class_names, encode_labels
     from noisefix.probing.judgeable import check_comparable
 
+    rows, index, options = rows_in_memory(data, texts, ids, options)
+    kept = None if rows is None or output is not None else TemporaryRun()
+    if kept is not None:
+        output = kept.path
     folder = RunFolder(default_run_path(data) if output is None else output)
     check_run_outputs(
         folder.path,
         (*TABLE_NAMES, "run.json"),
-        (data, options.labels, options.pred_probs, options.decisions, options.against),
+        (
+            *(data if rows is None else None, options.labels, options.label_map),
+            *(options.pred_probs, options.decisions, options.against, options.annotations),
+            *given_files(options.embeddings),
+        ),
     )
-    params = joint_params(options, options.device)
+    check_alone(options.embeddings, options.encoder, options.against)
+    joint_params(options, options.device)  # what does not fit is said before the table is read
     sheet = read_sheet(options.labels)
     more = read_own_probs(options.pred_probs)
-    dataset = read_dataset(data, options, stdin, needs_labels=True)
+    said = read_said(options.decisions)
+    dataset, answers = read_annotated(data if rows is None else rows, options, stdin)
+    if answers is not None:
+        more["annotations"] = answers.table
+    by_vote = answers is not None and dataset.label_column is None
+    params = joint_params(options, options.device, given_by_vote=by_vote)
+    given = read_given(options.embeddings, dataset)
     names = class_names(dataset.given_labels)
     n_labelled = sum(label is not None for label in dataset.given_labels)
-    where = f"{dataset.source.name}, column {dataset.label_column!r}"
+    column = dataset.label_column
+    where = f"{dataset.source.name}, " + (f"column {column!r}" if column else "the consensus")
     check_class_count(len(names), n_labelled, where)
     check_comparable(encode_labels(dataset.given_labels, names), dataset.texts, len(names))
     known_shares(params.class_shares, names)  # what does not fit is said before the long work
     known_class("--unverified-class", params.unverified_class, names)
+    known_order(params.ordinal, names)
     if options.pred_probs is not None:
         own_probs(more["pred_probs"], dataset.ids, names)
     if options.trusted_column is not None:
@@ -91,8 +119,10 @@ def detect(
     seed, force = options.seed, options.force
     with folder.lock("noisefix detect"):
         run, notes = open_run(dataset, folder.path, force)
-        take_in(run, options.decisions)
-        embedded, *named = embed_into(dataset, run.embeddings, sheet, options, force, progress)
+        import_decisions(run.decisions, said)
+        embedded, *named = embed_into(
+            dataset, run.embeddings, sheet, options, force, progress, given=given
+        )
         judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress)
         retrieved = candidates(
             run.embeddings,
@@ -113,17 +143,21 @@ def detect(
         notes=dataset.notes
         + notes
         + _order_note(more, names)
+        + (() if answers is None else answers.notes)
         + list_note(run, dataset)
-        + calibration_note(options.encoder, judged.results["learned_from"]),
+        + calibration_note(str(embedded.parameters["encoder"]), judged.results["learned_from"]),
         warnings=dataset.warnings
         + not_warnings
         + sheet_warnings(sheet, embedded)
         + truncation_warning(embedded)
+        + (() if answers is None else answers.warnings)
         + verdict_warnings(judged)
-        + language_warning(dataset.texts, options.encoder)
+        + language_warning(dataset.texts, str(embedded.parameters["encoder"]))
         + _few_rows_warning(judged),
         seconds={report.name: report.seconds for report in reports},
         skipped=tuple(report.name for report in reports if report.skipped),
+        index=index,
+        kept=kept,
     )
 
 

@@ -6,11 +6,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noisefix.cleaning.clean import clean_table
+from noisefix.cleaning.options import DEFAULT_PREFIX, ApplyOptions
 from noisefix.detection.across import AcrossSummary
+from noisefix.detection.frames import all_rows, all_rows_frame, datalab_frame, issues_frame
+from noisefix.detection.notebook import detection_html
+from noisefix.detection.ordinal_facts import OrdinalSummary, read_ordinal
 from noisefix.run.parquet import read_table
-from noisefix.run.schemas import CLASSES_TABLE, ISSUES, PAIRS
+from noisefix.run.schemas import ANNOTATORS, CLASSES_TABLE, ISSUES, PAIRS
+from noisefix.wording import interval, percent, plural
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from noisefix.detection.in_memory import TemporaryRun
     from noisefix.run.folder import RunFolder
 
 _TOP_ROWS = 100
@@ -58,6 +68,60 @@ class PairSummary:
 
 
 @dataclass(frozen=True)
+class AnnotatorSummary:
+    """One annotator: a column, or a person.
+
+    Attributes:
+        column: its name.
+        rows: rows of which it says something.
+        accuracy: estimated share of right answers, with the ends of its 90 % interval; None
+            without answers.
+        kappa: agreement with what most of the others say, beyond chance; None: not known.
+        is_used: it has a part in the estimate.
+        why_not: why it has none.
+        decides: share of its rows whose most probable label hangs on it.
+        errs_with: the annotator in whose wrong rows it errs most of all, and the correlation.
+    """
+
+    column: str
+    rows: int
+    accuracy: float | None
+    accuracy_low: float | None
+    accuracy_high: float | None
+    kappa: float | None
+    is_used: bool
+    why_not: str
+    decides: float
+    errs_with: str | None
+    error_correlation: float | None
+
+
+@dataclass(frozen=True)
+class AnnotatorsSummary:
+    """All annotators beside the given labels.
+
+    Attributes:
+        annotators: in the order in which they were named.
+        used: how many have a part in the estimate.
+        rows: rows of which one that is used says something.
+        vouched: rows whose label they would change unasked.
+        new_classes: classes that only annotators give.
+        fleiss_kappa: agreement of all, the given label among them, beyond chance; None: not known.
+        krippendorff_alpha: the same, as Krippendorff measures it.
+        given_by_vote: the given labels are what most of them say.
+    """
+
+    annotators: tuple[AnnotatorSummary, ...]
+    used: int
+    rows: int
+    vouched: int
+    new_classes: tuple[str, ...]
+    fleiss_kappa: float | None
+    krippendorff_alpha: float | None
+    given_by_vote: bool
+
+
+@dataclass(frozen=True)
 class IssueRow:
     """One suspicious row."""
 
@@ -70,16 +134,18 @@ class IssueRow:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DetectResult:
     """What was found; every row is in ``run / "issues.parquet"``.
+
+    It stands for its run folder wherever one is asked for: ``train(result, "model")``.
 
     Attributes:
         run: the run folder.
         input_name: the input, as messages call it.
         rows: all rows; ``labelled`` and ``unlabelled`` of them.
         classes: class names in canonical order.
-        issues: flagged rows.
+        n_issues: flagged rows; "issues" in JSON.
         noise_rate: estimated share of wrong labels, with the ends of its 90 % interval.
         verdict: of all labels together: "clean", "some" (look wrong) or "many".
         second_noise_rate: the noise rate as the labels of near rows alone tell it, a cross-check;
@@ -97,6 +163,8 @@ class DetectResult:
         top: most suspicious rows first, up to 100, flagged or not.
         duplicate_conflicts: rows with (nearly) the text of another row but a different label.
         across: what the table has in common with another one; None where none was named.
+        ordinal: how far labels seem to lie from the truth; None where classes have no order.
+        annotators: the other annotators; None where none was named.
         notes: what was guessed.
         warnings: what a person should know.
         seconds: wall time of each stage.
@@ -104,6 +172,8 @@ class DetectResult:
         can_relabel: something that the noisy labels had no part in vouches for changing labels
             where no annotator is asked.
         relabel_reason: what that is, or why there is nothing.
+        index: the index of the pandas DataFrame that was given; None: rows are counted from 0.
+        kept: holds the run folder where that is a temporary one; else None.
     """
 
     run: Path
@@ -112,7 +182,7 @@ class DetectResult:
     labelled: int
     unlabelled: int
     classes: tuple[str, ...]
-    issues: int
+    n_issues: int = field(metadata={"json": "issues"})
     noise_rate: float
     noise_rate_low: float
     noise_rate_high: float
@@ -139,6 +209,92 @@ class DetectResult:
     can_relabel: bool = False
     relabel_reason: str = ""
     across: AcrossSummary | None = None
+    annotators: AnnotatorsSummary | None = None
+    ordinal: OrdinalSummary | None = None
+    index: Any = field(default=None, compare=False, metadata={"json": None})
+    kept: TemporaryRun | None = field(default=None, compare=False, metadata={"json": None})
+
+    @property
+    def issues(self) -> pd.DataFrame:
+        """The flagged rows as a pandas DataFrame, most suspicious first.
+
+        Columns: id, text, given_label, suggested_label, p_error (probability in [0, 1] that the
+        given label is wrong) and reasons. The index is that of the DataFrame that was given, else
+        the row's place, 0 = first: ``df.loc[result.issues.index]`` are these rows. What people
+        have decided, and what ``relabel`` has found out, counts.
+
+        Raises:
+            UsageError: pandas is not installed.
+            DataError: the run folder is gone.
+        """
+        return issues_frame(self.run, self.index)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return all rows in their order, with all columns of issues.parquet; as ``issues``."""
+        return all_rows_frame(self.run, self.index)
+
+    def to_arrow(self) -> pa.Table:
+        """Return all rows in their order, with all columns of issues.parquet; needs no pandas."""
+        return all_rows(self.run)
+
+    def to_datalab(self) -> pd.DataFrame:
+        """Return all rows with the columns of ``Datalab.get_issues("label")`` of cleanlab.
+
+        These are is_label_issue, label_score (probability that the given label is right; NaN for
+        unlabelled rows), given_label and predicted_label. Index and errors as of ``issues``.
+        """
+        return datalab_frame(self.run, self.index)
+
+    def clean(
+        self,
+        data: Any = None,
+        *,
+        strategy: str = "flag",
+        min_probability: float | None = None,
+        min_margin: float = 0.3,
+        fill_unlabelled: bool = False,
+        column_prefix: str = DEFAULT_PREFIX,
+    ) -> Any:
+        """Return a copy of the table with what was found, as ``apply`` would write it.
+
+        Args:
+            data: the table that was judged: a DataFrame of pandas (whose index stays) or polars, an
+                Arrow table, a Hugging Face ``Dataset``. None: it is read from the run folder, as a
+                pandas DataFrame.
+            strategy: "flag" (columns with the verdicts), "drop" (flagged rows are left out),
+                "relabel" or "weight"; these, and the rest, as in ``apply``.
+            min_probability: least probability of a new label where nobody was asked.
+            min_margin: its least lead over the given one.
+            fill_unlabelled: give rows without a label the suggested one.
+            column_prefix: begins the names of new columns.
+
+        Raises:
+            DataError: the table has not the rows that were judged, or the run folder is gone.
+            UsageError: it is no table, an option is out of range, or pandas is not installed.
+        """
+        options = ApplyOptions(
+            strategy=strategy,
+            min_probability=min_probability,
+            min_margin=min_margin,
+            fill_unlabelled=fill_unlabelled,
+            column_prefix=column_prefix,
+        )
+        return clean_table(self.run, data, options)
+
+    def __fspath__(self) -> str:
+        """Return the path of the run folder."""
+        return str(self.run)
+
+    def __repr__(self) -> str:
+        """Say in a line what was found."""
+        return (
+            f"<DetectResult: {plural(self.rows, 'row')}, {self.n_issues:,} flagged, about "
+            f"{percent(self.noise_rate)} of the labels wrong "
+            f"({interval(self.noise_rate_low, self.noise_rate_high)}), run {str(self.run)!r}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return detection_html(self)
 
 
 def read_detection(
@@ -151,6 +307,8 @@ def read_detection(
     warnings: tuple[str, ...] = (),
     seconds: dict[str, float] | None = None,
     skipped: tuple[str, ...] = (),
+    index: Any = None,
+    kept: TemporaryRun | None = None,
 ) -> DetectResult:
     """Read the findings of a run folder.
 
@@ -163,6 +321,8 @@ def read_detection(
         warnings: what a person should know.
         seconds: wall time of each stage.
         skipped: stages that had nothing to do.
+        index: the pandas index of the rows.
+        kept: holds a temporary run folder.
 
     Raises:
         DataError: a table is missing or broken.
@@ -179,7 +339,7 @@ def read_detection(
         labelled=facts["labelled"],
         unlabelled=facts["rows"] - facts["labelled"],
         classes=provenance.class_names,
-        issues=facts["issues"],
+        n_issues=facts["issues"],
         noise_rate=facts["noise_rate"],
         noise_rate_low=facts["noise_rate_low"],
         noise_rate_high=facts["noise_rate_high"],
@@ -212,6 +372,47 @@ def read_detection(
         can_relabel=facts["can_relabel"],
         relabel_reason=facts["relabel_reason"],
         across=across,
+        index=index,
+        kept=kept,
+        ordinal=read_ordinal(facts),
+        annotators=_annotators(run, facts.get("annotators")),
+    )
+
+
+def _annotators(run: RunFolder, facts: dict[str, Any] | None) -> AnnotatorsSummary | None:
+    if facts is None:
+        return None
+    table, _ = read_table(run.annotators, ANNOTATORS)
+    return AnnotatorsSummary(
+        annotators=tuple(_annotator(row) for row in table.to_pylist()),
+        new_classes=tuple(facts["new_classes"]),
+        **{
+            name: facts[name]
+            for name in (
+                "used",
+                "rows",
+                "vouched",
+                "fleiss_kappa",
+                "krippendorff_alpha",
+                "given_by_vote",
+            )
+        },
+    )
+
+
+def _annotator(row: dict[str, Any]) -> AnnotatorSummary:
+    """Summarise a row of annotators.parquet."""
+    known = [
+        (value, other)
+        for value, other in zip(row["error_correlations"], row["others"], strict=True)
+        if value == value and not other.startswith("[")
+    ]
+    correlation, other = max(known, default=(None, None))
+    names = ("column", "rows", "accuracy", "accuracy_low", "accuracy_high", "kappa", "is_used")
+    return AnnotatorSummary(
+        **{name: row[name] for name in (*names, "why_not", "decides")},
+        errs_with=other,
+        error_correlation=correlation,
     )
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from noisefix.detection.decided import take_in, with_decisions
+from noisefix.detection.annotations import parse_columns
+from noisefix.detection.decided import with_decisions
 from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
-from noisefix.detection.joint_sources import read_trusted
+from noisefix.detection.joint_sources import read_annotations, read_trusted
 from noisefix.detection.options import JointOptions, JudgeOptions
-from noisefix.errors import UsageError
+from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
+from noisefix.run.decisions import import_decisions, read_said
 from noisefix.run.folder import RunFolder, lock_if_run
 from noisefix.run.stage import Stage, StageReport, record, run_stage
 
@@ -56,24 +58,59 @@ def joint(
 
     params = joint_params(options, options.device)
     data, trusted_column = options.data, options.trusted_column
+    columns = parse_columns(options.annotator_columns)
     source, folder = _paths(Path(embeddings), output)
     outputs = stage_outputs(STAGE, folder)
-    _check_outputs(folder, outputs, (embeddings, options.pred_probs, data, options.decisions))
+    _check_outputs(folder, outputs, _inputs(embeddings, options))
     more = read_own_probs(options.pred_probs)
     if trusted_column is not None:
         more["trusted"] = read_trusted(
             source, trusted_column, data, options.id_column, options.bad_rows
         )
-    elif data is not None:
+    elif data is not None and not columns:
         raise UsageError(
-            "--data names a table, but no column of it", "name the column with --trusted-column"
+            "--data names a table, but no column of it",
+            "name columns with --trusted-column or --annotator-columns",
         )
+    _check_classes(source, params)
+    said = read_said(options.decisions)
+    answers = read_annotations(source, columns, options)
+    if answers is not None:
+        more["annotations"] = answers.table
     if source.is_file():  # else there is nothing to write, and no folder to leave behind
         _make_folder(folder)
-    take_in(RunFolder(folder), options.decisions)
+    import_decisions(RunFolder(folder).decisions, said)
     with lock_if_run(folder, "noisefix joint"):
         report = judge_into(folder, source, params, more, options.seed, options.force, progress)
-    return JointResult(**vars(report), warnings=_no_text_warning(report) + verdict_warnings(report))
+    told = () if answers is None else answers.warnings
+    return JointResult(
+        **vars(report), warnings=told + _no_text_warning(report) + verdict_warnings(report)
+    )
+
+
+def _inputs(embeddings: str | Path, options: JointOptions) -> tuple[str | Path | None, ...]:
+    return (
+        embeddings,
+        options.pred_probs,
+        options.data,
+        options.decisions,
+        options.annotations,
+    )
+
+
+def _check_classes(source: Path, params: JointParams) -> None:
+    """Say, before anything is written, where what is known is of a class that is not there."""
+    if params.unverified_class is None and not params.class_shares:
+        return
+    from noisefix.detection.user_knowledge import known_class, known_shares
+    from noisefix.labels import class_names
+    from noisefix.run.parquet import read_table
+    from noisefix.run.schemas import EMBEDDINGS
+
+    rows, _ = read_table(source, EMBEDDINGS, ("given_label",))
+    names = class_names(rows["given_label"].to_pylist())
+    known_shares(params.class_shares, names)
+    known_class("--unverified-class", params.unverified_class, names)
 
 
 def judge_into(
@@ -120,6 +157,8 @@ def _paths(embeddings: Path, output: str | Path | None) -> tuple[Path, Path]:
     if embeddings.is_dir():
         run = RunFolder.open(embeddings, fresh=())
         return run.embeddings, run.path if output is None else Path(output)
+    if not embeddings.exists():
+        raise DataError(f"{embeddings}: no such file or run folder", "noisefix embed makes one")
     if output is None:
         raise UsageError(
             f"{embeddings}: is no run folder, and -o DIR is missing",
@@ -174,7 +213,7 @@ def _check_outputs(
             check_ours(path, name)
 
 
-def joint_params(options: JudgeOptions, device: str) -> JointParams:
+def joint_params(options: JudgeOptions, device: str, *, given_by_vote: bool = False) -> JointParams:
     """Return the stage's parameters."""
     from noisefix.detection.joint_stage import DEFAULT_VERDICT, JointParams
 
@@ -189,6 +228,8 @@ def joint_params(options: JudgeOptions, device: str) -> JointParams:
         flag_top=options.flag_top,
         unverified_class=options.unverified_class,
         one_sided=options.one_sided,
+        ordinal=options.ordinal,
+        given_by_vote=given_by_vote,
     )
 
 
@@ -206,16 +247,26 @@ def _parse_shares(text: str | None) -> tuple[tuple[str, float], ...]:
     return tuple(sorted(pairs))
 
 
-def read_own_probs(path: str | Path | None) -> dict[str, pa.Table]:
-    """Read --pred-probs, named as the stage knows it; nothing where there are none."""
-    if path is None:
-        return {}
-    from noisefix.tables.numpy_file import is_numpy, read_matrix
-    from noisefix.tables.source import read_source
+def read_own_probs(given: Any) -> dict[str, pa.Table]:
+    """Read --pred-probs, named as the stage knows it; nothing where there are none.
 
-    if is_numpy(path):
-        return {"pred_probs": read_matrix(path)}
-    return {"pred_probs": read_source(path).table}
+    Args:
+        given: a file; from Python also an (N, K) array in class order, or a table.
+    """
+    if given is None:
+        return {}
+    from noisefix.tables.memory import is_path, table_source
+    from noisefix.tables.numpy_file import is_numpy, matrix_table, read_matrix
+    from noisefix.tables.source import read_source
+    from noisefix.tables.vectors import as_matrix
+
+    if not is_path(given):
+        if hasattr(given, "columns") or hasattr(given, "column_names"):
+            return {"pred_probs": table_source(given).table}
+        return {"pred_probs": matrix_table(as_matrix(given, "pred_probs"))}
+    if is_numpy(given):
+        return {"pred_probs": read_matrix(given)}
+    return {"pred_probs": read_source(given).table}
 
 
 def is_made_from(names: Path, embeddings: Path) -> bool:
@@ -240,5 +291,9 @@ def _make_folder(folder: Path) -> None:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise DataError(
+            f"{folder}: a file is in the way of the folder", "choose another folder with -o"
+        ) from None
     except OSError as error:
         raise write_error(error, folder) from error

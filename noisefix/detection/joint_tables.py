@@ -13,12 +13,20 @@ from noisefix.confident.scores import normalized_margin, self_confidence
 from noisefix.detection.cross_check import facts_of_the_whole
 from noisefix.detection.deciding import deciding_rows, dispute_facts, flagged_wrong
 from noisefix.detection.judged import DECIMALS
+from noisefix.detection.ordinal_facts import ordinal_facts, say_how_far
 from noisefix.detection.reasons import ReasonInputs, explain, say_what_is_missing
+from noisefix.detection.voter_tables import (
+    annotators_facts,
+    annotators_reasons,
+    annotators_table,
+)
 from noisefix.detection.witness import find_witness
 from noisefix.labels import UNLABELLED, decode_labels
 from noisefix.neighbors.duplicates import conflicts
 from noisefix.neighbors.search import nearest
+from noisefix.probing.ordinal import median_labels
 from noisefix.run.rejected import NOT_LABELS
+from noisefix.run.schemas import VOUCHED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +39,7 @@ _SHOWN = 5
 
 
 def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, pa.Table]:
-    """Return issues, joint, classes, pairs, duplicates and deciding.
+    """Return issues, joint, classes, pairs, duplicates, deciding and annotators.
 
     Args:
         embeddings: the embeddings table, for id, row_number, text and given_label.
@@ -46,6 +54,7 @@ def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, p
         "pairs": _pairs(embeddings, judged, suggested),
         "duplicates": _duplicates(embeddings, judged),
         "deciding": deciding_rows(embeddings, judged, suggested),
+        "annotators": annotators_table(judged),
     }
 
 
@@ -55,7 +64,13 @@ def results(judged: Judged) -> dict[str, Any]:
     groups = judged.surroundings.duplicate_groups
     disputed = np.isin(groups, conflicts(groups, _written_labels(judged)))
     gain = None if judged.names is None else judged.names.gain
-    witness = find_witness(gain, rate.low, judged.estimate.n_verified)
+    annotators = annotators_facts(judged)
+    witness = find_witness(
+        gain,
+        rate.low,
+        judged.estimate.n_verified,
+        n_annotators=0 if annotators is None else annotators["used"],
+    )
     return {
         "rows": len(judged.given_labels),
         "labelled": int((judged.given_labels != UNLABELLED).sum()),
@@ -73,15 +88,20 @@ def results(judged: Judged) -> dict[str, Any]:
         "no_text": int((~judged.scope.written).sum()),
         **_not_compared(judged),
         "duplicate_conflicts": int((disputed & (judged.given_labels != UNLABELLED)).sum()),
+        "annotators": annotators,
         "name_gain": gain,
         "can_relabel": witness.can_relabel,
         "relabel_reason": witness.reason,
+        **ordinal_facts(judged),
     }
 
 
 def _suggested(judged: Judged) -> np.ndarray:
     """Return (N,) the most probable true label; without a verdict the given one stands."""
-    suggested: np.ndarray = judged.estimate.true_label_probs.argmax(axis=1)
+    probs = judged.estimate.true_label_probs
+    suggested: np.ndarray = (
+        probs.argmax(axis=1) if judged.places is None else median_labels(probs, judged.places)
+    )
     stands = (judged.given_labels != UNLABELLED) & ~judged.scope.rows
     stands &= judged.verified_labels == UNLABELLED
     suggested[stands] = judged.given_labels[stands]
@@ -146,6 +166,8 @@ def _issues(
     out = judged.ruled_out
     for row, words in ({} if out is None else out.words).items():
         reasons[row].insert(0, words)
+    say_how_far(judged, suggested, reasons)
+    annotators_reasons(judged, suggested, reasons)
     table = pa.table(
         {
             **{name: embeddings[name] for name in ("id", "row_number", "text", "given_label")},
@@ -155,7 +177,7 @@ def _issues(
             "normalized_margin": pa.array(normalized_margin(given, probs), from_pandas=True),
             "p_error": pa.array(p_error, from_pandas=True),
             "is_issue": pa.array(judged.is_issue),
-            "rank": _ranks(p_error, scores, ~scope.rows + 2 * judged.is_trusted),
+            "rank": _ranks(p_error, scores, ~scope.rows + 2 * judged.is_trusted, judged.distance),
             "reasons": pa.array(reasons, pa.list_(pa.string())),
             "pred_probs": _rows(probs),
             "true_label_probs": _rows(judged.estimate.true_label_probs),
@@ -163,20 +185,41 @@ def _issues(
             "is_trusted": pa.array(judged.is_trusted),
         }
     )
-    if out is None or not out.labels:
-        return table
-    cells = [out.labels.get(row) for row in range(table.num_rows)]
-    return table.append_column(NOT_LABELS, pa.array(cells, pa.list_(pa.string())))
+    for name, column in _added(judged).items():
+        table = table.append_column(name, column)
+    return table
 
 
-def _ranks(p_error: np.ndarray, scores: np.ndarray, tier: np.ndarray) -> pa.Array:
-    """Rank by tier (no verdict, then trusted last), p_error, self-confidence, then row order."""
+def _added(judged: Judged) -> dict[str, pa.Array]:
+    """Return the columns that only some runs have."""
+    import pyarrow as pa
+
+    columns = {}
+    if judged.distance is not None:
+        distance = np.round(judged.distance, DECIMALS)
+        columns["expected_distance"] = pa.array(distance, from_pandas=True)
+    if judged.ruled_out is not None and judged.ruled_out.labels:
+        cells = [judged.ruled_out.labels.get(row) for row in range(len(judged.given_labels))]
+        columns[NOT_LABELS] = pa.array(cells, pa.list_(pa.string()))
+    if judged.heard is not None:
+        columns[VOUCHED] = pa.array(judged.heard.voted.is_vouched)
+    return columns
+
+
+def _ranks(
+    p_error: np.ndarray, scores: np.ndarray, tier: np.ndarray, distance: np.ndarray | None
+) -> pa.Array:
+    """Rank by tier (no verdict, then trusted last), p_error, self-confidence, then row order.
+
+    Where classes have an order, the expected distance comes before p_error.
+    """
     import pyarrow as pa
 
     labelled = np.flatnonzero(~np.isnan(p_error))
-    order = np.lexsort(
-        (labelled, np.round(scores[labelled], DECIMALS), -p_error[labelled], tier[labelled])
-    )
+    keys = [labelled, np.round(scores[labelled], DECIMALS), -p_error[labelled]]
+    if distance is not None:
+        keys.append(-np.round(distance[labelled], DECIMALS))
+    order = np.lexsort((*keys, tier[labelled]))
     ranks = np.zeros(len(p_error), dtype=np.int64)
     ranks[labelled[order]] = np.arange(1, len(labelled) + 1)
     return pa.array(ranks, mask=np.isnan(p_error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from noisefix.common_options import (
     DEFAULT_ENCODER,
@@ -29,7 +29,7 @@ PredProbs = Annotated[
     str | Path | None,
     Option(
         "--pred-probs",
-        "Your own out-of-sample probabilities instead: one column a class (or .npy).",
+        "Your own out-of-sample probabilities instead: one column a class (or .npy, .npz).",
         "FILE",
         role=READS,
     ),
@@ -71,6 +71,14 @@ OneSided = Annotated[
     float | None,
     Option("--one-sided", "Divide the odds of an error in those others by X. Default: 10.", "X"),
 ]
+Ordinal = Annotated[
+    str | None,
+    Option(
+        "--ordinal",
+        "Order of the classes: 1,2,3,4,5. The further off a label seems, the more suspicious.",
+        "CLASSES",
+    ),
+]
 FlagPrecision = Annotated[
     float | None,
     Option(
@@ -90,6 +98,47 @@ FilterBy = Annotated[
         "Flag rows by a confident-learning filter instead of p_error.",
         "NAME",
         offered="noisefix.confident.filters:FILTERS",
+    ),
+]
+
+
+def _read_views(typed: list[str]) -> tuple[str, ...] | None:
+    """Return what was typed for --embeddings: once or twice, or with a comma between two."""
+    return tuple(part for one in typed for part in split_views(one)) or None
+
+
+def split_views(text: str) -> tuple[str, ...]:
+    """Return the files that a text names: one, or two with a comma between them."""
+    return (text,) if Path(text).exists() else tuple(part for part in text.split(",") if part)
+
+
+Embeddings = Annotated[
+    Any,
+    Option(
+        "--embeddings",
+        "Your own vectors of the rows instead of an encoder: .npy, .npz, .parquet, or column:NAME. "
+        "No text is needed then. Twice, or with a comma: two kinds of vectors.",
+        "FILE",
+        role=READS,
+        parse=_read_views,
+    ),
+]
+
+AnnotatorColumns = Annotated[
+    str | None,
+    Option(
+        "--annotator-columns",
+        "Columns with other annotators' labels of the same rows, weighed in: gpt,rules,ann.",
+        "A,B,...",
+    ),
+]
+AnnotationsFile = Annotated[
+    str | Path | None,
+    Option(
+        "--annotations",
+        "The same as a table with the columns id, annotator and label: one row an answer.",
+        "FILE",
+        role=READS,
     ),
 ]
 
@@ -124,6 +173,7 @@ class KnownOptions(Options):
     labelled_by: LabelledBy = "unknown"
     unverified_class: UnverifiedClass = None
     one_sided: OneSided = None
+    ordinal: Ordinal = None
     flag_precision: FlagPrecision = None
     flag_top: FlagTop = None
 
@@ -133,6 +183,8 @@ class JudgeOptions(KnownOptions):
     """How labels are judged."""
 
     pred_probs: PredProbs = None
+    annotator_columns: AnnotatorColumns = None
+    annotations: AnnotationsFile = None
     class_shares: ClassShares = None
     filter_by: FilterBy = None
     n_folds: Folds = 5
@@ -143,6 +195,7 @@ class JudgeOptions(KnownOptions):
 class EmbedOptions(EncodeOptions, LabelledTableOptions):
     """Options of ``embed``."""
 
+    embeddings: Embeddings = None
     force: Force = False
 
 
@@ -221,6 +274,7 @@ class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
             "N",
         ),
     ] = None
+    embeddings: Embeddings = None
     against: Against = None
     max_leaks: Annotated[
         int | None,
@@ -253,11 +307,9 @@ class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
 
 
 @dataclass(frozen=True)
-class InitOptions(EncodeOptions, LabelledTableOptions):
+class InitOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
     """Options of ``init``."""
 
-    labelled_by: LabelledBy = "unknown"
-    decisions: Decisions = None
     force: Annotated[
         bool,
         Option("--force", "Replace the files that are there, and run every stage again."),

@@ -14,7 +14,7 @@ from noisefix.cleaning.ledger import read_ledger
 from noisefix.errors import DataError, UsageError
 from noisefix.labels import class_names, encode_labels
 from noisefix.run.answers import ANSWER_COLUMNS, read_verdicts
-from noisefix.run.checks import list_matrix
+from noisefix.run.arrays import list_matrix
 from noisefix.run.decisions import CLASS, DROP, KEEP
 from noisefix.run.rejected import run_rejected
 from noisefix.run.settled import run_decisions
@@ -124,7 +124,7 @@ def labels_of_table(data: str | Path, truth: str, options: EvaluateOptions) -> C
         UsageError: both columns are one.
     """
     from noisefix.tables.columns import guess_id, guess_label, list_columns, resolve_column
-    from noisefix.tables.label_checks import parse_missing
+    from noisefix.tables.label_rules import label_rules
     from noisefix.tables.label_values import column_labels
     from noisefix.tables.source import read_source
 
@@ -143,9 +143,9 @@ def labels_of_table(data: str | Path, truth: str, options: EvaluateOptions) -> C
         raise UsageError(
             f"--label-column and --truth are both {label}", "name the column of the right labels"
         )
-    missing = parse_missing(options.missing_labels) or ()
-    given = column_labels(source, label, missing=missing)
-    right = column_labels(source, right_column, like=label, missing=missing)
+    rules = label_rules(options)
+    given = column_labels(source, label, rules=rules)
+    right = column_labels(source, right_column, like=label, rules=rules)
     id_column = options.id_column
     if id_column is None:
         id_column = guess_id(source, {label, right_column}).column

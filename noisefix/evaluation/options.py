@@ -13,11 +13,11 @@ from noisefix.common_options import (
     Encoder,
     LabelColumn,
     LabelledTableOptions,
-    MissingLabels,
+    LabelReading,
     Seed,
     TextColumn,
 )
-from noisefix.options import READS, Option, Options
+from noisefix.options import READS, Option
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class EvaluateOptions(LabelledTableOptions):
 
 
 @dataclass(frozen=True)
-class CalibrateOptions(Options):
+class CalibrateOptions(LabelReading):
     """Options of ``calibrate``."""
 
     label_column: LabelColumn = None
@@ -45,7 +45,6 @@ class CalibrateOptions(Options):
             "NAME",
         ),
     ] = None
-    missing_labels: MissingLabels = None
     max_drift: Annotated[
         float | None,
         Option(
@@ -65,7 +64,7 @@ class CalibrateOptions(Options):
 
 
 @dataclass(frozen=True)
-class NoiseOptions(Options):
+class NoiseOptions(LabelReading):
     """Options of ``noise``."""
 
     kind: Annotated[
@@ -93,7 +92,6 @@ class NoiseOptions(Options):
     ] = "true_label"
     text_column: TextColumn = None
     label_column: LabelColumn = None
-    missing_labels: MissingLabels = None
     encoder: Encoder = DEFAULT_ENCODER
     device: Device = "auto"
     seed: Seed = 0

@@ -165,9 +165,9 @@ def _label_column(source: Source) -> str:
 
 
 def _array_labels(path: Path, class_names: Sequence[str]) -> list[str | None]:
-    from noisefix.tables.numpy_file import read_array
+    from noisefix.tables.numpy_file import load_array
 
-    array = read_array(path)
+    array = load_array(path, "predictions").values
     if array.ndim == 2 and array.dtype.kind in "fiu":
         if array.shape[1] != len(class_names):
             raise DataError(

@@ -53,7 +53,7 @@ def read_truth(
             "name the column with the verified labels",
         )
     where = f"{source.name}, column {truth!r}"
-    cells = column_labels(source, truth, like=columns["label"]).labels
+    cells = column_labels(source, truth, like=columns["label"], rules=folder.label_rules()).labels
     labels = restored_labels(cells, names)
     join_column = id_column or columns["id"]
     if join_column is None and columns["text"] is None:
@@ -98,6 +98,8 @@ def _unique_ids(source: Source, column: str) -> list[Any]:
 
 def _check_same_rows(source: Source, issues: pa.Table, text_column: str, run: Path) -> None:
     """Without ids, rows are told apart by position: make sure that it means the same."""
+    from noisefix.tables.text_columns import column_texts, text_names
+
     hint = "run detect with --id-column, or name the column with the run's ids here"
     if len(source) != issues.num_rows:
         raise DataError(
@@ -105,12 +107,8 @@ def _check_same_rows(source: Source, issues: pa.Table, text_column: str, run: Pa
             "and there is no id column to join them by",
             hint,
         )
-    if text_column in source.columns:
-        from noisefix.tables.label_values import read_texts
-
-        theirs = read_texts(
-            source.table.column(text_column), _field(source, text_column), source.name
-        )
+    if text_names(source.columns, text_column):
+        theirs = column_texts(source.table, text_column, source.name)
         ours = dict(zip(issues["row_number"].to_pylist(), issues["text"].to_pylist(), strict=True))
         row = next((i for i, text in enumerate(theirs, 1) if text != (ours[i] or "")), None)
         if row is not None:

@@ -1,4 +1,4 @@
-"""Of which rows a page says more: reasons, nearest texts, probabilities; and which are audited."""
+"""Of which rows a page says more: reasons, nearest texts, probabilities."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from noisefix.reporting.judgement import Judgement, probabilities_of
 from noisefix.reporting.packing import safe
+from noisefix.run.arrays import column_array, take_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,25 +32,6 @@ KINDS = (
 """What a reason speaks of, and words that are in each such reason."""
 
 DECIDING_KIND = "decides between two readings"
-
-
-def audit_sample(judged: Judgement, n_rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw rows to mark: half from the top, half at random from the others.
-
-    Args:
-        judged: the rows; those that somebody has vouched for are not drawn.
-        n_rows: how many.
-        seed: same seed, same rows.
-
-    Returns:
-        (A,) rows in the order of asking, and (A,) bool: drawn at random.
-    """
-    open_rows = judged.order[~judged.is_trusted[judged.order]]
-    draw = np.random.default_rng(seed)
-    top = open_rows[: n_rows // 2]
-    others = draw.permutation(open_rows[n_rows // 2 :])[: n_rows - len(top)]
-    rows = draw.permutation(np.concatenate([top, others]))
-    return rows, np.isin(rows, others)
 
 
 def detailed_rows(judged: Judgement, *wanted: np.ndarray) -> np.ndarray:
@@ -82,7 +64,9 @@ def detail_columns(
         deciding: ids of rows on which two readings of the noise differ.
     """
     ids = issues["id"].to_pylist()
-    said = [lines or [] for lines in issues["reasons"].take(rows).to_pylist()]
+    said = [
+        lines or [] for lines in take_rows(issues.select(["reasons"]), rows)["reasons"].to_pylist()
+    ]
     deciding_ids = set(deciding)
     kinds = [
         sum(1 << k for k, (_, sign) in enumerate(KINDS) if any(sign in line for line in lines))
@@ -111,7 +95,7 @@ def _nearest(
     if candidates is None:
         return [[_NOBODY] * _NEAREST for _ in rows.tolist()]
     place = {key: row for row, key in enumerate(ids)}
-    some = candidates.take(rows)
+    some = take_rows(candidates, rows)
     found = []
     for near, alike in zip(
         some["neighbor_ids"].to_pylist(), some["neighbor_similarities"].to_pylist(), strict=True
@@ -123,7 +107,7 @@ def _nearest(
 
 def duplicate_groups(issues: pa.Table) -> list[list[int]]:
     """Return the groups of two rows or more that have (nearly) the same text."""
-    groups = issues["duplicate_group"].to_numpy().astype(np.float64)
+    groups = column_array(issues["duplicate_group"]).astype(np.float64)
     grouped = np.flatnonzero(~np.isnan(groups))
     _, place, sizes = np.unique(groups[grouped], return_inverse=True, return_counts=True)
     shared = grouped[sizes[place] > 1]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from noisefix.errors import DataError
 from noisefix.run.parquet import is_foreign, read_provenance, read_table
 from noisefix.run.provenance import Provenance
+from noisefix.run.record import recorded_rules
 from noisefix.run.rows import in_order
 from noisefix.run.schemas import ALL_SCHEMAS
 from noisefix.tables.atomic import sha256_file
@@ -26,7 +27,16 @@ _SCHEMAS = {schema.name: schema for schema in ALL_SCHEMAS}
 _STAGES = {
     "embed": ("embeddings",),
     "label_names": ("label_names",),
-    "joint": ("issues", "joint", "classes", "pairs", "duplicates", "deciding"),
+    "joint": (
+        "issues",
+        "joint",
+        "classes",
+        "pairs",
+        "duplicates",
+        "deciding",
+        "annotators",
+        "annotations",
+    ),
     "candidates": ("candidates",),
     "relabel": ("relabels",),
 }
@@ -96,6 +106,7 @@ def _input(folder: Path, base: str, embedded: Provenance | None) -> dict[str, An
         "rows": rows,
         "format": facts["input_format"],
         "columns": facts["columns"],
+        **facts.get("label_reading", {}),
         "bad_rows": "skip" if list_beside(path).is_file() else "stop",
     }
 
@@ -128,6 +139,7 @@ def find_input(run: RunFolder, known: dict[str, Any], data: Path | None) -> None
         text_column=columns["text"],
         label_column=columns["label"],
         id_column=columns["id"],
+        rules=recorded_rules(known),
     )
 
 

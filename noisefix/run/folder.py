@@ -1,30 +1,35 @@
-"""The run folder: where the tables of one input lie, who may write there, where its input is."""
+"""The run folder: where the tables of one input lie, and who may write there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noisefix.common_options import LabelReading
 from noisefix.errors import DataError, UsageError
+from noisefix.options import described
 from noisefix.run.adopt import TABLES, check_fresh, describe, find_input, foreign_tables
+from noisefix.run.input_file import InputFile
 from noisefix.run.record import (
-    START_AGAIN,
     about_input,
-    input_places,
     nothing_done,
     read_record,
+    recorded,
+    recorded_rules,
     write_record,
 )
 from noisefix.tables.addresses import address_error
 from noisefix.tables.atomic import sha256_file, write_bytes, write_error
 from noisefix.tables.bad_rows import write_bad_rows
 from noisefix.tables.compression import without_packing
+from noisefix.tables.label_rules import NO_RULES, LabelRules
 from noisefix.tables.leftovers import remove_leftovers
 from noisefix.tables.lock import hold
-from noisefix.tables.source import Source, read_source
+from noisefix.tables.source import MEMORY_FORMAT, Source, read_source
 from noisefix.version import __version__
 
 if TYPE_CHECKING:
@@ -72,8 +77,9 @@ class RunFolder:
         path: the folder.
         run_json: what was done, out of what, with which options.
         stdin_copy: the input, where it came on standard input.
-        embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding, candidates,
-            relabels: the tables.
+        memory_copy: the input, where it was a table in memory.
+        embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding,
+            annotators, annotations, candidates, relabels: the tables.
         against: the embeddings of the file that this one was compared with.
         across: what both files have in common.
         ledger: every change that ``apply`` made.
@@ -84,6 +90,7 @@ class RunFolder:
 
     run_json = _File("run.json")
     stdin_copy = _File("stdin.csv")
+    memory_copy = _File("input.parquet")
     embeddings = _File("embeddings.parquet")
     label_names = _File("label_names.parquet")
     issues = _File("issues.parquet")
@@ -92,6 +99,8 @@ class RunFolder:
     pairs = _File("pairs.parquet")
     duplicates = _File("duplicates.parquet")
     deciding = _File("deciding.parquet")
+    annotators = _File("annotators.parquet")
+    annotations = _File("annotations.parquet")
     candidates = _File("candidates.parquet")
     against = _File("against.parquet")
     across = _File("across.parquet")
@@ -101,14 +110,14 @@ class RunFolder:
     audit = _File("audit.json")
     bad_rows_list = _File("bad_rows.jsonl")
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
         self._named_input: Path | None = None
 
     @classmethod
     def open(
         cls,
-        path: str | Path,
+        path: str | PathLike[str],
         data: str | Path | None = None,
         *,
         fresh: Sequence[str] | None = ("issues",),
@@ -130,6 +139,7 @@ class RunFolder:
             DataError: no folder, no tables in it, or a broken run.json; ``data`` is not the file
                 that it was made from; or a table is not what it should be, or belongs to others.
         """
+        path = Path(path)
         run = cls(path)
         if not run.path.exists():
             raise address_error(path) or DataError(
@@ -202,7 +212,8 @@ class RunFolder:
     def create(cls, path: str | Path, source: Source, *, force: bool = False) -> RunFolder:
         """Make the folder for an input, or take the one there if it belongs to the same input.
 
-        What came on standard input is kept in the folder, for it cannot be read again.
+        What came on standard input, or lay in memory, is kept in the folder, for it cannot be read
+        again.
 
         Args:
             path: the folder.
@@ -223,7 +234,7 @@ class RunFolder:
             elif not is_new:
                 run.check_input(source)
             if source.path is None and source.content is not None:
-                write_bytes(run.stdin_copy, source.content)
+                write_bytes(run._copy_of(source.format), source.content)
             if is_new:
                 write_record(run.run_json, nothing_done())
         return run
@@ -244,10 +255,11 @@ class RunFolder:
         Returns:
             ``noisefix_version``; ``input``: name, path (absolute; None for standard input),
             path_from_here (as seen from the run folder), sha256, rows, format, columns {text,
-            label, id}, dialect, missing_labels (where some were named), bad_rows ("stop" or
-            "skip"); ``stages``: by name, parameters, seed, inputs and outputs (SHA-256 by name),
-            seconds, finished_at (UTC, ISO 8601); ``outside``, where somebody else made tables: by
-            name, file, sha256 and rows. Of a folder that was made a run folder from its tables,
+            label, id}, dialect, missing_labels, label_map and merged_classes (where they were
+            named), bad_rows ("stop" or "skip"); ``stages``: by name, parameters, seed, inputs and
+            outputs (SHA-256 by name), seconds, finished_at (UTC, ISO 8601); ``outside``, where
+            somebody else made tables: by name, file, sha256 and rows. Of a folder that was made a
+            run folder from its tables,
             the input has no path until it is found, and the stages have no times.
 
         Raises:
@@ -259,17 +271,17 @@ class RunFolder:
         self,
         source: Source,
         *,
-        text_column: str,
+        text_column: str | None,
         label_column: str | None,
         id_column: str | None,
-        missing_labels: Sequence[str] = (),
+        rules: LabelRules = NO_RULES,
     ) -> None:
-        """Record the input, the columns chosen, and which labels mean that there is none."""
+        """Record the input, the columns chosen, and how its labels are read."""
         about = about_input(
             source,
             self.path,
             columns={"text": text_column, "label": label_column, "id": id_column},
-            missing_labels=missing_labels,
+            rules=rules,
         )
         write_bad_rows(source.bad, self.bad_rows_list)
         with self.lock("noisefix"):
@@ -316,55 +328,29 @@ class RunFolder:
             write_record(self.run_json, content)
 
     def check_input(self, source: Source) -> None:
-        """Check that this folder belongs to an input.
-
-        Raises:
-            DataError: it belongs to another one, or to another state of the same file.
-        """
-        known = self.read()["input"]
-        if not known or known.get("sha256") == source.sha256:
-            return
-        path = None if source.path is None else str(source.path.absolute())
-        if path is not None and known.get("path") == path:
-            what = f"made from {source.name} before that file changed"
-        else:
-            what = f"made from another input ({known.get('name')}, {known.get('rows')} rows)"
-        raise DataError(
-            f"{self.path}: this run folder was {what}",
-            "choose another folder with -o, or pass --force to replace its tables",
-        )
+        """Check that this folder belongs to an input, see ``InputFile.check_same``."""
+        self._input().check_same(source)
 
     def input_state(self) -> str:
         """Say what became of the input since: "same", "changed" or "vanished"."""
-        if self._unchanged_input() is not None:
-            return "same"
-        return "changed" if any(self.known_inputs()) else "vanished"
+        return self._input().state()
 
     def input_path(self) -> Path:
-        """Return the path of the input, which is as it was.
+        """Return the path of the input, which is as it was, see ``InputFile.path``."""
+        return self._input().path()
 
-        Raises:
-            DataError: it vanished or changed, or none was ever recorded.
-        """
+    def known_inputs(self) -> Iterator[Path]:
+        """Yield where the input is, changed or not, see ``InputFile.places``."""
+        with suppress(DataError):
+            yield from self._input().places()
+
+    def _input(self) -> InputFile:
         known = self.read()["input"]
-        if not known:
-            raise DataError(f"{self.run_json}: no input is recorded", START_AGAIN)
-        found = self._unchanged_input()
-        if found is not None:
-            return found
-        changed = next(self.known_inputs(), None)
-        if changed is None and "path" not in known:
-            raise known.not_found()
-        if changed is None:
-            path = self.stdin_copy if known.get("path") is None else known["path"]
-            raise DataError(
-                f"{path}: the input of {self.path} is no longer there",
-                "put it back, or name its new place with --data",
-            )
-        raise DataError(
-            f"{changed}: changed since {self.path} was made from it",
-            f"run noisefix detect {changed} again (with --force, or another -o)",
-        )
+        return InputFile(self.path, known, self._copy_of(known.get("format")), self._named_input)
+
+    def _copy_of(self, kind: str | None) -> Path:
+        """Return where an input is kept that came by no file."""
+        return self.memory_copy if kind == MEMORY_FORMAT else self.stdin_copy
 
     def read_input(self) -> Source:
         """Read the input as it was read when the folder was made.
@@ -384,28 +370,29 @@ class RunFolder:
 
         columns = self.read()["input"]["columns"]
         names = {f"{kind}_column": columns[kind] for kind in ("text", "label", "id")}
-        return load_dataset(source, needs_labels=False, **names)
+        has_text = columns["text"] is not None
+        return load_dataset(
+            source, needs_labels=False, needs_text=has_text, rules=self.label_rules(), **names
+        )
+
+    def label_rules(self) -> LabelRules:
+        """Return how the labels of the input were read, for other columns and tables."""
+        return recorded_rules(self.read()["input"])
+
+    def reading(self) -> dict[str, Any]:
+        """Return how tables like the input are read, for a model to remember.
+
+        Returns:
+            text_column, and missing_labels, label_map and merged_classes where they were named.
+        """
+        text = self.read()["input"]["columns"]["text"]
+        about = {} if text is None else {"text_column": text}
+        return about | recorded(self.label_rules())
 
     @property
     def bad_rows(self) -> str:
         """What was done with rows of the input that cannot be read: "stop" or "skip"."""
         return str(self.read()["input"].get("bad_rows", "stop"))
-
-    def known_inputs(self) -> Iterator[Path]:
-        """Yield where the input is, changed or not: all places that it may be in, if it is."""
-        try:
-            known = self.read()["input"]
-        except DataError:
-            return
-        places = [] if self._named_input is None else [self._named_input]
-        if known:
-            is_stdin = known.get("path", "") is None
-            places += [self.stdin_copy] if is_stdin else input_places(self.path, known)
-        yield from (path for path in places if path.is_file())
-
-    def _unchanged_input(self) -> Path | None:
-        sha256 = self.read()["input"].get("sha256")
-        return next((path for path in self.known_inputs() if sha256_file(path) == sha256), None)
 
     def _make_folder(self) -> None:
         try:
@@ -445,17 +432,18 @@ def lock_if_run(folder: Path, holder: str) -> AbstractContextManager[None]:
     return run.lock(holder) if run.run_json.exists() else nullcontext()
 
 
-def refuse_missing_labels(run: Path, missing_labels: str | None) -> None:
-    """Refuse ``--missing-labels`` where the labels have been read before.
+def refuse_label_reading(run: Path, options: LabelReading) -> None:
+    """Refuse options of how labels are read where they have been read before.
 
     Raises:
-        UsageError: it is given.
+        UsageError: one is given.
     """
-    if missing_labels is not None:
-        raise UsageError(
-            f"--missing-labels: the labels of {run} were read when it was made",
-            "give the option to noisefix detect",
-        )
+    for name, (_, option) in described(LabelReading).items():
+        if getattr(options, name) not in (None, False):
+            raise UsageError(
+                f"{option.flag}: the labels of {run} were read when it was made",
+                "give the option to noisefix detect",
+            )
 
 
 RESERVED_NAMES = frozenset(

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from os import PathLike
 from pathlib import Path
 
 from noisefix.errors import DataError, UsageError
@@ -186,8 +187,9 @@ def check_run_outputs(folder: str | Path, names: Iterable[str], inputs: Iterable
         inputs: as for ``check_output``.
 
     Raises:
-        UsageError: one is; or the folder is such a file.
+        UsageError: one is; or the folder is such a file, or "-".
     """
+    _refuse_stdout(folder)
     known = [Path(given) for given in _present(inputs) if not given.is_dir()]
     for path in (Path(folder), *(Path(folder) / name for name in names)):
         check_not_read(path, known)
@@ -201,8 +203,9 @@ def check_replaced_folder(folder: str | Path, inputs: Iterable[Readable]) -> Non
         inputs: as for ``check_output``.
 
     Raises:
-        UsageError: something does.
+        UsageError: something does; or the folder is "-".
     """
+    _refuse_stdout(folder)
     target = Path(os.path.realpath(folder))
     if not target.is_dir():
         check_not_read(folder, inputs)
@@ -213,6 +216,13 @@ def check_replaced_folder(folder: str | Path, inputs: Iterable[Readable]) -> Non
                 f"-o {folder}: would be replaced, but {given} is read from it",
                 "choose another folder with -o",
             )
+
+
+def _refuse_stdout(folder: str | Path) -> None:
+    if is_stdout(folder):
+        raise UsageError(
+            f"-o {folder}: a folder is not written to standard output", "name a folder for it"
+        )
 
 
 def check_ours(path: Path, schema: str) -> None:
@@ -266,7 +276,7 @@ def _ending(name: str | Path) -> str:
 
 def _present(inputs: Iterable[Readable]) -> Iterator[Path]:
     for given in inputs:
-        if given is not None and str(given) != STDOUT:
+        if isinstance(given, str | PathLike) and str(given) != STDOUT:
             with suppress(OSError, ValueError):
                 if Path(given).exists():
                     yield Path(given)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.probing.complementary import Rejections, complementary_matrix
-from noisefix.run.checks import list_matrix
+from noisefix.run.arrays import list_matrix
 from noisefix.run.decisions import PersonDecision, read_decisions, rejected_rows, rejections
 from noisefix.run.parquet import read_table, with_columns
 from noisefix.run.schemas import ISSUES

@@ -52,7 +52,7 @@ def read_cells(path: Path, source: Source, column: str, rows: Collection[int]) -
     """
     raws = _raw_cells(path, source, column, set(rows)) if rows else {}
     values = source.table.column(column)
-    found = {row: Cell(_value(values[row - 1].as_py()), raws.get(row)) for row in rows}
+    found = {row: Cell(cell_text(values[row - 1].as_py()), raws.get(row)) for row in rows}
     if source.format != "csv":
         return found
     return {row: Cell(cell.value or None, cell.raw) for row, cell in found.items()}
@@ -90,7 +90,8 @@ def _raw_cells(path: Path, source: Source, column: str, rows: set[int]) -> dict[
     return found
 
 
-def _value(value: Any) -> str | None:
+def cell_text(value: Any) -> str | None:
+    """Return a value as text; None where there is nothing."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -39,6 +39,8 @@ FORMATS = {
 }
 _TITLES = {"csv": "CSV", "jsonl": "JSON Lines", "parquet": "Parquet"}
 _SNIFFED = 4096
+MEMORY_FORMAT = "parquet"
+"""In which a table is kept that lay in memory (``tables.memory``)."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Source:
 
     Attributes:
         name: for messages: the file's name, or ``<stdin>``.
-        path: where the file is; None for standard input.
+        path: where the file is; None for standard input, and for a table in memory.
         format: "csv", "jsonl" or "parquet".
         columns: column names in file order.
         table: (N rows) CSV: every column large_string, exactly as in the file; JSONL and Parquet:
@@ -55,7 +57,8 @@ class Source:
         sha256: digest of the bytes as given (compressed, if they were).
         dialect: how the CSV is written; None for the other formats.
         warnings: what a person should know about the reading.
-        content: the bytes as given, for standard input only: they cannot be read again.
+        content: the bytes as given, where they cannot be read again: of standard input, and of a
+            table in memory, which is what a Parquet file of it would be.
         bad_rows: what was done with rows that cannot be read: "stop" or "skip".
         bad: the rows left out; they have no row number.
     """

@@ -37,7 +37,7 @@ def table(make_issues, verdict):
 @pytest.fixture
 def fresh():
     def find(now, old):
-        return new_issues(now, row_keys(now), baseline_of(old, row_keys(old)))
+        return new_issues(now, row_keys(now), baseline_of(old, row_keys(old)), CLASSES)
 
     return find
 
@@ -49,8 +49,8 @@ def test_an_old_row_is_never_new_flagged_before_or_not(table, fresh):
 
 
 def test_same_id_with_another_label_or_text_is_new(table, fresh):
-    old = table(("1", "x", "a", True), ("2", "y", "a", True))
-    now = table(("1", "x", "b", True), ("2", "changed", "a", True), ("3", "z", "a", False))
+    old = table(("1", "x", "b", False), ("2", "y", "a", True))
+    now = table(("1", "x", "a", True), ("2", "changed", "a", True), ("3", "z", "a", False))
     assert fresh(now, old) == [0, 1]
 
 
@@ -60,6 +60,18 @@ def test_rows_inserted_above_and_copies_do_not_make_old_ones_new(table, fresh):
     assert fresh(now, old) == [0]
     copies = table(("1", "x", "a", True), ("2", "x", "a", True))
     assert fresh(copies, old) == []
+
+
+def test_a_label_that_was_flagged_and_is_changed_is_no_new_issue(table, fresh):
+    old = table(("1", "x", "a", True), ("2", "y", "a", False))
+    now = table(("1", "x", "b", True), ("2", "y", "b", True))
+    assert fresh(now, old) == [1]
+
+
+def test_a_text_whose_flagged_label_is_still_there_is_an_added_row(table, fresh):
+    old = table(("1", "x", "a", True))
+    now = table(("1", "x", "a", True), ("2", "x", "b", True))
+    assert fresh(now, old) == [1]
 
 
 def test_text_and_label_are_told_apart():
