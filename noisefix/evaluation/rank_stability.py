@@ -32,6 +32,7 @@ from noisefix.evaluation.rank_draws import (
     best_probability,
     draw_accuracies,
     flip_probability,
+    hear_models,
     kendall_tau,
     quantile_interval,
 )
@@ -265,7 +266,7 @@ def compare_models(
     probs = None if labels.label_probs is None else labels.label_probs[kept]
     expected, expected_draws = None, None
     if probs is not None:
-        held = beliefs(given, predicted, probs)
+        held = hear_models(beliefs(given, predicted, probs))
         expected = accuracies(held)
         expected_draws = draw_accuracies(held, noise_rate=labels.noise_rate, seed=seed)
     if labels.right_labels is not None:

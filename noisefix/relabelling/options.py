@@ -215,7 +215,7 @@ class RelabelOptions(ServerOptions, AskOptions):
         if self.allow_not and isinstance(self.annotator, str) and self.annotator != "openai":
             raise UsageError(
                 f"--allow-not: {self.annotator} cannot answer so",
-                "it is for --annotator openai; for a column: detect DATA --not-column NAME",
+                "it is for --annotator openai; a column: noisefix detect DATA --not-column NAME",
             )
 
     def style(self) -> PromptStyle:

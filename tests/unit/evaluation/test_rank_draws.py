@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
+from noisefix.evaluation import rank_draws
 from noisefix.evaluation.prevalence import accuracies, beliefs
 from noisefix.evaluation.rank_draws import (
     best_probability,
     draw_accuracies,
     flip_probability,
+    hear_models,
     kendall_tau,
     quantile_interval,
 )
@@ -39,8 +41,15 @@ def rows(n_rows=400, n_models=3, seed=0, certain=True):
     return beliefs(given_labels, predicted, probs.argmax(axis=1) if certain else probs)
 
 
+@pytest.fixture
+def as_said(monkeypatch):
+    """Let the probabilities be right."""
+    for name in ("_CONTRADICTED_SD", "_MODEL_SD", "_NAMED", "_NAMED_SD"):
+        monkeypatch.setattr(rank_draws, name, 0.0)
+
+
 @pytest.mark.parametrize("certain", [True, False])
-def test_draws_have_the_mean_and_the_spread_of_shares(certain):
+def test_draws_have_the_mean_and_the_spread_of_shares(certain, as_said):
     known = rows(certain=certain)
     found, drawn = accuracies(known), draw_accuracies(known, n_draws=4000)
     for name in ("given", "corrected"):
@@ -61,7 +70,41 @@ def test_draws_are_paired():
     assert best_probability(drawn.corrected).tolist() == [0.5, 0.5]
 
 
-def test_an_uncertain_noise_rate_makes_intervals_wider_and_leaves_certain_rows():
+def test_that_probabilities_may_be_off_makes_intervals_wider(monkeypatch):
+    known = rows(certain=False)
+    wide = quantile_interval(draw_accuracies(known).corrected)
+    for name in ("_CONTRADICTED_SD", "_MODEL_SD", "_NAMED_SD"):
+        monkeypatch.setattr(rank_draws, name, 0.0)
+    narrow = quantile_interval(draw_accuracies(known).corrected)
+    assert (np.ptp(wide, axis=0) > 1.2 * np.ptp(narrow, axis=0)).all()
+
+
+def test_labels_that_models_name_are_heard_within_the_same_error():
+    known = rows(certain=False)
+    heard = hear_models(known)
+    np.testing.assert_array_equal(heard.p_given, known.p_given)
+    is_given = known.is_given
+    np.testing.assert_array_equal(heard.p_predicted[is_given], known.p_predicted[is_given])
+    assert (heard.p_predicted[~is_given] >= known.p_predicted[~is_given] - 1e-12).all()
+    for row in range(50):
+        named = {
+            label: p
+            for label, p in zip(known.predicted[row], heard.p_predicted[row], strict=True)
+            if label != known.given_labels[row]
+        }
+        assert sum(named.values()) <= 1 - known.p_given[row] + 1e-9
+    certain = rows()
+    np.testing.assert_array_equal(hear_models(certain).p_predicted, certain.p_predicted)
+
+
+def test_of_two_classes_nothing_is_to_be_heard():
+    probs = np.random.default_rng(0).dirichlet(np.ones(2), 30)
+    predicted = np.random.default_rng(1).integers(0, 2, (30, 2))
+    known = beliefs(np.zeros(30, int), predicted, probs)
+    np.testing.assert_allclose(hear_models(known).p_predicted, known.p_predicted)
+
+
+def test_an_uncertain_noise_rate_makes_intervals_wider_and_leaves_certain_rows(as_said):
     known = rows(certain=False)
     rate = float(1 - known.p_given.mean())
     plain = draw_accuracies(known)
