@@ -171,6 +171,20 @@ def test_the_class_of_most_errors_is_named(load, make_task, without_encoder):
     assert one_sided.headlines(result)[0].value.endswith("(1 sets)")
 
 
+def test_corrected_rows_are_no_new_issues_and_spoiled_ones_are(load, make_task, without_encoder):
+    gate = load("corrected_rows")
+    result = load("results").plain(gate.run([make_task("one")], lambda text: None, n_draws=2))
+    (scores,) = result["sets"]
+    changed, _, new = scores["corrected"]
+    assert changed > 0
+    assert new == 0
+    changed, flagged, new = scores["spoiled"]
+    assert changed == 20
+    assert new == flagged > 10
+    assert "| one " in "\n".join(str(table) for table in gate.tables(result))
+    assert len(gate.headlines(result)) == 2
+
+
 def test_samples_are_marked_with_the_truth(load, make_task, without_encoder):
     audit = load("audit_coverage")
     result = load("results").plain(audit.run([make_task("one")], lambda text: None, n_draws=20))
@@ -306,7 +320,7 @@ def test_growth_exponent(load):
 def test_names_and_groups(load):
     main = load_main()
     chosen = main.chosen(["growth", "quality"])
-    quality = ["compare", "readings", "one_sided", "audit_coverage"]
+    quality = ["compare", "readings", "one_sided", "audit_coverage", "corrected_rows"]
     assert chosen == [*quality, "growth", "training_growth"]
     assert main.chosen([]) == list(main.NAMES)
     with pytest.raises(SystemExit, match="2"):

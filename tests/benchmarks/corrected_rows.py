@@ -38,13 +38,17 @@ def run(
     """
     found = []
     for task in train_tasks([*MAIN_SETS, *NEW_SETS]) if tasks is None else tasks:
-        found.append(run_task(task, n_draws))
+        found.append(run_task(task, range(n_draws)))
         progress(f"corrected rows of {task.name}")
     return {"rows": _ROWS, "draws": n_draws, "most_rows": _MOST_ROWS, "sets": found}
 
 
-def run_task(task: Task, n_draws: int = _DRAWS) -> dict[str, Any]:
+def run_task(task: Task, draws: Iterable[int] = range(_DRAWS)) -> dict[str, Any]:
     """Correct and spoil rows of one set.
+
+    Args:
+        task: the set.
+        draws: seeds, one a draw.
 
     Returns:
         ``name``; for each kind of rows how many were changed, are flagged after it, and are new
@@ -77,7 +81,7 @@ def run_task(task: Task, n_draws: int = _DRAWS) -> dict[str, Any]:
         "spoiled": np.flatnonzero(is_known & ~flagged & (given == truth)),
     }
     counts = {kind: np.zeros(len(_COUNTS), dtype=int) for kind in _KINDS}
-    for draw in range(n_draws):
+    for draw in draws:
         rng = np.random.default_rng(draw)
         labels = list(before)
         rows = {k: rng.choice(p, min(_ROWS, len(p)), replace=False) for k, p in pools.items()}
@@ -131,18 +135,20 @@ def tables(result: dict[str, Any]) -> list[Table]:
 def headlines(result: dict[str, Any]) -> list[Headline]:
     """Return how often corrected and spoiled rows are new issues."""
 
-    def shares(kind: str, place: int) -> list[float]:
+    def shares(kind: str) -> list[float]:
         known = [scores[kind] for scores in result["sets"] if scores[kind][0]]
-        return [counts[place] / counts[0] for counts in known]
+        return [new / changed for changed, _, new in known]
 
-    new, unflagged, spoiled = (shares(kind, 2) for kind in _KINDS)
+    new, unflagged, spoiled = (
+        percent(float(np.mean(found))) if found else "-" for found in map(shares, _KINDS)
+    )
     return [
         Headline(
             "gate: corrected rows that are new issues, flagged before / not; mean of the sets",
-            f"{percent(float(np.mean(new)))} / {percent(float(np.mean(unflagged)))}",
+            f"{new} / {unflagged}",
         ),
         Headline(
             "gate: spoiled rows that are new issues, mean of the sets (least)",
-            f"{percent(float(np.mean(spoiled)))} ({percent(min(spoiled))})",
+            f"{spoiled} ({percent(min(shares('spoiled'), default=0.0))})",
         ),
     ]

@@ -32,6 +32,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "readings",
         "one_sided",
         "audit_coverage",
+        "corrected_rows",
         "label_columns",
         "outside",
         "order",
