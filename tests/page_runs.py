@@ -32,6 +32,7 @@ def write_run(
     n_classes: int = 8,
     texts: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
+    dimension: int = _DIMENSION,
     seed: int = 0,
 ) -> RunFolder:
     """Write data.csv and a run folder with issues, candidates, embeddings, classes and pairs.
@@ -42,6 +43,7 @@ def write_run(
         n_classes: classes, where no names are given.
         texts: the texts; the input of the run has them as they are only if CSV can hold them.
         class_names: the names of the classes, in canonical order.
+        dimension: of the embeddings.
         seed: same seed, same rows.
     """
     draw = np.random.default_rng(seed)
@@ -87,8 +89,8 @@ def write_run(
             "is_trusted": pa.array(np.zeros(n_rows, bool)),
         }
     )
-    centres = draw.normal(size=(n_classes, _DIMENSION))
-    vectors = (centres[given] + draw.normal(size=(n_rows, _DIMENSION)) * 0.4).astype(np.float32)
+    centres = draw.normal(size=(n_classes, dimension))
+    vectors = (centres[given] + draw.normal(size=(n_rows, dimension)) * 0.4).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     near = draw.integers(0, n_rows, (n_rows, 3))
     candidates = pa.table(

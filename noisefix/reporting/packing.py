@@ -49,4 +49,4 @@ def map_places(places: np.ndarray) -> str:
 
 def safe(text: str) -> str:
     """Return a text that UTF-8 can hold: halves of a pair become question marks."""
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

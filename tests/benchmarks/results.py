@@ -45,6 +45,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "neighbors",
         "relabel_throughput",
         "start_up",
+        "page",
         "end_to_end",
     ),
     "train": ("training", "sidyp", "sidyp_ablation", "noiseal_replay", "finetune"),
