@@ -144,7 +144,7 @@ def _sentence(judged: Judged, counts: Counter[int], given: int, suggested: int) 
     shown.setdefault(most, counts[most])
     if given != UNLABELLED:
         shown.setdefault(given, counts[given])
-    parts = []
+    parts: list[str] = []
     for label, count in sorted(shown.items(), key=lambda item: (-item[1], item[0])):
         of = "" if parts else f" of {total} annotators"
         verb = "say" if count != 1 else "says"
