@@ -140,8 +140,7 @@ def decide(
     elif params.strategy == "relabel":
         unasked = answered == ""
         if params.min_probability is None and VOUCHED in issues.column_names:
-            vouched = _bools(issues, VOUCHED) & ~_bools(issues, "is_trusted")
-            actions[vouched & unasked] = "relabel"
+            actions[flagged & _bools(issues, VOUCHED) & unasked] = "relabel"
         elif has_witness or params.min_probability is not None:
             actions[flagged & better & unasked] = "relabel"
         actions[answered == "relabel"] = "relabel"

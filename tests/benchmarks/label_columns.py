@@ -25,6 +25,8 @@ from noisefix.evaluation.calibration import expected_calibration_error
 from noisefix.evaluation.detection import average_precision
 from noisefix.labels import UNLABELLED
 from noisefix.probing.error_model import ErrorEstimate
+from noisefix.probing.flags import flag_rows, perhaps_clean
+from noisefix.probing.readings import UNKNOWN
 
 SIZES = (1, 2, 3, 4)
 N_SUBSETS = 6
@@ -138,7 +140,9 @@ def _scores(
     is_error = (given != truth)[known]
     right = float((~is_error).mean())
     likeliest = estimate.true_label_probs.argmax(axis=1)
-    vouched = heard.voted.is_vouched
+    is_perhaps_clean = perhaps_clean(estimate.noise_rate.low, UNKNOWN)
+    flags = flag_rows(estimate.p_error, is_perhaps_clean=is_perhaps_clean)
+    vouched = heard.voted.is_vouched & flags
     changed = np.where(vouched, likeliest, given)
     covered = [
         float(

@@ -110,7 +110,7 @@ def test_stages_build_what_detect_builds(cli, tickets, tmp_path, joint, near):
     whole, run = tmp_path / "whole", tmp_path / "run"
     done(cli("detect", tickets, "-o", whole, *TFIDF, *joint, *near))
     stages(cli, tickets, run, joint=joint, near=near)
-    assert len(tables(whole)) == 8
+    assert len(tables(whole)) == 10
     assert tables(run) == tables(whole)
     assert run_json(run) == run_json(whole)
     assert {path.name for path in run.iterdir()} == {path.name for path in whole.iterdir()}

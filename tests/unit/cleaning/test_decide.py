@@ -3,6 +3,7 @@ import pytest
 
 from noisefix.cleaning.decide import ApplyParams, decide, verdict_columns, weight_column
 from noisefix.errors import UsageError
+from noisefix.run.schemas import VOUCHED
 
 CLASSES = ("a", "b", "c")
 
@@ -101,3 +102,13 @@ def test_a_verified_class_that_no_row_was_given_is_applied(make_issues, verdict)
         issues = issues.set_column(place, name, pa.array(value))
     (decision,) = decide(issues, CLASSES, ApplyParams("relabel"), has_witness=True)
     assert decision.new_label == "new"
+
+
+def test_with_annotators_only_what_they_vouch_for_is_changed(make_issues, verdict):
+    rows = [verdict("a", "b", 0.95, is_issue=True)] * 2 + [verdict("a", "b", 0.95)]
+    issues = make_issues(rows, CLASSES).append_column(VOUCHED, pa.array([True, False, True]))
+    (decision,) = decide(issues, CLASSES, ApplyParams("relabel"), has_witness=True)
+    assert decision.row_number == 1
+    # A threshold of the user's own holds for all.
+    found = decide(issues, CLASSES, ApplyParams("relabel", min_probability=0.9))
+    assert [decision.row_number for decision in found] == [1, 2]
