@@ -12,10 +12,10 @@ from noisefix.tables.atomic import read_bytes, write_bytes
 from noisefix.tables.changes import Changes
 from noisefix.tables.compression import packing_named, packing_of
 from noisefix.tables.raw_file import unpacked
-from noisefix.tables.rewrite_csv import rewrite_csv
-from noisefix.tables.rewrite_jsonl import rewrite_jsonl
-from noisefix.tables.rewrite_parquet import rewrite_parquet
+from noisefix.tables.rewriters import REWRITERS
 from noisefix.tables.source import Source
+from noisefix.tables.wrapped import unwrapped
+from noisefix.tables.zip_file import ENDING, rezip, zipped
 
 
 def rewrite_source(
@@ -30,10 +30,11 @@ def rewrite_source(
     """Write the source with cells changed, rows dropped and columns added.
 
     The output has the input's format, encoding, byte order mark, delimiter, quotes, line ends and
-    final newline; it is packed when its name ends in ``.gz``, ``.bz2``, ``.xz`` or ``.zst``.
-    Cells that are not edited keep every byte (CSV, JSON Lines) or their type and value (Parquet);
-    rows that could not be read stay where they were; an edit that gives a cell the value it has
-    changes nothing; without any change the output is the input, byte for byte.
+    final newline; it is packed when its name ends in ``.gz``, ``.bz2``, ``.xz``, ``.zst`` or
+    ``.zip``; other files in the input's zip file are in the output's, too. Cells that are not
+    edited keep every byte (CSV, JSON, fastText, Excel), or type and value (Parquet, Arrow); rows
+    that could not be read stay where they were; an edit that gives a cell the value it has changes
+    nothing; without any change the output is the input, byte for byte.
 
     Args:
         data: the input's bytes as given, or its path.
@@ -74,18 +75,20 @@ def rewritten(
             "run noisefix detect on it again",
         )
     changes = Changes.checked(source, edits or {}, dropped, added or {})
-    packing, wanted = packing_of(data), packing_named(str(output))
-    if changes.is_empty and packing == wanted:
+    wrapped = unwrapped(data, source.name, source.inside)
+    packing, wanted = packing_of(wrapped.data), packing_named(str(output))
+    is_zipped = str(output).lower().endswith(ENDING)
+    keeps_wrapping = is_zipped == (wrapped.member is not None) and (is_zipped or packing == wanted)
+    if changes.is_empty and keeps_wrapping:
         return data
-    plain = data
+    result = wrapped.data
     if packing is not None:
-        plain = b"".join(unpacked([data], source.name, packing, len(data)))
-    if changes.is_empty:
-        result = plain
-    elif source.format == "csv":
-        result = rewrite_csv(plain, source, changes)
-    elif source.format == "jsonl":
-        result = rewrite_jsonl(plain, source, changes)
-    else:
-        result = rewrite_parquet(plain, source, changes)
+        result = b"".join(unpacked([result], source.name, packing, len(result)))
+    if not changes.is_empty:
+        result = REWRITERS[source.format](result, source, changes)
+    if is_zipped:
+        content = result if packing is None else packing.pack(result)
+        if wrapped.member is not None:
+            return rezip(data, source.name, wrapped.member, content)
+        return zipped(result, Path(output).name[: -len(ENDING)])
     return result if wanted is None else wanted.pack(result)

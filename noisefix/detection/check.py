@@ -219,7 +219,7 @@ def _result(
     about = folder.read()["input"]
     is_file = about.get("path", "") is not None and folder.input_state() == "same"
     path = folder.input_path() if is_file else None
-    lines = None if path is None else line_numbers(path, folder.bad_rows)
+    lines = None if path is None else line_numbers(folder.read_input(), path)
     result = CheckResult(
         passed=all(gate.passed for gate in verdicts),
         gates=verdicts,

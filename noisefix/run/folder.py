@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from noisefix.tables.bad_rows import write_bad_rows
 from noisefix.tables.compression import without_packing
 from noisefix.tables.leftovers import remove_leftovers
 from noisefix.tables.lock import hold
+from noisefix.tables.places import split_inside, with_inside
 from noisefix.tables.source import Source, read_source
 from noisefix.version import __version__
 
@@ -49,10 +51,11 @@ def default_run_path(data_path: str | Path) -> Path:
     """
     if str(data_path) == "-":
         return Path(_STDIN_FOLDER)
-    path = Path(data_path)
+    text, inside = split_inside(data_path)
+    path = Path(text)
     name = path.name[: len(without_packing(path.name))]
-    stem = Path(name).stem or name
-    return path.with_name(f"{stem}.noisefix")
+    parts = (re.sub(r"[^\w.-]+", "-", part) for part in inside)
+    return path.with_name(".".join((Path(name).stem or name, *parts, "noisefix")))
 
 
 class _File:
@@ -372,7 +375,8 @@ class RunFolder:
         Raises:
             DataError: as ``input_path`` and ``read_source``.
         """
-        return read_source(self.input_path(), bad_rows=self.bad_rows)
+        inside = self.read()["input"].get("inside", ())
+        return read_source(with_inside(self.input_path(), inside), bad_rows=self.bad_rows)
 
     def load(self, source: Source) -> Dataset:
         """Return the rows of the input, or of a file written from it, by the input's columns.

@@ -16,25 +16,22 @@ from noisefix.errors import DataError, UsageError
 from noisefix.run.folder import RESERVED_NAMES, RunFolder
 from noisefix.tables.atomic import check_can_replace
 from noisefix.tables.compression import without_packing
+from noisefix.tables.formats import FORMATS
+from noisefix.tables.places import split_inside
 from noisefix.tables.streams import STDOUT, is_stdout, is_stream
 
-_ENDINGS = {
-    "parquet": (".parquet", ".pq"),
-    "csv": (".csv", ".tsv", ".txt"),
-    "jsonl": (".jsonl", ".ndjson", ".json"),
+_ENDINGS = {key: kind.endings for key, kind in FORMATS.items()} | {
     "xml": (".xml",),
-    "json": (".json",),
-    "xlsx": (".xlsx",),
     "html": (".html", ".htm"),
 }
-_TITLES = {
-    **{"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON Lines", "xml": "XML"},
-    **{"json": "JSON", "xlsx": "an Excel workbook", "html": "HTML"},
+_TITLES = {key: kind.title for key, kind in FORMATS.items()} | {
+    **{"xlsx": "an Excel workbook", "fasttext": "lines for fastText"},
+    **{"xml": "XML", "html": "HTML"},
 }
-_PACKED = (".zip", ".bz2", ".xz", ".zst", ".lz4", ".br", ".7z", ".tar", ".tgz")
+_PACKED = (".lz4", ".br", ".7z", ".tar", ".tgz")
 _OTHER_ENDINGS = (
-    *(".xlsm", ".xlsb", ".xls", ".ods", ".numbers"),
-    *(".feather", ".arrow", ".ipc", ".orc", ".avro", ".h5", ".hdf5", ".npy", ".npz", ".pt"),
+    *(".xlsb", ".xls", ".ods", ".numbers"),
+    *(".orc", ".avro", ".h5", ".hdf5", ".npy", ".npz", ".pt"),
     *(".pkl", ".pickle", ".joblib", ".safetensors", ".sqlite", ".sqlite3", ".db", ".duckdb"),
     *(".md", ".yaml", ".yml", ".toml", ".pdf", ".docx", ".dta", ".sav", ".rds"),
     *_PACKED,
@@ -61,8 +58,8 @@ def check_output(
         inputs: what the command reads: files and folders; None, "-" and what is not there do not
             count. Of a run folder its own files and its input count, of any other folder all.
         option: what names the output, for messages.
-        kinds: formats it may have ("parquet", "csv", "jsonl", "xml", "json", "xlsx", "html"), as
-            its ending must say if it says anything; empty: any.
+        kinds: formats it may have (those that are read, "xml", "html"), as its ending must say if
+            it says anything; empty: any.
         own: the name in a run folder that may be written, e.g. "embeddings.parquet".
         takes_stdout: "-" stands for standard output.
         takes_streams: pipes and devices may be written to.
@@ -268,8 +265,9 @@ def _present(inputs: Iterable[Readable]) -> Iterator[Path]:
     for given in inputs:
         if given is not None and str(given) != STDOUT:
             with suppress(OSError, ValueError):
-                if Path(given).exists():
-                    yield Path(given)
+                path = Path(split_inside(given)[0])
+                if path.exists():
+                    yield path
 
 
 def _files_of(given: Path) -> Iterator[Path]:

@@ -32,6 +32,7 @@ class _Input:
     path_from_here: str | None
     missing_labels: list[str]
     bad_rows: str
+    inside: list[str]
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,8 @@ def about_input(
         "dialect": None if source.dialect is None else asdict(source.dialect),
         "bad_rows": source.bad_rows,
     }
+    if source.inside:
+        about["inside"] = list(source.inside)
     if missing_labels:
         about["missing_labels"] = list(missing_labels)
     return about

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from noisefix.tables.atomic import read_bytes
-from noisefix.tables.compression import decompress, packing_of
 from noisefix.tables.csv_source import locate_cells
 from noisefix.tables.encoding import decode_text
-from noisefix.tables.jsonl import row_spans, value_spans
+from noisefix.tables.json_array import object_spans
+from noisefix.tables.json_values import value_spans
+from noisefix.tables.jsonl import row_spans
 from noisefix.tables.source import Source
+from noisefix.tables.wrapped import plain_bytes
 
 
 class Raw(str):
@@ -28,7 +30,7 @@ class Cell:
 
     Attributes:
         value: what it says, blanks and all; None where there is nothing.
-        raw: how that is written; None where a format has no such thing (Parquet).
+        raw: how that is written; None where a format has no such thing (Parquet, Excel).
     """
 
     value: str | None
@@ -68,11 +70,9 @@ def is_written_alike(source: Source, about: dict[str, Any]) -> bool:
 
 
 def _raw_cells(path: Path, source: Source, column: str, rows: set[int]) -> dict[int, str]:
-    if source.format not in ("csv", "jsonl"):
+    if source.format not in ("csv", "jsonl", "json"):
         return {}
-    raw = read_bytes(path)
-    packing = packing_of(raw)
-    plain = raw if packing is None else decompress(raw, source.name, packing)
+    plain = plain_bytes(read_bytes(path), source.name, source.inside)
     found = {}
     if source.dialect is not None:
         records = locate_cells(plain, source.dialect, source.name, skip_bad=source.skips_bad)
@@ -81,13 +81,21 @@ def _raw_cells(path: Path, source: Source, column: str, rows: set[int]) -> dict[
             cell = records.data[int(records.starts[row, k]) : int(records.ends[row, k])]
             found[row] = cell.decode(errors="replace")
         return found
-    data = decode_text(plain, source.name).data
-    for row, (start, end) in enumerate(row_spans(data, source.bad), 1):
+    for row, line in enumerate(_objects(plain, source), 1):
         if row in rows:
-            line = data[start:end].decode()
             first, last = value_spans(line).get(column, (0, 0))
             found[row] = line[first:last]
     return found
+
+
+def _objects(plain: bytes, source: Source) -> Iterator[str]:
+    """Yield the JSON object of every row, as it is written."""
+    data = decode_text(plain, source.name).data
+    if source.format == "json":
+        document = data.decode()
+        yield from (document[start:end] for start, end in object_spans(document, source.name))
+    else:
+        yield from (data[start:end].decode() for start, end in row_spans(data, source.bad))
 
 
 def _value(value: Any) -> str | None:

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from noisefix.errors import DataError
 from noisefix.tables.bad_rows import BadRow, skips
 from noisefix.tables.compression import decompress_start, without_packing
 from noisefix.tables.csv_source import csv_blocks, survey_csv
@@ -21,8 +20,11 @@ from noisefix.tables.dialect import CsvDialect
 from noisefix.tables.encoding import TextFile
 from noisefix.tables.jsonl import json_tables, survey_jsonl
 from noisefix.tables.parquet import any_parquet_tables, open_any_parquet
-from noisefix.tables.raw_file import START, BytesCallback, RawFile, open_raw
-from noisefix.tables.source import Source, check_format, find_format
+from noisefix.tables.places import INSIDE, split_inside
+from noisefix.tables.raw_file import START, BytesCallback, RawFile, copied, open_raw
+from noisefix.tables.source import Given, Source, check_format, find_format, parsed
+from noisefix.tables.wrapped import Plain, holds_files
+from noisefix.tables.zip_file import opened_member
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,29 +96,59 @@ def open_stream(
             standard input; while reading: the file has changed.
     """
     skip_bad = skips(bad_rows)
-    with open_raw(path, stdin) as raw:
+    text, inside = split_inside(path)
+    with open_raw(text, stdin) as file, _unwrapped(file, inside) as (raw, plain_name, left):
         start = raw.start()
-        kind, packing, warnings = find_format(start, raw.name, raw.path)
+        found = find_format(start, plain_name, is_stdin=file.path is None)
+        kind, packing, warnings = found.kind, found.packing, list(found.warnings)
         plain = start if packing is None else decompress_start(start, START, packing)
         if plain or packing is None:  # what is damaged will say so
-            check_format(plain, kind, raw.name)
+            check_format(plain, kind, plain_name)
+        if kind not in ("csv", "jsonl", "parquet") or (kind == "parquet" and packing is not None):
+            yield _look_whole(file, inside, bad_rows)
+            return
+        Plain(b"", plain_name, left).sheet(kind)
         if kind == "parquet":
-            if packing is not None:
-                raise DataError(
-                    f"{raw.name}: a Parquet file packed with {packing.title} once more",
-                    f"unpack it first: {packing.tool} -d {raw.name}",
-                )
             yield _look_parquet(raw, warnings)
             return
         chunks = partial(raw.plain_chunks, packing)
-        text = TextFile.in_pieces(chunks, raw.name, partial(chunks, on_bytes=on_bytes))
-        yield (_look_csv if kind == "csv" else _look_jsonl)(raw, text, skip_bad, warnings)
+        whole = TextFile.in_pieces(chunks, plain_name, partial(chunks, on_bytes=on_bytes))
+        yield (_look_csv if kind == "csv" else _look_jsonl)(raw, whole, skip_bad, warnings)
+
+
+@contextmanager
+def _unwrapped(
+    file: RawFile, inside: tuple[str, ...]
+) -> Iterator[tuple[RawFile, str, tuple[str, ...]]]:
+    """Yield a file, its name, and what of it is meant; of a zip file, a copy of the one in it."""
+    if not holds_files(file.start()[:4096], file.name):
+        yield file, file.name, inside
+        return
+    member = inside[0] if inside else None
+    file.file.seek(0)
+    with (
+        opened_member(file.file, file.name, member, file.size) as (name, chunks),
+        copied(chunks, file.name) as copy,
+    ):
+        shown = f"{file.name}{INSIDE}{name}"
+        yield RawFile(file.name, file.path, copy, sha256=file.sha256()), shown, inside[1:]
+
+
+def _look_whole(raw: RawFile, inside: tuple[str, ...], bad_rows: str) -> SourceStream:
+    """Read a file of a format that cannot be read in pieces."""
+    content = b"".join(raw.chunks())
+    source = parsed(Given(content, raw.name, raw.path, inside), bad_rows)
+
+    def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
+        yield source.table if columns is None else source.table.select(list(columns))
+
+    return SourceStream(source, len(source), source.warnings, tables, source.bad)
 
 
 def _look_csv(raw: RawFile, text: TextFile, skip_bad: bool, warnings: list[str]) -> SourceStream:
     import pyarrow as pa
 
-    prefer_tab = without_packing(raw.name).endswith(".tsv")
+    prefer_tab = without_packing(text.name).endswith(".tsv")
     survey = survey_csv(text, prefer_tab=prefer_tab, skip_bad=skip_bad)
 
     def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
