@@ -76,9 +76,10 @@ def open_run(
         UsageError: ``data`` is named for a table.
     """
     from noisefix.run.folder import RunFolder, refuse_missing_labels
+    from noisefix.tables.source import names_table
 
     path = Path(source)
-    if not path.is_file():
+    if not path.is_file() and not names_table(source):
         refuse_missing_labels(path, missing_labels)
         return RunFolder.open(path, data, fresh=("issues", "candidates")), ()
     if data is not None:
@@ -88,7 +89,7 @@ def open_run(
     from noisefix.detection.detect import detect
 
     found = detect(
-        path,
+        source,
         text_column=text_column,
         label_column=label_column,
         missing_labels=missing_labels,

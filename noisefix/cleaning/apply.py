@@ -33,6 +33,7 @@ from noisefix.cleaning.review import (
     review_rows,
     reviewed_issues,
 )
+from noisefix.cleaning.targets import is_elsewhere, place_of
 from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
 from noisefix.run.answers import read_verdicts
@@ -42,6 +43,7 @@ from noisefix.run.settled import run_decisions
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from noisefix.cleaning.targets import Content
     from noisefix.run.folder import RunFolder
     from noisefix.tables.raw_cells import Cell
     from noisefix.tables.source import Source
@@ -53,7 +55,8 @@ class ApplyResult:
 
     Attributes:
         run: the run folder.
-        output: file written; None after a dry run.
+        output: file or folder written, or the address or table as it may be shown; None after a
+            dry run.
         strategy: flag, drop, relabel or weight.
         rows: rows in the input.
         flagged: rows flagged as probably wrong.
@@ -74,7 +77,7 @@ class ApplyResult:
     """
 
     run: Path
-    output: Path | None
+    output: Path | str | None
     strategy: str
     rows: int
     flagged: int
@@ -104,8 +107,9 @@ def apply(
 
     Args:
         run: run folder that ``detect`` has written.
-        output: file to write, or "-" for standard output; may be None with ``dry_run`` or
-            ``review_csv``.
+        output: file to write, or "-" for standard output; of several files a folder; an address
+            that can be written, or URL::TABLE of a database, for a new table; may be None with
+            ``dry_run`` or ``review_csv``.
         options: what was chosen; its fields may be named one by one instead. A person's decisions
             in ``review`` are above all others, whatever the strategy.
 
@@ -180,18 +184,19 @@ def apply(
         result = replace(result, review_csv=Path(review_csv))
     if output is None:
         return result
-    target = Path(output)
+    target = output if is_elsewhere(output) else Path(output)
+    written = place_of(output) if is_elsewhere(output) else Path(output)
     if handed is not None:
-        content = handed_bytes(
+        rows = handed_bytes(
             folder, source, issues, class_names, added, handed, only_flagged=options.only_flagged
         )
-        write_handed(target, content, bom=options.bom)
-        return replace(result, output=target)
+        write_handed(target, rows, bom=options.bom)
+        return replace(result, output=written)
     content = _rewritten(folder, source, target, decisions, label_column, added)
-    if options.bom:
+    if options.bom and isinstance(content, bytes):
         content = marked(content, source)
     write_logged(folder, target, content, changes, strategy)
-    return replace(result, output=target, ledger=folder.ledger)
+    return replace(result, output=written, ledger=folder.ledger)
 
 
 def _decided(
@@ -256,7 +261,7 @@ def _cells_to_change(
         return {}
     if class_label_names(source.table.schema, label_column):  # the cell is a number, not a label
         return {}
-    return read_cells(folder.input_path(), source, label_column, rows)
+    return read_cells(folder.input_files(), source, label_column, rows)
 
 
 def _changes(
@@ -292,27 +297,26 @@ def _old(decision: Decision) -> str | None:
 def _rewritten(
     folder: RunFolder,
     source: Source,
-    output: Path,
+    output: str | Path,
     decisions: Sequence[Decision],
     label_column: str | None,
     added: dict[str, list[str]],
-) -> bytes:
-    from noisefix.cleaning.rewrite import rewritten
+) -> Content:
+    from noisefix.cleaning.rewrite import rewritten, table_content
     from noisefix.tables.class_label import label_cell
+    from noisefix.tables.sql import is_sql
 
     new_labels = [d for d in decisions if d.new_label is not None]
     if new_labels and label_column is None:
         raise UsageError(
             f"{source.name}: has no label column to write to", "use --strategy flag instead"
         )
-    return rewritten(
-        folder.input_path(),
-        source,
-        output,
-        edits={
-            (d.row_number, label_column or ""): label_cell(source, label_column or "", d.new_label)
-            for d in new_labels
-        },
-        dropped=[d.row_number for d in decisions if d.action == "drop"],
-        added=added,
-    )
+    edits = {
+        (d.row_number, label_column or ""): label_cell(source, label_column or "", d.new_label)
+        for d in new_labels
+    }
+    dropped = [d.row_number for d in decisions if d.action == "drop"]
+    if is_sql(output):
+        return table_content(source, edits, dropped, added)
+    files = folder.input_files()
+    return rewritten(files, source, output, edits=edits, dropped=dropped, added=added)

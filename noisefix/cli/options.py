@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from functools import wraps
@@ -15,11 +16,13 @@ from noisefix.cli.configuration import Config, NoConfig
 from noisefix.options import READS, Option, Options, described
 
 Data = Annotated[
-    str,
+    list[str],
     READS,
     typer.Argument(
         metavar="DATA",
-        help="CSV, TSV, JSONL or Parquet file (.gz, .bz2, .xz, .zst too), or - for CSV on stdin.",
+        help="Table: CSV, TSV, JSON, JSONL, Parquet, Arrow, Excel or fastText file, packed or not; "
+        "FILE::SHEET; URL; URL::TABLE of a database; several files, a folder, a pattern; - for CSV "
+        "on stdin. See docs/files.md.",
     ),
 ]
 RunArgument = Annotated[
@@ -42,6 +45,25 @@ class Shown(Options):
         bool, Option("--quiet -q", "No progress and no notes; errors are still shown.")
     ] = False
     as_json: Annotated[bool, Option("--json", "One JSON object on stdout, nothing else.")] = False
+
+
+def one_or_all(data: list[str]) -> str | list[str]:
+    """Return the one table that is named, or all the files that make one."""
+    return data[0] if len(data) == 1 else data
+
+
+def data_words(data: str | list[str]) -> str:
+    """Return DATA for a command line to be shown: what may be secret in an address is left out."""
+    from noisefix.tables.remote import is_remote, shown_address
+    from noisefix.tables.sql import is_sql, shown_sql
+
+    shown = []
+    for one in [data] if isinstance(data, str) else data:
+        if is_sql(one):
+            shown.append(shown_sql(one))
+        else:
+            shown.append(shown_address(one) if is_remote(one) else one)
+    return shlex.join(shown)
 
 
 def takes_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.cli.columns import Column
+from noisefix.cli.options import data_words
 from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import format_seconds, how_sure, interval, percent, plural
 from noisefix.detection.verdict import flags, opening, uncertainty
@@ -27,7 +28,9 @@ _STYLES = {"clean": "bold green", "some": "bold yellow", "many": "bold red"}
 """By verdict."""
 
 
-def show_detection(screen: Screen, result: DetectResult, *, data: str, top: int) -> None:
+def show_detection(
+    screen: Screen, result: DetectResult, *, data: str | list[str], top: int
+) -> None:
     """Show what ``detect`` has found.
 
     Args:
@@ -198,12 +201,29 @@ def _show_classes(screen: Screen, result: DetectResult) -> None:
         )
 
 
-def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
+def _ending_like(data: str | list[str]) -> str:
+    """Return how a file that is written like the input ends; of several files it is a folder."""
+    from noisefix.tables.places import split_inside
+    from noisefix.tables.remote import file_name, is_remote
+    from noisefix.tables.several import is_pattern
+    from noisefix.tables.sql import is_sql
+
+    if data == "-":
+        return ".csv"
+    if not isinstance(data, str) or Path(data).is_dir() or is_pattern(data):
+        return ""
+    if is_sql(data):
+        return ".parquet"
+    path, _ = split_inside(data)
+    return "".join(Path(file_name(path) if is_remote(path) else path).suffixes[-2:])
+
+
+def _show_next_steps(screen: Screen, result: DetectResult, data: str | list[str]) -> None:
     from noisefix.detection.start_files import gate_limit
 
     run = shlex.quote(str(result.run))
-    suffix = "".join(Path(data).suffixes[-2:]) if data != "-" else ".csv"
-    table = shlex.quote(data) if data != "-" else run
+    suffix = _ending_like(data)
+    table = data_words(data) if data != "-" else run
     limit = f"{gate_limit(result.noise_rate_low):.2f}"
     screen.heading(f"Every row is in {result.run}/issues.parquet. Next:")
     screen.command(
@@ -223,7 +243,7 @@ def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
         f"noisefix check {table}{told} --max-noise-rate {limit}",
         "a gate for CI: fails once clearly more labels are wrong than today",
     )
-    if data != "-":
+    if isinstance(data, str) and Path(data).is_file():
         screen.command(
             f"noisefix init {table}{told}", "this gate and the options in a file; docs/ci.md"
         )

@@ -12,7 +12,7 @@ from noisefix.detection.gates import GateResult
 from noisefix.detection.options import EmbedOptions
 from noisefix.encoders.find import TFIDF
 from noisefix.errors import UsageError
-from noisefix.run.folder import RunFolder
+from noisefix.run.folder import RunFolder, is_run_folder
 from noisefix.run.schemas import ACROSS
 from noisefix.run.stage import StageReport, record, run_stage
 
@@ -178,7 +178,7 @@ def check_compared(data: str | Path, against: str | Path | None, max_leaks: int 
     Raises:
         UsageError: a table without another file, or a run folder with one.
     """
-    is_run = Path(data).is_dir()
+    is_run = is_run_folder(data)
     if is_run and against is not None:
         raise UsageError(
             f"--against {against}: {data} is a run folder, which is taken as it is",

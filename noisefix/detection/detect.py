@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from noisefix.detection.across import compare_with, read_across, read_other
 from noisefix.detection.candidates import candidates
@@ -26,12 +26,15 @@ from noisefix.run.folder import TABLE_NAMES, RunFolder, default_run_path
 from noisefix.run.outputs import check_run_outputs
 from noisefix.run.stage import StageReport
 
+if TYPE_CHECKING:
+    from noisefix.tables.several import Readable
+
 _FEW_ROWS = 100
 
 
 @takes(DetectOptions)
 def detect(
-    data: str | Path,
+    data: Readable,
     output: str | Path | None = None,
     *,
     options: DetectOptions,
@@ -41,7 +44,7 @@ def detect(
     """Find the wrong labels of a table, and say why: embed, joint and candidates in one go.
 
     Args:
-        data: CSV, TSV, JSONL or Parquet file, or "-" for CSV on standard input.
+        data: the table, or several files, as for ``read_source``; "-": CSV on standard input.
         output: run folder; None: NAME.noisefix beside the input.
         options: what was chosen; its fields may be named one by one instead.
         progress: called with how far it has come.

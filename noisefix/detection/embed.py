@@ -16,6 +16,7 @@ from noisefix.run.stage import StageReport, record, run_stage
 if TYPE_CHECKING:
     from noisefix.label_descriptions import LabelSheet
     from noisefix.tables.dataset import Dataset
+    from noisefix.tables.several import Readable
 
 LABEL_NAMES_FILE = "label_names.parquet"
 _HOLDER = "noisefix embed"
@@ -33,7 +34,7 @@ class EmbedResult(StageReport):
 
 @takes(EmbedOptions)
 def embed(
-    data: str | Path,
+    data: Readable,
     output: str | Path,
     *,
     options: EmbedOptions,
@@ -48,7 +49,7 @@ def embed(
     ``candidates`` to go on with.
 
     Args:
-        data: CSV, TSV, JSONL or Parquet file, or "-" for CSV on standard input.
+        data: the table, or several files, as for ``read_source``; "-": CSV on standard input.
         output: run folder, or embeddings.parquet to write.
         options: what was chosen; its fields may be named one by one instead.
         progress: called with how far it has come.
@@ -98,7 +99,7 @@ def _is_run(output: str | Path) -> bool:
 
 
 def _check_outputs(
-    run: Path | None, path: Path, encoder: str, inputs: tuple[str | Path | None, ...]
+    run: Path | None, path: Path, encoder: str, inputs: tuple[Readable | None, ...]
 ) -> None:
     from noisefix.detection.label_names import WORDLESS_ENCODERS
     from noisefix.run.folder import TABLE_NAMES
@@ -121,7 +122,7 @@ def _check_outputs(
 
 
 def read_dataset(
-    data: str | Path, options: LabelledTableOptions, stdin: BinaryIO | None, *, needs_labels: bool
+    data: Readable, options: LabelledTableOptions, stdin: BinaryIO | None, *, needs_labels: bool
 ) -> Dataset:
     """Read a table and find its columns; without ``needs_labels`` it may have no label column."""
     from noisefix.tables.dataset import load_dataset

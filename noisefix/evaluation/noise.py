@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from noisefix.tables.dataset import Dataset
+    from noisefix.tables.several import Readable
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class NoiseResult:
 
 @takes(NoiseOptions)
 def noise(
-    data: str | Path,
+    data: Readable,
     output: str | Path,
     *,
     options: NoiseOptions,
@@ -53,8 +54,9 @@ def noise(
     """Write a table again with some labels wrong, and the right ones in a column of their own.
 
     Args:
-        data: clean table.
-        output: the table to write, in the input's format, or "-" for standard output.
+        data: clean table, as for ``read_source``.
+        output: the table to write, in the input's format, or "-" for standard output; a folder
+            for several files.
         options: what was chosen; its fields may be named one by one instead. The encoder is for
             "instance".
         progress: called with how far the encoder has come.
@@ -70,10 +72,11 @@ def noise(
 
     from noisefix.cleaning.rewrite import rewrite_source
     from noisefix.labels import UNLABELLED, class_names, decode_labels, encode_labels
-    from noisefix.run.outputs import check_ending, check_output
+    from noisefix.run.outputs import check_data_folder, check_ending, check_output
     from noisefix.tables.bad_rows import list_beside, write_bad_rows
     from noisefix.tables.class_label import label_cell
     from noisefix.tables.dataset import load_dataset
+    from noisefix.tables.several import files_of
     from noisefix.tables.source import read_source
 
     kind, rate, matrix = options.kind, options.rate, options.matrix
@@ -82,7 +85,11 @@ def noise(
         raise UsageError("--matrix and --kind asymmetric belong together", "name both or neither")
     if kind == "asymmetric" and rate is not None:
         raise UsageError("--rate: the matrix says how much noise there is", "leave --rate out")
-    check_output(output, (data, matrix), takes_stdout=True)
+    files = files_of(data)
+    if files is None:
+        check_output(output, (data, matrix), takes_stdout=True)
+    else:
+        check_data_folder(output, (*(file.path for file in files), matrix))
     dataset = load_dataset(
         read_source(data, stdin, bad_rows=options.bad_rows),
         text_column=options.text_column,
@@ -91,7 +98,8 @@ def noise(
     )
     source = dataset.source
     delimiter = "," if source.dialect is None else source.dialect.delimiter
-    check_ending(output, (source.format,), like=source.name, delimiter=delimiter)
+    if files is None:
+        check_ending(output, (source.format,), like=source.name, delimiter=delimiter)
     if truth_column in source.columns:
         raise DataError(
             f"{source.name}: there is a column {truth_column!r} already",
@@ -103,10 +111,8 @@ def noise(
     flipped = np.flatnonzero((given != true) & (true != UNLABELLED))
     label = str(dataset.label_column)
     edits = {(int(row) + 1, label): label_cell(source, label, names[given[row]]) for row in flipped}
-    content = source.content if source.content is not None else source.path
-    assert content is not None
     rewrite_source(
-        content,
+        source.content or source.files,
         source,
         output,
         edits=edits,

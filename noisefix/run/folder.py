@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
@@ -11,28 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError, UsageError
 from noisefix.run.adopt import TABLES, check_fresh, describe, find_input, foreign_tables
+from noisefix.run.default_path import default_run_path as default_run_path
+from noisefix.run.inputs import RunInput
 from noisefix.run.record import (
-    START_AGAIN,
     about_input,
-    input_places,
+    has_same_origin,
     nothing_done,
     read_record,
     write_record,
 )
 from noisefix.tables.addresses import address_error
-from noisefix.tables.atomic import sha256_file, write_bytes, write_error
+from noisefix.tables.atomic import write_bytes, write_error
 from noisefix.tables.bad_rows import write_bad_rows
-from noisefix.tables.compression import without_packing
 from noisefix.tables.leftovers import remove_leftovers
 from noisefix.tables.lock import hold
-from noisefix.tables.places import split_inside, with_inside
-from noisefix.tables.source import Source, read_source
+from noisefix.tables.source import Source
 from noisefix.version import __version__
 
 if TYPE_CHECKING:
     from noisefix.tables.dataset import Dataset
 
-_STDIN_FOLDER = "stdin.noisefix"
 _LOCK, _LEDGER_LOCK = _LOCKS = (".run.lock", ".ledger.lock")
 _PATIENCE_S = 5.0
 """A stage may take hours: who else writes is told soon."""
@@ -42,20 +39,6 @@ _LEDGER_PATIENCE_S = 60.0
 
 TABLE_NAMES = tuple(f"{name}.parquet" for name in (*TABLES, "against", "across"))
 """The tables that belong to one state of one input; the ledger outlives it."""
-
-
-def default_run_path(data_path: str | Path) -> Path:
-    """Return ``NAME.noisefix`` beside the input; for "-" (standard input) ``stdin.noisefix``.
-
-    NAME is the file's name without its endings for format and compression.
-    """
-    if str(data_path) == "-":
-        return Path(_STDIN_FOLDER)
-    text, inside = split_inside(data_path)
-    path = Path(text)
-    name = path.name[: len(without_packing(path.name))]
-    parts = (re.sub(r"[^\w.-]+", "-", part) for part in inside)
-    return path.with_name(".".join((Path(name).stem or name, *parts, "noisefix")))
 
 
 class _File:
@@ -75,6 +58,7 @@ class RunFolder:
         path: the folder.
         run_json: what was done, out of what, with which options.
         stdin_copy: the input, where it came on standard input.
+        remote_copy: the input, where it came from an address or a database.
         embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding, candidates,
             relabels: the tables.
         against: the embeddings of the file that this one was compared with.
@@ -87,6 +71,7 @@ class RunFolder:
 
     run_json = _File("run.json")
     stdin_copy = _File("stdin.csv")
+    remote_copy = _File("input.copy")
     embeddings = _File("embeddings.parquet")
     label_names = _File("label_names.parquet")
     issues = _File("issues.parquet")
@@ -106,7 +91,7 @@ class RunFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._named_input: Path | None = None
+        self._named_input: tuple[Path, ...] = ()
 
     @classmethod
     def open(
@@ -147,7 +132,7 @@ class RunFolder:
             run._describe()
         if fresh is not None:
             run._note_foreign_tables()
-        run._find_input(None if data is None else Path(data))
+        run._find_input(data)
         if fresh is not None:
             check_fresh(run, fresh)
         return run
@@ -169,17 +154,10 @@ class RunFolder:
             with self.lock("noisefix"):
                 write_record(self.run_json, self.read() | {"outside": found})
 
-    def _find_input(self, data: Path | None) -> None:
+    def _find_input(self, data: str | Path | None) -> None:
         known = self.read()["input"]
         if data is not None:
-            digest = sha256_file(data)
-            if not known or known.get("sha256", digest) != digest:
-                raise DataError(
-                    f"{data}: is not the input that {self.path} was made from "
-                    f"({known.get('name')}, {known.get('rows')} rows)",
-                    "name that very file, or run noisefix detect on this one",
-                )
-            self._named_input = data
+            self._named_input = self.input.checked(data)
         if known and "path" not in known:
             find_input(self, known, data)
 
@@ -205,7 +183,8 @@ class RunFolder:
     def create(cls, path: str | Path, source: Source, *, force: bool = False) -> RunFolder:
         """Make the folder for an input, or take the one there if it belongs to the same input.
 
-        What came on standard input is kept in the folder, for it cannot be read again.
+        What came on standard input, from an address or from a database is kept in the folder, for
+        it cannot be read again as it was.
 
         Args:
             path: the folder.
@@ -226,7 +205,8 @@ class RunFolder:
             elif not is_new:
                 run.check_input(source)
             if source.path is None and source.content is not None:
-                write_bytes(run.stdin_copy, source.content)
+                copy = run.stdin_copy if source.address is None else run.remote_copy
+                write_bytes(copy, source.content)
             if is_new:
                 write_record(run.run_json, nothing_done())
         return run
@@ -327,8 +307,7 @@ class RunFolder:
         known = self.read()["input"]
         if not known or known.get("sha256") == source.sha256:
             return
-        path = None if source.path is None else str(source.path.absolute())
-        if path is not None and known.get("path") == path:
+        if has_same_origin(source, known):
             what = f"made from {source.name} before that file changed"
         else:
             what = f"made from another input ({known.get('name')}, {known.get('rows')} rows)"
@@ -337,46 +316,36 @@ class RunFolder:
             "choose another folder with -o, or pass --force to replace its tables",
         )
 
+    @property
+    def input(self) -> RunInput:
+        """The input as it is recorded: where its files are, and whether they are as they were."""
+        return RunInput(self, self.read()["input"], self._named_input)
+
     def input_state(self) -> str:
         """Say what became of the input since: "same", "changed" or "vanished"."""
-        if self._unchanged_input() is not None:
+        if self.input.unchanged() is not None:
             return "same"
         return "changed" if any(self.known_inputs()) else "vanished"
 
     def input_path(self) -> Path:
-        """Return the path of the input, which is as it was.
+        """Return the path of the input, of several files the first; errors as ``input_files``."""
+        return self.input.files()[0]
+
+    def input_files(self) -> tuple[Path, ...]:
+        """Return the paths of the input's files, which are as they were.
 
         Raises:
-            DataError: it vanished or changed, or none was ever recorded.
+            DataError: one vanished or changed, or none was ever recorded.
         """
-        known = self.read()["input"]
-        if not known:
-            raise DataError(f"{self.run_json}: no input is recorded", START_AGAIN)
-        found = self._unchanged_input()
-        if found is not None:
-            return found
-        changed = next(self.known_inputs(), None)
-        if changed is None and "path" not in known:
-            raise known.not_found()
-        if changed is None:
-            path = self.stdin_copy if known.get("path") is None else known["path"]
-            raise DataError(
-                f"{path}: the input of {self.path} is no longer there",
-                "put it back, or name its new place with --data",
-            )
-        raise DataError(
-            f"{changed}: changed since {self.path} was made from it",
-            f"run noisefix detect {changed} again (with --force, or another -o)",
-        )
+        return self.input.files()
 
     def read_input(self) -> Source:
         """Read the input as it was read when the folder was made.
 
         Raises:
-            DataError: as ``input_path`` and ``read_source``.
+            DataError: as ``input_files`` and ``read_source``.
         """
-        inside = self.read()["input"].get("inside", ())
-        return read_source(with_inside(self.input_path(), inside), bad_rows=self.bad_rows)
+        return self.input.source()
 
     def load(self, source: Source) -> Dataset:
         """Return the rows of the input, or of a file written from it, by the input's columns.
@@ -398,18 +367,10 @@ class RunFolder:
     def known_inputs(self) -> Iterator[Path]:
         """Yield where the input is, changed or not: all places that it may be in, if it is."""
         try:
-            known = self.read()["input"]
+            found = self.input
         except DataError:
             return
-        places = [] if self._named_input is None else [self._named_input]
-        if known:
-            is_stdin = known.get("path", "") is None
-            places += [self.stdin_copy] if is_stdin else input_places(self.path, known)
-        yield from (path for path in places if path.is_file())
-
-    def _unchanged_input(self) -> Path | None:
-        sha256 = self.read()["input"].get("sha256")
-        return next((path for path in self.known_inputs() if sha256_file(path) == sha256), None)
+        yield from found.present()
 
     def _make_folder(self) -> None:
         try:
@@ -438,6 +399,12 @@ class RunFolder:
             except OSError as error:
                 raise write_error(error, self.path) from error
             write_record(self.run_json, nothing_done())
+
+
+def is_run_folder(path: str | Path) -> bool:
+    """Tell a run folder, or a folder of the tables of one, from a folder of data."""
+    run = RunFolder(path)
+    return any(file.is_file() for file in (run.run_json, run.embeddings, run.issues))
 
 
 def lock_if_run(folder: Path, holder: str) -> AbstractContextManager[None]:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from noisefix.errors import DataError, UsageError
 from noisefix.run.folder import RESERVED_NAMES, RunFolder
-from noisefix.tables.atomic import check_can_replace
+from noisefix.tables.atomic import check_can_make, check_can_replace
 from noisefix.tables.compression import without_packing
 from noisefix.tables.formats import FORMATS
 from noisefix.tables.places import split_inside
+from noisefix.tables.several import files_of, only_one
+from noisefix.tables.sql import database_file, is_sql
 from noisefix.tables.streams import STDOUT, is_stdout, is_stream
 
 _ENDINGS = {key: kind.endings for key, kind in FORMATS.items()} | {
@@ -38,7 +40,7 @@ _OTHER_ENDINGS = (
 )
 """Endings that promise a format that no command writes."""
 
-Readable = str | Path | None
+Readable = str | Path | Sequence[str | Path] | None
 
 
 def check_output(
@@ -212,6 +214,34 @@ def check_replaced_folder(folder: str | Path, inputs: Iterable[Readable]) -> Non
             )
 
 
+def check_data_folder(
+    folder: str | Path, inputs: Iterable[Readable], *, is_known: bool = False
+) -> None:
+    """Check, before any work is done, that several files may be written into a folder.
+
+    Args:
+        folder: the folder, which need not exist.
+        inputs: as for ``check_output``.
+        is_known: noisefix has written what is in it, and nobody has changed that.
+
+    Raises:
+        UsageError: it is a file or called like one, is read from, or holds something else.
+        DataError: it cannot be written.
+    """
+    path = Path(folder)
+    if is_stdout(folder) or promises_file(folder) or (path.exists() and not path.is_dir()):
+        raise UsageError(
+            f"-o {folder}: several files are written again as a folder of as many",
+            "name a new folder with -o",
+        )
+    check_replaced_folder(folder, inputs)
+    if path.is_dir() and any(path.iterdir()) and not is_known:
+        raise UsageError(
+            f"-o {folder}: holds other files, which are not replaced", "name a new folder with -o"
+        )
+    check_can_make(path)
+
+
 def check_ours(path: Path, schema: str) -> None:
     """Check that a file that nobody named, but that is written too, replaces our own table only.
 
@@ -262,12 +292,30 @@ def _ending(name: str | Path) -> str:
 
 
 def _present(inputs: Iterable[Readable]) -> Iterator[Path]:
+    """Yield the files and folders that inputs stand for, as far as they are there."""
     for given in inputs:
-        if given is not None and str(given) != STDOUT:
-            with suppress(OSError, ValueError):
-                path = Path(split_inside(given)[0])
-                if path.exists():
-                    yield path
+        if given is None or str(given) == STDOUT:
+            continue
+        paths: list[Path] = []
+        with suppress(OSError, ValueError, DataError):
+            paths = list(_paths_of(given))
+        yield from paths
+
+
+def _paths_of(given: str | Path | Sequence[str | Path]) -> Iterator[Path]:
+    only = given if isinstance(given, str | Path) else None
+    if only is not None and is_sql(only):
+        path = database_file(only)
+    elif only is not None and Path(only).is_dir():
+        path = Path(only)
+    else:
+        parts = files_of(given)
+        if parts is not None:
+            yield from (part.path for part in parts)
+            return
+        path = Path(split_inside(only_one(given))[0])
+    if path is not None and path.exists():
+        yield path
 
 
 def _files_of(given: Path) -> Iterator[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,14 @@ class Cell:
     raw: str | None
 
 
-def read_cells(path: Path, source: Source, column: str, rows: Collection[int]) -> dict[int, Cell]:
+def read_cells(
+    files: Sequence[Path], source: Source, column: str, rows: Collection[int]
+) -> dict[int, Cell]:
     """Read some cells of a column as they stand in the file.
 
     Args:
-        path: the file.
-        source: what was read from it.
+        files: the file; of several, each.
+        source: what was read from them.
         column: the column's name.
         rows: row numbers, 1 = first data row.
 
@@ -50,14 +52,20 @@ def read_cells(path: Path, source: Source, column: str, rows: Collection[int]) -
         The cells by row number.
 
     Raises:
-        DataError: the file cannot be read any more.
+        DataError: a file cannot be read any more.
     """
-    raws = _raw_cells(path, source, column, set(rows)) if rows else {}
+    raws: dict[int, str] = {}
+    first = 0
+    for path, part in zip(files, source.parts or (source,), strict=True):
+        wanted = {row - first for row in rows if first < row <= first + len(part)}
+        found = _raw_cells(path, part, column, wanted) if wanted else {}
+        raws |= {row + first: raw for row, raw in found.items()}
+        first += len(part)
     values = source.table.column(column)
-    found = {row: Cell(_value(values[row - 1].as_py()), raws.get(row)) for row in rows}
+    cells = {row: Cell(_value(values[row - 1].as_py()), raws.get(row)) for row in rows}
     if source.format != "csv":
-        return found
-    return {row: Cell(cell.value or None, cell.raw) for row, cell in found.items()}
+        return cells
+    return {row: Cell(cell.value or None, cell.raw) for row, cell in cells.items()}
 
 
 def is_written_alike(source: Source, about: dict[str, Any]) -> bool:

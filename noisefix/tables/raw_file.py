@@ -23,6 +23,7 @@ from noisefix.tables.limits import (
     too_much_unpacked,
     unpacked_limit,
 )
+from noisefix.tables.remote import file_name, is_remote, opened_remote, shown_address
 
 CHUNK = 1 << 22
 START = 1 << 16
@@ -127,7 +128,7 @@ def open_raw(path: str | Path, stdin: BinaryIO | None = None) -> Iterator[RawFil
     file, in ``$TMPDIR`` or where the system keeps such; it vanishes with the process.
 
     Args:
-        path: the file; "-" for standard input.
+        path: the file; "-" for standard input; an address, which is copied, too.
         stdin: where "-" reads from; the process's standard input by default.
 
     Raises:
@@ -137,6 +138,11 @@ def open_raw(path: str | Path, stdin: BinaryIO | None = None) -> Iterator[RawFil
         stream = sys.stdin.buffer if stdin is None else stdin
         with copied(stream_chunks(stream, STDIN_NAME), STDIN_NAME) as copy:
             yield RawFile(STDIN_NAME, None, copy)
+        return
+    if is_remote(path):
+        shown = shown_address(path)
+        with opened_remote(path) as found, copied(stream_chunks(found, shown), shown) as copy:
+            yield RawFile(file_name(path), None, copy)
         return
     location = local_path(path)
     try:

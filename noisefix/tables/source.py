@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from noisefix.errors import DataError
 from noisefix.tables.addresses import local_path
 from noisefix.tables.bad_rows import BadRow, skips
-from noisefix.tables.compression import (
-    Packing,
-    decompress_start,
-    packing_named,
-    packing_of,
-)
 from noisefix.tables.content import Reading
 from noisefix.tables.dialect import CsvDialect
-from noisefix.tables.foreign_formats import foreign_format
-from noisefix.tables.formats import FORMATS, format_begun, formats_named, marked_format
+from noisefix.tables.formats import FORMATS
 from noisefix.tables.places import split_inside
 from noisefix.tables.raw_file import STDIN_NAME, read_whole, stream_chunks, unpacked
+from noisefix.tables.recognize import FoundFormat, check_format, find_format
+from noisefix.tables.remote import file_name, is_remote, opened_remote, shown_address
+from noisefix.tables.several import (
+    Part,
+    Readable,
+    combined_sha256,
+    combined_table,
+    files_of,
+    is_pattern,
+    name_of,
+    only_one,
+    row_ids,
+)
+from noisefix.tables.sql import is_sql, read_sql, shown_sql, table_name
 from noisefix.tables.wrapped import unwrapped
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_SNIFFED = 1 << 16
-_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ class Source:
     """A data file as read.
 
     Attributes:
-        name: for messages: the file's name, or ``<stdin>``.
-        path: where the file is; None for standard input.
+        name: for messages: the file's name, or ``<stdin>``; of a part, that below their folder.
+        path: where the file is; None for standard input, addresses and several files.
         format: one of ``formats.FORMATS``.
         columns: column names in file order.
         table: (N rows) CSV, Excel, fastText: every column large_string, CSV exactly as in the file;
@@ -47,11 +51,14 @@ class Source:
         sha256: digest of the bytes as given (compressed, if they were).
         dialect: how the CSV is written; None for the other formats.
         warnings: what a person should know about the reading.
-        content: the bytes as given, for standard input only: they cannot be read again.
+        content: the bytes as given, where they cannot be read again: of standard input, of an
+            address; of a table of a database, its content as Parquet.
         bad_rows: what was done with rows that cannot be read: "stop" or "skip".
         bad: the rows left out; they have no row number.
         inside: what of the file is meant: the file in a zip file, the sheet of a workbook.
         sheet: the sheet that was asked for; None: the first, or none in this format.
+        address: where it comes from, as it may be shown; None: from here.
+        parts: the files that it is made of, in the order of the rows; empty: it is one file.
     """
 
     name: str
@@ -67,6 +74,19 @@ class Source:
     bad: tuple[BadRow, ...] = field(default=(), repr=False)
     inside: tuple[str, ...] = ()
     sheet: str | None = None
+    address: str | None = None
+    parts: tuple[Source, ...] = field(default=(), repr=False)
+
+    @property
+    def row_ids(self) -> list[str]:
+        """(N,) ids of rows that have none of their own."""
+        return row_ids([(part.name, len(part)) for part in self.parts], len(self))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that it was read from; none where it came from elsewhere."""
+        paths = [part.path for part in self.parts] or [self.path]
+        return tuple(path for path in paths if path is not None)
 
     @property
     def skips_bad(self) -> bool:
@@ -78,7 +98,7 @@ class Source:
 
 
 def read_source(
-    given: str | Path, stdin: BinaryIO | None = None, *, bad_rows: str = "stop"
+    given: Readable, stdin: BinaryIO | None = None, *, bad_rows: str = "stop"
 ) -> Source:
     """Read a table: CSV, TSV, JSON, JSON Lines, Parquet, Arrow, Excel, fastText; CSV on stdin.
 
@@ -87,7 +107,9 @@ def read_source(
     first bytes tell.
 
     Args:
-        given: the file; "-" for standard input; FILE::INSIDE for a file in a zip file, or a sheet.
+        given: the file; "-" for standard input; FILE::INSIDE for a file in a zip file, or a sheet;
+            an address (https://, s3://, hf:// ...); URL::TABLE of a database; a folder, a pattern
+            (``part-*.csv``) or a list of files with the same columns.
         stdin: where "-" reads from; the process's standard input by default.
         bad_rows: "stop": a row that cannot be read is an error; "skip": it is left out, and the
             others are numbered as if it were not there.
@@ -99,12 +121,26 @@ def read_source(
     """
     skips(bad_rows)
     try:
-        return parsed(_fetched(given, stdin), bad_rows)
+        parts = files_of(given)
+        if parts is None:
+            return parsed(_fetched(only_one(given), stdin), bad_rows)
+        return read_parts(parts, name_of(given, parts), bad_rows=bad_rows)
     except MemoryError as error:
         raise DataError(
-            f"{given}: does not fit into the memory of this machine",
+            f"{_shown(given)}: does not fit into the memory of this machine",
             "give a part of it, or use a machine with more memory; predict reads files of any size",
         ) from error
+
+
+def names_table(given: str | Path) -> bool:
+    """Tell by what it is called that a table is meant: part of a file, or something elsewhere."""
+    is_elsewhere = is_sql(given) or is_remote(given)
+    return is_elsewhere or bool(split_inside(given)[1]) or is_pattern(given)
+
+
+def _shown(given: Readable) -> str:
+    only = only_one(given)
+    return shown_sql(only) if is_sql(only) else shown_address(only)
 
 
 @dataclass(frozen=True)
@@ -116,27 +152,58 @@ class Given:
         name: what it is called.
         path: where it lies; None where it cannot be read again.
         inside: what of it is meant: a file in it, a sheet.
+        address: where it comes from, as it may be shown; None: from here.
+        kind: its format, where its name does not say it.
     """
 
     raw: bytes
     name: str
     path: Path | None = None
     inside: tuple[str, ...] = ()
+    address: str | None = None
+    kind: str | None = None
 
 
 def _fetched(given: str | Path, stdin: BinaryIO | None) -> Given:
     if str(given) == "-":
         stream = sys.stdin.buffer if stdin is None else stdin
         return Given(b"".join(stream_chunks(stream, STDIN_NAME)), STDIN_NAME)
+    if is_sql(given):
+        return Given(read_sql(given), table_name(given), address=shown_sql(given), kind="parquet")
     text, inside = split_inside(given)
-    location = local_path(text)
-    return Given(read_whole(location), location.name, location, inside)
+    if is_remote(text):
+        shown = shown_address(text)
+        with opened_remote(text) as file:
+            raw = b"".join(stream_chunks(file, shown))
+        return Given(raw, file_name(text), None, inside, shown)
+    return _local(local_path(text), inside)
+
+
+def _local(path: Path, inside: tuple[str, ...]) -> Given:
+    return Given(read_whole(path), path.name, path, inside)
+
+
+def read_copy(path: Path, about: Mapping[str, Any]) -> Source:
+    """Read the copy of an input that cannot be read again where it comes from.
+
+    Args:
+        path: the copy.
+        about: what is recorded of the input: name, format, inside, address, bad_rows.
+
+    Raises:
+        DataError: as for ``read_source``.
+    """
+    kind, inside = str(about["format"]), tuple(about.get("inside", ()))
+    given = Given(read_whole(path), str(about["name"]), None, inside, about.get("address"), kind)
+    return parsed(given, str(about.get("bad_rows", "stop")))
 
 
 def parsed(given: Given, bad_rows: str) -> Source:
     """Read a file that is whole in memory; errors as for ``read_source``."""
     plain = unwrapped(given.raw, given.name, given.inside)
     found = find_format(plain.data, plain.name, is_stdin=given.name == STDIN_NAME)
+    if given.kind is not None:
+        found = FoundFormat(given.kind, found.packing)
     data = plain.data
     if found.packing is not None:
         data = b"".join(unpacked([data], plain.name, found.packing, len(data)))
@@ -157,67 +224,41 @@ def parsed(given: Given, bad_rows: str) -> Source:
         bad=content.bad,
         inside=given.inside,
         sheet=sheet,
+        address=given.address,
     )
 
 
-@dataclass(frozen=True)
-class FoundFormat:
-    """The format of a file, how it is packed, and what a person should know."""
-
-    kind: str
-    packing: Packing | None
-    warnings: tuple[str, ...] = ()
-
-
-def find_format(raw: bytes, name: str, *, is_stdin: bool = False) -> FoundFormat:
-    """Tell the format of a file by its name and its beginning.
-
-    How it is packed is told by its first bytes, whatever its name.
+def read_parts(files: Sequence[Part], name: str, *, bad_rows: str) -> Source:
+    """Read several files as one table.
 
     Args:
-        raw: the file, or its first 64 KiB.
-        name: the file, for messages.
-        is_stdin: it came on standard input, where CSV is expected.
-    """
-    packing = packing_of(raw)
-    if is_stdin:
-        return FoundFormat("csv", packing)
-    if packing is None and raw:
-        packing = packing_named(name)  # what is no such file will say so
-    named = formats_named(name)
-    if named and packing is not None:  # the format packs by itself, and is seldom packed again
-        named = [kind for kind in named if FORMATS[kind].is_text]
-    if len(named) == 1:
-        return FoundFormat(named[0], packing)
-    start = raw[:_SNIFFED] if packing is None else decompress_start(raw, _SNIFFED, packing)
-    if start.startswith(_WIDE):
-        start = start.decode("utf-16", "ignore").encode()
-    if named:
-        return FoundFormat(format_begun(start, named), packing)
-    kind = format_begun(start)
-    warning = f"{name}: the name does not say the format; read as {FORMATS[kind].title}"
-    return FoundFormat(kind, packing, (warning,))
-
-
-def check_format(data: bytes, kind: str, name: str) -> None:
-    """Meet the usual mix-ups with a better message than the parser's.
-
-    Args:
-        data: the file, or its beginning, not compressed.
-        kind: what it should be.
-        name: the file, for messages.
+        files: the files.
+        name: what they are called together.
+        bad_rows: as for ``read_source``.
 
     Raises:
-        DataError: it is empty, or of another format.
+        DataError: as ``read_source``; they are of several formats, or have different columns.
     """
-    title = FORMATS[kind].title
-    if not data and FORMATS[kind].is_text:
-        raise DataError(f"{name}: the file is empty", "give a file with a header and some rows")
-    marked = marked_format(data[:_SNIFFED])
-    if marked is not None and marked != kind:
-        found = FORMATS[marked]
-        remedy = f"rename it to end in {found.endings[0]}"
-        raise DataError(f"{name}: this is {found.article}, not {title}", remedy)
-    foreign = foreign_format(data) if marked is None else None
-    if foreign is not None:
-        raise DataError(f"{name}: this is {foreign.article}, not {title}", foreign.remedy)
+    parts = [replace(parsed(_local(file.path, ()), bad_rows), name=file.name) for file in files]
+    first = parts[0]
+    other = next((part for part in parts if part.format != first.format), None)
+    if other is not None:
+        titles = FORMATS[first.format].title, FORMATS[other.format].title
+        raise DataError(
+            f"{name}: {first.name} is {titles[0]}, but {other.name} is {titles[1]}",
+            'name files of one format, for example with a pattern: "FOLDER/*.csv"',
+        )
+    table = combined_table([part.table for part in parts], [part.name for part in parts], name)
+    return Source(
+        name=name,
+        path=None,
+        format=first.format,
+        columns=tuple(table.column_names),
+        table=table,
+        sha256=combined_sha256([part.sha256 for part in parts]),
+        dialect=first.dialect,
+        warnings=tuple(warning for part in parts for warning in part.warnings),
+        bad_rows=bad_rows,
+        bad=tuple(bad for part in parts for bad in part.bad),
+        parts=tuple(parts),
+    )

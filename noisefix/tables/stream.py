@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from noisefix.tables.bad_rows import BadRow, skips
@@ -21,8 +20,11 @@ from noisefix.tables.encoding import TextFile
 from noisefix.tables.jsonl import json_tables, survey_jsonl
 from noisefix.tables.parquet import any_parquet_tables, open_any_parquet
 from noisefix.tables.places import INSIDE, split_inside
-from noisefix.tables.raw_file import START, BytesCallback, RawFile, copied, open_raw
-from noisefix.tables.source import Given, Source, check_format, find_format, parsed
+from noisefix.tables.raw_file import START, STDIN_NAME, BytesCallback, RawFile, copied, open_raw
+from noisefix.tables.recognize import check_format, find_format
+from noisefix.tables.several import Readable, files_of, only_one
+from noisefix.tables.source import Given, Source, parsed, read_source
+from noisefix.tables.sql import is_sql
 from noisefix.tables.wrapped import Plain, holds_files
 from noisefix.tables.zip_file import opened_member
 
@@ -55,6 +57,12 @@ class SourceStream:
     tables: Tables
     bad: tuple[BadRow, ...] = ()
 
+    def row_ids(self, first: int, n_rows: int) -> list[str]:
+        """Return the ids of some rows that have none of their own; ``first`` is 1 = first row."""
+        if not self.head.parts:
+            return [str(row) for row in range(first, first + n_rows)]
+        return self.head.row_ids[first - 1 : first - 1 + n_rows]
+
     def blocks(self, columns: Sequence[str], n_rows: int = _BLOCK_ROWS) -> Iterator[pa.Table]:
         """Yield tables of ``n_rows`` rows, the last one shorter, with some of the columns."""
         import pyarrow as pa
@@ -77,16 +85,16 @@ class SourceStream:
 
 @contextmanager
 def open_stream(
-    path: str | Path,
+    path: Readable,
     stdin: BinaryIO | None = None,
     on_bytes: BytesCallback | None = None,
     *,
     bad_rows: str = "stop",
 ) -> Iterator[SourceStream]:
-    """Look through a CSV, TSV, JSONL or Parquet file, or CSV on standard input.
+    """Look through a table; CSV, JSON Lines and Parquet are never whole in memory.
 
     Args:
-        path: the file, named as for ``read_source``; "-" for standard input.
+        path: the file, named as for ``read_source``; several files are read into memory.
         stdin: where "-" reads from; the process's standard input by default.
         on_bytes: called while the file is looked through.
         bad_rows: as for ``read_source``.
@@ -96,10 +104,13 @@ def open_stream(
             standard input; while reading: the file has changed.
     """
     skip_bad = skips(bad_rows)
-    text, inside = split_inside(path)
+    if files_of(path) is not None or is_sql(only_one(path)):
+        yield _in_memory(read_source(path, bad_rows=bad_rows))
+        return
+    text, inside = split_inside(only_one(path))
     with open_raw(text, stdin) as file, _unwrapped(file, inside) as (raw, plain_name, left):
         start = raw.start()
-        found = find_format(start, plain_name, is_stdin=file.path is None)
+        found = find_format(start, plain_name, is_stdin=file.name == STDIN_NAME)
         kind, packing, warnings = found.kind, found.packing, list(found.warnings)
         plain = start if packing is None else decompress_start(start, START, packing)
         if plain or packing is None:  # what is damaged will say so
@@ -137,8 +148,10 @@ def _unwrapped(
 def _look_whole(raw: RawFile, inside: tuple[str, ...], bad_rows: str) -> SourceStream:
     """Read a file of a format that cannot be read in pieces."""
     content = b"".join(raw.chunks())
-    source = parsed(Given(content, raw.name, raw.path, inside), bad_rows)
+    return _in_memory(parsed(Given(content, raw.name, raw.path, inside), bad_rows))
 
+
+def _in_memory(source: Source) -> SourceStream:
     def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
         yield source.table if columns is None else source.table.select(list(columns))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import BinaryIO
 
 from noisefix.errors import DataError
 from noisefix.tables.dataset import FoundColumns, check_ids, find_columns
 from noisefix.tables.label_values import read_ids, read_texts
 from noisefix.tables.raw_file import BytesCallback
+from noisefix.tables.several import Readable
 from noisefix.tables.stream import SourceStream, open_stream
 from noisefix.tables.text_checks import EmptyTexts
 
@@ -60,7 +60,7 @@ class TextStream:
             texts = read_texts(table.column(text), table.field(text), self._where(text))
             self._empty.add(texts)
             if id_ is None:
-                ids = [str(row) for row in range(first, first + len(texts))]
+                ids = self.source.row_ids(first, len(texts))
             else:
                 found = read_ids(table.column(id_), table.field(id_), self._where(id_))
                 ids = [str(value) for value in found]
@@ -78,7 +78,7 @@ class TextStream:
 
 @contextmanager
 def open_texts(
-    path: str | Path,
+    path: Readable,
     stdin: BinaryIO | None = None,
     *,
     text_column: str | None = None,
@@ -89,7 +89,7 @@ def open_texts(
     """Open a table for its texts: every row of it is checked before the first is handed out.
 
     Args:
-        path: CSV, TSV, JSONL or Parquet file, or "-" for CSV on standard input.
+        path: as for ``read_source``.
         stdin: where "-" reads from.
         text_column: its name; guessed by the first rows when None.
         id_column: its name; guessed when None, and row numbers where nothing fits.
