@@ -113,7 +113,9 @@ def _check_name(
     about = folder.read()["input"]
     delimiter = (about["dialect"] or {}).get("delimiter", ",")
     if handed is None or handed == about["format"]:
-        check_ending(output, (about["format"],), like=about["name"], delimiter=delimiter)
+        check_ending(
+            output, (about["format"],), like=about["name"], delimiter=delimiter, takes_zip=True
+        )
     else:
         check_ending(output, (KINDS[handed],))
     if options.bom and packing_named(str(output)):

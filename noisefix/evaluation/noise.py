@@ -99,7 +99,9 @@ def noise(
     source = dataset.source
     delimiter = "," if source.dialect is None else source.dialect.delimiter
     if files is None:
-        check_ending(output, (source.format,), like=source.name, delimiter=delimiter)
+        check_ending(
+            output, (source.format,), like=source.name, delimiter=delimiter, takes_zip=True
+        )
     if truth_column in source.columns:
         raise DataError(
             f"{source.name}: there is a column {truth_column!r} already",

@@ -72,7 +72,7 @@ class RunInput:
         yield from (path for _, paths in self.places() for path in paths if path.is_file())
 
     def unchanged(self) -> tuple[Path, ...] | None:
-        """Return the files as they were; None where one is not to be found."""
+        """Return the files as they were; None where one is not to be found, or none is recorded."""
         files = []
         for digest, places in self.places():
             same = (path for path in places if path.is_file() and sha256_file(path) == digest)
@@ -80,7 +80,7 @@ class RunInput:
             if found is None:
                 return None
             files.append(found)
-        return tuple(files)
+        return tuple(files) or None
 
     def files(self) -> tuple[Path, ...]:
         """Return the files as they were.

@@ -30,7 +30,7 @@ _TITLES = {key: kind.title for key, kind in FORMATS.items()} | {
     **{"xlsx": "an Excel workbook", "fasttext": "lines for fastText"},
     **{"xml": "XML", "html": "HTML"},
 }
-_PACKED = (".lz4", ".br", ".7z", ".tar", ".tgz")
+_PACKED = (".zip", ".lz4", ".br", ".7z", ".tar", ".tgz")
 _OTHER_ENDINGS = (
     *(".xlsb", ".xls", ".ods", ".numbers"),
     *(".orc", ".avro", ".h5", ".hdf5", ".npy", ".npz", ".pt"),
@@ -137,6 +137,7 @@ def check_ending(
     option: str = "-o",
     like: str = "",
     delimiter: str = ",",
+    takes_zip: bool = False,
 ) -> None:
     """Check that a file's name promises no format other than the one it will have.
 
@@ -146,11 +147,13 @@ def check_ending(
         option: what names the output, for messages.
         like: a name that would do.
         delimiter: what stands between the cells of CSV.
+        takes_zip: it may be packed as a zip file.
 
     Raises:
         UsageError: it does.
     """
-    ending = _ending(output)
+    is_zip = str(output).lower().endswith(".zip")
+    ending = ".zip" if is_zip and not takes_zip else _ending(output)
     if is_stream(output) or (ending == _ending(like) and ending not in _PACKED):
         return
     promised = [kind for kind, endings in _ENDINGS.items() if ending in endings]

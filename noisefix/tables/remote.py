@@ -42,7 +42,9 @@ def shown_address(address: str | Path) -> str:
         return str(address)
     place = re.split(r"[?#]", found["rest"], maxsplit=1)[0]
     host, slash, path = place.partition("/")
-    return f"{found['scheme']}://{host.rpartition('@')[2]}{slash}{path}"
+    if not found["scheme"].lower().startswith("abfs"):  # there it is CONTAINER@ACCOUNT
+        host = host.rpartition("@")[2]
+    return f"{found['scheme']}://{host}{slash}{path}"
 
 
 def file_name(address: str | Path) -> str:
@@ -139,7 +141,7 @@ def _system(url: str, scheme: str) -> tuple[Any, str]:
 def _said(shown: str, url: str, done: str = "read") -> Iterator[None]:
     """Word what goes wrong at a distance, where every service has errors of its own.
 
-    The error that was raised may quote the address with all that is secret in it: it is not kept
+    The error that was raised may quote the address with all that is secret in it: it is not shown
     as the cause.
     """
     try:
@@ -156,7 +158,7 @@ def _said(shown: str, url: str, done: str = "read") -> Iterator[None]:
         )
     else:
         return
-    raise problem
+    raise problem from None
 
 
 def _reason(error: Exception, url: str, shown: str) -> str:

@@ -135,7 +135,14 @@ def check_new_table(given: str | Path) -> None:
     shown = shown_sql(given)
     if not inside or _QUERY.match(inside):
         raise UsageError(f"{shown}: no table to write to", f"name a new one: URL{INSIDE}TABLE")
-    with _connected(url, shown, writes=True) as connection:
+    file = database_file(given)
+    if file is not None and not file.exists():
+        if not file.absolute().parent.is_dir():
+            raise DataError(
+                f"{file}: its folder does not exist", f"make it: mkdir -p {file.parent}"
+            )
+        return
+    with _connected(url, shown, writes=False) as connection:
         schema, name = _schema_and_name(connection, inside)
         if name in _tables(connection, schema):
             raise DataError(
@@ -166,6 +173,8 @@ def _connected(url: str, shown: str, *, writes: bool) -> Iterator[Any]:
         engine = _engine(sa, url, shown, writes=writes)
         with warnings.catch_warnings(), engine.connect() as connection:
             warnings.simplefilter("ignore")  # of types that SQLAlchemy does not know
+            if writes and engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN")  # else a new table is there at once
             if not writes and engine.dialect.name in ("mysql", "mariadb"):
                 connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
             yield connection
@@ -178,7 +187,7 @@ def _connected(url: str, shown: str, *, writes: bool) -> Iterator[Any]:
         problem = "SQLAlchemy knows no such database"
     except sa.exc.ArgumentError:
         problem = "is no URL of a database"
-    except (sa.exc.SQLAlchemyError, UnicodeError) as error:
+    except (sa.exc.SQLAlchemyError, ValueError, OverflowError) as error:
         problem = _reason(error)
     # Not as the cause: what the driver says may quote the whole URL.
     verb = "written" if writes else "read"
@@ -186,7 +195,7 @@ def _connected(url: str, shown: str, *, writes: bool) -> Iterator[Any]:
         f"{shown}: cannot be {verb}: {problem}",
         "check the URL (postgresql+psycopg://HOST/DATABASE::TABLE, sqlite:///FILE::TABLE), "
         "the password and the permissions",
-    )
+    ) from None
 
 
 def _engine(sa: Any, url: str, shown: str, *, writes: bool) -> Any:

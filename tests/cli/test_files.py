@@ -138,3 +138,207 @@ def test_a_workbook_for_people_is_made_of_a_workbook(cli: Cli, tmp_path: Path) -
         assert cli("apply", tmp_path / "d.noisefix", "-o", output, *options).code == 0
         sheets = openpyxl.load_workbook(output).sheetnames
         assert sheets == ["rows", "classes"]
+
+
+def review(tmp_path: Path, key: str) -> Path:
+    path = tmp_path / "review.csv"
+    path.write_text(f"id,decision\n{key},refund\n")
+    return path
+
+
+RELABEL = ("--strategy", "relabel", "--review")
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Path:
+    """The tickets in two files of a folder, written in two ways, without ids."""
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    lines = [f'"{text}",{label}' for _, text, label in ticket_rows()]
+    (folder / "a.csv").write_text("\n".join(["text,label", *lines[:40]]) + "\n")
+    (folder / "b.csv.gz").write_bytes(
+        PACKINGS[0].pack("\r\n".join(["text,label", *lines[40:]]).encode("utf-16"))
+    )
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_folder_is_repaired_as_a_folder_and_taken_back(
+    cli: Cli, tmp_path: Path, parts: Path
+) -> None:
+    before = contents(parts)
+    found = cli("detect", parts, "--encoder", "tfidf", "--json", "--quiet")
+    assert found.code == 0, found.err
+    run = tmp_path / "parts.noisefix"
+    assert json.loads(found.out)["run"] == str(run)
+    output = tmp_path / "clean"
+    decided = review(tmp_path, "b.csv.gz:5")
+    repaired = cli("apply", run, "-o", output, *RELABEL, decided)
+    assert repaired.code == 0, repaired.err
+    after = contents(output)
+    assert after["a.csv"] == before["a.csv"]
+    labels = read_source(parts).table["label"].to_pylist()
+    labels[44] = "refund"
+    assert read_source(output).table["label"].to_pylist() == labels
+    assert PACKINGS[0].magic == after["b.csv.gz"][:2]
+    (output / "a.csv").write_bytes(after["a.csv"].replace(b"case 1 ", b"case one "))
+    edited = cli("apply", run, "-o", output, "--revert")
+    assert edited.code == 0, edited.err
+    assert contents(output)["b.csv.gz"] == before["b.csv.gz"]
+    (output / "a.csv").write_bytes(after["a.csv"])
+    assert cli("apply", run, "-o", output).code == 2  # somebody has edited it
+    assert cli("apply", run, "-o", tmp_path / "new", *RELABEL, decided).code == 0
+    assert cli("apply", run, "-o", tmp_path / "new").code == 0  # as apply has written it
+    assert cli("apply", run, "-o", tmp_path / "new", "--revert").code == 0
+    assert contents(tmp_path / "new") == before == contents(parts)
+
+
+def test_outputs_for_several_files_are_new_folders(cli: Cli, tmp_path: Path, parts: Path) -> None:
+    cli("detect", f"{parts}/*", "--encoder", "tfidf", "-o", tmp_path / "run", "--quiet")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "x").write_text("mine")
+    for output, message in (
+        (parts, "is read from it"),
+        (other, "holds other files"),
+        (tmp_path / "x.csv", "written again as a folder"),
+        ("-", "written again as a folder"),
+    ):
+        refused = cli("apply", tmp_path / "run", "-o", output)
+        assert (refused.code, message in refused.err) == (2, True), refused.err
+        assert cli("noise", parts, "-o", output).code == 2
+    noisy = cli("noise", parts / "a.csv", parts / "b.csv.gz", "-o", tmp_path / "noisy")
+    assert noisy.code == 0, noisy.err
+    assert read_source(tmp_path / "noisy").columns == ("text", "label", "true_label")
+    refused = cli("noise", f"{parts}/*", "-o", parts / "a.csv")
+    assert refused.code == 2
+
+
+def test_several_files_are_named_one_by_one(cli: Cli, tmp_path: Path, parts: Path) -> None:
+    run = tmp_path / "run"
+    files = (parts / "b.csv.gz", parts / "a.csv")
+    found = cli("detect", *files, "--encoder", "tfidf", "-o", run, "--quiet", "--json")
+    assert found.code == 0, found.err
+    about = json.loads((run / "run.json").read_text())["input"]
+    assert [part["name"] for part in about["parts"]] == ["b.csv.gz", "a.csv"]
+    assert cli("check", run, "--max-noise-rate", 1).code == 0
+    assert cli("detect", *files[::-1], "--encoder", "tfidf", "-o", run, "--quiet").code == 3
+    (parts / "a.csv").write_text("text,label\nx,refund\n")
+    refused = cli("apply", run, "-o", tmp_path / "new")
+    assert refused.code == 3
+    assert "a.csv: changed since" in refused.err
+
+
+def test_an_address_is_read_once_and_never_shown_whole(cli: Cli, tmp_path: Path) -> None:
+    import fsspec
+
+    system = fsspec.filesystem("memory")
+    system.pipe("/in/tickets.csv.gz", PACKINGS[0].pack(tickets_csv().encode()))
+    run = tmp_path / "run"
+    address = "memory://user:hunter22@in/tickets.csv.gz?sig=s3cr3t"
+    try:
+        system.pipe("/user:hunter22@in/tickets.csv.gz?sig=s3cr3t", system.cat("/in/tickets.csv.gz"))
+        found = cli("detect", address, "--encoder", "tfidf", "-o", run)
+        assert found.code == 0, found.err
+        system.rm("/user:hunter22@in/tickets.csv.gz?sig=s3cr3t")
+        output = tmp_path / "clean.csv.gz"
+        applied = cli("apply", run, "-o", output, *RELABEL, review(tmp_path, "t5"))
+        assert applied.code == 0, applied.err
+        again = cli("apply", run, "-o", "memory://out/clean.csv.gz")
+        assert again.code == 0, again.err
+        assert system.cat("/out/clean.csv.gz")[:2] == PACKINGS[0].magic
+        refused = cli("apply", run, "-o", "memory://in/tickets.csv.gz")
+        assert (refused.code, "the input itself" in refused.err) == (2, True)
+        assert cli("apply", run, "-o", "memory://out/x.csv.gz", "--revert").code == 2
+    finally:
+        system.store.clear()
+    assert read_source(output).table["label"][4].as_py() == "refund"
+    said = found.out + found.err + applied.out + applied.err + again.out + again.err
+    kept = b"".join(path.read_bytes() for path in run.rglob("*") if path.is_file())
+    for secret in ("hunter22", "s3cr3t"):
+        assert secret not in said
+        assert secret.encode() not in kept
+    about = json.loads((run / "run.json").read_text())["input"]
+    assert about["address"] == "memory://in/tickets.csv.gz"
+
+
+def test_a_table_of_a_database_becomes_a_new_table(cli: Cli, tmp_path: Path) -> None:
+    import sqlite3
+
+    database = tmp_path / "x.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute("create table tickets (id text primary key, text text, label text)")
+        connection.executemany("insert into tickets values (?, ?, ?)", ticket_rows())
+    connection.close()
+    before = read_source(f"sqlite:///{database}::tickets")
+    run = tmp_path / "run"
+    found = cli("detect", f"sqlite:///{database}::tickets", "--encoder", "tfidf", "-o", run)
+    assert found.code == 0, found.err
+    decided = review(tmp_path, "t5")
+    target = f"sqlite:///{database}::repaired"
+    applied = cli("apply", run, "-o", target, *RELABEL, decided)
+    assert applied.code == 0, applied.err
+    after = read_source(target).table.sort_by("id")
+    assert after.drop_columns("label") == before.table.drop_columns("label")
+    assert after["label"].to_pylist() != before.table["label"].to_pylist()
+    refused = cli("apply", run, "-o", target)
+    assert (refused.code, "there is such a table" in refused.err) == (3, True)
+    refused = cli("apply", run, "-o", f"sqlite:///{database}::tickets")
+    assert (refused.code, "the input itself" in refused.err) == (2, True)
+    assert read_source(f"sqlite:///{database}::tickets").sha256 == before.sha256
+    assert cli("apply", run, "-o", tmp_path / "clean.parquet", *RELABEL, decided).code == 0
+    promised = cli("apply", run, "-o", tmp_path / "clean.csv")
+    assert (promised.code, "the output is Parquet" in promised.err) == (2, True)
+    csv = cli("apply", run, "-o", tmp_path / "rows.csv", "--format", "csv")
+    assert csv.code == 0, csv.err
+
+
+def test_a_csv_file_can_become_a_table_too(cli: Cli, tmp_path: Path, detected: Path) -> None:
+    target = f"sqlite:///{tmp_path}/new.db::tickets"
+    applied = cli("apply", detected, "-o", target)
+    assert applied.code == 0, applied.err
+    assert "new.db::tickets" in applied.out
+    assert read_source(target).table.num_rows == 60
+    refused = cli("apply", detected, "-o", f"sqlite:///{tmp_path}/none/new.db::tickets")
+    assert (refused.code, "its folder does not exist" in refused.err) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("none-*.csv", "no file fits this pattern"),
+        ("sqlite:///none.db::t", "none.db: no such file"),
+        ("memory://none.csv", "no such file"),
+        ("http://127.0.0.1:1/x.csv", "cannot be read"),
+        ("none.xlsx::a", "none.xlsx: no such file"),
+    ],
+)
+def test_what_cannot_be_had_is_said_plainly(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in (["detect", data], ["embed", data, "-o", "x"], ["train", data, "-o", "m"]):
+        outcome = cli(*command, "--encoder", "tfidf") if command[0] != "train" else cli(*command)
+        assert outcome.code == 3, outcome.err
+        assert message in outcome.err
+        assert "Traceback" not in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_predict_reads_what_detect_reads(
+    cli: Cli, tmp_path: Path, parts: Path, detected: Path
+) -> None:
+    model = tmp_path / "model"
+    assert cli("train", detected, "-o", model, "--quiet").code == 0
+    output = tmp_path / "p.csv"
+    assert cli("predict", model, parts, "-o", output, "--quiet").code == 0
+    ids = [line.partition(",")[0].strip('"') for line in output.read_text().splitlines()[1:]]
+    assert ids[0] == "a.csv:1"
+    assert ids[-1] == "b.csv.gz:20"
