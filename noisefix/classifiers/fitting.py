@@ -76,10 +76,11 @@ def open_run(
         UsageError: ``data`` is named for a table.
     """
     from noisefix.run.folder import RunFolder, refuse_missing_labels
+    from noisefix.tables.several import is_data_folder
     from noisefix.tables.source import names_table
 
     path = Path(source)
-    if not path.is_file() and not names_table(source):
+    if not (path.is_file() or names_table(source) or is_data_folder(path)):
         refuse_missing_labels(path, missing_labels)
         return RunFolder.open(path, data, fresh=("issues", "candidates")), ()
     if data is not None:

@@ -99,7 +99,8 @@ def _check_folder(
     if Path(output).is_dir() and any(Path(output).iterdir()):
         with suppress(DataError):
             digest = digest_of(output)
-            is_known = read_ledger(folder.ledger).last_write(place_of(output), digest) is not None
+            known = read_ledger(folder.ledger).last_write(place_of(output), digest)
+            is_known = known is not None and known.sha256 == digest
     check_data_folder(output, inputs, is_known=is_known)
 
 

@@ -60,7 +60,14 @@ class ConfiguredCommand(TyperCommand):
     def _check_harmless(
         self, settings: Mapping[str, Any], typed: Mapping[str, Any], path: Path
     ) -> None:
-        written = {name for name, role in _roles(self).items() if role is not READS}
+        roles = _roles(self)
+        written = {name for name, role in roles.items() if role is not READS}
+        for name in sorted(settings.keys() & roles.keys() - typed.keys()):
+            if "://" in str(settings[name]):
+                raise UsageError(
+                    f"{path}: {name} names an address, which is asked only where you say so",
+                    f"if you trust it: --config {path}; without it: --no-config",
+                )
         for name in sorted(settings.keys() & (written | _ONLY_NAMED) - typed.keys()):
             raise UsageError(
                 f"{path}: {name} is taken only from a file that you name",
@@ -110,7 +117,8 @@ def _settings(ctx: Any, path: Path) -> dict[str, Any]:
     for name, value in chosen.items():
         parameter = str(options[command][name].name)
         is_path = parameter in roles and isinstance(value, str) and value != "-"
-        found[parameter] = str(path.parent / value) if is_path else value
+        is_elsewhere = isinstance(value, str) and "://" in value
+        found[parameter] = str(path.parent / value) if is_path and not is_elsewhere else value
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, cast, get_args
 import typer
 
 from noisefix.cli.configuration import Config, NoConfig
-from noisefix.options import READS, Option, Options, described
+from noisefix.options import READS, Option, Options, Role, described
 
 Data = Annotated[
     list[str],
@@ -126,7 +126,7 @@ def _parameters(kind: type[Options]) -> list[inspect.Parameter]:
 
 def _annotated(hint: Any, option: Option) -> Any:
     """Return the type of a field as Typer and ``paths`` understand it."""
-    typed = list[str] | None if option.parse is not None else _typed(hint)
+    typed = list[str] | None if option.parse is not None else _typed(hint, option.role)
     more: dict[str, Any] = {}
     if option.words:
         more["callback"] = _words_check(option)
@@ -142,10 +142,15 @@ def _annotated(hint: Any, option: Option) -> Any:
     return Annotated[(typed, *marks, described_option)]
 
 
-def _typed(hint: Any) -> Any:
-    """Return the one of a field's types that can be typed: a path rather than a text."""
+def _typed(hint: Any, role: Role | None) -> Any:
+    """Return the one of a field's types that can be typed: a path rather than a text.
+
+    What is read stays a text: it may be an address, which a path would spoil.
+    """
     kinds = get_args(hint) or (hint,)
     known: tuple[Any, ...] = (list[str | Path], Path, str, float, int, bool)
+    if role is READS:
+        known = (list[str | Path], str, Path)
     kind = next(kind for kind in known if kind in kinds)
     if kind == list[str | Path]:
         kind = list[Path]

@@ -109,11 +109,12 @@ def _whole(address: str | Path) -> str:
 
 
 def _system(url: str, scheme: str) -> tuple[Any, str]:
+    shown = shown_address(url)
     try:
         import fsspec
     except ImportError as error:
         raise missing_package(
-            "fsspec", f"{scheme}:// needs", instead="download the file, and name it"
+            "fsspec", f"{shown}: {scheme}:// needs", instead="download the file, and name it"
         ) from error
     options: dict[str, Any] = {}
     if scheme in ("http", "https"):
@@ -127,12 +128,15 @@ def _system(url: str, scheme: str) -> tuple[Any, str]:
             "skip_instance_cache": True,
         }
     try:
-        with _said(shown_address(url), url):
+        with _said(shown, url):
             system, path = fsspec.core.url_to_fs(url, **options)
     except ImportError as error:
         package = _PACKAGES[scheme] or "huggingface_hub"
         raise missing_package(
-            package, f"{scheme}:// needs", extra="", instead="download the file, and name it"
+            package,
+            f"{shown}: {scheme}:// needs",
+            extra="",
+            instead="download the file, and name it",
         ) from error
     return system, str(path)
 

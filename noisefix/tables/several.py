@@ -23,6 +23,8 @@ Readable = str | Path | Sequence[str | Path]
 
 _MAGIC = "*?["
 _SHOWN = 5
+_OF_A_RUN = ("embeddings.parquet", "issues.parquet")
+"""Tables by which a run folder is known, which may lack its run.json."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,16 @@ def _in_folder(folder: Path) -> list[Path]:
             "name a folder with files that end in .parquet, .csv, .jsonl and the like",
         )
     return found
+
+
+def is_data_folder(path: Path) -> bool:
+    """Tell a folder of tables from a run folder, and from a folder of something else."""
+    if not path.is_dir():
+        return False
+    try:
+        return bool(_in_folder(path)) and not any((path / name).is_file() for name in _OF_A_RUN)
+    except DataError:
+        return False
 
 
 def _names(paths: Sequence[Path], folder: Path | None) -> list[str]:

@@ -342,3 +342,40 @@ def test_predict_reads_what_detect_reads(
     ids = [line.partition(",")[0].strip('"') for line in output.read_text().splitlines()[1:]]
     assert ids[0] == "a.csv:1"
     assert ids[-1] == "b.csv.gz:20"
+
+
+def test_what_is_compared_with_may_lie_in_a_database(
+    cli: Cli, tmp_path: Path, tickets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sqlite3
+
+    monkeypatch.chdir(tmp_path)
+    with sqlite3.connect("x.db") as connection:
+        connection.execute("create table other (text text, label text)")
+        connection.executemany(
+            "insert into other values (?, ?)", [r[1:] for r in ticket_rows()[:5]]
+        )
+    connection.close()
+    found = cli(
+        "check", tickets, "--against", "sqlite:///x.db::other", "--encoder", "tfidf",
+        "--max-leaks", 4, "--quiet",
+    )  # fmt: skip
+    assert found.code == 1, found.err
+    assert "5" in found.out
+
+
+def test_a_folder_of_tables_is_trained_on(cli: Cli, tmp_path: Path, parts: Path) -> None:
+    trained = cli("train", parts, "-o", tmp_path / "model", "--quiet")
+    assert trained.code == 0, trained.err
+    assert (tmp_path / "parts.noisefix" / "run.json").is_file()
+
+
+def test_a_found_configuration_asks_no_server(cli: Cli, tmp_path: Path, tickets: Path) -> None:
+    config = tmp_path / "noisefix.toml"
+    config.write_text('[detect]\nagainst = "memory://in/x.csv"\n')
+    refused = cli("detect", tickets, "--encoder", "tfidf")
+    assert refused.code == 2
+    assert "against names an address" in refused.err
+    named = cli("detect", tickets, "--encoder", "tfidf", "--config", config)
+    assert named.code == 3
+    assert "memory://in/x.csv: no such file" in named.err
