@@ -304,7 +304,7 @@ def _rewritten(
 ) -> Content:
     from noisefix.cleaning.rewrite import rewritten, table_content
     from noisefix.tables.class_label import label_cell
-    from noisefix.tables.sql import is_sql
+    from noisefix.tables.sql_url import is_sql
 
     new_labels = [d for d in decisions if d.new_label is not None]
     if new_labels and label_column is None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from noisefix.errors import UsageError
 from noisefix.tables.remote import is_remote, shown_address, write_remote
 from noisefix.tables.several import combined_sha256
-from noisefix.tables.sql import is_sql, shown_sql, write_sql
+from noisefix.tables.sql import write_sql
+from noisefix.tables.sql_url import is_sql, shown_sql
 from noisefix.tables.streams import STDOUT, is_stdout
 
 Content = bytes | Mapping[str, bytes]

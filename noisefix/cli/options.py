@@ -55,7 +55,7 @@ def one_or_all(data: list[str]) -> str | list[str]:
 def data_words(data: str | list[str]) -> str:
     """Return DATA for a command line to be shown: what may be secret in an address is left out."""
     from noisefix.tables.remote import is_remote, shown_address
-    from noisefix.tables.sql import is_sql, shown_sql
+    from noisefix.tables.sql_url import is_sql, shown_sql
 
     shown = []
     for one in [data] if isinstance(data, str) else data:

@@ -206,7 +206,7 @@ def _ending_like(data: str | list[str]) -> str:
     from noisefix.tables.places import split_inside
     from noisefix.tables.remote import file_name, is_remote
     from noisefix.tables.several import is_pattern
-    from noisefix.tables.sql import is_sql
+    from noisefix.tables.sql_url import is_sql
 
     if data == "-":
         return ".csv"

@@ -18,7 +18,7 @@ from noisefix.run.folder import RunFolder
 from noisefix.tables.atomic import write_bytes
 from noisefix.tables.remote import is_remote
 from noisefix.tables.several import files_of
-from noisefix.tables.sql import is_sql
+from noisefix.tables.sql_url import is_sql
 
 LABELS_NAME = "labels.toml"
 

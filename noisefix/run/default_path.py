@@ -9,7 +9,7 @@ from noisefix.tables.compression import without_packing
 from noisefix.tables.places import split_inside
 from noisefix.tables.remote import file_name, is_remote
 from noisefix.tables.several import Readable, files_of, only_one, run_stem
-from noisefix.tables.sql import is_sql, table_name
+from noisefix.tables.sql_url import is_sql, table_name
 
 _STDIN_FOLDER = "stdin.noisefix"
 

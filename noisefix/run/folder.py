@@ -228,9 +228,12 @@ class RunFolder:
             ``noisefix_version``; ``input``: name, path (absolute; None for standard input),
             path_from_here (as seen from the run folder), sha256, rows, format, columns {text,
             label, id}, dialect, missing_labels (where some were named), bad_rows ("stop" or
-            "skip"); ``stages``: by name, parameters, seed, inputs and outputs (SHA-256 by name),
-            seconds, finished_at (UTC, ISO 8601); ``outside``, where somebody else made tables: by
-            name, file, sha256 and rows. Of a folder that was made a run folder from its tables,
+            "skip"), inside (the file in a zip file, the sheet that is meant), address (as it may
+            be shown, where it came from elsewhere), parts (of several files, name, path, sha256
+            and rows of each); ``stages``: by name, parameters, seed, inputs and outputs (SHA-256
+            by name), seconds, finished_at (UTC, ISO 8601); ``outside``, where somebody else made
+            tables: by name, file, sha256 and rows. Of a folder that was made a run folder from its
+            tables,
             the input has no path until it is found, and the stages have no times.
 
         Raises:

@@ -19,7 +19,7 @@ from noisefix.tables.compression import without_packing
 from noisefix.tables.formats import FORMATS
 from noisefix.tables.places import split_inside
 from noisefix.tables.several import files_of, only_one
-from noisefix.tables.sql import database_file, is_sql
+from noisefix.tables.sql_url import database_file, is_sql
 from noisefix.tables.streams import STDOUT, is_stdout, is_stream
 
 _ENDINGS = {key: kind.endings for key, kind in FORMATS.items()} | {

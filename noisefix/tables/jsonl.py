@@ -180,7 +180,10 @@ def row_spans(data: bytes, bad: Sequence[BadRow]) -> Iterator[tuple[int, int]]:
 
 def _hint(name: str, *, is_array: bool) -> str:
     if is_array:
-        return f"this is one JSON array; make it one object a line: jq -c '.[]' {name} > rows.jsonl"
+        return (
+            "this is one JSON array: rename it to end in .json; or make it one object a line: "
+            f"jq -c '.[]' {name} > rows.jsonl"
+        )
     return (
         f"one JSON object a line is needed; jq -c . {name} > rows.jsonl writes it so; {SKIP_HINT}"
     )

@@ -23,6 +23,9 @@ Readable = str | Path | Sequence[str | Path]
 
 _MAGIC = "*?["
 _SHOWN = 5
+_BESIDE = frozenset({"dataset_info.json", "state.json", "dataset_dict.json"})
+"""What Hugging Face data sets keep beside the tables of a saved data set."""
+
 _OF_A_RUN = ("embeddings.parquet", "issues.parquet")
 """Tables by which a run folder is known, which may lack its run.json."""
 
@@ -103,7 +106,7 @@ def _in_folder(folder: Path) -> list[Path]:
         inner = path.relative_to(folder).parts
         if any(part.startswith((".", "_")) or part.endswith(".noisefix") for part in inner):
             continue
-        if path.is_file() and formats_named(path.name):
+        if path.is_file() and path.name not in _BESIDE and formats_named(path.name):
             found.append(path)
     if not found:
         raise DataError(

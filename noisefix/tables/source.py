@@ -30,7 +30,8 @@ from noisefix.tables.several import (
     only_one,
     row_ids,
 )
-from noisefix.tables.sql import is_sql, read_sql, shown_sql, table_name
+from noisefix.tables.sql import read_sql
+from noisefix.tables.sql_url import is_sql, shown_sql, table_name
 from noisefix.tables.wrapped import unwrapped
 
 if TYPE_CHECKING:

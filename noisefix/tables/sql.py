@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import uuid
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,49 +14,14 @@ from typing import TYPE_CHECKING, Any
 from noisefix.errors import DataError, UsageError
 from noisefix.tables.extras import missing_package
 from noisefix.tables.places import INSIDE
+from noisefix.tables.sql_url import database_file, is_query, parted, shown_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_DIALECTS = (
-    *("sqlite", "postgresql", "mysql", "mariadb", "mssql", "oracle"),
-    *("duckdb", "snowflake", "redshift", "cockroachdb", "trino", "clickhouse", "bigquery"),
-)
-_URL = re.compile(rf"(?P<dialect>{'|'.join(_DIALECTS)})(\+\w+)?:/")
-_QUERY = re.compile(r"\s*(select|with)\s", re.IGNORECASE)
 _BLOCK = 10_000
 _CONNECT_S = 10
 _SHOWN = 20
-
-
-def is_sql(given: str | Path) -> bool:
-    """Tell the URL of a database from a path."""
-    return _URL.match(str(given)) is not None
-
-
-def shown_sql(given: str | Path) -> str:
-    """Return a URL as it may be shown: without user, password and options, with the table."""
-    url, inside = _parted(given)
-    place = re.split(r"[?#]", url, maxsplit=1)[0]
-    scheme, _, rest = place.partition("://")
-    host, slash, database = rest.partition("/")
-    table = "a query" if _QUERY.match(inside) else inside
-    where = f"{scheme}://{host.rpartition('@')[2]}{slash}{database}"
-    return f"{where}{INSIDE}{table}" if table else where
-
-
-def table_name(given: str | Path) -> str:
-    """Return what the table is called: the database and the table."""
-    url, inside = _parted(given)
-    database = re.split(r"[?#]", url, maxsplit=1)[0].rstrip("/").rpartition("/")[2]
-    return f"{database}.{'query' if _QUERY.match(inside) else inside}"
-
-
-def database_file(given: str | Path) -> Path | None:
-    """Return the file of an SQLite database; None for other databases."""
-    url, _ = _parted(given)
-    path = re.split(r"[?#]", url, maxsplit=1)[0].partition("://")[2]
-    return Path(path[1:]) if url.startswith("sqlite") else None
 
 
 def read_sql(given: str | Path) -> bytes:
@@ -75,7 +39,7 @@ def read_sql(given: str | Path) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    url, inside = _parted(given)
+    url, inside = parted(given)
     shown = shown_sql(given)
     with _connected(url, shown, writes=False) as connection:
         names, rows = _rows(connection, inside, shown)
@@ -100,7 +64,7 @@ def write_sql(given: str | Path, table: pa.Table) -> None:
         UsageError: SQLAlchemy or the database's driver is missing, or no table is named.
     """
     check_new_table(given)
-    url, inside = _parted(given)
+    url, inside = parted(given)
     shown = shown_sql(given)
     with _connected(url, shown, writes=True) as connection:
         import sqlalchemy as sa
@@ -131,9 +95,9 @@ def check_new_table(given: str | Path) -> None:
         DataError: there is one, or the database cannot be reached.
         UsageError: SQLAlchemy or the database's driver is missing, or no table is named.
     """
-    url, inside = _parted(given)
+    url, inside = parted(given)
     shown = shown_sql(given)
-    if not inside or _QUERY.match(inside):
+    if not inside or is_query(inside):
         raise UsageError(f"{shown}: no table to write to", f"name a new one: URL{INSIDE}TABLE")
     file = database_file(given)
     if file is not None and not file.exists():
@@ -149,15 +113,6 @@ def check_new_table(given: str | Path) -> None:
                 f"{shown}: there is such a table, which is never written over",
                 "name a new one, or drop that one yourself",
             )
-
-
-def _parted(given: str | Path) -> tuple[str, str]:
-    """Part URL::TABLE; a Path has lost a slash of two, but not where there were three or four."""
-    text = str(given)
-    host = re.match(r"[A-Za-z0-9+]+:/*(?:[^/]*(?=/))?", text)
-    at = text.find(INSIDE, host.end() if host else 0)
-    url, inside = (text, "") if at < 0 else (text[:at], text[at + len(INSIDE) :])
-    return url, inside.strip()
 
 
 @contextmanager
@@ -224,7 +179,7 @@ def _rows(connection: Any, inside: str, shown: str) -> tuple[list[str], list[Seq
     import sqlalchemy as sa
 
     chosen: Any
-    if _QUERY.match(inside):
+    if is_query(inside):
         chosen = sa.text(inside.replace(":", r"\:"))
     else:
         schema, name = _schema_and_name(connection, inside)

@@ -24,7 +24,7 @@ from noisefix.tables.raw_file import START, STDIN_NAME, BytesCallback, RawFile, 
 from noisefix.tables.recognize import check_format, find_format
 from noisefix.tables.several import Readable, files_of, only_one
 from noisefix.tables.source import Given, Source, parsed, read_source
-from noisefix.tables.sql import is_sql
+from noisefix.tables.sql_url import is_sql
 from noisefix.tables.wrapped import Plain, holds_files
 from noisefix.tables.zip_file import opened_member
 

@@ -140,3 +140,13 @@ def test_changes_are_shared_out() -> None:
         Changes({}, frozenset(), {"n": []}),
         Changes({2: {"a": "y"}}, frozenset({1, 3}), {"n": ["3", "4", "5"]}),
     ]
+
+
+def test_a_saved_hugging_face_data_set_is_its_tables(tmp_path: Path) -> None:
+    for k, rows in enumerate(([{"text": "a", "label": 1}], [{"text": "b", "label": 0}])):
+        table = pa.Table.from_pylist(rows)
+        with pa.ipc.new_stream(tmp_path / f"data-{k:05}-of-00002.arrow", table.schema) as writer:
+            writer.write_table(table)
+    (tmp_path / "dataset_info.json").write_text("{}")
+    (tmp_path / "state.json").write_text("{}")
+    assert read_source(tmp_path).table["text"].to_pylist() == ["a", "b"]

@@ -21,7 +21,8 @@ import pytest
 
 from noisefix.errors import DataError, UsageError
 from noisefix.tables.source import read_source
-from noisefix.tables.sql import is_sql, read_sql, shown_sql, table_name, write_sql
+from noisefix.tables.sql import read_sql, write_sql
+from noisefix.tables.sql_url import is_sql, shown_sql, table_name
 from noisefix.tables.stream import open_stream
 
 TEXTS = [
