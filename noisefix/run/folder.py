@@ -233,8 +233,7 @@ class RunFolder:
             and rows of each); ``stages``: by name, parameters, seed, inputs and outputs (SHA-256
             by name), seconds, finished_at (UTC, ISO 8601); ``outside``, where somebody else made
             tables: by name, file, sha256 and rows. Of a folder that was made a run folder from its
-            tables,
-            the input has no path until it is found, and the stages have no times.
+            tables, the input has no path until it is found, and the stages have no times.
 
         Raises:
             DataError: it is missing or broken.

@@ -46,7 +46,21 @@ def read_arrow(data: bytes, name: str) -> Content:
             "it is cut short, damaged or of another format; make or copy it again",
         ) from error
     check_columns(table.column_names, table.num_rows, name)
-    return Content(table)
+    return Content(table.cast(pa.schema(map(_without_view, schema), schema.metadata)))
+
+
+def arrow_schema(data: bytes) -> pa.Schema:
+    """Return the schema of a file or a stream as it is written."""
+    return _opened(data)[0]
+
+
+def _without_view(field: pa.Field) -> pa.Field:
+    """Return a field of the type that can be computed with; Polars writes views of strings."""
+    import pyarrow as pa
+
+    if field.type == pa.string_view():
+        return field.with_type(pa.large_string())
+    return field.with_type(pa.large_binary()) if field.type == pa.binary_view() else field
 
 
 def _opened(data: bytes) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

@@ -20,9 +20,11 @@ from noisefix.tables.json_values import (
     value_spans,
 )
 
-_FIRST_IS_LIST = re.compile(rb'\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\[\s*\{')
+_FIRST_IS_NESTED = re.compile(rb'\{\s*"(?:[^"\\]|\\.)*"\s*:\s*[\[{]')
+"""One line that begins so is a document: pandas writes a whole table so, in five ways."""
+
 _RECORDS = "write a list of objects, one for each row, as pandas does: df.to_json(FILE, "
-_HINT = _RECORDS + "orient='records')"
+_HINT = _RECORDS + "orient='records'); or let the name end in .jsonl for one object a line"
 
 
 def begins_document(start: bytes) -> bool:
@@ -35,7 +37,7 @@ def begins_document(start: bytes) -> bool:
     line, _, more = found.partition(b"\n")
     if more.strip():  # a document, unless the first line is an object by itself
         return not line.rstrip().endswith(b"}")
-    return _FIRST_IS_LIST.match(found) is not None
+    return _FIRST_IS_NESTED.match(found) is not None
 
 
 def read_json_array(raw: bytes, name: str) -> Content:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noisefix.tables.arrow_file import ARROW_FILE
+from noisefix.tables.arrow_file import ARROW_FILE, arrow_schema
 from noisefix.tables.changes import Changes
 from noisefix.tables.rewrite_table import edited_table
 from noisefix.tables.source import Source
@@ -23,7 +23,10 @@ def rewrite_arrow(raw: bytes, source: Source, changes: Changes) -> bytes:
     """
     import pyarrow as pa
 
-    table = edited_table(source, changes).unify_dictionaries()
+    table = edited_table(source, changes)
+    new_fields = list(table.schema)[len(source.columns) :]
+    schema = arrow_schema(raw)
+    table = table.cast(pa.schema([*schema, *new_fields], schema.metadata)).unify_dictionaries()
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression=_codec(raw, source))
     new = pa.ipc.new_file if raw.startswith(ARROW_FILE) else pa.ipc.new_stream

@@ -51,10 +51,13 @@ def rows() -> list[dict[str, object]]:
     return [{"text": t, "label": k, "n": None} for t, k in zip(TEXTS, LABELS, strict=True)]
 
 
-def arrow(*, stream: bool = False, codec: str | None = None) -> bytes:
+def arrow(
+    *, stream: bool = False, codec: str | None = None, text: pa.DataType | None = None
+) -> bytes:
     labels = pa.array(LABELS).dictionary_encode()
     big = pa.array([2**62 + k for k in range(N)])
-    table = pa.table({"text": TEXTS, "label": labels, "n": big})
+    texts = pa.array(TEXTS, text or pa.string())
+    table = pa.table({"text": texts, "label": labels, "n": big})
     table = table.replace_schema_metadata({"kept": "yes"})
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression=codec)
@@ -100,6 +103,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "ascii.json": lambda: json.dumps(rows(), separators=(",", ":")).encode(),
     "inner.json": lambda: json.dumps({"about": [1, 2], "data": rows(), "n": 3}, indent=1).encode(),
     "d.arrow": arrow,
+    "views.arrow": lambda: arrow(text=pa.string_view()),
     "d.feather": lambda: arrow(codec="lz4"),
     "stream.arrow": lambda: arrow(stream=True, codec="zstd"),
     "d.xlsx": xlsx,
@@ -203,6 +207,8 @@ def test_new_members_of_an_indented_list_stand_on_lines_of_their_own(tmp_path: P
         ('{\n"a": {"0": "x"},\n"b": {"0": "y"}\n}', "no list of objects in it; its keys: 'a'", ""),
         ('{\n"a": [{"t": 1}],\n"b": [{"t": 1}]\n}', "several lists of objects: 'a', 'b'", "jq"),
         ('{\n"a": [{"t": 1}],\n', "the document is not valid JSON", ""),
+        ('{"text":{"0":"a"},"label":{"0":"x"}}', "no list of objects in it; its keys: 'text'", ""),
+        ('{"columns":["text"],"data":[["a"]]}', "no list of objects in it", "orient='records'"),
         ("[" * 100_000, "item 1 of the list is not valid JSON: it is nested", ""),
     ],
 )
@@ -218,6 +224,7 @@ def test_json_that_is_no_table(tmp_path: Path, text: str, message: str, hint: st
     [
         ('{"messages": [{"role": "user"}], "label": "x"}\n' * 2, "jsonl"),
         ('{"data": [{"t": "a"}, {"t": "b"}]}', "json"),
+        ('{"schema": {"fields": []}, "data": [{"t": "a"}]}', "json"),
         ('{"t": "a"}', "jsonl"),
         ('\n {"t": "a"}\n{"t": "b"}\n', "jsonl"),
         ('{\n "rows": [\n {"t": "a"}]}', "json"),
