@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from noisefix.evaluation.calibrate import calibrate as calibrate
     from noisefix.evaluation.evaluate import evaluate as evaluate
     from noisefix.evaluation.noise import noise as noise
+    from noisefix.evaluation.rank_stability import rank_stability as rank_stability
     from noisefix.relabelling.relabel import relabel as relabel
     from noisefix.reporting.report import report as report
     from noisefix.reviewing.review import review as review
@@ -54,6 +55,7 @@ _HOMES = {
     "load_model": "noisefix.training.predictor",
     "noise": "noisefix.evaluation.noise",
     "predict": "noisefix.classifiers.predict",
+    "rank_stability": "noisefix.evaluation.rank_stability",
     "relabel": "noisefix.relabelling.relabel",
     "report": "noisefix.reporting.report",
     "review": "noisefix.reviewing.review",

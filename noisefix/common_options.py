@@ -12,7 +12,12 @@ from noisefix.seeds import HIGHEST_SEED
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
 TextColumn = Annotated[
-    str | None, Option("--text-column", "Column with the texts. Guessed if clear.", "NAME")
+    str | None,
+    Option(
+        "--text-column",
+        "Column with the texts. Guessed if clear. Several, in order: title,body.",
+        "NAME",
+    ),
 ]
 LabelColumn = Annotated[
     str | None, Option("--label-column", "Column with the labels. Guessed if clear.", "NAME")
@@ -27,6 +32,20 @@ MissingLabels = Annotated[
         "Labels that mean that there is none: NA,N/A. Such rows are unlabelled.",
         "LABELS",
     ),
+]
+LabelMap = Annotated[
+    str | Path | None,
+    Option(
+        "--label-map",
+        "What codes are called, and variants merged: CSV with the columns raw and name; or TOML, "
+        "JSON.",
+        "FILE",
+        role=READS,
+    ),
+]
+MergeCase = Annotated[
+    bool,
+    Option("--merge-case", "Labels that differ only in case and blanks are one class."),
 ]
 BadRows = Annotated[
     str,
@@ -92,8 +111,16 @@ class TableOptions(Options):
 
 
 @dataclass(frozen=True)
-class LabelledTableOptions(TableOptions):
+class LabelReading(Options):
+    """How what stands in a label column becomes classes."""
+
+    missing_labels: MissingLabels = None
+    label_map: LabelMap = None
+    merge_case: MergeCase = False
+
+
+@dataclass(frozen=True)
+class LabelledTableOptions(LabelReading, TableOptions):
     """Where the labels are, too."""
 
     label_column: LabelColumn = None
-    missing_labels: MissingLabels = None

@@ -117,6 +117,11 @@ class Options:
         both = {field.name for field in fields(self)} & {field.name for field in fields(kind)}
         return kind(**{name: getattr(self, name) for name in both} | others)
 
+    def changed(self) -> dict[str, Any]:
+        """Return the fields that are not at their default."""
+        values = ((field, getattr(self, field.name)) for field in fields(self))
+        return {field.name: value for field, value in values if value != field.default}
+
 
 def described(kind: type[Options]) -> Mapping[str, tuple[Any, Option]]:
     """Return type and description of every field that has one, in their order."""

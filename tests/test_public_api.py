@@ -28,6 +28,8 @@ SHELL_ONLY = {
     "compare",  # likewise, with the two after it
     "seeds",
     "test",
+    "rank_stability",  # likewise, with the one after it
+    "predictions",
 }
 """Options that say how to show a result, not what to do."""
 

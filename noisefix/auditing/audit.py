@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.auditing.options import AuditOptions
-from noisefix.detection.decided import take_in
+from noisefix.detection.decided import read_said
 from noisefix.detection.embed import ProgressCallback
 from noisefix.options import takes
+from noisefix.run.decisions import import_decisions
 from noisefix.run.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -103,9 +104,15 @@ def audit(
     Raises:
         DataError: the run folder cannot be used, or a file cannot be read or written.
         UsageError: an option is out of range, a file to be written is an input or filled in, or
-            there is no terminal.
+            there is no terminal. What is refused leaves no trace.
     """
-    from noisefix.auditing.mark import mark_at_desk, mark_from_csv, write_csv
+    from noisefix.auditing.mark import (
+        check_unfilled,
+        keep_marks,
+        mark_at_desk,
+        read_marks,
+        write_csv,
+    )
     from noisefix.auditing.plan import open_plan
     from noisefix.run.outputs import check_output
 
@@ -113,11 +120,14 @@ def audit(
     if options.csv is not None:
         read = (run, options.from_file, options.decisions, options.run_data)
         check_output(options.csv, read, option="--csv", kinds=("csv",))
-    take_in(folder, options.decisions)
-    plan = open_plan(folder, options.rows, options.seed)
+        check_unfilled(options.csv)
+    said = read_said(options.decisions)
+    review = None if options.from_file is None else read_marks(folder, options.from_file)
+    plan = open_plan(folder, options.rows, options.seed, said)
+    import_decisions(folder.decisions, said)
     notes = plan.notes
-    if options.from_file is not None:
-        mark_from_csv(folder, plan, options.from_file, options.reviewer)
+    if review is not None:
+        keep_marks(folder, plan, review, options.reviewer)
         plan = open_plan(folder, options.rows, options.seed)
     if options.csv is not None:
         write_csv(options.csv, plan.to_mark)

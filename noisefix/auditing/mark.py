@@ -27,10 +27,13 @@ from noisefix.run.decisions import (
     append_decisions,
     now,
 )
+from noisefix.run.parquet import read_table
+from noisefix.run.schemas import ISSUES
 from noisefix.run.settled import run_decisions
 from noisefix.tables.formulas import defused
 
 if TYPE_CHECKING:
+    from noisefix.cleaning.review import Review
     from noisefix.run.folder import RunFolder
 
 OpenDesk = Callable[[int], AbstractContextManager[Desk]]
@@ -102,45 +105,66 @@ def csv_bytes(rows: Sequence[AuditRow]) -> bytes:
     return file.getvalue().encode("utf-8-sig")
 
 
-def write_csv(path: str | Path, rows: Sequence[AuditRow]) -> None:
-    """Write the rows to be marked.
+def check_unfilled(path: str | Path) -> None:
+    """Check, before any work, that nothing that somebody filled in would be replaced.
 
     Raises:
         UsageError: something is filled in there already, or it is another file.
-        DataError: it cannot be written.
     """
     from noisefix.cleaning.review import has_decisions
-    from noisefix.tables.atomic import write_bytes
 
     if Path(path).is_file() and has_decisions(Path(path), COLUMNS):
         raise UsageError(
             f"--csv {path}: is there already, and may hold decisions",
             f"read it with --from {path}, or name another file",
         )
+
+
+def write_csv(path: str | Path, rows: Sequence[AuditRow]) -> None:
+    """Write the rows to be marked.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    from noisefix.tables.atomic import write_bytes
+
     write_bytes(path, csv_bytes(rows))
 
 
-def mark_from_csv(folder: RunFolder, plan: AuditPlan, path: str | Path, reviewer: str = "") -> int:
-    """Take the decisions of a filled-in file in; what is known already is not stored twice.
+def read_marks(folder: RunFolder, path: str | Path) -> Review:
+    """Read the decisions of a filled-in file.
+
+    Args:
+        folder: the run folder.
+        path: the file.
+
+    Raises:
+        DataError: the file cannot be read, or says what is no decision.
+    """
+    from noisefix.cleaning.review import read_review
+
+    issues, provenance = read_table(folder.issues, ISSUES, ("id",))
+    return read_review(Path(path), issues["id"].to_pylist(), provenance.class_names)
+
+
+def keep_marks(folder: RunFolder, plan: AuditPlan, review: Review, reviewer: str = "") -> int:
+    """Keep what a file says; what is known already is not stored twice.
 
     Args:
         folder: where the decisions go.
         plan: the sample.
-        path: the file.
+        review: of the file.
         reviewer: who filled it in.
 
     Returns:
         How many decisions are new.
 
     Raises:
-        DataError: the file cannot be read, or says what is no decision.
+        DataError: the decisions cannot be written.
     """
-    from noisefix.cleaning.review import decisions_of, read_review
-    from noisefix.run.parquet import read_table
-    from noisefix.run.schemas import ISSUES
+    from noisefix.cleaning.review import decisions_of
 
     issues, _ = read_table(folder.issues, ISSUES, ("id", "text", "given_label"))
-    review = read_review(Path(path), issues["id"].to_pylist(), plan.class_names)
     at_random = {row.id for row in plan.rows if row.is_random}
     words = decisions_of(review, issues, run_decisions(folder), reviewer)
     append_decisions(

@@ -15,6 +15,7 @@ import numpy as np
 from noisefix.classifiers.finetune import begin_tuning, choose_features_params, known_parameters
 from noisefix.classifiers.fitting import (
     Prepared,
+    check_reads_texts,
     choose_params,
     embed_texts,
     fit_method,
@@ -23,6 +24,7 @@ from noisefix.classifiers.fitting import (
 )
 from noisefix.classifiers.options import CompareOptions
 from noisefix.classifiers.trusted_labels import TrustedTable, read_trusted
+from noisefix.common_options import LabelledTableOptions
 from noisefix.errors import UsageError
 from noisefix.options import takes
 from noisefix.progress import Progress
@@ -131,12 +133,10 @@ def compare(
     run, notes = load_run(
         source,
         needs_words,
-        text_column=options.text_column,
-        label_column=options.label_column,
-        missing_labels=options.missing_labels,
-        bad_rows=options.bad_rows,
+        reading=options.shared_with(LabelledTableOptions),
         progress=progress,
     )
+    check_reads_texts(run, f"--test {test}")
     prepared = prepare(run, seed)
     trusted = read_trusted(
         test,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noisefix.common_options import LabelledTableOptions
 from noisefix.detection.embed import ProgressCallback
 from noisefix.documents import misfit
 from noisefix.errors import UsageError
@@ -54,10 +55,7 @@ def open_run(
     source: str | Path,
     data: str | Path | None = None,
     *,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    missing_labels: str | None = None,
-    bad_rows: str = "stop",
+    reading: LabelledTableOptions,
     progress: ProgressCallback | None = None,
 ) -> tuple[RunFolder, tuple[str, ...]]:
     """Open a run folder; make one first where the source is a table. Also return what to tell.
@@ -65,38 +63,29 @@ def open_run(
     Args:
         source: run folder, or a table.
         data: where the input of the run folder is, if it was moved.
-        text_column: text column of the table; None: guessed.
-        label_column: label column of the table; None: guessed.
-        missing_labels: labels of the table that mean that there is none.
-        bad_rows: for the table: "stop" or "skip".
+        reading: how the table is read.
         progress: called with how far ``detect`` has come.
 
     Raises:
         DataError: the folder or the table cannot be used.
-        UsageError: ``data`` is named for a table.
+        UsageError: ``data`` is named for a table, or how labels are read for a run folder.
     """
-    from noisefix.run.folder import RunFolder, refuse_missing_labels
+    from noisefix.run.folder import RunFolder, refuse_label_reading
     from noisefix.tables.several import is_data_folder
     from noisefix.tables.source import names_table
 
     path = Path(source)
     if not (path.is_file() or names_table(source) or is_data_folder(path)):
-        refuse_missing_labels(path, missing_labels)
+        refuse_label_reading(path, reading)
         return RunFolder.open(path, data, fresh=("issues", "candidates")), ()
     if data is not None:
         raise UsageError(
             f"--data {data}: is for a run folder, and {path} is a table", "leave --data out"
         )
     from noisefix.detection.detect import detect
+    from noisefix.detection.options import DetectOptions
 
-    found = detect(
-        source,
-        text_column=text_column,
-        label_column=label_column,
-        missing_labels=missing_labels,
-        bad_rows=bad_rows,
-        progress=progress,
-    )
+    found = detect(source, options=reading.shared_with(DetectOptions), progress=progress)
     note = f"{path.name} is a table: detect was run on it first, into {found.run}"
     return RunFolder.open(Path(found.run)), (note, *found.warnings)
 
@@ -113,21 +102,11 @@ def load_run(
     source: str | Path,
     method: str,
     *,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    missing_labels: str | None = None,
-    bad_rows: str = "stop",
+    reading: LabelledTableOptions,
     progress: ProgressCallback | None = None,
 ) -> tuple[RunData, tuple[str, ...]]:
     """Read a run folder; make one first where the source is a table."""
-    folder, notes = open_run(
-        source,
-        text_column=text_column,
-        label_column=label_column,
-        missing_labels=missing_labels,
-        bad_rows=bad_rows,
-        progress=progress,
-    )
+    folder, notes = open_run(source, reading=reading, progress=progress)
     return read_for(folder, method), notes
 
 
@@ -167,6 +146,26 @@ def prepare(run: RunData, seed: int) -> Prepared:
     encoder = fit_tfidf(run.texts, run.encoder_seed)
     data = replace(run.data, features=encoder.encode(run.texts))
     return Prepared(data, reference, tfidf_state(encoder), encoder)
+
+
+def check_reads_texts(run: RunData, what: str) -> None:
+    """Refuse what needs an encoder for texts where the run has none.
+
+    Args:
+        run: the run.
+        what: what needs it, as it was typed.
+
+    Raises:
+        UsageError: the run's vectors were given.
+    """
+    from noisefix.encoders.find import GIVEN
+
+    if run.encoder == GIVEN:
+        raise UsageError(
+            f"{what}: needs vectors of texts, and those of this run were given, so that no encoder "
+            "is known that makes them",
+            f"leave {what.split()[0]} out, or run noisefix detect --encoder NAME",
+        )
 
 
 def embed_texts(prepared: Prepared, texts: list[str], device: str) -> np.ndarray:

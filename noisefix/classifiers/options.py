@@ -13,14 +13,15 @@ from noisefix.common_options import (
     Decisions,
     Device,
     LabelColumn,
-    MissingLabels,
+    LabelReading,
     RunData,
     Seed,
     TableOptions,
     TextColumn,
 )
+from noisefix.detection.options import Embeddings
 from noisefix.errors import UsageError
-from noisefix.options import READS, Option, Options
+from noisefix.options import READS, Option
 from noisefix.relabelling.options import AskOptions, ServerOptions
 
 DEFAULT_METHOD = "repair"
@@ -73,7 +74,7 @@ Truth = Annotated[
 
 
 @dataclass(frozen=True)
-class FitOptions(Options):
+class FitOptions(LabelReading):
     """What training and comparing have in common."""
 
     features: Features = "frozen"
@@ -81,7 +82,6 @@ class FitOptions(Options):
     truth: Truth = None
     text_column: TextColumn = None
     label_column: LabelColumn = None
-    missing_labels: MissingLabels = None
     device: Device = "auto"
     seed: Seed = 0
     bad_rows: BadRows = "stop"
@@ -153,5 +153,6 @@ class TrainOptions(FitOptions, ServerOptions, AskOptions):
 class PredictOptions(TableOptions):
     """Options of ``predict``."""
 
+    embeddings: Embeddings = None
     proba: Annotated[bool, Option("--proba", "Also the probability of every class.")] = False
     device: Device = "auto"

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from noisefix.classifiers.options import PredictOptions
+from noisefix.classifiers.predict_given import check_given, predict_given, read_rows
 from noisefix.detection.embed import ProgressCallback
+from noisefix.detection.given_vectors import given_files
 from noisefix.errors import UsageError
 from noisefix.options import takes
 from noisefix.progress import Progress
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
     from noisefix.run.provenance import Provenance
     from noisefix.tables.several import Readable
-    from noisefix.tables.text_stream import TextStream
     from noisefix.training.predictor import Model
 
 _MB = 1_000_000
@@ -79,7 +80,8 @@ def predict(
     Raises:
         ModelError: the model or its encoder cannot be loaded.
         DataError: the data cannot be read, or the output cannot be written.
-        UsageError: the output is what is read, or its ending is none of these.
+        UsageError: the output is what is read, or its ending is none of these; the model was
+            trained on given vectors, and none are given here, or the other way round.
     """
     from noisefix.run.outputs import check_output
     from noisefix.tables.bad_rows import list_beside, write_bad_rows
@@ -89,13 +91,33 @@ def predict(
 
     started = time.perf_counter()
     check_output(
-        output, (model, data), kinds=tuple(ending[1:] for ending in FORMATS), takes_stdout=True
+        output,
+        (model, data, *given_files(options.embeddings)),
+        kinds=tuple(ending[1:] for ending in FORMATS),
+        takes_stdout=True,
     )
     loaded = load_model(model, device=options.device)
+    check_given(loaded, options.embeddings, model)
     names = loaded.class_names
     target = Path(output)
     counts = dict.fromkeys(names, 0)
     writer = PredictionWriter(target, names, with_probs=options.proba)
+    if options.embeddings is not None:
+        rows = read_rows(data, options, stdin)
+        found = _Input(rows.source.sha256, rows.text_column, rows.id_column)
+        with writer.opened(_provenance(loaded, weights_sha256(model), found, proba=options.proba)):
+            for ids, probs in predict_given(loaded, rows, options.embeddings):
+                _count(counts, names, probs)
+                writer.write(ids, probs)
+        listed = write_bad_rows(rows.source.bad, list_beside(target))
+        return PredictResult(
+            target,
+            len(rows),
+            counts,
+            time.perf_counter() - started,
+            rows.notes + listed,
+            rows.warnings,
+        )
     with open_texts(
         data,
         stdin,
@@ -103,15 +125,16 @@ def predict(
         id_column=options.id_column,
         on_bytes=None if progress is None else _byte_meter(progress),
         bad_rows=options.bad_rows,
+        reading=loaded.info.reading,
     ) as stream:
-        with writer.opened(_provenance(loaded, weights_sha256(model), stream, proba=options.proba)):
+        found = _Input(stream.source.head.sha256, stream.columns.text, stream.columns.id.column)
+        with writer.opened(_provenance(loaded, weights_sha256(model), found, proba=options.proba)):
             done = 0
             for block in stream.blocks():
                 probs = loaded.predict_probs(
                     block.texts, _row_meter(progress, done, len(block.texts), stream.n_rows)
                 )
-                for k in probs.argmax(axis=1).tolist():
-                    counts[names[k]] += 1
+                _count(counts, names, probs)
                 writer.write(block.ids, probs)
                 done += len(block.texts)
                 if progress is not None:
@@ -125,6 +148,20 @@ def predict(
             stream.notes + listed,
             stream.warnings(),
         )
+
+
+@dataclass(frozen=True)
+class _Input:
+    """What is recorded of a table that was predicted."""
+
+    sha256: str
+    text_column: str | None
+    id_column: str | None
+
+
+def _count(counts: dict[str, int], names: tuple[str, ...], probs: np.ndarray) -> None:
+    for k in probs.argmax(axis=1).tolist():
+        counts[names[k]] += 1
 
 
 def _byte_meter(progress: ProgressCallback) -> Callable[[int, int], None]:
@@ -148,9 +185,7 @@ def _row_meter(
     return tell
 
 
-def _provenance(
-    model: Model, weights_sha256: str, stream: TextStream, *, proba: bool
-) -> Provenance:
+def _provenance(model: Model, weights_sha256: str, found: _Input, *, proba: bool) -> Provenance:
     from noisefix.run.provenance import Provenance
     from noisefix.run.schemas import PREDICTIONS
 
@@ -164,10 +199,10 @@ def _provenance(
             "proba": proba,
             "method": info.method,
             "encoder": info.encoder.name,
-            "text_column": stream.columns.text,
-            "id_column": stream.columns.id.column,
+            "text_column": found.text_column,
+            "id_column": found.id_column,
         },
-        inputs={"data": stream.source.head.sha256, "model": weights_sha256},
+        inputs={"data": found.sha256, "model": weights_sha256},
     )
 
 

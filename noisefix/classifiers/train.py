@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from noisefix.classifiers.finetune import begin_tuning, choose_features_params, tuned_reference
 from noisefix.classifiers.fitting import (
     Prepared,
+    check_reads_texts,
     class_names_of,
     embed_texts,
     fit_method,
@@ -29,13 +30,15 @@ from noisefix.classifiers.train_asking import (
     who_and_how,
 )
 from noisefix.classifiers.trusted_labels import TrustedTable, read_trusted
-from noisefix.detection.decided import take_in
+from noisefix.common_options import LabelledTableOptions
+from noisefix.detection.decided import read_said
 from noisefix.detection.embed import ProgressCallback
 from noisefix.errors import UsageError
 from noisefix.options import takes
 from noisefix.progress import Progress
 from noisefix.relabelling.connect import connect, connection_note
 from noisefix.relabelling.options import AskOptions
+from noisefix.run.decisions import import_decisions
 from noisefix.version import __version__
 
 if TYPE_CHECKING:
@@ -119,21 +122,19 @@ def train(
     target = Path(output)
     _check_target(source, target, options)
     plan = _plan(options)
+    said = read_said(options.decisions)
     folder, notes = open_run(
         source,
         options.run_data,
-        text_column=options.text_column,
-        label_column=options.label_column,
-        missing_labels=options.missing_labels,
-        bad_rows=options.bad_rows,
+        reading=options.shared_with(LabelledTableOptions),
         progress=progress,
     )
-    take_in(folder, options.decisions)
     if plan.who is not None:
         names = class_names_of(folder)
         who = connect(plan.who, folder, names, options, device=options.device, seed=options.seed)
         plan = replace(plan, who=who)
         notes += connection_note(who)
+    import_decisions(folder.decisions, said)
     run = read_for(folder, options.method)
     lesson, more = _lesson(run, plan, options)
     with ExitStack() as stack:
@@ -195,7 +196,7 @@ def _check_target(source: str | Path, target: Path, options: TrainOptions) -> No
     check_target(target)
     made = default_run_path(source) if Path(source).is_file() else None
     read = (options.valid, options.labels, options.template, options.run_data, options.decisions)
-    check_replaced_folder(target, (source, made, *read))
+    check_replaced_folder(target, (source, made, options.label_map, *read))
     if made is not None and target.resolve() == made.resolve():
         raise UsageError(
             f"-o {target}: is where the run folder of {source} goes",
@@ -216,6 +217,10 @@ def _plan(options: TrainOptions) -> _Plan:
 
 def _lesson(run: RunData, plan: _Plan, options: TrainOptions) -> tuple[_Lesson, tuple[str, ...]]:
     """Return what to learn from, with the trusted rows of ``--valid``, and what to tell."""
+    if options.valid is not None:
+        check_reads_texts(run, f"--valid {options.valid}")
+    if plan.tuning is not None:
+        check_reads_texts(run, "--features finetune")
     prepared = prepare(run, options.seed)
     data, params, trusted_texts = prepared.data, plan.params, list[str]()
     notes: tuple[str, ...] = ()
@@ -282,6 +287,7 @@ def _fit_and_write(
         seed=seed,
         kind=classifier.kind,
         inputs=run.inputs,
+        reading=run.reading,
         metrics=metrics,
         noisefix_version=__version__,
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED, encode_labels
-from noisefix.run.checks import list_matrix
+from noisefix.run.arrays import list_matrix
 from noisefix.run.decisions import KEEP
 from noisefix.run.parquet import read_table
 from noisefix.run.rows import embedding_matrix, in_order, name_matrix
@@ -49,6 +49,7 @@ class RunData:
         encoder_sha256: digest of its files.
         encoder_seed: seed it was fitted with, for tfidf.
         inputs: SHA-256 of the tables read, by name.
+        reading: which columns the texts stood in, and how labels were read, for other tables.
     """
 
     data: TrainingData
@@ -59,6 +60,7 @@ class RunData:
     encoder_sha256: str
     encoder_seed: int
     inputs: dict[str, str]
+    reading: dict[str, Any] = field(default_factory=dict)
 
 
 def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
@@ -126,6 +128,7 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
         made.inputs.get("encoder", ""),
         int(made.seed or 0),
         {name: sha256_file(path) for name, path in used.items()},
+        run.reading(),
     )
 
 

@@ -53,7 +53,7 @@ def read_trusted(
         path: the table.
         run: what was trained on.
         truth: column with the labels.
-        text_column: column of the texts; None: guessed.
+        text_column: column of the texts; None: those of the run, else guessed.
         label_column: label column, where no name says truth; None: guessed.
         bad_rows: "stop" or "skip"; as for ``detect``.
         fate_of_unknown: what the caller will do with rows of a class that nobody trained on.
@@ -62,10 +62,12 @@ def read_trusted(
         DataError: it cannot be read, no label is of a known class, or these are the very labels
             that the run is in doubt about.
     """
+    from noisefix.run.record import recorded_rules
     from noisefix.tables.columns import Choice, guess_truth, resolve_column
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.formulas import restored_labels
     from noisefix.tables.source import read_source
+    from noisefix.tables.text_columns import remembered_texts
 
     source = read_source(path, bad_rows=bad_rows)
     found = (
@@ -74,9 +76,10 @@ def read_trusted(
     says_truth = found.column is not None
     dataset = load_dataset(
         source,
-        text_column=text_column,
+        text_column=text_column or remembered_texts(run.reading, source.columns),
         label_column=found.column or label_column,
         needs_labels=True,
+        rules=recorded_rules(run.reading),
     )
     column = str(dataset.label_column)
     index = {name: k for k, name in enumerate(run.class_names)}

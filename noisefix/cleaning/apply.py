@@ -34,10 +34,12 @@ from noisefix.cleaning.review import (
     reviewed_issues,
 )
 from noisefix.cleaning.targets import is_elsewhere, place_of
+from noisefix.detection.decided import read_said
 from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
 from noisefix.run.answers import read_verdicts
-from noisefix.run.decisions import import_decisions, read_decisions, read_named
+from noisefix.run.decisions import PersonDecision, import_decisions, read_decisions
+from noisefix.run.rejected import run_rejected, without_rejected
 from noisefix.run.settled import run_decisions
 
 if TYPE_CHECKING:
@@ -111,7 +113,9 @@ def apply(
             that can be written, or URL::TABLE of a database, for a new table; may be None with
             ``dry_run`` or ``review_csv``.
         options: what was chosen; its fields may be named one by one instead. A person's decisions
-            in ``review`` are above all others, whatever the strategy.
+            in ``review`` are above all others, whatever the strategy. The run folder keeps them,
+            and those of ``decisions``, before a file is written: they stay where that fails. What
+            is refused leaves no trace.
 
     Raises:
         DataError: no run folder; the input changed or vanished; a file cannot be written; the
@@ -139,7 +143,8 @@ def apply(
     source = folder.read_input()
     label_column = folder.read()["input"]["columns"]["label"]
     issues = _in_input_order(issues, source, folder)
-    decided = _decided(folder, issues, class_names, options)
+    decided, words = _decided(folder, issues, class_names, options)
+    issues = without_rejected(issues, run_rejected(folder, words), class_names)
     decisions = decide(issues, class_names, params, has_witness=has_witness)
     if decided.choices:
         decisions = overruled(decisions, issues, decided)
@@ -155,7 +160,9 @@ def apply(
         added = handed_columns(folder, issues, column_prefix, handed)
     _check_new_columns(source, added)
     cells = _cells_to_change(folder, source, decisions, label_column)
-    changes = _changes(decisions, cells, label_column, flag_column=f"{column_prefix}is_issue")
+    written = _written(folder, source, decisions, label_column)
+    flag_column = f"{column_prefix}is_issue"
+    changes = _changes(decisions, cells, written, label_column, flag_column=flag_column)
     result = ApplyResult(
         run=folder.path,
         output=None,
@@ -179,47 +186,45 @@ def apply(
         result = replace(result, handed_over=n_handed)
     if dry_run:
         return result
-    if to_review is not None and review_csv is not None:
-        write_review(Path(review_csv), issues, to_review)
-        result = replace(result, review_csv=Path(review_csv))
-    if output is None:
-        return result
-    target = output if is_elsewhere(output) else Path(output)
-    written = place_of(output) if is_elsewhere(output) else Path(output)
-    if handed is not None:
+    target = None if output is None else output if is_elsewhere(output) else Path(output)
+    content: Content = b""
+    rows = b""
+    if target is not None and handed is not None:
         rows = handed_bytes(
             folder, source, issues, class_names, added, handed, only_flagged=options.only_flagged
         )
+    elif target is not None:
+        content = _rewritten(folder, source, target, decisions, written, label_column, added)
+        if options.bom and isinstance(content, bytes):
+            content = marked(content, source)
+    import_decisions(folder.decisions, words)  # nothing is refused any more
+    if to_review is not None and review_csv is not None:
+        write_review(Path(review_csv), issues, to_review)
+        result = replace(result, review_csv=Path(review_csv))
+    if target is None:
+        return result
+    result = replace(result, output=place_of(target) if is_elsewhere(target) else target)
+    if handed is not None:
         write_handed(target, rows, bom=options.bom)
-        return replace(result, output=written)
-    content = _rewritten(folder, source, target, decisions, label_column, added)
-    if options.bom and isinstance(content, bytes):
-        content = marked(content, source)
+        return result
     write_logged(folder, target, content, changes, strategy)
-    return replace(result, output=written, ledger=folder.ledger)
+    return replace(result, ledger=folder.ledger)
 
 
 def _decided(
     folder: RunFolder, issues: pa.Table, class_names: tuple[str, ...], options: ApplyOptions
-) -> Review:
-    """Return what people have decided, and record what is new in ``--review`` or ``--decisions``.
-
-    A dry run records nothing, and yet shows what the files would lead to.
-    """
-    known = run_decisions(folder)
-    if options.decisions is not None:
-        given = read_named(Path(options.decisions))
-        known = run_decisions(folder, given)
-        if not options.dry_run:
-            import_decisions(folder.decisions, given)
+) -> tuple[Review, list[PersonDecision]]:
+    """Return what people have decided, and what of it the run folder is to keep."""
+    given = read_said(options.decisions)
+    known = run_decisions(folder, given)
     if options.review is None:
-        return review_of(known)
+        return review_of(known), list(given)
     review = read_review(Path(options.review), issues["id"].to_pylist(), class_names)
-    if not options.dry_run:
-        lines = read_decisions(folder.decisions)
-        import_decisions(folder.decisions, decisions_of(review, issues, known, lines=lines))
+    lines = (*read_decisions(folder.decisions), *given)
+    words = [*given, *decisions_of(review, issues, known, lines=lines)]
     known_review = review_of({k: w for k, w in known.items() if k not in review.choices})
-    return Review({**known_review.choices, **review.choices}, known_review.labels | review.labels)
+    both = {**known_review.choices, **review.choices}
+    return Review(both, known_review.labels | review.labels), words
 
 
 def _in_input_order(issues: pa.Table, source: Source, folder: RunFolder) -> pa.Table:
@@ -264,9 +269,23 @@ def _cells_to_change(
     return read_cells(folder.input_files(), source, label_column, rows)
 
 
+def _written(
+    folder: RunFolder, source: Source, decisions: Sequence[Decision], label_column: str | None
+) -> dict[str, str]:
+    """Return what the cells of new labels hold, by class."""
+    from noisefix.tables.label_cells import written_labels
+
+    labels = {d.new_label for d in decisions if d.new_label is not None}
+    if label_column is None or not labels:
+        return {}
+    cell = written_labels(source, label_column, folder.label_rules())
+    return {label: cell(label) for label in labels}
+
+
 def _changes(
     decisions: Sequence[Decision],
     cells: Mapping[int, Cell],
+    written: Mapping[str, str],
     label_column: str | None,
     *,
     flag_column: str,
@@ -278,7 +297,7 @@ def _changes(
             row_number=d.row_number,
             column=columns[d.action] or "",
             old=cells[d.row_number].value if d.row_number in cells else _old(d),
-            new="true" if d.action == "flag" else d.new_label,
+            new="true" if d.action == "flag" else written.get(d.new_label or "", d.new_label),
             action=d.action,
             reasons=d.reasons,
             p_error=d.p_error,
@@ -299,11 +318,11 @@ def _rewritten(
     source: Source,
     output: str | Path,
     decisions: Sequence[Decision],
+    written: Mapping[str, str],
     label_column: str | None,
     added: dict[str, list[str]],
 ) -> Content:
     from noisefix.cleaning.rewrite import rewritten, table_content
-    from noisefix.tables.class_label import label_cell
     from noisefix.tables.sql_url import is_sql
 
     new_labels = [d for d in decisions if d.new_label is not None]
@@ -311,10 +330,7 @@ def _rewritten(
         raise UsageError(
             f"{source.name}: has no label column to write to", "use --strategy flag instead"
         )
-    edits = {
-        (d.row_number, label_column or ""): label_cell(source, label_column or "", d.new_label)
-        for d in new_labels
-    }
+    edits = {(d.row_number, label_column or ""): written[d.new_label or ""] for d in new_labels}
     dropped = [d.row_number for d in decisions if d.action == "drop"]
     if is_sql(output):
         return table_content(source, edits, dropped, added)

@@ -13,7 +13,7 @@ import numpy as np
 
 from noisefix.errors import UsageError
 from noisefix.labels import UNLABELLED, encode_labels
-from noisefix.run.checks import list_matrix
+from noisefix.run.arrays import list_matrix
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -77,8 +77,9 @@ class ApplyOptions(Options):
         str | Path | None,
         Option(
             "--review",
-            "Read it back, filled in: a class, keep, drop, or unsure; or a workbook, or the export "
-            "of Label Studio or Argilla. It wins over all else.",
+            "Read it back, filled in: a class, keep, drop, reject (not the given label), not "
+            "CLASS, or unsure; or a workbook, or the export of Label Studio or Argilla. It wins "
+            "over all else.",
             "FILE",
             role=READS,
         ),

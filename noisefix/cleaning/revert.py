@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from noisefix.cleaning.ledger import Change, Write, read_ledger, write_logged
 from noisefix.cleaning.targets import is_elsewhere, place_of
 from noisefix.errors import DataError, UsageError
+from noisefix.tables.raw_cells import cell_text
 
 if TYPE_CHECKING:
     from noisefix.run.folder import RunFolder
+    from noisefix.tables.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def _undo_cells(
     edits: dict[tuple[int, str], str | None] = {}
     for change in changes:
         row = index.get(change.id)
-        if row is None or data.given_labels[row] != change.new:
+        if row is None or change.new not in _said(data, row, change.column):
             kept.append(change)
         else:
             undone.append(change)
@@ -156,6 +158,12 @@ def _undo_cells(
     content = rewritten(files, source, target, edits=edits)
     write_logged(folder, target, content, _reversed(undone), "revert")
     return undone, kept
+
+
+def _said(data: Dataset, row: int, column: str) -> tuple[str | None, ...]:
+    """Return what a label cell says: the class, and how it is written."""
+    cell = cell_text(data.source.table.column(column)[row].as_py())
+    return data.given_labels[row], None if cell is None else cell.strip()
 
 
 def _known_outputs(outputs: Iterable[str]) -> str:

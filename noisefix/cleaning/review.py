@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from noisefix.run.decisions import (
     CLASS,
     DROP,
     KEEP,
+    NOT,
+    REJECT,
     UNSURE,
     PersonDecision,
     decision_key,
@@ -42,6 +45,7 @@ REVIEW_COLUMNS = (
 )
 
 _SHOWN_LABELS = 12
+_NOT = re.compile(r"not\s+(?P<label>.+)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,11 @@ class Word:
 
     Attributes:
         id: of the row.
-        choice: a class name, ``KEEP`` or ``DROP``.
+        choice: a class name, ``KEEP``, ``DROP`` or ``REJECT``.
         is_label: the choice is a class name.
         who: the person; may be empty.
         when: ISO 8601 in UTC; may be empty.
+        rejects: the choice is what the row is not: ``REJECT``, or a class name.
     """
 
     id: str
@@ -61,6 +66,7 @@ class Word:
     is_label: bool
     who: str = ""
     when: str = ""
+    rejects: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,8 +140,8 @@ def read_review(path: Path, ids: Sequence[str], class_names: Sequence[str]) -> R
     """Read people's decisions from a table, a workbook, or an export of Label Studio or Argilla.
 
     Of a table the columns ``id`` and ``decision`` count, all else is ignored. A decision is a class
-    name, ``keep``, ``drop``, ``unsure`` or nothing. A class name wins over these words; whatever
-    the case, where that is clear.
+    name, ``keep``, ``drop``, ``reject`` (the given label is wrong), ``not CLASS``, ``unsure`` or
+    nothing. A class name wins over these words; whatever the case, where that is clear.
 
     Args:
         path: the file; see ``review_files.read_answers``.
@@ -164,15 +170,16 @@ def read_review(path: Path, ids: Sequence[str], class_names: Sequence[str]) -> R
             shown = ", ".join(class_names[:_SHOWN_LABELS])
             more = ", ..." if len(class_names) > _SHOWN_LABELS else ""
             raise DataError(
-                f"{where}: the decision is neither a class nor keep, drop or unsure",
+                f"{where}: the decision is neither a class nor keep, drop, reject, unsure or "
+                "not CLASS",
                 f"the classes are {shown}{more}",
             )
-        choice, is_label = meaning
+        choice, is_label, rejects = meaning
         if choice == UNSURE and not is_label:
             continue
-        word = Word(key, choice, is_label, said.who, said.when)
+        word = Word(key, choice, is_label, said.who, said.when, rejects)
         old = words.setdefault((key, said.who), word)
-        if old.choice != choice and not (old.when and word.when):
+        if (old.choice, old.rejects) != (choice, rejects) and not (old.when and word.when):
             raise DataError(f"{where}: decides differently on id {key!r} than a row before", "")
         if word.when > old.when:
             words[key, said.who] = word
@@ -183,6 +190,8 @@ def _reviewed(words: tuple[Word, ...]) -> Review:
     """Return people's words as a review: of a row the newest counts, of equally new the first."""
     newest: dict[str, Word] = {}
     for word in words:
+        if word.rejects:
+            continue  # decides nothing
         if word.when > newest.setdefault(word.id, word).when:
             newest[word.id] = word
     return Review(
@@ -227,6 +236,10 @@ def decisions_of(
         text, given = rows[word.id]["text"], rows[word.id]["given_label"]
         kind = word.choice if not word.is_label else KEEP if word.choice == given else CLASS
         label = word.choice if kind == CLASS else None
+        if word.rejects:
+            kind, label = NOT, None if word.choice in (REJECT, given) else word.choice
+            if label is None and given is None:
+                continue
         key, old = decision_key(text, given), known.get(word.id)
         before = last.get((key, word.who)) if word.who else old and (old.decision, old.label)
         if before != (kind, label):
@@ -245,22 +258,32 @@ def has_decisions(path: Path, columns: Sequence[str] = REVIEW_COLUMNS) -> bool:
     return is_filled(tuple(columns), path)
 
 
-def _meanings(class_names: Sequence[str]) -> Callable[[str], tuple[str, bool] | None]:
-    """Return a function from a cell to (choice, is a class name), or None."""
+def _meanings(class_names: Sequence[str]) -> Callable[[str], tuple[str, bool, bool] | None]:
+    """Return a function from a cell to (choice, is a class name, is what it is not), or None."""
     exact = set(class_names)
     folded: dict[str, list[str]] = {}
     for name in class_names:
         folded.setdefault(name.strip().casefold(), []).append(name)
 
-    def meaning(said: str) -> tuple[str, bool] | None:
+    def name_of(said: str) -> str | None:
         for cell in (said, restored(said)):
             if cell in exact:
-                return cell, True
+                return cell
             alike = folded.get(cell.casefold(), [])
             if len(alike) == 1:
-                return alike[0], True
+                return alike[0]
+        return None
+
+    def meaning(said: str) -> tuple[str, bool, bool] | None:
+        name = name_of(said)
+        if name is not None:
+            return name, True, False
         word = said.casefold() or UNSURE
-        return (word, False) if word in (KEEP, DROP, UNSURE) else None
+        if word in (KEEP, DROP, UNSURE, REJECT):
+            return word, False, word == REJECT
+        hit = _NOT.fullmatch(said)
+        name = None if hit is None else name_of(hit["label"].strip())
+        return None if name is None else (name, False, True)
 
     return meaning
 

@@ -104,7 +104,7 @@ def check(
         )
     for result in results:
         tell(result.notes, result.warnings, quiet=shown.quiet)
-    most = max(len(result.flagged) for result in results) if show == "all" else int(show)
+    most = int(show) if show != "all" else max(max(len(r.flagged), len(r.leaks)) for r in results)
     append_summary(results, most, read)
     if junit is not None:
         from noisefix.cli.junit import write_junit

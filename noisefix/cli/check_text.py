@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisefix.cli.checked_rows import lint_line, place
+from noisefix.cli.checked_rows import leak_line, lint_line, place
 from noisefix.cli.wording import plural
 
 if TYPE_CHECKING:
@@ -39,13 +39,15 @@ def show_baseline(screen: Screen, results: Sequence[CheckResult], path: Path) ->
 
 
 def _show_rows(screen: Screen, result: CheckResult, most: int) -> None:
-    shown = result.blamed[:most]
-    for row in shown:
-        screen.line(lint_line(result, row))
-    left = len(result.blamed) - len(shown)
-    if shown and left:
-        where = f", or {result.run}/issues.parquet" if result.run is not None else ""
-        screen.line(f"and {plural(left, 'row')} more: --show all{where}", style="dim")
+    labels = [lint_line(result, row) for row in result.blamed]
+    leaks = [leak_line(result, leak) for leak in result.leaked]
+    for lines, table in ((labels, "issues.parquet"), (leaks, "across.parquet")):
+        for line in lines[:most]:
+            screen.line(line)
+        left = len(lines) - min(most, len(lines))
+        if most and left:
+            where = f", or {result.run}/{table}" if result.run is not None else ""
+            screen.line(f"and {plural(left, 'row')} more: --show all{where}", style="dim")
 
 
 def _show_gates(screen: Screen, result: CheckResult, *, is_named: bool, quiet: bool) -> None:

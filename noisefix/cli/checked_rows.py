@@ -10,6 +10,7 @@ from noisefix.cli.terminal import sanitize
 
 if TYPE_CHECKING:
     from noisefix.detection.check_result import CheckedRow, CheckResult
+    from noisefix.detection.leaks import LeakedRow
 
 _NAME_WIDTH = 60
 
@@ -22,7 +23,7 @@ def relative_file(path: Path) -> str:
     return (resolved.relative_to(root) if resolved.is_relative_to(root) else path).as_posix()
 
 
-def place(result: CheckResult, row: CheckedRow | None = None) -> str:
+def place(result: CheckResult, row: CheckedRow | LeakedRow | None = None) -> str:
     """Return where a row is, as compilers and linters say it: ``data.csv:483``."""
     path = result.input_path
     name = result.input_name if path is None else _near(path)
@@ -58,4 +59,29 @@ def message(row: CheckedRow) -> str:
     return sanitize(
         f"{new}row {row.row_number} (id {row.id}): given {row.given_label}, "
         f"suggested {row.suggested_label}, p(wrong) {row.p_error:.2f}{reasons}"
+    )
+
+
+def leak_line(result: CheckResult, leak: LeakedRow) -> str:
+    """Return a leak on one line: ``train.csv:5: T-9 is in test.csv too, row 12 (equal text)``."""
+    return f"{place(result, leak)}: {leak_message(result, leak)}"
+
+
+def leak_message(result: CheckResult, leak: LeakedRow) -> str:
+    """Return a leak in a sentence; the labels only where they differ."""
+    name, other_id = (
+        "" if key == str(number) else sanitize(key, _NAME_WIDTH)
+        for key, number in ((leak.id, leak.row_number), (leak.other_id, leak.other_row_number))
+    )
+    where = f"row {leak.other_row_number}{f', id {other_id}' if other_id else ''}"
+    alike = "equal text" if leak.is_equal else f"nearly the same text, {leak.similarity:.2f}"
+    labels = ""
+    if leak.is_conflict:
+        here, there = (
+            sanitize(label or "", _NAME_WIDTH) for label in (leak.given_label, leak.other_label)
+        )
+        labels = f"; {here} here, {there} there"
+    return (
+        f"{name or f'row {leak.row_number}'} is in {sanitize(result.other_name, _NAME_WIDTH)} "
+        f"too, {where} ({alike}{labels})"
     )

@@ -115,11 +115,21 @@ def _settings(ctx: Any, path: Path) -> dict[str, Any]:
     chosen = command_options(read_config(path), command, options, origin=str(path))
     found = {}
     for name, value in chosen.items():
-        parameter = str(options[command][name].name)
-        is_path = parameter in roles and isinstance(value, str) and value != "-"
-        is_elsewhere = isinstance(value, str) and "://" in value
-        found[parameter] = str(path.parent / value) if is_path and not is_elsewhere else value
+        option = options[command][name]
+        parameter = str(option.name)
+        if getattr(option, "multiple", False):
+            value = str(value).split(",") if parameter in roles else [value]
+        found[parameter] = _from(path.parent, value) if parameter in roles else value
     return found
+
+
+def _from(folder: Path, value: Any) -> Any:
+    """Return a path, or several, as seen from a folder; what names no file stays as it is."""
+    if isinstance(value, list):
+        return [_from(folder, one) for one in value]
+    if not isinstance(value, str) or value == "-" or value.startswith("column:") or "://" in value:
+        return value
+    return str(folder / value)
 
 
 def _long_name(flags: list[str]) -> str:

@@ -54,4 +54,5 @@ def detect(
     if shown.as_json:
         write_json(result)
     else:
-        show_detection(Screen(), result, data=one_or_all(data), top=top)
+        shown_data = one_or_all(data)
+        show_detection(Screen(), result, data=shown_data, top=top, options=options)

@@ -116,8 +116,8 @@ def _show_review(screen: Screen, result: ApplyResult) -> None:
     if result.to_review:
         again = f"noisefix apply {_quote(result.run)} --strategy {result.strategy}"
         screen.line(
-            "Fill in its column decision (a class, keep, drop; unsure or nothing leaves the row as "
-            "it is), then:",
+            "Fill in its column decision (a class, keep, drop, reject; unsure or nothing leaves "
+            "the row as it is), then:",
             style="dim",
         )
         screen.command(

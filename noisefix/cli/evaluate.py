@@ -9,6 +9,7 @@ import typer
 
 from noisefix.cli.options import Shown, takes_options
 from noisefix.cli.progress import show_progress
+from noisefix.errors import UsageError
 from noisefix.evaluation.options import EvaluateOptions
 from noisefix.options import READS
 
@@ -27,11 +28,26 @@ def evaluate(
             help="Run folder that detect has written, or model folder that train has written.",
         ),
     ],
-    truth: Annotated[
-        str, typer.Option("--truth", metavar="COLUMN", help="Column with the true labels.")
-    ],
     options: EvaluateOptions,
     shown: Shown,
+    predictions: Annotated[
+        list[Path] | None,
+        READS,
+        typer.Argument(
+            metavar="PREDICTIONS",
+            help="With --rank-stability: what models say of the rows, a file each.",
+            show_default=False,
+        ),
+    ] = None,
+    truth: Annotated[
+        str | None, typer.Option("--truth", metavar="COLUMN", help="Column with the true labels.")
+    ] = None,
+    rank_stability: Annotated[
+        bool,
+        typer.Option(
+            "--rank-stability", help="Do corrected labels change which of the models is best?"
+        ),
+    ] = False,
     data: Annotated[
         Path | None,
         READS,
@@ -46,13 +62,36 @@ def evaluate(
 
     Of a run: ranking, flags, probabilities and repairs. Of a model: its predictions on the rows of
     a test table. Rows whose truth is empty are left out, and counted. Nothing of the truth is kept.
+    With --rank-stability: several models' predictions for one test set, held against its given and
+    its corrected labels: --truth, else decisions, answers and changes in RUN, else its estimates.
     """
     from noisefix.cli.messages import tell
     from noisefix.cli.model_scores import show_model_scores
+    from noisefix.cli.rank_stability import show_rank_stability
     from noisefix.cli.terminal import Screen, write_json
     from noisefix.evaluation.evaluate import EvaluateResult
     from noisefix.evaluation.evaluate import evaluate as run_evaluate
 
+    if rank_stability:
+        from noisefix.evaluation.rank_stability import rank_stability as run_stability
+
+        compared = run_stability(run, predictions or (), truth, data, options=options)
+        tell(compared.notes, compared.warnings, quiet=shown.quiet)
+        if shown.as_json:
+            write_json(compared)
+        else:
+            show_rank_stability(Screen(), compared)
+        return
+    if predictions:
+        raise UsageError(
+            f"{predictions[0]}: predictions are compared with --rank-stability only",
+            "add it, or leave the file out",
+        )
+    if truth is None:
+        raise UsageError(
+            "--truth is missing: nothing tells which labels are right",
+            "name the column with the true labels; to compare models: --rank-stability",
+        )
     with show_progress(quiet=shown.quiet) as progress:
         result = run_evaluate(run, truth, data, options=options, progress=progress)
     if not isinstance(result, EvaluateResult):

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from noisefix.cli.checked_rows import message, relative_file
+from noisefix.cli.checked_rows import leak_message, message, relative_file
 from noisefix.cli.terminal import sanitize
 
 if TYPE_CHECKING:
-    from noisefix.detection.check_result import CheckedRow, CheckResult
+    from noisefix.detection.check_result import CheckResult
 
 MOST_ANNOTATIONS = 10
 """GitHub shows ten errors a step and drops the rest."""
@@ -36,15 +36,25 @@ def annotation_lines(*results: CheckResult) -> list[str]:
             for where in [_place(result) if len(results) > 1 else {}]
             for gate in result.gates
         ]
-    rows = [_row(result, row) for result in results if not result.passed for row in result.blamed]
+    rows = [
+        _row(result, row.line, message(row), "label looks wrong")
+        for result in results
+        if not result.labels_pass
+        for row in result.blamed
+    ]
+    rows += [
+        _row(result, leak.line, leak_message(result, leak), "text leaks")
+        for result in results
+        for leak in result.leaked
+    ]
     return [*broken, *rows[: max(MOST_ANNOTATIONS - len(broken), 0)]]
 
 
-def _row(result: CheckResult, row: CheckedRow) -> str:
+def _row(result: CheckResult, line: int | None, text: str, title: str) -> str:
     where = _place(result)
-    if where and row.line is not None:
-        where["line"] = str(row.line)
-    return _command("error", message(row), {**where, "title": "label looks wrong"})
+    if where and line is not None:
+        where["line"] = str(line)
+    return _command("error", text, {**where, "title": title})
 
 
 def _place(result: CheckResult) -> dict[str, str]:

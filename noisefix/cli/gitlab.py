@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from noisefix.cli.checked_rows import message, place, relative_file
+from noisefix.cli.checked_rows import leak_message, message, place, relative_file
 from noisefix.cli.sarif import MOST_ROWS, numbered
 from noisefix.cli.terminal import sanitize
 
@@ -32,10 +32,22 @@ def code_quality(results: Sequence[CheckResult]) -> list[dict[str, Any]]:
             "noisefix-label",
             f"{row.key}:{copy}",
             row.line or 1,
-            "minor" if result.passed else "major",
+            "minor" if result.labels_pass else "major",
         )
         for result in results
         for row, copy in numbered(result.blamed)
+    ]
+    rows += [
+        _entry(
+            result,
+            leak_message(result, leak),
+            "noisefix-leak",
+            f"{leak.key}:{copy}",
+            leak.line or 1,
+            "major",
+        )
+        for result in results
+        for leak, copy in numbered(result.leaked)
     ]
     return [*gates, *rows[:MOST_ROWS]]
 
@@ -48,7 +60,9 @@ def _entry(
     return {
         "description": sanitize(text),
         "check_name": check,
-        "fingerprint": hashlib.sha256(f"{file}\0{key}".encode(errors="replace")).hexdigest(),
+        "fingerprint": hashlib.sha256(
+            f"{file}\0{check}\0{key}".encode(errors="replace")
+        ).hexdigest(),
         "severity": severity,
         "location": {"path": file, "lines": {"begin": line}},
     }

@@ -22,10 +22,11 @@ _NAMES = {
     " strategy dry-run diff revert format only-flagged bom review-csv review rows csv from"
     " fill-unlabelled max-noise-rate max-issues max-new-issues baseline write-baseline"
     " show output-format github max-drift max-leaks junit method features epochs valid"
-    " compare seeds test truth truth-column proba kind rate matrix quiet json config"
-    " no-config help version install-completion show-completion",
-    "Input": "text-column label-column id-column missing-labels labels trusted-column data"
-    " pred-probs class-shares unverified-class one-sided against bad-rows",
+    " compare seeds test truth truth-column rank-stability predictions proba kind rate matrix"
+    " quiet json config no-config help version install-completion show-completion",
+    "Input": "text-column label-column id-column missing-labels label-map merge-case labels"
+    " trusted-column not-column data embeddings pred-probs class-shares unverified-class one-sided"
+    " ordinal against bad-rows",
     "Annotator": "annotator model base-url api-key-env votes pool template demonstrations reviewer"
     " concurrency timeout max-output-tokens system-role logprobs export-batch import-batch",
     "Budget": "max-rows share probe max-cost-usd price-in price-out max-tokens-total",
@@ -67,7 +68,10 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     ),
     "evaluate": (
         ("a run, where the input has a truth", "noisefix evaluate data.noisefix --truth gold"),
-        ("a model, on a test table", "noisefix evaluate model --data test.csv --truth gold"),
+        (
+            "which model is really best",
+            "noisefix evaluate RUN a.csv b.csv --rank-stability",
+        ),
     ),
     "calibrate": (
         ("how good an LLM labels", "noisefix calibrate data.csv --truth-column human"),

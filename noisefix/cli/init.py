@@ -16,7 +16,9 @@ from noisefix.options import KEEPS, READS
 
 @takes_options
 def init(
-    data: Annotated[str, READS, typer.Argument(metavar="DATA", help="Table.")],
+    data: Annotated[
+        str, READS, typer.Argument(metavar="DATA", help="CSV, TSV, JSONL or Parquet file.")
+    ],
     options: InitOptions,
     shown: Shown,
     output: Annotated[

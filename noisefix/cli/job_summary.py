@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from noisefix.cli.checked_rows import place
 from noisefix.cli.terminal import sanitize, say
+from noisefix.cli.wording import plural
 
 if TYPE_CHECKING:
     from noisefix.detection.check_result import CheckResult
@@ -75,6 +76,7 @@ def summary_lines(results: Sequence[CheckResult], most: int) -> Iterator[str]:
     yield ""
     for result in results:
         yield from _rows(result, min(most, MOST_ROWS))
+        yield from _leaks(result, min(most, MOST_ROWS))
 
 
 def _rows(result: CheckResult, most: int) -> Iterator[str]:
@@ -87,10 +89,27 @@ def _rows(result: CheckResult, most: int) -> Iterator[str]:
         cells = (cell(place(result, row)), cell(row.id), cell(row.given_label))
         why = cell(row.reasons[0]) if row.reasons else ""
         yield f"| {' | '.join(cells)} | {cell(row.suggested_label)} | {row.p_error:.2f} | {why} |"
+    yield from _more(len(result.blamed) - len(shown))
+
+
+def _leaks(result: CheckResult, most: int) -> Iterator[str]:
+    shown = result.leaked[:most]
+    if not shown:
+        return
+    yield f"| row | id | label | row of {cell(result.other_name)} | id | label | |"
+    yield "|---|---|---|---|---|---|---|"
+    for leak in shown:
+        here = f"{cell(place(result, leak))} | {cell(leak.id)} | {cell(leak.given_label or '')}"
+        there = f"{leak.other_row_number} | {cell(leak.other_id)} | {cell(leak.other_label or '')}"
+        alike = "equal" if leak.is_equal else f"{leak.similarity:.2f}"
+        yield f"| {here} | {there} | {alike} |"
+    yield from _more(len(result.leaked) - len(shown))
+
+
+def _more(left: int) -> Iterator[str]:
     yield ""
-    left = len(result.blamed) - len(shown)
     if left:
-        yield f"and {left:,} more rows"
+        yield f"and {plural(left, 'more row')}"
         yield ""
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from noisefix.cli.checked_rows import lint_line
+from noisefix.cli.checked_rows import leak_line, lint_line
 from noisefix.cli.terminal import sanitize
+from noisefix.detection.gates import LEAKS
 
 if TYPE_CHECKING:
     from noisefix.detection.check_result import CheckResult
@@ -53,7 +54,8 @@ def junit_xml(results: Sequence[CheckResult]) -> str:
             case = ET.SubElement(suite, "testcase", classname="noisefix.check", name=gate.name)
             if not gate.passed:
                 failure = ET.SubElement(case, "failure", message=_text(gate.message), type="gate")
-                failure.text = "\n".join([_text(gate.message), *_rows(result)])
+                rows = _leaks(result) if gate.name == LEAKS else _rows(result)
+                failure.text = "\n".join([_text(gate.message), *_listed(rows)])
     ET.indent(suites)
     text: str = ET.tostring(suites, encoding="unicode")
     return f"<?xml version='1.0' encoding='utf-8'?>\n{text}\n"
@@ -66,8 +68,16 @@ def _counts(*results: CheckResult) -> dict[str, str]:
 
 
 def _rows(result: CheckResult) -> list[str]:
-    lines = [_text(lint_line(result, row)) for row in result.blamed[:MOST_ROWS]]
-    left = len(result.blamed) - len(lines)
+    return [lint_line(result, row) for row in result.blamed]
+
+
+def _leaks(result: CheckResult) -> list[str]:
+    return [leak_line(result, leak) for leak in result.leaked]
+
+
+def _listed(rows: list[str]) -> list[str]:
+    lines = [_text(row) for row in rows[:MOST_ROWS]]
+    left = len(rows) - len(lines)
     return [*lines, f"and {left} more"] if left else lines
 
 

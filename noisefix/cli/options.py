@@ -52,18 +52,19 @@ def one_or_all(data: list[str]) -> str | list[str]:
     return data[0] if len(data) == 1 else data
 
 
-def data_words(data: str | list[str]) -> str:
-    """Return DATA for a command line to be shown: what may be secret in an address is left out."""
+def shown_place(given: str) -> str:
+    """Return what names a file as it may be shown: without what may be secret in an address."""
     from noisefix.tables.remote import is_remote, shown_address
     from noisefix.tables.sql_url import is_sql, shown_sql
 
-    shown = []
-    for one in [data] if isinstance(data, str) else data:
-        if is_sql(one):
-            shown.append(shown_sql(one))
-        else:
-            shown.append(shown_address(one) if is_remote(one) else one)
-    return shlex.join(shown)
+    if is_sql(given):
+        return shown_sql(given)
+    return shown_address(given) if is_remote(given) else given
+
+
+def data_words(data: str | list[str]) -> str:
+    """Return DATA for a command line to be shown."""
+    return shlex.join(map(shown_place, [data] if isinstance(data, str) else data))
 
 
 def takes_options(function: Callable[..., None]) -> Callable[..., None]:

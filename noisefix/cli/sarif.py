@@ -5,16 +5,17 @@ Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import quote
 
-from noisefix.cli.checked_rows import message, place, relative_file
+from noisefix.cli.checked_rows import leak_message, message, place, relative_file
 from noisefix.cli.terminal import sanitize
 from noisefix.version import __version__
 
 if TYPE_CHECKING:
-    from noisefix.detection.check_result import CheckedRow, CheckResult
+    from noisefix.detection.check_result import CheckResult
     from noisefix.detection.gates import GateResult
 
 MOST_ROWS = 5000
@@ -23,14 +24,15 @@ MOST_ROWS = 5000
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _RULES = {
     "label-looks-wrong": "The label of a row looks wrong.",
-    "gate-failed": "The labels as a whole break a limit.",
+    "text-leaks": "A text of another file is in this one too.",
+    "gate-failed": "The data as a whole break a limit.",
 }
 
 
 def sarif_log(results: Sequence[CheckResult]) -> dict[str, Any]:
     """Return a SARIF log, as a JSON object; broken gates first, then rows, worst first."""
     gates = [_gate(result, gate) for result in results for gate in result.gates if not gate.passed]
-    rows = [found for result in results for found in _rows(result)]
+    rows = [found for result in results for found in (*_rows(result), *_leaks(result))]
     rules = [{"id": name, "shortDescription": {"text": text}} for name, text in _RULES.items()]
     driver = {"name": "noisefix", "version": __version__, "rules": rules}
     return {
@@ -51,7 +53,7 @@ def _gate(result: CheckResult, gate: GateResult) -> dict[str, Any]:
 
 
 def _rows(result: CheckResult) -> Iterator[dict[str, Any]]:
-    level = "warning" if result.passed else "error"
+    level = "warning" if result.labels_pass else "error"
     for row, copy in numbered(result.blamed):
         found: dict[str, Any] = {
             "ruleId": "label-looks-wrong",
@@ -66,8 +68,27 @@ def _rows(result: CheckResult) -> Iterator[dict[str, Any]]:
         yield found
 
 
-def numbered(rows: Sequence[CheckedRow]) -> Iterator[tuple[CheckedRow, int]]:
-    """Yield rows, each with how many of the same text and label came before."""
+def _leaks(result: CheckResult) -> Iterator[dict[str, Any]]:
+    for leak, copy in numbered(result.leaked):
+        yield {
+            "ruleId": "text-leaks",
+            "level": "error",
+            "message": {"text": leak_message(result, leak)},
+            "partialFingerprints": {"textAndLabelOfBoth/v1": f"{leak.key}:{copy}"},
+            **_location(result, leak.line),
+        }
+
+
+class _Keyed(Protocol):
+    @property
+    def key(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=_Keyed)
+
+
+def numbered(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:
+    """Yield rows, each with how many of the same text and label have come, itself included."""
     seen: dict[str, int] = {}
     for row in rows:
         seen[row.key] = seen.get(row.key, 0) + 1
@@ -77,7 +98,9 @@ def numbered(rows: Sequence[CheckedRow]) -> Iterator[tuple[CheckedRow, int]]:
 def _location(result: CheckResult, line: int | None) -> dict[str, Any]:
     if result.input_path is None:
         return {}
-    where: dict[str, Any] = {"artifactLocation": {"uri": quote(relative_file(result.input_path))}}
+    where: dict[str, Any] = {
+        "artifactLocation": {"uri": quote(os.fsencode(relative_file(result.input_path)))}
+    }
     if line is not None:
         where["region"] = {"startLine": line}
     return {"locations": [{"physicalLocation": where}]}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.cli.columns import Column
-from noisefix.cli.options import data_words
+from noisefix.cli.options import shown_place
 from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import format_seconds, how_sure, interval, percent, plural
 from noisefix.detection.verdict import flags, opening, uncertainty
@@ -15,6 +15,9 @@ from noisefix.detection.verdict import flags, opening, uncertainty
 if TYPE_CHECKING:
     from noisefix.detection.across import AcrossSummary
     from noisefix.detection.findings import DetectResult
+    from noisefix.detection.options import DetectOptions
+    from noisefix.detection.ordinal_facts import OrdinalSummary
+    from noisefix.options import Options
 
 _MOST_PAIRS = 5
 _MOST_ACROSS = 3
@@ -24,12 +27,20 @@ _LEAST_DISPUTED = 0.2
 """Of the flagged rows: where the readings differ by less, nothing is said of it."""
 
 _LEAST_DIFFERENCE = 0.15
+_ONCE = ("force", "device", "against")
+"""Options that the commands to run next need not be told again."""
+_LEAST_SHOWN_SHARE = 0.001
 _STYLES = {"clean": "bold green", "some": "bold yellow", "many": "bold red"}
 """By verdict."""
 
 
 def show_detection(
-    screen: Screen, result: DetectResult, *, data: str | list[str], top: int
+    screen: Screen,
+    result: DetectResult,
+    *,
+    data: str | list[str],
+    top: int,
+    options: DetectOptions | None = None,
 ) -> None:
     """Show what ``detect`` has found.
 
@@ -38,12 +49,13 @@ def show_detection(
         result: what was found.
         data: the input as typed, for the commands to run next.
         top: how many suspicious rows to show.
+        options: what was chosen, which those commands must be told again.
     """
     _show_verdict(screen, result)
     _show_pairs(screen, result)
     _show_rows(screen, result, top)
     _show_classes(screen, result)
-    _show_next_steps(screen, result, data)
+    _show_next_steps(screen, result, data, options)
 
 
 def _show_verdict(screen: Screen, result: DetectResult) -> None:
@@ -59,9 +71,11 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
     screen.line(
         f"{opening(result.verdict, result.noise_rate)} "
         f"({uncertainty(result.noise_rate_low, result.noise_rate_high)}). "
-        f"{flags(result.issues, *wrong)}.",
+        f"{flags(result.n_issues, *wrong)}.",
         style=_STYLES[result.verdict],
     )
+    if result.ordinal is not None:
+        _show_distances(screen, result.ordinal)
     _show_second_count(screen, result)
     _show_readings(screen, result)
     if result.duplicate_conflicts:
@@ -71,6 +85,20 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
         )
     if result.across is not None:
         _show_across(screen, result.across)
+
+
+def _show_distances(screen: Screen, ordinal: OrdinalSummary) -> None:
+    """Say how far labels seem to lie from the truth, where classes have an order."""
+    far = [
+        f"{percent(share)} by {plural(steps, 'step')}"
+        for steps, share in enumerate(ordinal.shares)
+        if steps and share >= _LEAST_SHOWN_SHARE
+    ]
+    said = f": {', '.join(far)}" if far else ""
+    screen.line(
+        f"In the order {' < '.join(ordinal.order)}, labels seem {ordinal.mean_distance:.2f} steps "
+        f"off on average{said}. Rows are ranked by how far off they seem."
+    )
 
 
 def _show_across(screen: Screen, across: AcrossSummary) -> None:
@@ -113,7 +141,7 @@ def _show_second_count(screen: Screen, result: DetectResult) -> None:
 def _show_readings(screen: Screen, result: DetectResult) -> None:
     """Say what the two readings dispute, and what would decide."""
     is_told = result.labelled_by != "unknown"
-    few = max(_LEAST_DISPUTED * max(result.issues, 1), 3)
+    few = max(_LEAST_DISPUTED * max(result.n_issues, 1), 3)
     if result.disputed_rows < few or result.overused_label is None:
         if not is_told:
             screen.line(f"Saying who labelled makes all this surer: {_WHO}.")
@@ -218,16 +246,20 @@ def _ending_like(data: str | list[str]) -> str:
     return "".join(Path(file_name(path) if is_remote(path) else path).suffixes[-2:])
 
 
-def _show_next_steps(screen: Screen, result: DetectResult, data: str | list[str]) -> None:
-    from noisefix.detection.start_files import gate_limit
-
+def _show_next_steps(
+    screen: Screen,
+    result: DetectResult,
+    data: str | list[str],
+    options: DetectOptions | None,
+) -> None:
     run = shlex.quote(str(result.run))
     suffix = _ending_like(data)
-    table = data_words(data) if data != "-" else run
-    limit = f"{gate_limit(result.noise_rate_low):.2f}"
     screen.heading(f"Every row is in {result.run}/issues.parquet. Next:")
     screen.command(
         f"noisefix report {run} -o report.html", "all of it as a page: look, and decide with a key"
+    )
+    screen.command(
+        f"noisefix audit {run}", "mark 30 rows, and know how far the flags can be trusted here"
     )
     screen.command(
         f"noisefix apply {run} -o flagged{suffix}", "the verdicts as columns, to look through"
@@ -238,15 +270,7 @@ def _show_next_steps(screen: Screen, result: DetectResult, data: str | list[str]
             "the labels that are clearly better, as a diff",
         )
     screen.command(f"noisefix relabel {run} --dry-run", "an LLM looks at the flagged rows only")
-    told = "" if result.labelled_by == "unknown" else f" --labelled-by {result.labelled_by}"
-    screen.command(
-        f"noisefix check {table}{told} --max-noise-rate {limit}",
-        "a gate for CI: fails once clearly more labels are wrong than today",
-    )
-    if isinstance(data, str) and Path(data).is_file():
-        screen.command(
-            f"noisefix init {table}{told}", "this gate and the options in a file; docs/ci.md"
-        )
+    _show_gate(screen, result, data, options)
     screen.command(
         f"noisefix evaluate {run} --truth COLUMN", "how good this is, if some labels are verified"
     )
@@ -267,3 +291,50 @@ def _show_next_steps(screen: Screen, result: DetectResult, data: str | list[str]
         "rest is for a person or an LLM. The words used here: docs/glossary.md.",
         style="dim",
     )
+
+
+def _show_gate(
+    screen: Screen,
+    result: DetectResult,
+    data: str | list[str],
+    options: DetectOptions | None,
+) -> None:
+    from noisefix.detection.options import CheckOptions, DetectOptions, InitOptions
+    from noisefix.detection.start_files import gate_limit
+
+    options = options or DetectOptions(labelled_by=result.labelled_by)
+    checked = init = None
+    if data != "-":
+        checked, init = (_told_again(options, kind) for kind in (CheckOptions, InitOptions))
+    # Of several files and of what lies elsewhere, the run is checked: check takes each table alone.
+    file = _only_file(data)
+    told = shlex.join([file, *checked] if checked is not None and file else [str(result.run)])
+    screen.command(
+        f"noisefix check {told} --max-noise-rate {gate_limit(result.noise_rate_low):.2f}",
+        "a gate for CI: fails once clearly more labels are wrong than today",
+    )
+    if init is not None and file:
+        screen.command(
+            f"noisefix init {shlex.join([file, *init])}",
+            "this gate and the options in a file; docs/ci.md",
+        )
+
+
+def _only_file(data: str | list[str]) -> str:
+    """Return the file that was named, where that is one and lies here; else ""."""
+    from noisefix.tables.several import is_pattern
+
+    is_one = isinstance(data, str) and not Path(data).is_dir() and not is_pattern(data)
+    return str(data) if is_one and "://" not in data else ""
+
+
+def _told_again(options: DetectOptions, kind: type[Options]) -> list[str] | None:
+    """Return what another command must be told to see the same; None where it cannot be told."""
+    from noisefix.options import described
+
+    known = described(kind)
+    changed = {name: value for name, value in options.changed().items() if name not in _ONCE}
+    if changed.keys() - known.keys():
+        return None
+    told = {known[name][1].flag: shown_place(str(value)) for name, value in changed.items()}
+    return [word for pair in told.items() for word in pair]

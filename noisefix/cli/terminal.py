@@ -199,7 +199,8 @@ def open_console(stream: IO[str] | None = None, width: int | None = None) -> Con
 def write_json(value: Any, stream: IO[str] | None = None) -> None:
     """Write one JSON object to stdout, made of dataclasses, dicts and lists.
 
-    An expected error becomes its message and its hint, as one text.
+    An expected error becomes its message and its hint, as one text. A field whose metadata say
+    "json" has that name, or is left out where it is None.
 
     What is not finite becomes null, as JSON knows no NaN; all beyond ASCII is escaped, and so is
     what a CI service would take for a command: no text of the data can touch the terminal or
@@ -213,7 +214,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        named = {f.metadata.get("json", f.name): f.name for f in fields(value)}
+        return {key: _plain(getattr(value, name)) for key, name in named.items() if key}
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

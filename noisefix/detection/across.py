@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noisefix.detection.across_stage import STAGE, AcrossParams
-from noisefix.detection.gates import GateResult
 from noisefix.detection.options import EmbedOptions
 from noisefix.encoders.find import TFIDF
 from noisefix.errors import UsageError
-from noisefix.run.folder import RunFolder, is_run_folder
+from noisefix.run.folder import RunFolder
 from noisefix.run.schemas import ACROSS
 from noisefix.run.stage import StageReport, record, run_stage
 
@@ -74,6 +73,7 @@ def read_other(dataset: Dataset, options: EmbedOptions, against: str | Path) -> 
     """
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.source import read_source
+    from noisefix.tables.text_columns import text_names
 
     if str(against) == "-":
         raise UsageError("--against -: standard input is not read here", "name a file")
@@ -84,11 +84,13 @@ def read_other(dataset: Dataset, options: EmbedOptions, against: str | Path) -> 
         )
     return load_dataset(
         source,
-        text_column=_if_there(source.columns, dataset.text_column),
+        text_column=dataset.text_column
+        if text_names(source.columns, dataset.text_column)
+        else None,
         label_column=_if_there(source.columns, dataset.label_column),
         id_column=_if_there(source.columns, options.id_column),
         needs_labels=False,
-        missing_labels=options.missing_labels,
+        rules=dataset.rules,
     )
 
 
@@ -126,7 +128,7 @@ def compare_with(
         STAGE,
         {"embeddings": run.embeddings, "against": run.against},
         {"across": run.across},
-        AcrossParams(options.encoder),
+        AcrossParams(options.encoder, other.source.name),
         seed=options.seed if options.encoder == TFIDF else 0,
         force=options.force,
     )
@@ -165,49 +167,3 @@ def read_across(run: RunFolder, other: Dataset) -> AcrossSummary:
         notes=tuple(f"{other.source.name}: {note}" for note in other.notes),
         warnings=tuple(warnings),
     )
-
-
-def check_compared(data: str | Path, against: str | Path | None, max_leaks: int | None) -> None:
-    """Check, before any work, that what ``--max-leaks`` counts is there.
-
-    Args:
-        data: a table or a run folder.
-        against: the other file; a run folder was compared with it when it was made.
-        max_leaks: the limit.
-
-    Raises:
-        UsageError: a table without another file, or a run folder with one.
-    """
-    is_run = is_run_folder(data)
-    if is_run and against is not None:
-        raise UsageError(
-            f"--against {against}: {data} is a run folder, which is taken as it is",
-            "run noisefix detect DATA --against FILE, then check the run",
-        )
-    if not is_run and against is None and max_leaks is not None:
-        raise UsageError("--max-leaks needs another file", "name it with --against FILE")
-
-
-def leak_gate(run: RunFolder, max_leaks: int | None) -> tuple[GateResult, ...]:
-    """Return the verdict of ``--max-leaks``; nothing where it is not set.
-
-    Args:
-        run: the run checked.
-        max_leaks: most rows of the other file that may have the text of a row of this one.
-
-    Raises:
-        UsageError: the run was compared with no other file.
-    """
-    from noisefix.run.parquet import read_provenance
-
-    if max_leaks is None:
-        return ()
-    if not run.across.is_file():
-        raise UsageError(
-            "--max-leaks: this data was compared with no other file",
-            "name the file with --against; of a run folder: noisefix detect DATA --against FILE",
-        )
-    leaks = int(read_provenance(run.across).results["leaks"])
-    rows = "1 row" if leaks == 1 else f"{leaks:,} rows"
-    message = f"{rows} of the other file with a text of this one, limit {max_leaks:,}"
-    return (GateResult("max-leaks", leaks, max_leaks, leaks <= max_leaks, message),)

@@ -25,9 +25,11 @@ class AcrossParams:
 
     Attributes:
         encoder: what embedded both files.
+        other_name: the other file, for messages.
     """
 
     encoder: str
+    other_name: str = ""
 
 
 def run(

@@ -73,20 +73,48 @@ def baseline_of(issues: pa.Table, keys: Sequence[str]) -> Baseline:
     )
 
 
-def new_issues(issues: pa.Table, keys: Sequence[str], baseline: Baseline) -> list[int]:
+def new_issues(
+    issues: pa.Table, keys: Sequence[str], baseline: Baseline, class_names: Sequence[str]
+) -> list[int]:
     """Return the positions of the new flagged rows, in table order.
 
     A row is new where no row of the baseline has both its text and its label. Rows that were there
     are never new, whatever is found out about them: others changed around them, another seed,
-    another precision.
+    another precision. Nor is a label that was changed for the better: the baseline has the text
+    with another label, which is gone, and the text speaks no more for that one than for the new.
 
     Args:
-        issues: (N rows) issues table with is_issue.
+        issues: (N rows) issues table with text, is_issue and pred_probs.
         keys: (N,) the keys of its rows.
         baseline: what was there before.
+        class_names: (K,) the classes, in the order of pred_probs.
     """
-    flags = issues["is_issue"].to_pylist()
-    return [i for i, flag in enumerate(flags) if flag and keys[i] not in baseline.rows]
+    import numpy as np
+
+    flags = issues["is_issue"].to_numpy(zero_copy_only=False)
+    fresh = [i for i in np.flatnonzero(flags).tolist() if keys[i] not in baseline.rows]
+    if not fresh:
+        return []
+    rows = issues.select(["text", "given_label", "pred_probs"]).take(fresh).to_pylist()
+    gone = baseline.rows.difference(keys)
+    return [
+        i
+        for i, row in zip(fresh, rows, strict=True)
+        if not _is_better(row["text"], row["given_label"], row["pred_probs"], gone, class_names)
+    ]
+
+
+def _is_better(
+    text: str | None,
+    given_label: str,
+    pred_probs: Sequence[float],
+    gone: frozenset[str],
+    class_names: Sequence[str],
+) -> bool:
+    """Say whether a text had another label before, for which it speaks less or no more."""
+    known = dict(zip(class_names, pred_probs, strict=True))
+    before = [known[name] for name in class_names if row_key(text, name) in gone]
+    return bool(before) and known[given_label] >= max(before)
 
 
 def read_baseline(path: str | Path, options: LabelledTableOptions) -> Baseline:

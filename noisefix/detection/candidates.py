@@ -6,7 +6,7 @@ from pathlib import Path
 
 from noisefix.detection.embed import ProgressCallback
 from noisefix.detection.options import CandidatesOptions
-from noisefix.errors import UsageError
+from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
 from noisefix.run.folder import RunFolder, lock_if_run
 from noisefix.run.stage import StageReport, record, run_stage
@@ -65,6 +65,8 @@ def _paths(
             run.issues if issues is None else Path(issues),
             run.candidates if output is None else Path(output),
         )
+    if not embeddings.exists():
+        raise DataError(f"{embeddings}: no such file or run folder", "noisefix embed makes one")
     if issues is None or output is None:
         what = "ISSUES" if issues is None else "-o FILE"
         raise UsageError(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from noisefix.detection.across import check_compared, leak_gate
 from noisefix.detection.baseline import (
     Baseline,
     baseline_of,
@@ -22,12 +21,13 @@ from noisefix.detection.baseline import (
 )
 from noisefix.detection.check_result import CheckResult, flagged_rows
 from noisefix.detection.detect import detect
-from noisefix.detection.gates import GateResult, Gates, NoiseRate, judge
+from noisefix.detection.gates import Gates, NoiseRate, judge
+from noisefix.detection.leaks import check_compared, judge_leaks
 from noisefix.detection.options import CheckOptions, DetectOptions
 from noisefix.detection.settled_rate import settled_rate
 from noisefix.errors import UsageError
 from noisefix.options import takes
-from noisefix.run.folder import is_run_folder, refuse_missing_labels
+from noisefix.run.folder import is_run_folder, refuse_label_reading
 from noisefix.run.schemas import ISSUES
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ _COLUMNS = (
     "is_issue",
     "rank",
     "reasons",
+    "pred_probs",
 )
 _NO_RATE = NoiseRate(0.0, 0.0, 0.0)
 
@@ -146,6 +147,7 @@ def _verified(
             run_data,
             output,
             options.labels,
+            options.label_map,
             options.decisions,
             options.against,
         )
@@ -159,11 +161,10 @@ def _of_run(
     from noisefix.run.decisions import read_named
     from noisefix.run.folder import RunFolder
 
-    refuse_missing_labels(Path(run), options.missing_labels)
+    refuse_label_reading(Path(run), options)
     said = () if options.decisions is None else read_named(Path(options.decisions))
     folder = RunFolder.open(run, options.run_data)
-    result, rows = _result(folder, known, gates, said)
-    return _with(leak_gate(folder, options.max_leaks), result), rows
+    return _result(folder, known, gates, options.max_leaks, said)
 
 
 def _of_table(
@@ -190,8 +191,7 @@ def _of_table(
             stdin=stdin,
         )
         opened = RunFolder.open(found.run)
-        result, rows = _result(opened, known, gates, ())
-        result = _with(leak_gate(opened, options.max_leaks), result)
+        result, rows = _result(opened, known, gates, options.max_leaks, ())
         notes = found.notes
         if output is None:  # nothing is said of a folder that is gone by then
             notes = tuple(note for note in notes if str(folder) not in note)
@@ -199,20 +199,18 @@ def _of_table(
         return replace(result, run=run, notes=notes, warnings=found.warnings), rows
 
 
-def _with(more: tuple[GateResult, ...], result: CheckResult) -> CheckResult:
-    """Add gates that are judged on something else than the labels."""
-    passed = result.passed and all(gate.passed for gate in more)
-    return replace(result, gates=(*result.gates, *more), passed=passed)
-
-
 def _result(
-    folder: RunFolder, baseline: Baseline | None, gates: Gates, said: Sequence[PersonDecision]
+    folder: RunFolder,
+    baseline: Baseline | None,
+    gates: Gates,
+    max_leaks: int | None,
+    said: Sequence[PersonDecision],
 ) -> tuple[CheckResult, Baseline]:
     from noisefix.tables.line_numbers import line_numbers
 
-    issues, rate, n_settled = _judged_rows(folder, said)
+    issues, class_names, rate, n_settled = _judged_rows(folder, said)
     keys = row_keys(issues)
-    fresh = None if baseline is None else new_issues(issues, keys, baseline)
+    fresh = None if baseline is None else new_issues(issues, keys, baseline, class_names)
     n_issues = int(issues["is_issue"].to_numpy().sum())
     n_new = None if fresh is None else len(fresh)
     verdicts = judge(gates, noise_rate=rate, issues=n_issues, new_issues=n_new)
@@ -220,6 +218,9 @@ def _result(
     is_file = about.get("path", "") is not None and folder.input_state() == "same"
     path = folder.input_files()[0] if is_file else None
     lines = None if path is None else line_numbers(folder.read_input(), path)
+    leaks = None if max_leaks is None else judge_leaks(folder, max_leaks, lines)
+    if leaks is not None:
+        verdicts = (*verdicts, leaks.gate)
     result = CheckResult(
         passed=all(gate.passed for gate in verdicts),
         gates=verdicts,
@@ -234,14 +235,16 @@ def _result(
         noise_rate_high=rate.high,
         flagged=flagged_rows(issues, keys, fresh, lines),
         settled=n_settled,
+        leaks=() if leaks is None else leaks.rows,
+        other_name="" if leaks is None else leaks.other_name,
     )
     return result, baseline_of(issues, keys)
 
 
 def _judged_rows(
     folder: RunFolder, said: Sequence[PersonDecision]
-) -> tuple[pa.Table, NoiseRate, int]:
-    """Return the issues as they stand now, the noise rate, and how many rows are settled."""
+) -> tuple[pa.Table, tuple[str, ...], NoiseRate, int]:
+    """Return the issues as they stand now, classes, noise rate, and how many rows are settled."""
     import pyarrow.compute as pc
 
     from noisefix.run.answers import read_verdicts
@@ -260,8 +263,9 @@ def _judged_rows(
     if "action" in issues.column_names:
         is_answered |= ~np.asarray(issues["action"].is_null())
     if not is_answered.any():
-        return issues, rate, 0
+        return issues, provenance.class_names, rate, 0
     p_before, p_after = (
         table["p_error"].to_numpy(zero_copy_only=False) for table in (before, issues)
     )
-    return issues, settled_rate(rate, p_before, p_after, is_known), int(is_answered.sum())
+    rate = settled_rate(rate, p_before, p_after, is_known)
+    return issues, provenance.class_names, rate, int(is_answered.sum())

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from noisefix.detection.gates import NEW_ISSUES, GateResult
+from noisefix.detection.gates import LEAKS, NEW_ISSUES, GateResult
+from noisefix.detection.leaks import LeakedRow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,6 +61,8 @@ class CheckResult:
         noise_rate_high: upper end.
         flagged: the flagged rows, new ones first, then most suspicious first.
         settled: rows that a person has decided or an annotator has answered.
+        leaks: the rows of the other file with a text of this one, where they are limited.
+        other_name: that file.
         notes: what was guessed about the data; empty for a run folder.
         warnings: what a person should know about the data; empty for a run folder.
     """
@@ -77,16 +80,37 @@ class CheckResult:
     noise_rate_high: float
     flagged: tuple[CheckedRow, ...]
     settled: int = 0
+    leaks: tuple[LeakedRow, ...] = ()
+    other_name: str = ""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
+    def labels_pass(self) -> bool:
+        """No gate is broken that the labels are held against."""
+        return all(gate.passed or gate.name == LEAKS for gate in self.gates)
+
+    @property
     def blamed(self) -> tuple[CheckedRow, ...]:
-        """The rows to look at: new ones only, if there is a baseline and no other gate fails."""
-        others_fail = any(not gate.passed and gate.name != NEW_ISSUES for gate in self.gates)
+        """The labels to look at.
+
+        With a baseline only new ones, unless another gate for labels fails; none where no gate is
+        for labels.
+        """
+        if self.gates and all(gate.name == LEAKS for gate in self.gates):
+            return ()
+        others_fail = any(
+            not gate.passed and gate.name not in (NEW_ISSUES, LEAKS) for gate in self.gates
+        )
         if self.new_issues is None or others_fail:
             return self.flagged
         return tuple(row for row in self.flagged if row.is_new)
+
+    @property
+    def leaked(self) -> tuple[LeakedRow, ...]:
+        """The leaks to look at: all of them, where there are more than may be."""
+        too_many = any(not gate.passed and gate.name == LEAKS for gate in self.gates)
+        return self.leaks if too_many else ()
 
 
 def flagged_rows(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.run.decisions import (
+    PersonDecision,
     decided_rows,
     import_decisions,
     read_decisions,
     read_named,
+    rejected_rows,
     standing,
     verified_table,
 )
@@ -20,20 +22,30 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+def read_said(decisions: str | Path | None) -> tuple[PersonDecision, ...]:
+    """Read a file of decisions, before anything is written; none where no file is named.
+
+    What is read is kept with ``import_decisions`` once nothing can be refused any more.
+
+    Raises:
+        DataError: there is no such file, or it cannot be read.
+    """
+    return () if decisions is None else read_named(Path(decisions))
+
+
 def take_in(folder: RunFolder, decisions: str | Path | None) -> None:
     """Add a file of decisions to those of a run folder; nothing where no file is named.
 
     Raises:
         DataError: a file cannot be read or written.
     """
-    if decisions is not None:
-        import_decisions(folder.decisions, read_named(Path(decisions)))
+    import_decisions(folder.decisions, read_said(decisions))
 
 
 def with_decisions(
     more: Mapping[str, pa.Table], folder: RunFolder, embeddings: Path
 ) -> dict[str, pa.Table]:
-    """Add what people have decided of the rows, as "decided".
+    """Add what people have decided of the rows, as "decided", and ruled out, as "rejected".
 
     Args:
         more: tables for the joint stage.
@@ -43,7 +55,8 @@ def with_decisions(
     Raises:
         DataError: the decisions or the embeddings cannot be read.
     """
-    said = standing(read_decisions(folder.decisions))
+    words = read_decisions(folder.decisions)
+    said = standing(words)
     if not said or not embeddings.is_file():
         return dict(more)
     from noisefix.run.parquet import read_table
@@ -52,10 +65,24 @@ def with_decisions(
     rows, _ = read_table(embeddings, EMBEDDINGS, ("id", "text", "given_label"))
     given = rows["given_label"].to_pylist()
     ids = rows["id"].to_pylist()
-    decided = decided_rows(ids, rows["text"].to_pylist(), given, said)
-    if not decided:
-        return dict(more)
-    return {**more, "decided": verified_table(ids, given, decided)}
+    texts = rows["text"].to_pylist()
+    found = dict(more)
+    decided = decided_rows(ids, texts, given, said)
+    if decided:
+        found["decided"] = verified_table(ids, given, decided)
+    ruled_out = rejected_rows(texts, given, words)
+    if ruled_out:
+        found["rejected"] = rejected_table(ids, ruled_out)
+    return found
+
+
+def rejected_table(ids: Sequence[str], ruled_out: Mapping[int, frozenset[str]]) -> pa.Table:
+    """Return id and label of what people have ruled out, a row for each label."""
+    import pyarrow as pa
+
+    pairs = [(ids[row], label) for row, labels in ruled_out.items() for label in sorted(labels)]
+    keys, labels = ([pair[k] for pair in pairs] for k in (0, 1))
+    return pa.table({"id": pa.array(keys, pa.string()), "label": pa.array(labels, pa.string())})
 
 
 def merged(column: pa.Table | None, decided: pa.Table | None) -> pa.Table | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from noisefix.detection.across import compare_with, read_across, read_other
 from noisefix.detection.candidates import candidates
-from noisefix.detection.decided import take_in
+from noisefix.detection.decided import read_said
 from noisefix.detection.embed import (
     ProgressCallback,
     embed_into,
@@ -18,10 +18,14 @@ from noisefix.detection.embed import (
 )
 from noisefix.detection.encoder_limits import calibration_note, language_warning
 from noisefix.detection.findings import DetectResult, read_detection
+from noisefix.detection.given_vectors import check_alone, given_files, read_given
 from noisefix.detection.joint import joint_params, judge_into, read_own_probs, verdict_warnings
+from noisefix.detection.not_column import not_labels
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import CandidatesOptions, DetectOptions
+from noisefix.detection.rejected import SAID
 from noisefix.options import takes
+from noisefix.run.decisions import import_decisions
 from noisefix.run.folder import TABLE_NAMES, RunFolder, default_run_path
 from noisefix.run.outputs import check_run_outputs
 from noisefix.run.stage import StageReport
@@ -56,7 +60,7 @@ def detect(
         UsageError: an option is out of range.
     """
     from noisefix.detection.own_probs import own_probs
-    from noisefix.detection.user_knowledge import known_class, known_shares
+    from noisefix.detection.user_knowledge import known_class, known_order, known_shares
     from noisefix.detection.verified import trusted_rows
     from noisefix.labels import check_class_count, class_names, encode_labels
     from noisefix.probing.judgeable import check_comparable
@@ -65,12 +69,20 @@ def detect(
     check_run_outputs(
         folder.path,
         (*TABLE_NAMES, "run.json"),
-        (data, options.labels, options.pred_probs, options.decisions, options.against),
+        (
+            *(data, options.labels, options.label_map),
+            *(options.pred_probs, options.decisions, options.against),
+            *given_files(options.embeddings),
+        ),
     )
+    check_alone(options.embeddings, options.encoder, options.against)
     params = joint_params(options, options.device)
     sheet = read_sheet(options.labels)
     more = read_own_probs(options.pred_probs)
-    dataset = read_dataset(data, options, stdin, needs_labels=True)
+    said = read_said(options.decisions)
+    needs_text = options.embeddings is None
+    dataset = read_dataset(data, options, stdin, needs_labels=True, needs_text=needs_text)
+    given = read_given(options.embeddings, dataset)
     names = class_names(dataset.given_labels)
     n_labelled = sum(label is not None for label in dataset.given_labels)
     where = f"{dataset.source.name}, column {dataset.label_column!r}"
@@ -78,10 +90,14 @@ def detect(
     check_comparable(encode_labels(dataset.given_labels, names), dataset.texts, len(names))
     known_shares(params.class_shares, names)  # what does not fit is said before the long work
     known_class("--unverified-class", params.unverified_class, names)
+    known_order(params.ordinal, names)
     if options.pred_probs is not None:
         own_probs(more["pred_probs"], dataset.ids, names)
     if options.trusted_column is not None:
         more["trusted"] = trusted_rows(dataset, options.trusted_column)
+    not_warnings: tuple[str, ...] = ()
+    if options.not_column is not None:
+        more[SAID], not_warnings = not_labels(dataset, options.not_column)
     other = None
     if options.against is not None:
         other = read_other(dataset, options, options.against)
@@ -89,8 +105,10 @@ def detect(
     seed, force = options.seed, options.force
     with folder.lock("noisefix detect"):
         run, notes = open_run(dataset, folder.path, force)
-        take_in(run, options.decisions)
-        embedded, *named = embed_into(dataset, run.embeddings, sheet, options, force, progress)
+        import_decisions(run.decisions, said)
+        embedded, *named = embed_into(
+            dataset, run.embeddings, sheet, options, force, progress, given=given
+        )
         judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress)
         retrieved = candidates(
             run.embeddings,
@@ -112,12 +130,13 @@ def detect(
         + notes
         + _order_note(more, names)
         + list_note(run, dataset)
-        + calibration_note(options.encoder, judged.results["learned_from"]),
+        + calibration_note(str(embedded.parameters["encoder"]), judged.results["learned_from"]),
         warnings=dataset.warnings
+        + not_warnings
         + sheet_warnings(sheet, embedded)
         + truncation_warning(embedded)
         + verdict_warnings(judged)
-        + language_warning(dataset.texts, options.encoder)
+        + language_warning(dataset.texts, str(embedded.parameters["encoder"]))
         + _few_rows_warning(judged),
         seconds={report.name: report.seconds for report in reports},
         skipped=tuple(report.name for report in reports if report.skipped),

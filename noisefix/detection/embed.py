@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from noisefix.common_options import LabelledTableOptions
+from noisefix.detection.given_vectors import check_alone, given_files, read_given
 from noisefix.detection.options import EmbedOptions, EncodeOptions
+from noisefix.encoders.find import GIVEN, TFIDF
 from noisefix.errors import UsageError
 from noisefix.options import takes
 from noisefix.run.stage import StageReport, record, run_stage
 
 if TYPE_CHECKING:
+    from noisefix.detection.given_vectors import GivenVectors
     from noisefix.label_descriptions import LabelSheet
     from noisefix.tables.dataset import Dataset
     from noisefix.tables.several import Readable
@@ -69,10 +72,13 @@ def embed(
     is_run = _is_run(output)
     folder = RunFolder(output)
     path = folder.embeddings if is_run else Path(output)
-    read = (data, options.labels)
+    read = (data, options.labels, options.label_map, *given_files(options.embeddings))
+    check_alone(options.embeddings, options.encoder)
     _check_outputs(folder.path if is_run else None, path, options.encoder, read)
     sheet = read_sheet(options.labels)
-    dataset = read_dataset(data, options, stdin, needs_labels=False)
+    needs_text = options.embeddings is None
+    dataset = read_dataset(data, options, stdin, needs_labels=False, needs_text=needs_text)
+    given = read_given(options.embeddings, dataset)
     notes = dataset.notes
     if is_run:
         folder.make()
@@ -80,7 +86,9 @@ def embed(
         if is_run:
             notes += open_run(dataset, folder.path, options.force)[1]
             notes += list_note(folder, dataset)
-        report, *named = embed_into(dataset, path, sheet, options, options.force, progress)
+        report, *named = embed_into(
+            dataset, path, sheet, options, options.force, progress, given=given
+        )
     if not is_run:
         notes += write_bad_rows(dataset.source.bad, list_beside(path))
     outputs = report.outputs | {key: to for other in named for key, to in other.outputs.items()}
@@ -122,10 +130,19 @@ def _check_outputs(
 
 
 def read_dataset(
-    data: Readable, options: LabelledTableOptions, stdin: BinaryIO | None, *, needs_labels: bool
+    data: Readable,
+    options: LabelledTableOptions,
+    stdin: BinaryIO | None,
+    *,
+    needs_labels: bool,
+    needs_text: bool = True,
 ) -> Dataset:
-    """Read a table and find its columns; without ``needs_labels`` it may have no label column."""
+    """Read a table and find its columns; without ``needs_labels`` it may have no label column.
+
+    Without ``needs_text`` it may have no text column.
+    """
     from noisefix.tables.dataset import load_dataset
+    from noisefix.tables.label_rules import label_rules
     from noisefix.tables.source import read_source
 
     return load_dataset(
@@ -134,7 +151,8 @@ def read_dataset(
         label_column=options.label_column,
         id_column=options.id_column,
         needs_labels=needs_labels,
-        missing_labels=options.missing_labels,
+        needs_text=needs_text,
+        rules=label_rules(options),
     )
 
 
@@ -145,16 +163,25 @@ def embed_into(
     options: EncodeOptions,
     force: bool,
     progress: ProgressCallback | None,
+    *,
+    given: GivenVectors | None = None,
 ) -> tuple[StageReport, ...]:
     """Embed a data set into a file, and its label names beside it where they have a meaning.
+
+    Vectors that the user has given are taken as they are.
 
     Returns:
         The reports of both, which are recorded if the file lies in a run folder.
     """
-    from noisefix.detection.embed_stage import EmbedParams, embed_dataset
+    from noisefix.detection.embed_stage import EmbedParams, embed_dataset, embed_given
 
-    params = EmbedParams(options.encoder, options.precision, options.device)
-    report = embed_dataset(dataset, path, params, seed=options.seed, force=force, progress=progress)
+    if given is not None:
+        report = embed_given(dataset, given, path, force=force)
+    else:
+        params = EmbedParams(options.encoder, options.precision, options.device)
+        report = embed_dataset(
+            dataset, path, params, seed=options.seed, force=force, progress=progress
+        )
     named = _embed_names(path, report, sheet, options, force)
     reports = (report,) if named is None else (report, named)
     record(path.parent, *reports)
@@ -209,8 +236,14 @@ def sheet_warnings(sheet: LabelSheet | None, embedded: StageReport) -> tuple[str
     if sheet is None or not embedded.results["class_names"]:
         return ()
     if embedded.parameters["encoder"] in WORDLESS_ENCODERS:
-        return ("--labels has no effect here: tfidf does not know what words mean",)
+        return (_NO_MEANING[embedded.parameters["encoder"]],)
     return tuple(validate(sheet.labels, embedded.results["class_names"]))
+
+
+_NO_MEANING = {
+    TFIDF: "--labels has no effect here: tfidf does not know what words mean",
+    GIVEN: "--labels has no effect here: nothing is known that makes such vectors of words",
+}
 
 
 def truncation_warning(report: StageReport) -> tuple[str, ...]:

@@ -8,18 +8,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from noisefix.detection.shards import discard_shards, embed_in_shards
-from noisefix.encoders.find import DEFAULT_ENCODER, TFIDF, EncoderFiles, find_encoder
+from noisefix.encoders.find import DEFAULT_ENCODER, GIVEN, TFIDF, EncoderFiles, find_encoder
 from noisefix.errors import UsageError
 from noisefix.labels import class_names
 from noisefix.progress import Progress
-from noisefix.run.schemas import EMBEDDINGS
+from noisefix.run.record import recorded
+from noisefix.run.schemas import EMBEDDINGS, HAS_TEXT, SECOND_EMBEDDING
 from noisefix.run.stage import Stage, StageOutput, StageReport, run_stage
 from noisefix.tables.dataset import Dataset
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from noisefix.detection.given_vectors import GivenVectors
     from noisefix.run.provenance import Provenance
 
 _VERSION = 1
@@ -99,6 +103,65 @@ def embed_dataset(
     return report
 
 
+def embed_given(
+    dataset: Dataset, given: GivenVectors, output: Path, *, force: bool = False
+) -> StageReport:
+    """Write the user's own vectors as an embeddings table, unless it is there already.
+
+    Args:
+        dataset: ids, texts (or names) and labels.
+        given: the vectors of its rows.
+        output: embeddings.parquet to write.
+        force: write it even if nothing changed.
+
+    Raises:
+        DataError: the output cannot be written.
+    """
+    work = partial(_run_given, dataset=dataset, given=given)
+    stage = Stage("embed", _VERSION, {}, {"embeddings": EMBEDDINGS}, EmbedParams, work)
+    discard_shards(output.with_suffix(".parts"))
+    return run_stage(
+        stage,
+        {},
+        {"embeddings": output},
+        EmbedParams(GIVEN, "fp32", "cpu"),
+        force=force,
+        extra_inputs={"data": dataset.source.sha256, "vectors": given.sha256},
+        in_memory={"rows": _rows(dataset)},
+    )
+
+
+def _run_given(
+    tables: Mapping[str, pa.Table],
+    params: EmbedParams,
+    *,
+    seed: int,
+    progress: Callable[[Progress], None] | None,
+    provenances: Mapping[str, Provenance],
+    dataset: Dataset,
+    given: GivenVectors,
+) -> StageOutput:
+    import pyarrow as pa
+
+    first, *more = given.views
+    table = tables["rows"].append_column("embedding", _lists(first))
+    if more:
+        table = table.append_column(SECOND_EMBEDDING, _lists(more[0]))
+    if dataset.text_column is None:
+        table = table.append_column(HAS_TEXT, pa.array([False] * len(dataset), pa.bool_()))
+    names = class_names(dataset.given_labels)
+    encoder = {
+        "encoder": GIVEN,
+        "encoder_found_in": "your own",
+        "dimension": first.shape[1],
+        "precision": params.precision,
+        "device": params.device,
+        "max_tokens": None,
+        "n_truncated": 0,
+    }
+    return StageOutput({"embeddings": table}, names, encoder | _facts(dataset, names))
+
+
 def _run(
     tables: Mapping[str, pa.Table],
     params: EmbedParams,
@@ -110,16 +173,12 @@ def _run(
     files: EncoderFiles,
     shards: Path,
 ) -> StageOutput:
-    import pyarrow as pa
-
     from noisefix.encoders.load import open_encoder
 
     encoder = open_encoder(files, device=params.device, precision=params.precision, seed=seed)
     embedded = embed_in_shards(
         dataset.texts, encoder, shards, shard_size=params.shard_size, progress=progress
     )
-    vectors = pa.array(embedded.vectors.reshape(-1), pa.float32())
-    column = pa.FixedSizeListArray.from_arrays(vectors, encoder.dimension)
     names = class_names(dataset.given_labels)
     results: dict[str, Any] = {
         "encoder": files.name,
@@ -128,9 +187,18 @@ def _run(
         "precision": encoder.precision,
         "device": encoder.device,
         "max_tokens": encoder.max_tokens,
+        "n_truncated": int(embedded.is_truncated.sum()),
+    }
+    table = tables["rows"].append_column("embedding", _lists(embedded.vectors))
+    return StageOutput({"embeddings": table}, names, results | _facts(dataset, names))
+
+
+def _facts(dataset: Dataset, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return what is told of a data set, whoever embedded it."""
+    reading = recorded(dataset.rules)
+    return {
         "n_rows": len(dataset),
         "n_distinct": len(set(dataset.texts)),
-        "n_truncated": int(embedded.is_truncated.sum()),
         "class_names": list(names),
         "input_name": dataset.source.name,
         "input_format": dataset.source.format,
@@ -139,9 +207,15 @@ def _run(
             "label": dataset.label_column,
             "id": dataset.id_column,
         },
+        **({"label_reading": reading} if reading else {}),
     }
-    table = tables["rows"].append_column("embedding", column)
-    return StageOutput({"embeddings": table}, names, results)
+
+
+def _lists(matrix: np.ndarray) -> pa.FixedSizeListArray:
+    import pyarrow as pa
+
+    flat = pa.array(np.ascontiguousarray(matrix, np.float32).reshape(-1), pa.float32())
+    return pa.FixedSizeListArray.from_arrays(flat, matrix.shape[1])
 
 
 def _rows(dataset: Dataset) -> pa.Table:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noisefix.detection.across import AcrossSummary
+from noisefix.detection.ordinal_facts import OrdinalSummary, read_ordinal
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import CLASSES_TABLE, ISSUES, PAIRS
 
@@ -79,7 +80,7 @@ class DetectResult:
         input_name: the input, as messages call it.
         rows: all rows; ``labelled`` and ``unlabelled`` of them.
         classes: class names in canonical order.
-        issues: flagged rows.
+        n_issues: flagged rows; "issues" in JSON.
         noise_rate: estimated share of wrong labels, with the ends of its 90 % interval.
         verdict: of all labels together: "clean", "some" (look wrong) or "many".
         second_noise_rate: the noise rate as the labels of near rows alone tell it, a cross-check;
@@ -97,6 +98,7 @@ class DetectResult:
         top: most suspicious rows first, up to 100, flagged or not.
         duplicate_conflicts: rows with (nearly) the text of another row but a different label.
         across: what the table has in common with another one; None where none was named.
+        ordinal: how far labels seem to lie from the truth; None where classes have no order.
         notes: what was guessed.
         warnings: what a person should know.
         seconds: wall time of each stage.
@@ -112,7 +114,7 @@ class DetectResult:
     labelled: int
     unlabelled: int
     classes: tuple[str, ...]
-    issues: int
+    n_issues: int = field(metadata={"json": "issues"})
     noise_rate: float
     noise_rate_low: float
     noise_rate_high: float
@@ -139,6 +141,7 @@ class DetectResult:
     can_relabel: bool = False
     relabel_reason: str = ""
     across: AcrossSummary | None = None
+    ordinal: OrdinalSummary | None = None
 
 
 def read_detection(
@@ -179,7 +182,7 @@ def read_detection(
         labelled=facts["labelled"],
         unlabelled=facts["rows"] - facts["labelled"],
         classes=provenance.class_names,
-        issues=facts["issues"],
+        n_issues=facts["issues"],
         noise_rate=facts["noise_rate"],
         noise_rate_low=facts["noise_rate_low"],
         noise_rate_high=facts["noise_rate_high"],
@@ -212,6 +215,7 @@ def read_detection(
         can_relabel=facts["can_relabel"],
         relabel_reason=facts["relabel_reason"],
         across=across,
+        ordinal=read_ordinal(facts),
     )
 
 

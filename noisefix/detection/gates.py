@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from noisefix.errors import UsageError
 
 NOISE_RATE, ISSUES, NEW_ISSUES = "max-noise-rate", "max-issues", "max-new-issues"
+LEAKS = "max-leaks"
 
 
 @dataclass(frozen=True)

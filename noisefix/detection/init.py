@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from noisefix.common_options import DEFAULT_ENCODER
 from noisefix.config import OWN_NAME
 from noisefix.detection.detect import detect
 from noisefix.detection.options import DetectOptions, InitOptions
 from noisefix.detection.start_files import config_text, gate_limit, labels_text
 from noisefix.errors import UsageError
-from noisefix.options import takes
+from noisefix.options import READS, described, takes
 from noisefix.run.folder import RunFolder
 from noisefix.tables.atomic import write_bytes
 from noisefix.tables.remote import is_remote
@@ -21,6 +20,7 @@ from noisefix.tables.several import files_of
 from noisefix.tables.sql_url import is_sql
 
 LABELS_NAME = "labels.toml"
+_NOT_KEPT = ("text_column", "label_column", "id_column", "device", "force")
 
 
 @dataclass(frozen=True)
@@ -103,24 +103,19 @@ def _check_targets(
     for target in targets:
         if target is None:
             continue
-        check_not_read(target, (data, options.labels, options.decisions))
+        check_not_read(target, (data, options.labels, options.label_map, options.decisions))
         if target.exists() and not options.force:
             raise UsageError(
                 f"{target}: is there already", "pass --force to replace it, or move it away"
             )
 
 
-def _settings(run: Path, options: InitOptions) -> dict[str, str | None]:
+def _settings(run: Path, options: InitOptions) -> dict[str, Any]:
     """Return what later commands must know too."""
     columns = RunFolder(run).read()["input"]["columns"]
-    labels = None if options.labels is None else str(Path(options.labels).absolute())
-    return {
-        "text_column": columns["text"],
-        "label_column": columns["label"],
-        "id_column": columns["id"],
-        "missing_labels": options.missing_labels,
-        "bad_rows": None if options.bad_rows == "stop" else options.bad_rows,
-        "encoder": None if options.encoder == DEFAULT_ENCODER else options.encoder,
-        "labelled_by": None if options.labelled_by == "unknown" else options.labelled_by,
-        "labels": labels,
-    }
+    found = {f"{kind}_column": columns[kind] for kind in ("text", "label", "id")}
+    kept = {name: value for name, value in options.changed().items() if name not in _NOT_KEPT}
+    for name, value in kept.items():
+        is_path = described(InitOptions)[name][1].role is READS
+        found[name] = str(Path(value).absolute()) if is_path else value
+    return found

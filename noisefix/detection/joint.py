@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisefix.detection.decided import take_in, with_decisions
+from noisefix.detection.decided import read_said, with_decisions
 from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
 from noisefix.detection.joint_sources import read_trusted
 from noisefix.detection.options import JointOptions, JudgeOptions
-from noisefix.errors import UsageError
+from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
+from noisefix.run.decisions import import_decisions
 from noisefix.run.folder import RunFolder, lock_if_run
 from noisefix.run.stage import Stage, StageReport, record, run_stage
 
@@ -68,12 +69,29 @@ def joint(
         raise UsageError(
             "--data names a table, but no column of it", "name the column with --trusted-column"
         )
+    _check_classes(source, params)
+    said = read_said(options.decisions)
     if source.is_file():  # else there is nothing to write, and no folder to leave behind
         _make_folder(folder)
-    take_in(RunFolder(folder), options.decisions)
+    import_decisions(RunFolder(folder).decisions, said)
     with lock_if_run(folder, "noisefix joint"):
         report = judge_into(folder, source, params, more, options.seed, options.force, progress)
     return JointResult(**vars(report), warnings=_no_text_warning(report) + verdict_warnings(report))
+
+
+def _check_classes(source: Path, params: JointParams) -> None:
+    """Say, before anything is written, where what is known is of a class that is not there."""
+    if params.unverified_class is None and not params.class_shares:
+        return
+    from noisefix.detection.user_knowledge import known_class, known_shares
+    from noisefix.labels import class_names
+    from noisefix.run.parquet import read_table
+    from noisefix.run.schemas import EMBEDDINGS
+
+    rows, _ = read_table(source, EMBEDDINGS, ("given_label",))
+    names = class_names(rows["given_label"].to_pylist())
+    known_shares(params.class_shares, names)
+    known_class("--unverified-class", params.unverified_class, names)
 
 
 def judge_into(
@@ -120,6 +138,8 @@ def _paths(embeddings: Path, output: str | Path | None) -> tuple[Path, Path]:
     if embeddings.is_dir():
         run = RunFolder.open(embeddings, fresh=())
         return run.embeddings, run.path if output is None else Path(output)
+    if not embeddings.exists():
+        raise DataError(f"{embeddings}: no such file or run folder", "noisefix embed makes one")
     if output is None:
         raise UsageError(
             f"{embeddings}: is no run folder, and -o DIR is missing",
@@ -189,6 +209,7 @@ def joint_params(options: JudgeOptions, device: str) -> JointParams:
         flag_top=options.flag_top,
         unverified_class=options.unverified_class,
         one_sided=options.one_sided,
+        ordinal=options.ordinal,
     )
 
 
@@ -240,5 +261,9 @@ def _make_folder(folder: Path) -> None:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise DataError(
+            f"{folder}: a file is in the way of the folder", "choose another folder with -o"
+        ) from None
     except OSError as error:
         raise write_error(error, folder) from error

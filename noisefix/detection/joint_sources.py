@@ -51,6 +51,7 @@ def read_trusted(
     from noisefix.run.folder import RunFolder
     from noisefix.run.parquet import read_table
     from noisefix.run.schemas import EMBEDDINGS
+    from noisefix.tables.label_rules import NO_RULES
     from noisefix.tables.source import read_source
 
     rows, provenance = read_table(embeddings, EMBEDDINGS, ("id", "row_number", "given_label"))
@@ -71,7 +72,14 @@ def read_trusted(
         named = folder.read()["input"]["columns"]["id"] if is_run else None
         ids = _ids(source, id_column or named or "id")
     purposes = provenance.results.get("columns", {}) if is_same else {}
-    found = verified_rows(source, column, ids, rows["given_label"].to_pylist(), purposes=purposes)
+    found = verified_rows(
+        source,
+        column,
+        ids,
+        rows["given_label"].to_pylist(),
+        purposes=purposes,
+        rules=folder.label_rules() if is_run else NO_RULES,
+    )
     kept = found.filter(pc.is_in(found["id"], value_set=pa.array(known, pa.string())))
     if found.num_rows and not kept.num_rows:
         raise DataError(

@@ -18,14 +18,15 @@ from noisefix.detection.options import (
     LabelledBy,
     Neighbors,
     OneSided,
+    Ordinal,
     UnverifiedClass,
 )
-from noisefix.detection.user_knowledge import known_class, known_shares
+from noisefix.detection.user_knowledge import known_class, known_order, known_shares
 from noisefix.errors import DataError, UsageError
 from noisefix.labels import UNLABELLED, check_class_count, class_names, encode_labels
 from noisefix.options import Options
 from noisefix.progress import Progress
-from noisefix.run.rows import embedding_matrix, name_matrix
+from noisefix.run.rows import embedding_matrix, has_texts, name_matrix, second_matrix
 from noisefix.run.schemas import (
     CLASSES_TABLE,
     DECIDING,
@@ -72,6 +73,7 @@ class JointParams(Options):
     flag_top: FlagTop = None
     unverified_class: UnverifiedClass = None
     one_sided: OneSided = None
+    ordinal: Ordinal = None
 
     def __post_init__(self) -> None:
         from noisefix.confident.filters import FILTERS
@@ -116,7 +118,8 @@ def run(
 
     Args:
         tables: "embeddings"; optionally "label_names", "pred_probs" (id and one column a class)
-            and "trusted" or "decided" (id, and the label that a person has verified).
+            "trusted" or "decided" (id, and the label that a person has verified), and "rejected" or
+            "not_labels" (id, and a label that a person, or anybody, has ruled out).
         params: options.
         seed: seed of folds and bootstrap.
         progress: called as the parts are done.
@@ -154,7 +157,7 @@ def judge_labels(
     """Compute probabilities, error estimates and verdicts; see ``run``."""
     seen = see(tables, params, seed=seed, progress=progress)
     trusted = merged(tables.get("trusted"), tables.get("decided"))
-    return weigh(seen, trusted, params, seed=seed, progress=progress)
+    return weigh(seen, trusted, params, ruled_out=tables, seed=seed, progress=progress)
 
 
 def see(
@@ -179,7 +182,8 @@ def see(
     names, given, embeddings = _labels_and_embeddings(table)
     _step(progress, 0)
     texts = [text or "" for text in table["text"].to_pylist()]
-    around = look_around(embeddings, texts, given, device=params.device)
+    has_text = has_texts(table)
+    around = look_around(embeddings, texts, given, has_text=has_text, device=params.device)
     is_own = "pred_probs" in tables
     scope = find_scope(
         given, around.duplicate_groups, written_rows(texts), len(names), every_class=is_own
@@ -189,7 +193,15 @@ def see(
         views, pooled = None, own_probs(tables["pred_probs"], table["id"].to_pylist(), names)
     else:
         views = look(
-            embeddings, texts, labels, n_classes, around, n_folds=params.n_folds, seed=seed
+            embeddings,
+            texts,
+            labels,
+            n_classes,
+            around,
+            second=second_matrix(table),
+            has_text=has_text,
+            n_folds=params.n_folds,
+            seed=seed,
         )
         pooled = views.pooled
         pooled[~scope.written] = pooled[scope.written].mean(axis=0)
@@ -205,7 +217,7 @@ def see(
     weights = np.array(ERROR_MODEL.weights)
     hypotheses = judge(Evidence(pooled, labels, latent, view, shares), weights)
     readings = read(
-        shares_as_given([pooled] if views is None else [views.probe, views.words], labels, shares),
+        shares_as_given([pooled] if views is None else views.models, labels, shares),
         hypotheses.log_odds @ weights,
         params.labelled_by,
         0.0 if view is None else view.gain,
@@ -226,6 +238,7 @@ def weigh(
     trusted: pa.Table | None,
     params: JointParams,
     *,
+    ruled_out: Mapping[str, pa.Table] | None = None,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
 ) -> Judged:
@@ -235,16 +248,20 @@ def weigh(
         seen: what ``see`` returned.
         trusted: id and verified_label of verified rows; None: there are none.
         params: the same options.
+        ruled_out: "rejected" and "not_labels", as for ``run``; None: there are none.
         seed: the same seed.
         progress: called as the parts are done.
     """
+    from noisefix.detection.rejected import find_rejections
     from noisefix.detection.verified import align_trusted
     from noisefix.probing.error_model import estimate_errors
+    from noisefix.probing.ordinal import expected_distance
 
     scope, given, view = seen.scope, seen.given_labels, seen.names
     labels = scope.labels(given)
     vouched = align_trusted(trusted, seen.ids, seen.class_names, given)
     place = np.argsort(scope.order(len(vouched.names)))
+    rejections = find_rejections(ruled_out or {}, seen, vouched)
     estimate = estimate_errors(
         seen.hypotheses,
         labels,
@@ -252,10 +269,16 @@ def weigh(
         readings=seen.readings,
         verified_labels=np.where(vouched.labels < 0, UNLABELLED, place[vouched.labels]),
         learn_from=vouched.is_fair,
+        rejections=rejections.within(scope),
         seed=seed,
     )
     _step(progress, 2)
-    flags = _verdicts(labels, seen.pooled, estimate, params, vouched.is_trusted)
+    widened = scope.widen_estimate(estimate, given, vouched.labels)
+    places = known_order(params.ordinal, seen.class_names)
+    distance = None
+    if places is not None:
+        distance = expected_distance(widened.true_label_probs, given, places)
+    flags = _verdicts(labels, seen.pooled, estimate, params, vouched.is_trusted, distance)
     _step(progress, 3)
     return Judged(
         class_names=seen.class_names,
@@ -267,13 +290,16 @@ def weigh(
         surroundings=seen.surroundings,
         views=seen.views,
         names=view,
-        estimate=scope.widen_estimate(estimate, given, vouched.labels),
+        estimate=widened,
         readings=seen.readings,
         embeddings=seen.embeddings,
         is_issue=flags,
         scope=scope,
         labelled_by=params.labelled_by,
         unverified_class=params.unverified_class,
+        ruled_out=rejections.words,
+        places=places,
+        distance=distance,
     )
 
 
@@ -310,6 +336,7 @@ def _verdicts(
     estimate: ErrorEstimate,
     params: JointParams,
     is_trusted: np.ndarray,
+    distance: np.ndarray | None,
 ) -> np.ndarray:
     from noisefix.confident.filters import find_issues
     from noisefix.probing.flags import flag_rows, perhaps_clean
@@ -318,6 +345,8 @@ def _verdicts(
         flags: np.ndarray = find_issues(given, probs, params.filter_by) & ~is_trusted
         return flags
     p_error = np.where(is_trusted, np.nan, np.round(estimate.p_error, DECIMALS))
+    if params.flag_top is not None and distance is not None:
+        p_error = np.where(np.isnan(p_error), np.nan, np.round(distance, DECIMALS))
     # Where nobody looked, nobody calls it clean.
     looked = params.unverified_class is None
     return flag_rows(

@@ -13,11 +13,13 @@ from noisefix.confident.scores import normalized_margin, self_confidence
 from noisefix.detection.cross_check import facts_of_the_whole
 from noisefix.detection.deciding import deciding_rows, dispute_facts, flagged_wrong
 from noisefix.detection.judged import DECIMALS
+from noisefix.detection.ordinal_facts import ordinal_facts, say_how_far
 from noisefix.detection.reasons import ReasonInputs, explain, say_what_is_missing
 from noisefix.detection.witness import find_witness
 from noisefix.labels import UNLABELLED, decode_labels
 from noisefix.neighbors.duplicates import conflicts
 from noisefix.neighbors.search import nearest
+from noisefix.probing.ordinal import median_labels
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,12 +77,16 @@ def results(judged: Judged) -> dict[str, Any]:
         "name_gain": gain,
         "can_relabel": witness.can_relabel,
         "relabel_reason": witness.reason,
+        **ordinal_facts(judged),
     }
 
 
 def _suggested(judged: Judged) -> np.ndarray:
     """Return (N,) the most probable true label; without a verdict the given one stands."""
-    suggested: np.ndarray = judged.estimate.true_label_probs.argmax(axis=1)
+    probs = judged.estimate.true_label_probs
+    suggested: np.ndarray = (
+        probs.argmax(axis=1) if judged.places is None else median_labels(probs, judged.places)
+    )
     stands = (judged.given_labels != UNLABELLED) & ~judged.scope.rows
     stands &= judged.verified_labels == UNLABELLED
     suggested[stands] = judged.given_labels[stands]
@@ -142,7 +148,10 @@ def _issues(
         )
     )
     say_what_is_missing(names, given, judged.surroundings.duplicate_groups, scope, reasons)
-    return pa.table(
+    for row, words in judged.ruled_out.items():
+        reasons[row].insert(0, words)
+    say_how_far(judged, suggested, reasons)
+    table = pa.table(
         {
             **{name: embeddings[name] for name in ("id", "row_number", "text", "given_label")},
             "predicted_label": pa.array(decode_labels(probs.argmax(axis=1), names)),
@@ -151,7 +160,7 @@ def _issues(
             "normalized_margin": pa.array(normalized_margin(given, probs), from_pandas=True),
             "p_error": pa.array(p_error, from_pandas=True),
             "is_issue": pa.array(judged.is_issue),
-            "rank": _ranks(p_error, scores, ~scope.rows + 2 * judged.is_trusted),
+            "rank": _ranks(p_error, scores, ~scope.rows + 2 * judged.is_trusted, judged.distance),
             "reasons": pa.array(reasons, pa.list_(pa.string())),
             "pred_probs": _rows(probs),
             "true_label_probs": _rows(judged.estimate.true_label_probs),
@@ -159,16 +168,26 @@ def _issues(
             "is_trusted": pa.array(judged.is_trusted),
         }
     )
+    if judged.distance is None:
+        return table
+    distance = pa.array(np.round(judged.distance, DECIMALS), from_pandas=True)
+    return table.append_column("expected_distance", distance)
 
 
-def _ranks(p_error: np.ndarray, scores: np.ndarray, tier: np.ndarray) -> pa.Array:
-    """Rank by tier (no verdict, then trusted last), p_error, self-confidence, then row order."""
+def _ranks(
+    p_error: np.ndarray, scores: np.ndarray, tier: np.ndarray, distance: np.ndarray | None
+) -> pa.Array:
+    """Rank by tier (no verdict, then trusted last), p_error, self-confidence, then row order.
+
+    Where classes have an order, the expected distance comes before p_error.
+    """
     import pyarrow as pa
 
     labelled = np.flatnonzero(~np.isnan(p_error))
-    order = np.lexsort(
-        (labelled, np.round(scores[labelled], DECIMALS), -p_error[labelled], tier[labelled])
-    )
+    keys = [labelled, np.round(scores[labelled], DECIMALS), -p_error[labelled]]
+    if distance is not None:
+        keys.append(-np.round(distance[labelled], DECIMALS))
+    order = np.lexsort((*keys, tier[labelled]))
     ranks = np.zeros(len(p_error), dtype=np.int64)
     ranks[labelled[order]] = np.arange(1, len(labelled) + 1)
     return pa.array(ranks, mask=np.isnan(p_error))

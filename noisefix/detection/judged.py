@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,3 +39,6 @@ class Judged:
     scope: Scope  # which rows and classes can be judged; of these alone are views and names
     labelled_by: str
     unverified_class: str | None = None
+    ruled_out: Mapping[int, str] = field(default_factory=dict)  # row to what is said of it
+    places: np.ndarray | None = None  # (K,) of classes that have an order, 0 = first
+    distance: np.ndarray | None = None  # (N,) expected steps from the truth, NaN = unlabelled

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from noisefix.encoders.find import GIVEN, TFIDF
 from noisefix.labels import class_names
 from noisefix.progress import Progress
 from noisefix.run.schemas import EMBEDDINGS, LABEL_NAMES
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from noisefix.run.provenance import Provenance
 
-WORDLESS_ENCODERS = ("tfidf",)
+WORDLESS_ENCODERS = (TFIDF, GIVEN)
 """Encoders that know no meaning: a name is to them just a word that few texts hold."""
 
 

@@ -46,7 +46,7 @@ def open_run(dataset: Dataset, path: str | Path, force: bool) -> tuple[RunFolder
         text_column=dataset.text_column,
         label_column=dataset.label_column,
         id_column=dataset.id_column,
-        missing_labels=dataset.missing_labels,
+        rules=dataset.rules,
     )
     note = f"{source.name} has changed since the last run: everything is judged anew"
     return run, (note,) if has_changed else ()

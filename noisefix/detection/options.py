@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from noisefix.common_options import (
     DEFAULT_ENCODER,
@@ -71,6 +71,14 @@ OneSided = Annotated[
     float | None,
     Option("--one-sided", "Divide the odds of an error in those others by X. Default: 10.", "X"),
 ]
+Ordinal = Annotated[
+    str | None,
+    Option(
+        "--ordinal",
+        "Order of the classes: 1,2,3,4,5. The further off a label seems, the more suspicious.",
+        "CLASSES",
+    ),
+]
 FlagPrecision = Annotated[
     float | None,
     Option(
@@ -93,6 +101,28 @@ FilterBy = Annotated[
     ),
 ]
 
+
+def _read_views(typed: list[str]) -> tuple[str, ...] | None:
+    """Return what was typed for --embeddings: once or twice, or with a comma between two."""
+    return tuple(part for one in typed for part in split_views(one)) or None
+
+
+def split_views(text: str) -> tuple[str, ...]:
+    """Return the files that a text names: one, or two with a comma between them."""
+    return (text,) if Path(text).exists() else tuple(part for part in text.split(",") if part)
+
+
+Embeddings = Annotated[
+    Any,
+    Option(
+        "--embeddings",
+        "Your own vectors of the rows instead of an encoder: .npy, .npz, .parquet, or column:NAME. "
+        "No text is needed then. Twice, or with a comma: two kinds of vectors.",
+        "FILE",
+        role=READS,
+        parse=_read_views,
+    ),
+]
 Against = Annotated[
     str | Path | None,
     Option(
@@ -124,6 +154,7 @@ class KnownOptions(Options):
     labelled_by: LabelledBy = "unknown"
     unverified_class: UnverifiedClass = None
     one_sided: OneSided = None
+    ordinal: Ordinal = None
     flag_precision: FlagPrecision = None
     flag_top: FlagTop = None
 
@@ -143,6 +174,7 @@ class JudgeOptions(KnownOptions):
 class EmbedOptions(EncodeOptions, LabelledTableOptions):
     """Options of ``embed``."""
 
+    embeddings: Embeddings = None
     force: Force = False
 
 
@@ -187,6 +219,14 @@ class CandidatesOptions(Options):
 class DetectOptions(JudgeOptions, EmbedOptions):
     """Options of ``detect``."""
 
+    not_column: Annotated[
+        str | None,
+        Option(
+            "--not-column",
+            "Column with labels that a row is not, several with | between: evidence.",
+            "NAME",
+        ),
+    ] = None
     against: Against = None
 
 
@@ -213,6 +253,7 @@ class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
             "N",
         ),
     ] = None
+    embeddings: Embeddings = None
     against: Against = None
     max_leaks: Annotated[
         int | None,
@@ -245,11 +286,9 @@ class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
 
 
 @dataclass(frozen=True)
-class InitOptions(EncodeOptions, LabelledTableOptions):
+class InitOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
     """Options of ``init``."""
 
-    labelled_by: LabelledBy = "unknown"
-    decisions: Decisions = None
     force: Annotated[
         bool,
         Option("--force", "Replace the files that are there, and run every stage again."),

@@ -52,7 +52,10 @@ def explain(inputs: ReasonInputs) -> list[list[str]]:
     _neighbors(inputs, reasons)
     if inputs.views is not None:
         _model("a classifier trained on other rows gives", inputs.views.probe, inputs, reasons)
-        _model("the words alone give", inputs.views.words, inputs, reasons)
+        if inputs.views.second_probe is not None:
+            _model("one on the second embeddings gives", inputs.views.second_probe, inputs, reasons)
+        if inputs.views.words is not None:
+            _model("the words alone give", inputs.views.words, inputs, reasons)
     else:
         _model("your probabilities give", inputs.pooled, inputs, reasons)
     if inputs.names is not None and inputs.names.gain >= _TELLING_GAIN:

@@ -30,7 +30,11 @@ def joint_as_made(folder: RunFolder) -> tuple[JointParams, int]:
             f"{folder.path}: does not say how its labels were judged",
             "judge them with noisefix joint RUN, which reads the decisions",
         )
-    for name, what in (("pred_probs", "your own probabilities"), ("trusted", "a trusted column")):
+    for name, what in (
+        ("pred_probs", "your own probabilities"),
+        ("trusted", "a trusted column"),
+        ("not_labels", "a column of what rows are not"),
+    ):
         if name in made["inputs"]:
             raise UsageError(
                 f"{folder.path}: was judged with {what}, and that is not in the folder",

@@ -36,7 +36,7 @@ def gate_limit(low: float) -> float:
 
 
 def config_text(
-    name: str, settings: Mapping[str, str | float | None], found: DetectResult, has_labels: bool
+    name: str, settings: Mapping[str, str | bool | None], found: DetectResult, has_labels: bool
 ) -> str:
     """Return the text of noisefix.toml.
 
@@ -89,5 +89,5 @@ def labels_text(class_names: Sequence[str], pairs: Sequence[PairSummary]) -> str
     return "\n".join(lines) + "\n"
 
 
-def _value(value: str | float) -> str:
-    return toml_text(value) if isinstance(value, str) else str(value)
+def _value(value: str | bool) -> str:
+    return toml_text(value) if isinstance(value, str) else str(value).lower()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from noisefix.errors import DataError, UsageError
+from noisefix.tables.columns import split_names
 
 _SHARES_TOLERANCE = 0.01
 _SHOWN = 10
@@ -48,6 +49,47 @@ def known_class(option: str, name: str | None, names: tuple[str, ...]) -> int | 
         return None
     _check_classes(option, [name], names)
     return names.index(name)
+
+
+def known_order(ordinal: str | None, names: tuple[str, ...]) -> np.ndarray | None:
+    """Return (K,) the place of each class in the order that the user names; None without one.
+
+    A class that no row has may stand in the order: it counts as a step.
+
+    Raises:
+        DataError: a class of the data is not in the order.
+        UsageError: a class stands there twice.
+    """
+    if ordinal is None:
+        return None
+    order = ordered_names(ordinal, names)
+    twice = sorted({name for name in order if order.count(name) > 1})
+    if twice:
+        raise UsageError(f"--ordinal names {twice[0]!r} twice", "name every class once, in order")
+    left = [name for name in names if name not in order]
+    if left:
+        more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
+        raise DataError(
+            f"--ordinal leaves out {', '.join(map(repr, left[:_SHOWN]))}{more}",
+            "name every class of the data, from one end to the other, with commas between them",
+        )
+    return np.array([order.index(name) for name in names], dtype=np.int64)
+
+
+def ordered_names(ordinal: str, names: tuple[str, ...]) -> list[str]:
+    """Return the classes that ``--ordinal`` names; those of the data may hold commas."""
+    known = set(names)
+
+    def find(part: str) -> str | None:
+        name = part.strip()
+        return name if name in known or (name and "," not in name) else None
+
+    found = split_names(ordinal, names, find)
+    if found is None:
+        raise UsageError(
+            f"--ordinal {ordinal!r} holds an empty name", "for instance --ordinal 1,2,3,4,5"
+        )
+    return found
 
 
 def _check_classes(option: str, named: Iterable[str], names: tuple[str, ...]) -> None:

@@ -12,7 +12,9 @@ from noisefix.errors import DataError, UsageError
 from noisefix.labels import UNLABELLED, class_names
 from noisefix.tables.columns import resolve_column
 from noisefix.tables.formulas import restored_labels
+from noisefix.tables.label_rules import NO_RULES, LabelRules
 from noisefix.tables.label_values import column_labels
+from noisefix.tables.text_columns import text_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,7 +59,12 @@ def trusted_rows(dataset: Dataset, column: str) -> pa.Table:
         "id": dataset.id_column,
     }
     return verified_rows(
-        dataset.source, column, dataset.ids, dataset.given_labels, purposes=purposes
+        dataset.source,
+        column,
+        dataset.ids,
+        dataset.given_labels,
+        purposes=purposes,
+        rules=dataset.rules,
     )
 
 
@@ -68,6 +75,7 @@ def verified_rows(
     given_labels: Iterable[str | None],
     *,
     purposes: Mapping[str, str | None],
+    rules: LabelRules = NO_RULES,
 ) -> pa.Table:
     """Return id and verified_label of the rows of a table that a person has verified.
 
@@ -83,6 +91,7 @@ def verified_rows(
         given_labels: the labels that were given, in any order and number.
         purposes: the columns that were judged, by purpose: "text", "label", "id". Empty where
             this is another table.
+        rules: how the given labels were read.
 
     Raises:
         UsageError: the column serves another purpose: labels do not verify themselves.
@@ -92,7 +101,7 @@ def verified_rows(
 
     name = resolve_column(source, column, "--trusted-column")
     for purpose, other in purposes.items():
-        if name == other:
+        if name in text_names(source.columns, other):
             raise UsageError(
                 f"--trusted-column {column}: this is the {purpose} column itself, which says "
                 "nothing of what a person has verified",
@@ -100,7 +109,7 @@ def verified_rows(
                 "looked at; without one leave the option out",
             )
     where = f"{source.name}, column {name!r}"
-    values = column_labels(source, name, like=purposes.get("label")).labels
+    values = column_labels(source, name, like=purposes.get("label"), rules=rules).labels
     labels = {label for label in given_labels if label is not None}
     values = restored_labels(values, labels)
     present = {value for value in values if value is not None}

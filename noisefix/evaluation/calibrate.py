@@ -115,20 +115,21 @@ def calibrate(
         UsageError: only one of ``max_drift`` and ``baseline`` is given; the output is an input.
     """
     from noisefix.run.outputs import check_output
-    from noisefix.tables.label_checks import parse_missing
+    from noisefix.tables.label_rules import label_rules
     from noisefix.tables.label_values import column_labels
     from noisefix.tables.source import read_source
 
     if (options.max_drift is None) != (options.baseline is None):
         raise UsageError("--max-drift and --baseline belong together", "name both or neither")
     if output is not None:
-        check_output(output, (data, options.baseline), kinds=("jsonl",))
+        check_output(output, (data, options.baseline, options.label_map), kinds=("jsonl",))
     earlier = None if options.baseline is None else read_calibration(options.baseline)
     source = read_source(data, stdin, bad_rows=options.bad_rows)
     label, truth, notes = _columns(source, options)
-    missing = parse_missing(options.missing_labels) or ()
-    said = column_labels(source, label, missing=missing)
-    true = column_labels(source, truth, like=label, missing=missing)
+    rules = label_rules(options)
+    said = column_labels(source, label, rules=rules)
+    rules = rules.knowing(class_names(said.labels))
+    true = column_labels(source, truth, like=label, rules=rules)
     names = class_names([*said.labels, *true.labels])
     said_ids, true_ids = encode_labels(said.labels, names), encode_labels(true.labels, names)
     both = (said_ids != UNLABELLED) & (true_ids != UNLABELLED)

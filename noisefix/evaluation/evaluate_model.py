@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from noisefix.detection.embed import ProgressCallback
-from noisefix.errors import DataError
+from noisefix.errors import DataError, UsageError
 from noisefix.evaluation.calibration import expected_calibration_error, reliability_table
 from noisefix.evaluation.classification import (
     Confusion,
@@ -92,7 +92,7 @@ def evaluate_model(
         model: model folder that ``train`` has written.
         truth: column with the true labels; rows where it is empty are left out.
         data: table with that column and the texts.
-        text_column: column of the texts; None: guessed.
+        text_column: column of the texts; None: the model's, else guessed.
         id_column: column of the ids, which only must not be taken for the text; None: guessed.
         device: "auto", "cpu", "cuda" or "mps", for the encoder.
         bad_rows: "stop" or "skip"; as for ``detect``.
@@ -102,26 +102,33 @@ def evaluate_model(
         ModelError: the model or its encoder cannot be loaded.
         DataError: no such column, or none of its labels is a class of the model.
     """
+    from noisefix.run.record import recorded_rules
     from noisefix.tables.columns import resolve_column
     from noisefix.tables.dataset import find_columns
     from noisefix.tables.formulas import restored_labels
-    from noisefix.tables.label_values import column_labels, read_texts
+    from noisefix.tables.label_values import column_labels
     from noisefix.tables.source import read_source
+    from noisefix.tables.text_columns import column_texts, remembered_texts
     from noisefix.training.predictor import load_model
 
     loaded = load_model(model, device=device)
+    if not loaded.reads_texts:
+        raise UsageError(
+            f"{model}: was trained on vectors that were given, and reads no texts",
+            "run noisefix predict --embeddings FILE, and compare its labels with the truth",
+        )
     source = read_source(data, bad_rows=bad_rows)
     columns = find_columns(
         source,
-        text_column=text_column,
+        text_column=text_column or remembered_texts(loaded.info.reading, source.columns),
         label_column=resolve_column(source, truth, "--truth"),
         id_column=id_column,
         needs_labels=True,
     )
-    schema, where = source.table.schema, f"{source.name}, column"
-    label, text = str(columns.label), columns.text
-    values = column_labels(source, label)
-    texts = read_texts(source.table.column(text), schema.field(text), f"{where} {text!r}")
+    where = f"{source.name}, column"
+    label, text = str(columns.label), str(columns.text)
+    values = column_labels(source, label, rules=recorded_rules(loaded.info.reading))
+    texts = column_texts(source.table, text, source.name)
     known = set(loaded.class_names)
     labels = restored_labels(values.labels, known)
     rows = [i for i, value in enumerate(labels) if value is not None]

@@ -74,8 +74,9 @@ def noise(
     from noisefix.labels import UNLABELLED, class_names, decode_labels, encode_labels
     from noisefix.run.outputs import check_data_folder, check_ending, check_output
     from noisefix.tables.bad_rows import list_beside, write_bad_rows
-    from noisefix.tables.class_label import label_cell
     from noisefix.tables.dataset import load_dataset
+    from noisefix.tables.label_cells import written_labels
+    from noisefix.tables.label_rules import label_rules
     from noisefix.tables.several import files_of
     from noisefix.tables.source import read_source
 
@@ -87,14 +88,14 @@ def noise(
         raise UsageError("--rate: the matrix says how much noise there is", "leave --rate out")
     files = files_of(data)
     if files is None:
-        check_output(output, (data, matrix), takes_stdout=True)
+        check_output(output, (data, matrix, options.label_map), takes_stdout=True)
     else:
-        check_data_folder(output, (*(file.path for file in files), matrix))
+        check_data_folder(output, (*(file.path for file in files), matrix, options.label_map))
     dataset = load_dataset(
         read_source(data, stdin, bad_rows=options.bad_rows),
         text_column=options.text_column,
         label_column=options.label_column,
-        missing_labels=options.missing_labels,
+        rules=label_rules(options),
     )
     source = dataset.source
     delimiter = "," if source.dialect is None else source.dialect.delimiter
@@ -112,7 +113,8 @@ def noise(
     given = _flipped(dataset, true, names, options, progress)
     flipped = np.flatnonzero((given != true) & (true != UNLABELLED))
     label = str(dataset.label_column)
-    edits = {(int(row) + 1, label): label_cell(source, label, names[given[row]]) for row in flipped}
+    cell = written_labels(source, label, dataset.rules)
+    edits = {(int(row) + 1, label): cell(names[given[row]]) for row in flipped}
     rewrite_source(
         source.content or source.files,
         source,

@@ -12,23 +12,28 @@ from noisefix.common_options import (
     Device,
     Encoder,
     LabelColumn,
-    MissingLabels,
+    LabelledTableOptions,
+    LabelReading,
     Seed,
-    TableOptions,
     TextColumn,
 )
-from noisefix.options import READS, Option, Options
+from noisefix.options import READS, Option
 
 
 @dataclass(frozen=True)
-class EvaluateOptions(TableOptions):
-    """Options of ``evaluate``; text column and device are for a model, ids for the table named."""
+class EvaluateOptions(LabelledTableOptions):
+    """Options of ``evaluate``.
+
+    Text column and device are for a model, ids for the table named; label column, missing labels
+    and seed for the comparison of models on a table.
+    """
 
     device: Device = "auto"
+    seed: Seed = 0
 
 
 @dataclass(frozen=True)
-class CalibrateOptions(Options):
+class CalibrateOptions(LabelReading):
     """Options of ``calibrate``."""
 
     label_column: LabelColumn = None
@@ -40,7 +45,6 @@ class CalibrateOptions(Options):
             "NAME",
         ),
     ] = None
-    missing_labels: MissingLabels = None
     max_drift: Annotated[
         float | None,
         Option(
@@ -60,7 +64,7 @@ class CalibrateOptions(Options):
 
 
 @dataclass(frozen=True)
-class NoiseOptions(Options):
+class NoiseOptions(LabelReading):
     """Options of ``noise``."""
 
     kind: Annotated[
@@ -88,7 +92,6 @@ class NoiseOptions(Options):
     ] = "true_label"
     text_column: TextColumn = None
     label_column: LabelColumn = None
-    missing_labels: MissingLabels = None
     encoder: Encoder = DEFAULT_ENCODER
     device: Device = "auto"
     seed: Seed = 0

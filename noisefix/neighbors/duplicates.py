@@ -20,6 +20,9 @@ from noisefix.neighbors.search import Neighbors, nearest
 
 MIN_COSINE = 0.97
 MIN_OVERLAP = 0.8  # shared share of character trigrams
+SAME_VECTOR = 0.9995
+"""Lowest cosine of two vectors that count as one, where there is no text to tell them apart."""
+
 _CHAIN_SLACK = (0.02, 0.1)  # by which a text may fall short of the two with its group's leader
 _N_NEIGHBORS = 10
 _MAX_CHARACTERS = 2000  # compared
@@ -65,10 +68,11 @@ def duplicate_groups(
     n_copies = np.bincount(node)
     groups: list[list[int]] = [[a] for a in range(len(distinct))]  # the first is the leader
     group_of = list(range(len(distinct)))
+    cosine_slack = min(_CHAIN_SLACK[0], 1 - min_cosine)
 
     def belongs(a: int, leader: int) -> bool:
         cosine = float(embeddings[first[a]] @ embeddings[first[leader]])
-        return cosine >= min_cosine - _CHAIN_SLACK[0] and (
+        return cosine >= min_cosine - cosine_slack and (
             overlap(distinct[a], distinct[leader]) >= min_overlap - _CHAIN_SLACK[1]
         )
 
@@ -88,6 +92,22 @@ def duplicate_groups(
     _, first_row, inverse = np.unique(group, return_index=True, return_inverse=True)
     numbered: np.ndarray = first_row[inverse].astype(np.int64)
     return numbered
+
+
+def same_vectors(embeddings: np.ndarray, neighbors: Neighbors) -> np.ndarray:
+    """Group rows that have no text, but (nearly) the same vector: copies of one picture.
+
+    Args:
+        embeddings: (N, D) unit vectors.
+        neighbors: of each row among all rows, itself left out.
+
+    Returns:
+        (N,) int64: the first row of each row's group.
+    """
+    apart = [f"{row:020d}" for row in range(len(embeddings))]  # no two are equal as texts
+    return duplicate_groups(
+        apart, embeddings, neighbors=neighbors, min_cosine=SAME_VECTOR, min_overlap=0.0
+    )
 
 
 def normalise(text: str) -> str:

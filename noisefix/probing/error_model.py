@@ -10,7 +10,7 @@ instead, and how much more or less often than was thought.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -19,6 +19,7 @@ import numpy as np
 from noisefix.confident.validation import row_blocks
 from noisefix.labels import UNLABELLED
 from noisefix.probability import sigmoid
+from noisefix.probing.complementary import Rejections
 from noisefix.probing.confusions import Confusions, learn_confusions
 from noisefix.probing.error_design import Design, Spread
 from noisefix.probing.hypotheses import Hypotheses
@@ -115,6 +116,7 @@ def estimate_errors(
     readings: Read | None = None,
     verified_labels: np.ndarray | None = None,
     learn_from: np.ndarray | None = None,
+    rejections: Sequence[Rejections] = (),
     model: ErrorModel = ERROR_MODEL,
     seed: int = 0,
 ) -> ErrorEstimate:
@@ -133,6 +135,7 @@ def estimate_errors(
         learn_from: (N,) bool: the verified rows that are a fair sample, whose errors tell of the
             other rows' errors; None: all of them. Rows that were picked *because* they are right
             tell nothing of the others.
+        rejections: labels that somebody ruled out; nothing is learned from them of other rows.
         model: coefficients and their spread.
         seed: seed of the draws.
     """
@@ -163,6 +166,7 @@ def estimate_errors(
     p_error[known] = (verified != given_labels)[known]
     p_error[~labelled] = np.nan
     probs = _true_label_probs(confusions, p_error)
+    known = known | _weigh_rejections(rejections, probs, p_error, given_labels, known)
     settled = (verified != UNLABELLED) & (verified < probs.shape[1])
     probs[settled] = 0
     probs[settled, verified[settled]] = 1
@@ -172,6 +176,23 @@ def estimate_errors(
     shares = probs[labelled].mean(axis=0, dtype=np.float64)
     among = partial(_wrong_among, design, shift, covariance, p_error, known, seed)
     return ErrorEstimate(p_error, probs, overall, classes, shares, int(learned.sum()), among)
+
+
+def _weigh_rejections(
+    rejections: Sequence[Rejections],
+    probs: np.ndarray,
+    p_error: np.ndarray,
+    given_labels: np.ndarray,
+    known: np.ndarray,
+) -> np.ndarray:
+    """Weigh what was ruled out into both, in place; return (N,) whose error is now fixed by it."""
+    fixed = np.zeros(len(given_labels), dtype=bool)
+    for rejected in rejections:
+        fixed[rejected.weigh(probs)] = True
+    fixed &= (given_labels != UNLABELLED) & ~known
+    rows = np.flatnonzero(fixed)
+    p_error[rows] = 1 - probs[rows, given_labels[rows]]
+    return fixed
 
 
 def _intervals(

@@ -1,4 +1,7 @@
-"""Three independent looks at every row: the linear probe, the words, the neighbours.
+"""Independent looks at every row: the linear probe, the words, the neighbours.
+
+Where rows are no texts but vectors of anything, there are no words. Where they have several
+vectors, each kind has a probe.
 
 All are out of sample: a row's own label, and those of its (near-)duplicates, have no part in what
 is said of it.
@@ -12,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisefix.labels import UNLABELLED
-from noisefix.neighbors.duplicates import duplicate_groups
+from noisefix.neighbors.duplicates import duplicate_groups, same_vectors
 from noisefix.neighbors.search import Neighbors, nearest
 from noisefix.neighbors.votes import N_NEIGHBORS, knn_probs, labelled_neighbors
 from noisefix.probing.folds import make_folds, row_keys
@@ -46,15 +49,22 @@ class Views:
 
     Attributes:
         probe: (N, K) float32, logistic regression on the embeddings, out of fold.
-        words: (N, K) float32, word and character n-grams, out of fold.
+        words: (N, K) float32, word and character n-grams, out of fold; None: there are no texts.
         neighbors: (N, K) float32, vote of the nearest labelled rows.
         pooled: (N, K) float32, their normalised geometric mean.
+        second_probe: (N, K) float32, as ``probe``, on the second embeddings; None: there are none.
     """
 
     probe: np.ndarray
-    words: np.ndarray
+    words: np.ndarray | None
     neighbors: np.ndarray
     pooled: np.ndarray
+    second_probe: np.ndarray | None = None
+
+    @property
+    def models(self) -> list[np.ndarray]:
+        """The views that are models of the labels: probes and words."""
+        return [view for view in (self.probe, self.second_probe, self.words) if view is not None]
 
 
 def look_around(
@@ -62,6 +72,7 @@ def look_around(
     texts: Sequence[str],
     given_labels: np.ndarray,
     *,
+    has_text: bool = True,
     device: str = "auto",
 ) -> Surroundings:
     """Find the nearest rows of each row that may vote, and the groups of (nearly) the same text.
@@ -72,6 +83,8 @@ def look_around(
         embeddings: (N, D) float32, unit-length rows.
         texts: (N,) texts.
         given_labels: (N,) class ids, -1 = unlabelled.
+        has_text: False: the texts are names of rows that have none. Nearly the same vector then
+            stands for nearly the same text.
         device: "auto", "cpu", "cuda" or "mps".
     """
     found = nearest(
@@ -82,7 +95,10 @@ def look_around(
         device=device,
     )
     written = written_rows(texts)
-    groups = _parted(duplicate_groups(texts, embeddings, neighbors=found), written)
+    if has_text:
+        groups = _parted(duplicate_groups(texts, embeddings, neighbors=found), written)
+    else:
+        groups = same_vectors(embeddings, found)
     voting = np.where(judgeable_rows(given_labels, groups, written), given_labels, UNLABELLED)
     voters = labelled_neighbors(embeddings, voting, groups, neighbors=found, device=device)
     return Surroundings(voters, groups)
@@ -107,10 +123,12 @@ def look(
     n_classes: int,
     surroundings: Surroundings,
     *,
+    second: np.ndarray | None = None,
+    has_text: bool = True,
     n_folds: int = 5,
     seed: int = 0,
 ) -> Views:
-    """Compute the three views.
+    """Compute the views.
 
     Args:
         embeddings: (N, D) float32, unit-length rows.
@@ -118,6 +136,8 @@ def look(
         given_labels: (N,) class ids in 0..K-1, -1 = unlabelled.
         n_classes: K.
         surroundings: of the same rows.
+        second: (N, D2) float32, other embeddings of the same rows, unit-length rows.
+        has_text: False: the texts are names of rows that have none, and say nothing.
         n_folds: folds of the probe and the words.
         seed: seed of the folds.
     """
@@ -129,7 +149,8 @@ def look(
         keys=row_keys(texts, seed),
     )
     probe = out_of_fold_probs(embeddings, given_labels, folds, n_classes)
-    words = word_probs(texts, given_labels, folds, n_classes)
+    words = word_probs(texts, given_labels, folds, n_classes) if has_text else None
     neighbors = knn_probs(surroundings.nearest, given_labels, n_classes)
-    pooled = pool_views([probe, words, neighbors])
-    return Views(probe, words, neighbors, pooled)
+    other = None if second is None else out_of_fold_probs(second, given_labels, folds, n_classes)
+    seen = [view for view in (probe, words, neighbors, other) if view is not None]
+    return Views(probe, words, neighbors, pool_views(seen), other)

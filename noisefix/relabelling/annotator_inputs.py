@@ -44,7 +44,7 @@ def column_annotator(
             f"column {name!r} holds the labels that are to be judged",
             "name a column with another annotator's answers",
         )
-    values = column_labels(source, name, like=columns["label"]).labels
+    values = column_labels(source, name, like=columns["label"], rules=folder.label_rules()).labels
     cells = dict(zip(folder.load(source).ids, values, strict=True))
     return ColumnAnnotator(name, cells, class_names)
 

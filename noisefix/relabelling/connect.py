@@ -53,8 +53,10 @@ def connect(
 
         return column_annotator(folder, class_names, name)
     if kind == "local" and name:
+        _check_texts(folder, who)
         return _local(name, device)
     if who == "openai":
+        _check_texts(folder, who)
         return _openai(options, seed)
     if who == "human":
         raise UsageError(
@@ -66,6 +68,17 @@ def connect(
         f"--annotator {who!r} is unknown",
         "choose openai, local:PATH, column:NAME (or human, for relabel)",
     )
+
+
+def _check_texts(folder: RunFolder, who: str) -> None:
+    from noisefix.run.rows import run_has_texts
+
+    if not run_has_texts(folder):
+        raise UsageError(
+            f"--annotator {who}: reads texts, and the rows of {folder.path} have none",
+            "ask a person (human) or a column (column:NAME); or name the texts beside the vectors: "
+            "noisefix detect --text-column NAME --embeddings FILE",
+        )
 
 
 def connect_person(

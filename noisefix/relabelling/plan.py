@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from noisefix.detection.decided import read_said
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
 from noisefix.relabelling.options import RelabelOptions
 from noisefix.relabelling.questions import questions
-from noisefix.run.decisions import import_decisions, read_named
 from noisefix.run.folder import RunFolder
 from noisefix.run.outputs import check_not_foreign
 from noisefix.run.rows import RunRows, read_run_rows
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from noisefix.annotators.prompts import PromptStyle
     from noisefix.annotators.protocol import Annotator, Question
+    from noisefix.run.decisions import PersonDecision
 
 _SHOWN_PROMPTS = 3
 _CHARS_PER_TOKEN = 4.0
@@ -41,6 +42,8 @@ class RelabelPlan:
             answer changed it; the probe is among them.
         probe: indices of the random probe.
         n_most: rows that may be asked about.
+        said: what ``--decisions`` holds; the rows are as it says, and the run folder keeps it once
+            somebody is asked.
     """
 
     folder: RunFolder
@@ -50,6 +53,7 @@ class RelabelPlan:
     asked: np.ndarray
     probe: np.ndarray
     n_most: int
+    said: tuple[PersonDecision, ...] = ()
 
     def questions(self, asked: np.ndarray | None = None) -> Iterator[Question]:
         """Yield the questions about some rows, in order; None: about all that are planned."""
@@ -107,15 +111,13 @@ def plan_relabel(run: str | Path, options: RelabelOptions) -> RelabelPlan:
     check_seed(options.seed)
     folder = RunFolder.open(run, options.run_data, fresh=("issues", "candidates"))
     check_not_foreign([folder.relabels], "move it away")
-    said = () if options.decisions is None else read_named(Path(options.decisions))
-    if not options.dry_run:
-        import_decisions(folder.decisions, said)
+    said = read_said(options.decisions)
     rows = read_run_rows(folder, said)
     check_label_names(rows.class_names)
     style = options.style()
     n_most = _most_rows(options, rows)
     asked, probe = first_rows(rows, n_most, options.probe, seed=options.seed)
-    return RelabelPlan(folder, rows, options, style, asked, probe, n_most)
+    return RelabelPlan(folder, rows, options, style, asked, probe, n_most, said)
 
 
 def estimate_plan(plan: RelabelPlan) -> PlanEstimate:

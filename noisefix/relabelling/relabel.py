@@ -14,6 +14,7 @@ from noisefix.errors import DataError, NoisefixError, ServiceError
 from noisefix.options import takes
 from noisefix.relabelling.options import RelabelOptions
 from noisefix.relabelling.plan import PlanEstimate, RelabelPlan, estimate_plan, plan_relabel
+from noisefix.run.decisions import import_decisions
 from noisefix.run.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def finish(
 
     started = time.perf_counter()
     with plan.folder.lock("noisefix relabel"):
+        import_decisions(plan.folder.decisions, plan.said)
         answers, failure = _collect(plan, annotator, progress, ask_nobody)
         if all(answer.is_useless for answer in answers):
             by_person = identity_of(annotator).annotator == HUMAN

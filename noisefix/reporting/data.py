@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from noisefix.run.folder import RunFolder
 
 FORMAT, VERSION = "noisefix-page", 1
-_MAP_METHOD = "t-SNE of some rows, the others put between them"
+_MAP_METHOD = "t-SNE of some rows by sampled pairs, the others put between them"
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ import numpy as np
 
 from noisefix.reporting.judgement import Judgement, probabilities_of
 from noisefix.reporting.packing import safe
+from noisefix.run.arrays import column_array, take_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,7 +83,9 @@ def detail_columns(
         deciding: ids of rows on which two readings of the noise differ.
     """
     ids = issues["id"].to_pylist()
-    said = [lines or [] for lines in issues["reasons"].take(rows).to_pylist()]
+    said = [
+        lines or [] for lines in take_rows(issues.select(["reasons"]), rows)["reasons"].to_pylist()
+    ]
     deciding_ids = set(deciding)
     kinds = [
         sum(1 << k for k, (_, sign) in enumerate(KINDS) if any(sign in line for line in lines))
@@ -111,7 +114,7 @@ def _nearest(
     if candidates is None:
         return [[_NOBODY] * _NEAREST for _ in rows.tolist()]
     place = {key: row for row, key in enumerate(ids)}
-    some = candidates.take(rows)
+    some = take_rows(candidates, rows)
     found = []
     for near, alike in zip(
         some["neighbor_ids"].to_pylist(), some["neighbor_similarities"].to_pylist(), strict=True
@@ -123,7 +126,7 @@ def _nearest(
 
 def duplicate_groups(issues: pa.Table) -> list[list[int]]:
     """Return the groups of two rows or more that have (nearly) the same text."""
-    groups = issues["duplicate_group"].to_numpy().astype(np.float64)
+    groups = column_array(issues["duplicate_group"]).astype(np.float64)
     grouped = np.flatnonzero(~np.isnan(groups))
     _, place, sizes = np.unique(groups[grouped], return_inverse=True, return_counts=True)
     shared = grouped[sizes[place] > 1]

@@ -10,7 +10,7 @@ import numpy as np
 
 from noisefix.labels import UNLABELLED
 from noisefix.probability import mean_half_width
-from noisefix.run.checks import list_matrix
+from noisefix.run.arrays import column_array, list_matrix, take_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,17 +84,17 @@ def judgement(
     suggested = issues["suggested_label"].to_pylist()
     known = tuple(class_names)
     names = known + tuple(sorted({s for s in suggested if s is not None} - set(known)))
-    p_error = issues["p_error"].to_numpy().astype(np.float64)
+    p_error = column_array(issues["p_error"]).astype(np.float64)
     given = _ids(issues["given_label"].to_pylist(), names)
-    ranks = issues["rank"].to_numpy().astype(np.float64)
-    flagged = issues["is_issue"].to_numpy().astype(bool)
+    ranks = column_array(issues["rank"]).astype(np.float64)
+    flagged = column_array(issues["is_issue"])
     return Judgement(
         class_names=names,
         given_labels=given,
         suggested_labels=_ids(suggested, names),
         p_error=p_error,
         is_issue=flagged,
-        is_trusted=issues["is_trusted"].to_numpy().astype(bool),
+        is_trusted=column_array(issues["is_trusted"]),
         order=np.argsort(ranks, kind="stable")[: int((~np.isnan(ranks)).sum())],
         facts=facts | {"noise_rate": facts.get("noise_rate", _mean(p_error))},
         classes=_class_columns(names, classes, given, p_error, flagged),
@@ -143,4 +143,4 @@ def _class_columns(
 
 def probabilities_of(issues: pa.Table, rows: np.ndarray) -> np.ndarray:
     """Return (R, K) P(true label | everything known) of some rows."""
-    return list_matrix(issues["true_label_probs"].take(rows))
+    return list_matrix(take_rows(issues.select(["true_label_probs"]), rows)["true_label_probs"])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from noisefix.common_options import Decisions
-from noisefix.options import Option, Options
+from noisefix.options import READS, Option, Options
 from noisefix.seeds import HIGHEST_SEED
 
 PageSeed = Annotated[
@@ -26,4 +27,13 @@ class ReportOptions(Options):
     """Options of ``report``."""
 
     decisions: Decisions = None
+    predictions: Annotated[
+        list[str | Path] | None,
+        Option(
+            "--predictions",
+            "What a model says of the rows; again for each model: which of them wins.",
+            "FILE",
+            role=READS,
+        ),
+    ] = None
     seed: PageSeed = 0

@@ -19,6 +19,7 @@ SCRIPTS = (
     "review.js",
     "card.js",
     "sections.js",
+    "models.js",
     "main.js",
 )
 """In this order they become one function of their own."""

@@ -53,11 +53,15 @@ def report(run: str | Path, output: str | Path, *, options: ReportOptions) -> Re
     from noisefix.reporting.page import build_page
     from noisefix.tables.atomic import write_bytes
 
-    check_output(output, (run, options.decisions), kinds=("html",))
+    check_output(output, (run, options.decisions, *(options.predictions or ())), kinds=("html",))
     folder = RunFolder.open(run)
     take_in(folder, options.decisions)
     tables = read_tables(folder)
     data = page_data(tables, seed=options.seed)
+    if options.predictions:
+        from noisefix.reporting.models import models_part
+
+        data["models"] = models_part(folder, options.predictions, seed=options.seed)
     content = build_page(data).encode()
     write_bytes(output, content)
     return ReportResult(

@@ -115,6 +115,8 @@ def agreement(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[int, fl
 
 def ledger_columns(folder: RunFolder) -> dict[str, Any] | None:
     """Return the last changes that ``apply`` made; None where there are none."""
+    if not folder.ledger.exists():
+        return None
     table = read_ledger(folder.ledger).table
     if not table.num_rows:
         return None

@@ -16,6 +16,7 @@ from noisefix.run.decisions import (
     CLASS,
     DROP,
     KEEP,
+    NOT,
     UNDO,
     UNSURE,
     PersonDecision,
@@ -148,10 +149,15 @@ class Board:
         decision, label = said.get("decision"), said.get("label")
         if not isinstance(row, int) or not 0 <= row < len(self._ids):
             raise DataError("there is no such row", _HINT)
-        if decision not in (KEEP, CLASS, DROP, UNSURE) or (decision == CLASS) != bool(label):
+        if decision not in (KEEP, CLASS, DROP, UNSURE, NOT):
             raise DataError("this is no decision", _HINT)
-        if decision == KEEP and self._given[row] is None:
-            raise DataError("this row has no label to keep", "choose a class")
+        if decision != NOT and (decision == CLASS) != bool(label):
+            raise DataError("this is no decision", _HINT)
+        given = self._given[row]
+        if given is None and (decision == KEEP or (decision == NOT and not label)):
+            raise DataError("this row has no label to keep or to rule out", "choose a class")
+        if decision == NOT and label == given:
+            label = None
         texts = {"label": label or "", "who": said.get("who", ""), "note": said.get("note", "")}
         for name, most in _MOST_SIGNS.items():
             if not isinstance(texts[name], str) or len(texts[name]) > most:
@@ -163,7 +169,7 @@ class Board:
             key=self._keys[row],
             id=self._ids[row],
             decision=decision,
-            label=label,
+            label=label or None,
             who=texts["who"],
             when=min(when, now()),  # a clock that runs ahead may not win over later words
             note=texts["note"],

@@ -6,15 +6,17 @@ import time
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from noisefix.detection.decided import merged
+from noisefix.detection.decided import merged, rejected_table
 from noisefix.detection.joint import is_made_from
+from noisefix.detection.rejected import DECIDED
 from noisefix.detection.rejudge import joint_as_made
 from noisefix.reporting.data import verdict_columns
 from noisefix.reporting.judgement import judgement
 from noisefix.reporting.sections import overview
 from noisefix.run.answers import with_answers
-from noisefix.run.decisions import decided_rows, standing, verified_table
+from noisefix.run.decisions import decided_rows, rejected_rows, standing, verified_table
 from noisefix.run.parquet import read_table
+from noisefix.run.rejected import without_rejected
 from noisefix.run.schemas import EMBEDDINGS, LABEL_NAMES, RELABELS
 from noisefix.run.settled import settled
 
@@ -100,14 +102,18 @@ class Live:
         ids, texts, given = (rows[name].to_pylist() for name in ("id", "text", "given_label"))
         decided = decided_rows(ids, texts, given, standing(said))
         table = verified_table(ids, given, decided) if decided else None
-        judged = weigh(seen, merged(None, table), self._params, seed=self._seed)
+        out = rejected_rows(texts, given, said)
+        more = {DECIDED: rejected_table(ids, out)} if out else {}
+        judged = weigh(seen, merged(None, table), self._params, ruled_out=more, seed=self._seed)
         tables = build(rows, judged, self._params.n_neighbors)
         issues = tables["issues"]
         if self._answers is not None:
             issues = with_answers(issues, self._answers)
         words = {ids[row]: word for row, word in decided.items()}
+        ruled_out = {ids[row]: labels for row, labels in out.items()}
+        issues = settled(issues, words, judged.class_names)
         found = judgement(
-            settled(issues, words, judged.class_names),
+            without_rejected(issues, ruled_out, judged.class_names),
             judged.class_names,
             results(judged),
             tables["classes"],

@@ -18,13 +18,14 @@ from noisefix.reporting.data import RunTables, read_tables
 from noisefix.reviewing.board import Board
 from noisefix.reviewing.options import ReviewOptions
 from noisefix.reviewing.review import ReviewResult, finish
-from noisefix.run.decisions import CLASS, DROP, KEEP, UNSURE, now
+from noisefix.run.decisions import CLASS, DROP, KEEP, NOT, UNSURE, now
 from noisefix.run.folder import RunFolder
 
 COMMANDS = {
     "k": "keep",
     "s": "suggested",
     "/": "search a class",
+    "x": "not this label",
     "u": "unsure",
     "d": "drop",
     "n": "note",
@@ -169,8 +170,8 @@ def _choose(
 
 def _decided(card: RowCard, key: str) -> tuple[str, str | None] | None:
     """Return what a key decides; None where it means nothing."""
-    if key == "k":
-        return None if card.given_label is None else (KEEP, None)
+    if key in ("k", "x"):
+        return None if card.given_label is None else (KEEP if key == "k" else NOT, None)
     if key in ("u", "d"):
         return (UNSURE if key == "u" else DROP), None
     if key == "s":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from noisefix.errors import DataError
 from noisefix.run.parquet import is_foreign, read_provenance, read_table
 from noisefix.run.provenance import Provenance
+from noisefix.run.record import recorded_rules
 from noisefix.run.rows import in_order
 from noisefix.run.schemas import ALL_SCHEMAS
 from noisefix.tables.atomic import sha256_file
@@ -96,6 +97,7 @@ def _input(folder: Path, base: str, embedded: Provenance | None) -> dict[str, An
         "rows": rows,
         "format": facts["input_format"],
         "columns": facts["columns"],
+        **facts.get("label_reading", {}),
         "bad_rows": "skip" if list_beside(path).is_file() else "stop",
     }
 
@@ -128,6 +130,7 @@ def find_input(run: RunFolder, known: dict[str, Any], data: str | Path | None) -
         text_column=columns["text"],
         label_column=columns["label"],
         id_column=columns["id"],
+        rules=recorded_rules(known),
     )
 
 

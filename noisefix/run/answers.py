@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
 from noisefix.run.parquet import read_table, with_columns
+from noisefix.run.rejected import NEEDED, run_rejected, without_rejected
 from noisefix.run.schemas import ISSUES, RELABELS
 from noisefix.run.settled import run_decisions, settled
 from noisefix.tables.atomic import sha256_file
@@ -40,11 +41,21 @@ def read_verdicts(
     Raises:
         DataError: a table cannot be read, or the answers belong to an earlier issues table.
     """
-    issues, provenance = read_table(folder.issues, ISSUES, columns)
-    decided = run_decisions(folder, more)
+    said = tuple(more)
+    rejected = run_rejected(folder, said)
+    more_columns = [] if columns is None or not rejected else [*NEEDED]
+    wanted = None if columns is None else list(dict.fromkeys([*columns, *more_columns]))
+    issues, provenance = read_table(folder.issues, ISSUES, wanted)
+    decided = run_decisions(folder, said)
     names = provenance.class_names
+
+    def with_words(issues: pa.Table) -> pa.Table:
+        words = without_rejected(settled(issues, decided, names), rejected, names)
+        kept = [name for name in words.column_names if name not in more_columns]
+        return words if columns is None else words.select([*columns, *_added(kept, columns)])
+
     if not folder.relabels.exists():
-        return settled(issues, decided, names), provenance
+        return with_words(issues), provenance
     relabels, answered = read_table(folder.relabels, RELABELS, _READ)
     if not answered.is_foreign and answered.inputs.get("issues") != sha256_file(folder.issues):
         raise DataError(
@@ -52,7 +63,11 @@ def read_verdicts(
             "run noisefix relabel again (what was answered is stored and costs nothing), "
             "or delete the file",
         )
-    return settled(with_answers(issues, relabels), decided, names), provenance
+    return with_words(with_answers(issues, relabels)), provenance
+
+
+def _added(names: Sequence[str], columns: Sequence[str]) -> list[str]:
+    return [name for name in names if name not in columns]
 
 
 def with_answers(issues: pa.Table, relabels: pa.Table) -> pa.Table:

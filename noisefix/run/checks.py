@@ -9,7 +9,6 @@ from noisefix.errors import DataError
 from noisefix.run.schemas import TableSchema
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
 
@@ -63,12 +62,6 @@ def conform(table: pa.Table, schema: TableSchema, where: str) -> pa.Table:
     ready = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
     check_key(ready, schema, where)
     return ready
-
-
-def list_matrix(column: pa.ChunkedArray) -> np.ndarray:
-    """Return a column of N lists of one length as (N, length)."""
-    flat: np.ndarray = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(len(column), len(flat) // max(len(column), 1))
 
 
 def check_key(table: pa.Table, schema: TableSchema, where: str) -> None:

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KEEP, CLASS, DROP, UNSURE, UNDO = "keep", "class", "drop", "unsure", "undo"
-KINDS = (KEEP, CLASS, DROP, UNSURE, UNDO)
+NOT = "not"
+REJECT = "reject"
+"""In a file that people fill in: the given label is wrong, whichever is right."""
+
+KINDS = (KEEP, CLASS, DROP, UNSURE, NOT, UNDO)
 FILE_NAME = "decisions.jsonl"
 
 _PATIENCE_S = 10.0
@@ -40,8 +44,9 @@ class PersonDecision:
         key: SHA-256 of text and given label, see ``decision_key``.
         id: the row's id in the run in which it was decided.
         decision: "keep" (the given label is right), "class" (another is), "drop" (the row belongs
-            to no class), "unsure", or "undo" (what this person said of the row before is void).
-        label: the class, with "class"; else None.
+            to no class), "unsure", "not" (this class is wrong; the row stays open), or "undo" (what
+            this person said of the row before is void).
+        label: the class, with "class"; with "not" too, where it is not the given one; else None.
         who: the person; may be empty.
         when: ISO 8601 in UTC.
         note: what the person wrote.
@@ -155,8 +160,47 @@ def import_decisions(path: Path, others: Iterable[PersonDecision]) -> int:
 
 
 def standing(decisions: Iterable[PersonDecision]) -> dict[str, PersonDecision]:
-    """Return what stands of each row, by key: the newest word that was not taken back."""
-    return {key: max(words, key=_when) for key, words in words_of_people(decisions).items()}
+    """Return what stands of each row, by key: the newest word that was not taken back.
+
+    A label that was chosen stands above a later "not" of another person that does not contradict
+    it.
+    """
+    return {key: _standing(words) for key, words in words_of_people(decisions).items()}
+
+
+def _standing(words: list[PersonDecision]) -> PersonDecision:
+    newest = max(words, key=_when)
+    sure = [word for word in words if word.decision not in (NOT, UNSURE)]
+    if newest.decision != NOT or not sure:
+        return newest
+    latest = max(sure, key=_when)
+    later = (word for word in words if word.decision == NOT and _when(word) >= _when(latest))
+    return newest if any(_contradicts(word, latest) for word in later) else latest
+
+
+def _contradicts(rejection: PersonDecision, word: PersonDecision) -> bool:
+    """Say whether a "not" rules out what somebody decided."""
+    if rejection.label is None:
+        return word.decision == KEEP
+    return word.decision == CLASS and word.label == rejection.label
+
+
+def rejections(decisions: Iterable[PersonDecision]) -> dict[str, list[PersonDecision]]:
+    """Return every "not" that stands, by key: of one person several may stand on a row.
+
+    Whatever else a person says of the row takes the place of their "not".
+    """
+    ruled_out: dict[str, dict[str, list[PersonDecision]]] = {}
+    for decision in decisions:
+        mine = ruled_out.setdefault(decision.key, {}).setdefault(decision.who, [])
+        if decision.decision != NOT:
+            mine.clear()
+        else:
+            mine.append(decision)
+    found = {
+        key: [w for mine in people.values() for w in mine] for key, people in ruled_out.items()
+    }
+    return {key: words for key, words in found.items() if words}
 
 
 def words_of_people(decisions: Iterable[PersonDecision]) -> dict[str, list[PersonDecision]]:
@@ -172,12 +216,19 @@ def words_of_people(decisions: Iterable[PersonDecision]) -> dict[str, list[Perso
 
 
 def conflicts(decisions: Iterable[PersonDecision]) -> tuple[Conflict, ...]:
-    """Return the rows on which people differ, "unsure" set aside."""
+    """Return the rows on which people differ, "unsure" set aside.
+
+    A "not" differs from a word that it rules out, never from another "not".
+    """
     found = []
     for key, words in words_of_people(decisions).items():
-        sure = sorted((word for word in words if word.decision != UNSURE), key=_when)
-        if len({(word.decision, word.label) for word in sure}) > 1:
-            found.append(Conflict(key, sure[-1].id, tuple(sure)))
+        said = sorted((word for word in words if word.decision != UNSURE), key=_when)
+        sure = [word for word in said if word.decision != NOT]
+        ruled_out = [word for word in said if word.decision == NOT]
+        if len({(word.decision, word.label) for word in sure}) > 1 or any(
+            _contradicts(one, other) for one in ruled_out for other in sure
+        ):
+            found.append(Conflict(key, said[-1].id, tuple(said)))
     return tuple(found)
 
 
@@ -187,7 +238,7 @@ def decided_rows(
     given_labels: Sequence[str | None],
     decisions: Mapping[str, PersonDecision],
 ) -> dict[int, PersonDecision]:
-    """Return which of N rows are decided, and how; rows that are only "unsure" are not.
+    """Return which of N rows are decided, and how; rows that are only "unsure" or "not" are not.
 
     A decision holds for every row of the same text and given label, so also where the ids are
     others, and in another run. "keep" means nothing where no label was given.
@@ -203,11 +254,37 @@ def decided_rows(
     found = {}
     for row, (text, label) in enumerate(zip(texts, given_labels, strict=True)):
         decision = decisions.get(decision_key(text, label))
-        if decision is None or decision.decision == UNSURE:
+        if decision is None or decision.decision in (UNSURE, NOT):
             continue
         if decision.decision == KEEP and label is None:
             continue
         found[row] = decision
+    return found
+
+
+def rejected_rows(
+    texts: Sequence[str | None],
+    given_labels: Sequence[str | None],
+    decisions: Iterable[PersonDecision],
+) -> dict[int, frozenset[str]]:
+    """Return which labels people have ruled out in which of N rows; decided rows are left out.
+
+    Args:
+        texts: (N,) texts.
+        given_labels: (N,) given labels, None = unlabelled.
+        decisions: all that was said.
+    """
+    said = tuple(decisions)
+    ruled_out = rejections(said)
+    if not ruled_out:
+        return {}
+    decided = decided_rows((), texts, given_labels, standing(said))
+    found = {}
+    for row, (text, given) in enumerate(zip(texts, given_labels, strict=True)):
+        words = ruled_out.get(decision_key(text, given), ())
+        labels = frozenset(label for w in words if (label := w.label or given) is not None)
+        if labels and row not in decided:
+            found[row] = labels
     return found
 
 
@@ -264,9 +341,10 @@ def _parsed(line: bytes, where: str) -> PersonDecision:
         raise DataError(f"{where}: key is no SHA-256", _HINT)
     if decision not in KINDS:
         raise DataError(f"{where}: the decision is none of {', '.join(KINDS)}", _HINT)
-    if (decision == CLASS) != isinstance(label, str):
+    named = isinstance(label, str)
+    if (decision != NOT and (decision == CLASS) != named) or not (named or label is None):
         raise DataError(
-            f"{where}: a class is named with the decision 'class', and only there", _HINT
+            f"{where}: a class is named with the decision 'class' or 'not', and only there", _HINT
         )
     texts = {name: known.get(name) or "" for name in ("id", "who", "when", "note")}
     if not all(isinstance(value, str) for value in texts.values()):

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noisefix.common_options import LabelReading
 from noisefix.errors import DataError, UsageError
+from noisefix.options import described
 from noisefix.run.adopt import TABLES, check_fresh, describe, find_input, foreign_tables
 from noisefix.run.default_path import default_run_path as default_run_path
 from noisefix.run.inputs import RunInput
@@ -17,11 +19,14 @@ from noisefix.run.record import (
     has_same_origin,
     nothing_done,
     read_record,
+    recorded,
+    recorded_rules,
     write_record,
 )
 from noisefix.tables.addresses import address_error
 from noisefix.tables.atomic import write_bytes, write_error
 from noisefix.tables.bad_rows import write_bad_rows
+from noisefix.tables.label_rules import NO_RULES, LabelRules
 from noisefix.tables.leftovers import remove_leftovers
 from noisefix.tables.lock import hold
 from noisefix.tables.source import Source
@@ -227,13 +232,14 @@ class RunFolder:
         Returns:
             ``noisefix_version``; ``input``: name, path (absolute; None for standard input),
             path_from_here (as seen from the run folder), sha256, rows, format, columns {text,
-            label, id}, dialect, missing_labels (where some were named), bad_rows ("stop" or
-            "skip"), inside (the file in a zip file, the sheet that is meant), address (as it may
-            be shown, where it came from elsewhere), parts (of several files, name, path, sha256
-            and rows of each); ``stages``: by name, parameters, seed, inputs and outputs (SHA-256
-            by name), seconds, finished_at (UTC, ISO 8601); ``outside``, where somebody else made
-            tables: by name, file, sha256 and rows. Of a folder that was made a run folder from its
-            tables, the input has no path until it is found, and the stages have no times.
+            label, id}, dialect, missing_labels, label_map and merged_classes (where they were
+            named), bad_rows ("stop" or "skip"), inside (the file in a zip file, the sheet that is
+            meant), address (as it may be shown, where it came from elsewhere), parts (of several
+            files, name, path, sha256 and rows of each); ``stages``: by name, parameters, seed,
+            inputs and outputs (SHA-256 by name), seconds, finished_at (UTC, ISO 8601);
+            ``outside``, where somebody else made tables: by name, file, sha256 and rows. Of a
+            folder that was made a run folder from its tables, the input has no path until it is
+            found, and the stages have no times.
 
         Raises:
             DataError: it is missing or broken.
@@ -244,17 +250,17 @@ class RunFolder:
         self,
         source: Source,
         *,
-        text_column: str,
+        text_column: str | None,
         label_column: str | None,
         id_column: str | None,
-        missing_labels: Sequence[str] = (),
+        rules: LabelRules = NO_RULES,
     ) -> None:
-        """Record the input, the columns chosen, and which labels mean that there is none."""
+        """Record the input, the columns chosen, and how its labels are read."""
         about = about_input(
             source,
             self.path,
             columns={"text": text_column, "label": label_column, "id": id_column},
-            missing_labels=missing_labels,
+            rules=rules,
         )
         write_bad_rows(source.bad, self.bad_rows_list)
         with self.lock("noisefix"):
@@ -359,7 +365,24 @@ class RunFolder:
 
         columns = self.read()["input"]["columns"]
         names = {f"{kind}_column": columns[kind] for kind in ("text", "label", "id")}
-        return load_dataset(source, needs_labels=False, **names)
+        has_text = columns["text"] is not None
+        return load_dataset(
+            source, needs_labels=False, needs_text=has_text, rules=self.label_rules(), **names
+        )
+
+    def label_rules(self) -> LabelRules:
+        """Return how the labels of the input were read, for other columns and tables."""
+        return recorded_rules(self.read()["input"])
+
+    def reading(self) -> dict[str, Any]:
+        """Return how tables like the input are read, for a model to remember.
+
+        Returns:
+            text_column, and missing_labels, label_map and merged_classes where they were named.
+        """
+        text = self.read()["input"]["columns"]["text"]
+        about = {} if text is None else {"text_column": text}
+        return about | recorded(self.label_rules())
 
     @property
     def bad_rows(self) -> str:
@@ -418,17 +441,18 @@ def lock_if_run(folder: Path, holder: str) -> AbstractContextManager[None]:
     return run.lock(holder) if run.run_json.exists() else nullcontext()
 
 
-def refuse_missing_labels(run: Path, missing_labels: str | None) -> None:
-    """Refuse ``--missing-labels`` where the labels have been read before.
+def refuse_label_reading(run: Path, options: LabelReading) -> None:
+    """Refuse options of how labels are read where they have been read before.
 
     Raises:
-        UsageError: it is given.
+        UsageError: one is given.
     """
-    if missing_labels is not None:
-        raise UsageError(
-            f"--missing-labels: the labels of {run} were read when it was made",
-            "give the option to noisefix detect",
-        )
+    for name, (_, option) in described(LabelReading).items():
+        if getattr(options, name) not in (None, False):
+            raise UsageError(
+                f"{option.flag}: the labels of {run} were read when it was made",
+                "give the option to noisefix detect",
+            )
 
 
 RESERVED_NAMES = frozenset(

@@ -16,7 +16,8 @@ import numpy as np
 from noisefix.errors import DataError
 from noisefix.labels import class_names
 from noisefix.probability import mean_half_width
-from noisefix.run.checks import check_key, conform, list_matrix
+from noisefix.run.arrays import list_matrix
+from noisefix.run.checks import check_key, conform
 from noisefix.run.provenance import Provenance
 from noisefix.run.schemas import TableSchema
 

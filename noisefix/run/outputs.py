@@ -188,8 +188,9 @@ def check_run_outputs(folder: str | Path, names: Iterable[str], inputs: Iterable
         inputs: as for ``check_output``.
 
     Raises:
-        UsageError: one is; or the folder is such a file.
+        UsageError: one is; or the folder is such a file, or "-".
     """
+    _refuse_stdout(folder)
     known = [Path(given) for given in _present(inputs) if not given.is_dir()]
     for path in (Path(folder), *(Path(folder) / name for name in names)):
         check_not_read(path, known)
@@ -203,8 +204,9 @@ def check_replaced_folder(folder: str | Path, inputs: Iterable[Readable]) -> Non
         inputs: as for ``check_output``.
 
     Raises:
-        UsageError: something does.
+        UsageError: something does; or the folder is "-".
     """
+    _refuse_stdout(folder)
     target = Path(os.path.realpath(folder))
     if not target.is_dir():
         check_not_read(folder, inputs)
@@ -243,6 +245,13 @@ def check_data_folder(
             f"-o {folder}: holds other files, which are not replaced", "name a new folder with -o"
         )
     check_can_make(path)
+
+
+def _refuse_stdout(folder: str | Path) -> None:
+    if is_stdout(folder):
+        raise UsageError(
+            f"-o {folder}: a folder is not written to standard output", "name a folder for it"
+        )
 
 
 def check_ours(path: Path, schema: str) -> None:

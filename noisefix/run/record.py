@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from noisefix.documents import misfit, parse_json
 from noisefix.errors import DataError
 from noisefix.tables.atomic import read_bytes, write_bytes
+from noisefix.tables.label_rules import NO_RULES, LabelRules
 from noisefix.tables.source import Source
 from noisefix.version import __version__
 
@@ -31,6 +32,8 @@ class _Input:
     dialect: dict[str, Any] | None
     path_from_here: str | None
     missing_labels: list[str]
+    label_map: dict[str, str]
+    merged_classes: list[str]
     bad_rows: str
     inside: list[str]
     address: str | None
@@ -109,7 +112,7 @@ def about_input(
     folder: Path,
     *,
     columns: dict[str, str | None],
-    missing_labels: Sequence[str] = (),
+    rules: LabelRules = NO_RULES,
 ) -> dict[str, Any]:
     """Return what is recorded of an input.
 
@@ -117,7 +120,7 @@ def about_input(
         source: the input.
         folder: the run folder.
         columns: the names of its columns text, label and id.
-        missing_labels: the labels that mean that there is none.
+        rules: how its labels are read.
     """
     about: dict[str, Any] = _about_file(source, folder) | {
         "format": source.format,
@@ -131,9 +134,29 @@ def about_input(
         about["parts"] = [_about_file(part, folder) for part in source.parts]
     if source.inside:
         about["inside"] = list(source.inside)
-    if missing_labels:
-        about["missing_labels"] = list(missing_labels)
+    return about | recorded(rules)
+
+
+def recorded(rules: LabelRules) -> dict[str, Any]:
+    """Return what is recorded of how labels are read, as JSON values; nothing for the usual way."""
+    about: dict[str, Any] = {}
+    if rules.missing:
+        about["missing_labels"] = list(rules.missing)
+    if rules.names:
+        about["label_map"] = dict(rules.names)
+    if rules.merge_case:
+        about["merged_classes"] = list(rules.known)
     return about
+
+
+def recorded_rules(about: Mapping[str, Any]) -> LabelRules:
+    """Return the rules that ``recorded`` was given."""
+    return LabelRules(
+        missing=tuple(about.get("missing_labels", ())) or None,
+        names=about.get("label_map", {}),
+        merge_case="merged_classes" in about,
+        known=tuple(about.get("merged_classes", ())),
+    )
 
 
 def _about_file(source: Source, folder: Path) -> dict[str, Any]:

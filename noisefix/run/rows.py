@@ -12,9 +12,10 @@ import numpy as np
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED, encode_labels
 from noisefix.probing.judgeable import written_rows
-from noisefix.run.checks import list_matrix
-from noisefix.run.parquet import read_table
-from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES
+from noisefix.run.arrays import list_matrix
+from noisefix.run.parquet import read_columns, read_table
+from noisefix.run.rejected import run_rejected, without_rejected
+from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, HAS_TEXT, ISSUES, SECOND_EMBEDDING
 from noisefix.run.settled import run_decisions, settled
 from noisefix.tables.atomic import sha256_file
 
@@ -123,7 +124,9 @@ def read_run_rows(folder: RunFolder, said: Iterable[PersonDecision] = ()) -> Run
         DataError: a table is missing or broken, or they are not of the same rows.
     """
     issues, provenance = read_table(folder.issues, ISSUES, _ISSUE_COLUMNS)
+    said = tuple(said)
     issues = settled(issues, run_decisions(folder, said), provenance.class_names)
+    issues = without_rejected(issues, run_rejected(folder, said), provenance.class_names)
     embeddings, _ = read_table(folder.embeddings, EMBEDDINGS, ("id", "embedding"))
     candidates, _ = read_table(folder.candidates, CANDIDATES, ("id", "candidate_labels"))
     ids = issues["id"].to_pylist()
@@ -202,13 +205,39 @@ def name_matrix(label_names: pa.Table, class_names: Sequence[str]) -> np.ndarray
     return vectors[[rows[name] for name in class_names]]
 
 
-def embedding_matrix(table: pa.Table) -> np.ndarray:
-    """Return the embedding column as (N, D) float32.
+def has_texts(embeddings: pa.Table) -> bool:
+    """Say whether the rows of an embeddings table have texts; else ``text`` is what names them."""
+    return HAS_TEXT not in embeddings.column_names or bool(embeddings[HAS_TEXT][0].as_py())
+
+
+def run_has_texts(folder: RunFolder) -> bool:
+    """Say whether the rows of a run have texts that somebody can be asked about.
+
+    Raises:
+        DataError: the embeddings cannot be read.
+    """
+    if HAS_TEXT not in read_columns(folder.embeddings):
+        return True
+    return has_texts(read_table(folder.embeddings, EMBEDDINGS, ("id", HAS_TEXT))[0])
+
+
+def second_matrix(embeddings: pa.Table) -> np.ndarray | None:
+    """Return the second embeddings of an embeddings table, (N, D2) float32; None: it has none.
+
+    Raises:
+        DataError: as for ``embedding_matrix``.
+    """
+    there = SECOND_EMBEDDING in embeddings.column_names
+    return embedding_matrix(embeddings, SECOND_EMBEDDING) if there else None
+
+
+def embedding_matrix(table: pa.Table, column: str = "embedding") -> np.ndarray:
+    """Return an embedding column as (N, D) float32.
 
     Raises:
         DataError: it holds NaN or infinity.
     """
-    embeddings = np.ascontiguousarray(list_matrix(table["embedding"]), dtype=np.float32)
+    embeddings = np.ascontiguousarray(list_matrix(table[column]), dtype=np.float32)
     bad = ~np.isfinite(embeddings).all(axis=1)
     if bad.any():
         raise DataError(

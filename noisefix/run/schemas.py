@@ -89,10 +89,15 @@ _CLASS = Column("label", "string", "class name")
 _CLASS_GIVEN = Column("given_label", "string", "class given")
 _REASONS = Column("reasons", "list<string>", "why, in words a person can check")
 
+SECOND_EMBEDDING, HAS_TEXT = "second_embedding", "has_text"
+"""Columns that an embeddings table may have."""
+
 EMBEDDINGS = TableSchema(
     "embeddings",
     1,
-    "One sentence embedding a row.",
+    "One sentence embedding a row, or a vector of your own (`--embeddings`). "
+    f"`{SECOND_EMBEDDING}` holds other vectors of the same rows, where there are some; "
+    f"`{HAS_TEXT}` is false where rows are no texts: `text` then only names them.",
     (
         *_ROW_COLUMNS,
         _VECTOR,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -97,14 +97,46 @@ def resolve_column(source: Source, wanted: str, option: str) -> str:
     )
 
 
+def split_names(
+    text: str, known: Collection[str], find: Callable[[str], str | None]
+) -> list[str] | None:
+    """Split names at the commas between them; names that hold commas themselves stay whole.
+
+    Args:
+        text: the names; of two ways to split it the one with the longest first name is taken.
+        known: all names that there are, of which only the commas are counted.
+        find: returns the name that a part of the text means, or None.
+
+    Returns:
+        The names; None where a part of the text is none.
+    """
+    parts = text.split(",")
+    longest = 1 + max((name.count(",") for name in known), default=0)
+    rest: list[list[str] | None] = [None] * len(parts) + [[]]
+    for start in reversed(range(len(parts))):
+        for end in range(min(start + longest, len(parts)), start, -1):
+            after = rest[end]
+            name = None if after is None else find(",".join(parts[start:end]))
+            if after is not None and name is not None:
+                rest[start] = [name, *after]
+                break
+    return rest[0]
+
+
 def list_columns(source: Source) -> str:
     """Return the column names for a message, shortened when there are very many."""
     more = f" and {len(source.columns) - 30} more" if len(source.columns) > 30 else ""
     return ", ".join(source.columns[:30]) + more
 
 
-def guess_text(source: Source, taken: Collection[str]) -> Choice:
-    """Choose the text column: by name, else the one string column of clearly longest values."""
+def guess_text(source: Source, taken: Collection[str], *, by_name_only: bool = False) -> Choice:
+    """Choose the text column: by name, else the one string column of clearly longest values.
+
+    Args:
+        source: the file.
+        taken: columns that serve another purpose.
+        by_name_only: never look at the values.
+    """
     free = [
         name
         for name in source.columns
@@ -116,6 +148,8 @@ def guess_text(source: Source, taken: Collection[str]) -> Choice:
     worded = [name for name in free if "text" in _words(name)]
     if len(worded) == 1:
         return Choice(worded[0], "guessed from its name")
+    if by_name_only:
+        return Choice(None, rivals=tuple(worded))
     lengths = sorted(
         ((_mean_length(source.table.column(name)), name) for name in free), reverse=True
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noisefix.errors import DataError, UsageError
+from noisefix.labels import class_names
 from noisefix.tables.class_label import names_note
 from noisefix.tables.columns import (
     Choice,
@@ -22,10 +23,13 @@ from noisefix.tables.columns import (
 )
 from noisefix.tables.header_check import check_header
 from noisefix.tables.id_check import IdCheck
-from noisefix.tables.label_checks import check_classes, label_warnings, parse_missing
-from noisefix.tables.label_values import column_labels, read_ids, read_texts
+from noisefix.tables.label_checks import check_classes, label_warnings
+from noisefix.tables.label_rules import NO_RULES, LabelRules
+from noisefix.tables.label_values import column_labels, read_ids
+from noisefix.tables.row_names import row_names
 from noisefix.tables.source import Source
 from noisefix.tables.text_checks import EmptyTexts, no_prose_warning
+from noisefix.tables.text_columns import column_texts, resolve_texts, text_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,10 +45,11 @@ class Dataset:
         row_numbers: (N,) int64, 1 = first data row.
         texts: (N,) texts; a missing text is "".
         given_labels: (N,) labels; None for an unlabelled row.
-        text_column: name of the text column.
+        text_column: name of the text column, several with commas between them; None: there is none,
+            and ``texts`` name the rows.
         label_column: name of the label column; None where there is none.
         id_column: name of the id column; None where row numbers serve.
-        missing_labels: labels that were taken to mean that there is none.
+        rules: how the label cells were read; they know the classes.
         notes: what was guessed, in words.
         warnings: what a person should know, the source's warnings included.
     """
@@ -54,10 +59,10 @@ class Dataset:
     row_numbers: np.ndarray
     texts: list[str]
     given_labels: list[str | None]
-    text_column: str
+    text_column: str | None
     label_column: str | None
     id_column: str | None
-    missing_labels: tuple[str, ...] = ()
+    rules: LabelRules = NO_RULES
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -72,17 +77,20 @@ def load_dataset(
     label_column: str | None = None,
     id_column: str | None = None,
     needs_labels: bool = True,
-    missing_labels: str | None = None,
+    needs_text: bool = True,
+    rules: LabelRules = NO_RULES,
 ) -> Dataset:
     """Find the columns and bring texts, labels and ids into one form.
 
     Args:
         source: the file read.
-        text_column: its name; guessed when None.
+        text_column: its name, or several with commas between them; guessed when None.
         label_column: its name; guessed when None.
         id_column: its name; guessed when None, and row numbers where nothing fits.
         needs_labels: fail without a usable label column (two classes or more).
-        missing_labels: labels, with commas between them, that mean that there is none.
+        needs_text: fail without a text column; else one is guessed by its name alone, and without
+            one the rows are shown by another column (``row_names``).
+        rules: what the user says of the spellings of labels.
 
     Raises:
         DataError: a named column is not there; nothing or more than one column fits; a named id
@@ -91,29 +99,32 @@ def load_dataset(
         UsageError: one column named for two purposes.
     """
     warnings = list(source.warnings)
-    missing = parse_missing(missing_labels)
     found = find_columns(
         source,
         text_column=text_column,
         label_column=label_column,
         id_column=id_column,
         needs_labels=needs_labels,
+        needs_text=needs_text,
     )
-    text, label = found.text, found.label
+    label = found.label
     warnings += found.warnings
     ids, found = _ids(source, found, warnings)
-    texts = read_texts(source.table.column(text), _field(source, text), _where(source, text))
-    empty = EmptyTexts()
-    empty.add(texts)
-    warnings += empty.warnings(_where(source, text)) + no_prose_warning(texts, _where(source, text))
     labels: list[str | None] = [None] * len(source)
     notes = found.notes
+    if found.text is None:
+        texts, named_by = row_names(source, ids, found.id.column, label)
+        notes += (named_by,)
+    else:
+        texts = _texts(source, found.text, warnings)
     if label is not None:
-        values = column_labels(source, label, missing=missing or ())
+        values = column_labels(source, label, rules=rules)
         labels = values.labels
         notes += names_note(source, label)
         warnings += values.warnings
-        warnings += label_warnings(labels, _where(source, label), missing, refuse=needs_labels)
+        warnings += label_warnings(
+            labels, _where(source, label), rules.missing, refuse=needs_labels
+        )
         if needs_labels:
             check_classes(labels, _where(source, label))
     return Dataset(
@@ -122,20 +133,32 @@ def load_dataset(
         row_numbers=np.arange(1, len(source) + 1, dtype=np.int64),
         texts=texts,
         given_labels=labels,
-        text_column=text,
+        text_column=found.text,
         label_column=label,
         id_column=found.id.column,
-        missing_labels=missing or (),
+        rules=rules.knowing(class_names(labels)),
         notes=notes,
         warnings=tuple(warnings),
     )
 
 
+def _texts(source: Source, column: str, warnings: list[str]) -> list[str]:
+    where = _where(source, column)
+    texts = column_texts(source.table, column, source.name)
+    empty = EmptyTexts()
+    empty.add(texts)
+    warnings += empty.warnings(where) + no_prose_warning(texts, where)
+    return texts
+
+
 @dataclass(frozen=True)
 class FoundColumns:
-    """Which columns serve; ``notes`` say in words what was guessed, ``warnings`` what is odd."""
+    """Which columns serve; ``notes`` say in words what was guessed, ``warnings`` what is odd.
 
-    text: str
+    Several text columns have commas between them, as ``text_columns`` reads them.
+    """
+
+    text: str | None
     label: str | None
     id: Choice
     notes: tuple[str, ...]
@@ -157,6 +180,7 @@ def find_columns(
     label_column: str | None,
     id_column: str | None,
     needs_labels: bool,
+    needs_text: bool = True,
 ) -> FoundColumns:
     """Find the columns of a source, of which the first few thousand rows are enough.
 
@@ -164,7 +188,7 @@ def find_columns(
     named, the first line of a CSV file must look like a header.
     """
     named = _named_columns(source, text_column, label_column, id_column)
-    taken = set(named.values())
+    taken = {name for found in named.values() for name in _parts(source, found)}
     warnings = [] if named else check_header(source, is_usual_name)
 
     def find(kind: str, guess: Callable[[Source, Collection[str]], Choice]) -> Choice:
@@ -176,10 +200,10 @@ def find_columns(
         return choice
 
     id_choice = find("id", guess_id)
-    text_choice = find("text", guess_text)
+    text_choice = find("text", partial(guess_text, by_name_only=not needs_text))
     # Where labels are not needed, a column of few values may be anything.
     label_choice = find("label", partial(guess_label, by_name_only=not needs_labels))
-    text = _require(text_choice, "text", source)
+    text = _require(text_choice, "text", source) if needs_text else text_choice.column
     label = _require(label_choice, "label", source) if needs_labels else label_choice.column
     notes = [
         f"{kind} column: {choice.column} ({choice.how})"
@@ -194,15 +218,21 @@ def _named_columns(
     source: Source, text: str | None, label: str | None, id_: str | None
 ) -> dict[str, str]:
     wanted = {"text": text, "label": label, "id": id_}
+    resolve = {"text": resolve_texts, "label": resolve_column, "id": resolve_column}
     named = {
-        kind: resolve_column(source, name, f"--{kind}-column")
+        kind: resolve[kind](source, name, f"--{kind}-column")
         for kind, name in wanted.items()
         if name is not None
     }
-    if len(set(named.values())) < len(named):
+    taken = [name for found in named.values() for name in _parts(source, found)]
+    if len(set(taken)) < len(taken):
         options = ", ".join(f"--{kind}-column {name}" for kind, name in named.items())
         raise UsageError(f"one column cannot serve two purposes: {options}", "name different ones")
     return named
+
+
+def _parts(source: Source, found: str) -> tuple[str, ...]:
+    return text_names(source.columns, found)
 
 
 def _require(choice: Choice, kind: str, source: Source) -> str:

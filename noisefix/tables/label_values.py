@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
 from noisefix.tables.class_label import class_label_names
 from noisefix.tables.json_values import KINDS_KEY
+from noisefix.tables.label_rules import NO_RULES, LabelRules, look_key, mapped, merged, most_used
 from noisefix.tables.source import Source
 
 if TYPE_CHECKING:
@@ -26,14 +27,21 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class LabelValues:
-    """(N,) labels, None for an unlabelled row, and what a person should know about them."""
+    """Labels, and what a person should know about them.
+
+    Attributes:
+        labels: (N,) labels; None for an unlabelled row.
+        warnings: what a person should know.
+        spellings: how each class is written in most rows, without the blanks around it.
+    """
 
     labels: list[str | None]
     warnings: tuple[str, ...]
+    spellings: dict[str, str] = field(default_factory=dict)
 
 
 def column_labels(
-    source: Source, column: str, *, like: str | None = None, missing: Collection[str] = ()
+    source: Source, column: str, *, like: str | None = None, rules: LabelRules = NO_RULES
 ) -> LabelValues:
     """Read a column of a file as labels; see ``read_labels``.
 
@@ -41,15 +49,15 @@ def column_labels(
         source: the file.
         column: name of the column.
         like: another column, whose class names serve where this one holds numbers without names.
-        missing: labels that mean that there is none.
+        rules: what the user says of the spellings.
     """
     schema = source.table.schema
     names = class_label_names(schema, column)
     if not names and like is not None and _same_type(schema, column, like):
         names = class_label_names(schema, like)
     where = f"{source.name}, column {column!r}"
-    cells, field = source.table.column(column), schema.field(column)
-    return read_labels(cells, field, where, names=names, missing=missing)
+    cells, about = source.table.column(column), schema.field(column)
+    return read_labels(cells, about, where, names=names, rules=rules)
 
 
 def _same_type(schema: pa.Schema, one: str, other: str) -> bool:
@@ -63,40 +71,71 @@ def read_labels(
     where: str,
     *,
     names: Sequence[str] = (),
-    missing: Collection[str] = (),
+    rules: LabelRules = NO_RULES,
 ) -> LabelValues:
     """Turn a column into labels.
 
     Labels are text without surrounding whitespace; whole numbers have no ".0" and booleans are
     "true" and "false". Null, NaN and blank are unlabelled; so are the words "nan", "NaN" and
     "<NA>" (gaps that another tool wrote out), with a warning. "None" and "N/A" may well be classes
-    and stay labels, unless they are among ``missing``. Spellings that differ in whitespace, number
-    format or JSON type only are one class, with a warning; those that differ in case only stay
-    apart, with a warning.
+    and stay labels, unless the rules say that they are missing. Spellings that differ in
+    whitespace, number format or JSON type only are one class, with a warning; those that differ in
+    case only stay apart, with a warning, unless the rules merge them.
 
     Args:
         column: (N,) cells.
         field: the column's Arrow field.
         where: file and column, for messages.
         names: what the labels 0, 1, 2, ... are called; -1 is then no label.
-        missing: labels that mean that there is none.
+        rules: what the user says of the spellings.
 
     Raises:
         DataError: the cells are lists or objects.
     """
     codes, distinct = _encode(column, field, where)
-    labels = {raw: _normalise(raw) for raw in distinct}
+    written = {raw: _normalise(raw) for raw in distinct}
     warnings = _nan_warning(distinct, where)
     if names:
-        labels = {raw: _named(label, names) for raw, label in labels.items()}
-        nameless = sorted(label for label in labels.values() if label and label not in names)
-        if nameless:
+        written = {
+            raw: label if label in rules.names else _named(label, names)
+            for raw, label in written.items()
+        }
+        nameless = sorted(label for label in written.values() if label and label not in names)
+        if nameless and not rules.names:
             warnings.append(f"{where}: no name is known for the labels {_show(nameless)}")
-    unused = sorted(set(missing) - set(labels.values()))
+    labels, more = mapped(written, rules, where)
+    missing = set(rules.missing or ())
+    unused = sorted(missing - set(written.values()) - set(labels.values()))
     if unused:
         warnings.append(f"{where}: --missing-labels: no row has the label {_show(unused)}")
-    labels = {raw: None if label in missing else label for raw, label in labels.items()}
-    labels, merged = _merge_numbers(labels)
+    warnings += more
+    kept = {raw: None if {x, written[raw]} & missing else x for raw, x in labels.items()}
+    labels, numbers = _merge_numbers(kept)
+    warnings += _spelling_warnings(written, numbers, field, where)
+    rows = Counter(distinct[k] for k in codes if k is not None)
+    labels = merged(labels, rows, rules)
+    warnings += _look_alikes([label for label in set(labels.values()) if label is not None], where)
+    spellings = most_used({_as_text(raw): labels[raw] for raw in distinct}, _text_counts(rows))
+    table = [labels[raw] for raw in distinct]
+    return LabelValues(
+        [None if k is None else table[k] for k in codes],
+        tuple(warnings),
+        spellings,
+    )
+
+
+def _text_counts(rows: Counter[Any]) -> Counter[str | None]:
+    counts: Counter[str | None] = Counter()
+    for raw, count in rows.items():
+        counts[_as_text(raw)] += count
+    return counts
+
+
+def _spelling_warnings(
+    labels: dict[Any, str | None], numbers: Sequence[str], field: pa.Field, where: str
+) -> list[str]:
+    """Say which spellings were read as one although nobody asked for it."""
+    warnings = []
     spellings: defaultdict[str, list[str]] = defaultdict(list)
     for raw, label in labels.items():
         if label is not None:
@@ -108,9 +147,10 @@ def read_labels(
             f"{where}: labels that differ only in surrounding spaces are read as one: "
             f"{_show(several)}"
         )
-    if merged:
+    if numbers:
         warnings.append(
-            f"{where}: whole numbers written in several ways are read as one label: {_show(merged)}"
+            f"{where}: whole numbers written in several ways are read as one label: "
+            f"{_show(list(numbers))}"
         )
     kinds = (field.metadata or {}).get(KINDS_KEY, b"").decode().split(",")
     if len(kinds) > 1 and kinds != ["float", "int"]:
@@ -118,9 +158,7 @@ def read_labels(
             f"{where}: labels of several types ({', '.join(kinds)}) are read as text, so that 1 "
             'and "1" are one class'
         )
-    warnings += _look_alikes(list(spellings), where)
-    table = [labels[raw] for raw in distinct]
-    return LabelValues([None if k is None else table[k] for k in codes], tuple(warnings))
+    return warnings
 
 
 def read_ids(column: pa.ChunkedArray, field: pa.Field, where: str) -> list[str | None]:
@@ -232,16 +270,15 @@ def _merge_numbers(labels: dict[Any, str | None]) -> tuple[dict[Any, str | None]
 def _look_alikes(labels: list[str], where: str) -> list[str]:
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for label in sorted(labels):
-        seen = "".join(mark for mark in label if unicodedata.category(mark) != "Cf")
-        key = " ".join(unicodedata.normalize("NFKC", seen).casefold().split())
-        groups[key].append(label)
+        groups[look_key(label)].append(label)
     alike = [" / ".join(map(repr, group)) for group in groups.values() if len(group) > 1]
     if not alike:
         return []
     more = f" and {len(alike) - _SHOWN} more" if len(alike) > _SHOWN else ""
     return [
         f"{where}: labels that look the same stay separate classes: "
-        f"{', '.join(alike[:_SHOWN])}{more}; make them one spelling if they are one class"
+        f"{', '.join(alike[:_SHOWN])}{more}; if they are one class, make them one spelling, "
+        "or pass --merge-case"
     ]
 
 

@@ -62,7 +62,7 @@ def read_cells(
         raws |= {row + first: raw for row, raw in found.items()}
         first += len(part)
     values = source.table.column(column)
-    cells = {row: Cell(_value(values[row - 1].as_py()), raws.get(row)) for row in rows}
+    cells = {row: Cell(cell_text(values[row - 1].as_py()), raws.get(row)) for row in rows}
     if source.format != "csv":
         return cells
     return {row: Cell(cell.value or None, cell.raw) for row, cell in cells.items()}
@@ -106,7 +106,8 @@ def _objects(plain: bytes, source: Source) -> Iterator[str]:
         yield from (data[start:end].decode() for start, end in row_spans(data, source.bad))
 
 
-def _value(value: Any) -> str | None:
+def cell_text(value: Any) -> str | None:
+    """Return a value as text; None where there is nothing."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from noisefix.errors import DataError
 from noisefix.tables.dataset import FoundColumns, check_ids, find_columns
-from noisefix.tables.label_values import read_ids, read_texts
+from noisefix.tables.label_values import read_ids
 from noisefix.tables.raw_file import BytesCallback
 from noisefix.tables.several import Readable
 from noisefix.tables.stream import SourceStream, open_stream
 from noisefix.tables.text_checks import EmptyTexts
+from noisefix.tables.text_columns import column_texts, remembered_texts, text_names
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,15 @@ class TextStream:
 
     def warnings(self) -> tuple[str, ...]:
         """Return what a person should know; of empty texts only once the blocks were read."""
-        return (*self._warnings, *self._empty.warnings(self._where(self.columns.text)))
+        return (*self._warnings, *self._empty.warnings(self._where(str(self.columns.text))))
 
     def blocks(self) -> Iterator[TextBlock]:
         """Yield the rows, all blocks but the last equally long; for reading once."""
-        text, id_ = self.columns.text, self.columns.id.column
+        text, id_ = str(self.columns.text), self.columns.id.column
         first = 1
-        for table in self.source.blocks([text] if id_ is None else [text, id_]):
-            texts = read_texts(table.column(text), table.field(text), self._where(text))
+        wanted = [*text_names(self.source.head.columns, text), *([] if id_ is None else [id_])]
+        for table in self.source.blocks(wanted):
+            texts = column_texts(table, text, self.source.head.name)
             self._empty.add(texts)
             if id_ is None:
                 ids = self.source.row_ids(first, len(texts))
@@ -85,16 +87,19 @@ def open_texts(
     id_column: str | None = None,
     on_bytes: BytesCallback | None = None,
     bad_rows: str = "stop",
+    reading: Mapping[str, Any] | None = None,
 ) -> Iterator[TextStream]:
     """Open a table for its texts: every row of it is checked before the first is handed out.
 
     Args:
         path: as for ``read_source``.
         stdin: where "-" reads from.
-        text_column: its name; guessed by the first rows when None.
+        text_column: its name, or several with commas between them; guessed by the first rows when
+            None.
         id_column: its name; guessed when None, and row numbers where nothing fits.
         on_bytes: called while the file is looked through.
         bad_rows: as for ``read_source``.
+        reading: what is remembered of tables of this kind: text_column, where none is named.
 
     Raises:
         DataError: as ``read_source`` and ``load_dataset``.
@@ -103,7 +108,7 @@ def open_texts(
     with open_stream(path, stdin, on_bytes, bad_rows=bad_rows) as source:
         columns = find_columns(
             source.head,
-            text_column=text_column,
+            text_column=text_column or remembered_texts(reading or {}, source.head.columns),
             label_column=None,
             id_column=id_column,
             needs_labels=False,

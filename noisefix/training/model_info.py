@@ -43,6 +43,7 @@ class ModelInfo:
         kind: of classifier, as in ``registry.CLASSIFIERS``.
         config: the classifier's own JSON.
         inputs: SHA-256 of each table it was trained on, by name.
+        reading: how tables like these are read: text_column, and what was said of their labels.
         metrics: small facts, e.g. rows and the last loss.
         noisefix_version: version that wrote it.
     """
@@ -55,8 +56,19 @@ class ModelInfo:
     kind: str
     config: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
+    reading: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     noisefix_version: str = ""
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What ``ModelInfo.reading`` may hold."""
+
+    text_column: str
+    missing_labels: list[str]
+    label_map: dict[str, str]
+    merged_classes: list[str]
 
 
 def read_info(path: Path, about: dict[str, Any]) -> ModelInfo:
@@ -66,10 +78,13 @@ def read_info(path: Path, about: dict[str, Any]) -> ModelInfo:
         raise ModelError(f"{path}: encoder is missing or no table", TRAIN_AGAIN)
     try:
         about = about | {"encoder": EncoderReference(**encoder)}
+        about = {"reading": {}} | about  # models of before know nothing of it
         known = {name: about[name] for name in ModelInfo.__dataclass_fields__}
     except (KeyError, TypeError) as error:
         raise ModelError(f"{path}: incomplete: {error}", TRAIN_AGAIN) from error
     wrong = misfit(EncoderReference, encoder) or misfit(ModelInfo, known)
+    if wrong is None:
+        wrong = misfit(_Reading, known["reading"])
     names = known["class_names"]
     if wrong is None and len(set(names)) < len(names):
         wrong = "a class name stands there twice"

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from noisefix.encoders.find import GIVEN
 from noisefix.encoders.protocol import Encoder
-from noisefix.errors import ModelError
+from noisefix.errors import DataError, ModelError
+from noisefix.tables.vectors import as_matrix, unit_rows
 from noisefix.training.interface import Classifier
 from noisefix.training.model_folder import StoredModel, read_model
 from noisefix.training.model_info import EncoderReference, ModelInfo
@@ -70,6 +72,33 @@ class Model:
         features = self.features(texts, progress)
         self._check_finite(features, f"encoder {self.info.encoder.name}: its vector")
         probs = self.classifier.predict_probs(features)
+        self._check_finite(probs, f"method {self.info.method}: the model's answer")
+        return probs
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether an encoder is known; else it was trained on vectors, and takes only those."""
+        return self.info.encoder.name != GIVEN
+
+    def predict_vectors(self, vectors: Any) -> np.ndarray:
+        """Return (N, K) probabilities of rows whose vectors are given.
+
+        Args:
+            vectors: (N, D) numbers, made as those that the model was trained on; of any length.
+
+        Raises:
+            DataError: they are not of D numbers, not finite, or zero.
+        """
+        matrix = as_matrix(vectors, "the vectors")
+        if matrix.shape[1] != self.info.encoder.dimension:
+            raise DataError(
+                f"the vectors: {matrix.shape[1]} numbers a row, and the model was trained on "
+                f"{self.info.encoder.dimension}",
+                "make them as those were made",
+            )
+        if not len(matrix):
+            return np.empty((0, len(self.class_names)), np.float32)
+        probs = self.classifier.predict_probs(unit_rows(matrix, "the vectors"))
         self._check_finite(probs, f"method {self.info.method}: the model's answer")
         return probs
 

@@ -40,9 +40,11 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     seen: dict[str, list[str]] = {"requests": [], "errors": []}
     contexts = []
 
-    def start(run: RunFolder, width: int = 1440, height: int = 900, init: str = "") -> Any:
+    def start(
+        run: RunFolder, width: int = 1440, height: int = 900, init: str = "", **options: Any
+    ) -> Any:
         file = tmp_path / "page.html"
-        report(run.path, file)
+        report(run.path, file, **options)
         size = {"width": width, "height": height}
         context = browser.new_context(viewport=size, accept_downloads=True)
         contexts.append(context)

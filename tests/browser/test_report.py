@@ -77,7 +77,7 @@ def suspicious(run):
 
 def test_keys_decide_and_the_export_is_a_file_of_decisions(opened, exported, run, tmp_path):
     page = opened(run)
-    for key in ("k", "s", "d", "u", "3", "n"):
+    for key in ("k", "s", "d", "u", "x", "3", "n"):
         page.keyboard.press(key)
     page.keyboard.type("see mail")
     page.keyboard.press("Enter")
@@ -89,7 +89,8 @@ def test_keys_decide_and_the_export_is_a_file_of_decisions(opened, exported, run
     page.keyboard.press("z")
     got = exported(page)
     assert [r["decision"] for r in got][:4] == ["keep", "class", "drop", "unsure"]
-    assert len(got) == 7
+    assert (got[4]["decision"], got[4]["label"]) == ("not", None)
+    assert len(got) == 8
     rows = suspicious(run)
     for record, row in zip(got, rows, strict=False):
         assert record["id"] == row["id"]
@@ -99,11 +100,11 @@ def test_keys_decide_and_the_export_is_a_file_of_decisions(opened, exported, run
             *("key", "id", "decision", "label", "who", "when", "note", "is_random"),
         }
     assert got[1]["label"] == rows[1]["suggested_label"]
-    assert got[5]["note"] == "see mail"
-    assert got[6]["label"] == (None if rows[6]["given_label"] == "class_7" else "class_7")
+    assert got[6]["note"] == "see mail"
+    assert got[7]["label"] == (None if rows[7]["given_label"] == "class_7" else "class_7")
     file = tmp_path / "decisions.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in got))
-    assert len(read_decisions(file)) == 7
+    assert len(read_decisions(file)) == 8
     page.reload()
     page.wait_for_selector("html[data-ready]")
     assert exported(page) == got  # remembered

@@ -43,7 +43,7 @@ def _xlsx() -> bytes:
 def _zip() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("in/tickets.csv", tickets_csv())
+        archive.writestr(zipfile.ZipInfo("in/tickets.csv"), tickets_csv())
     return file.getvalue()
 
 

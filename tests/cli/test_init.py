@@ -38,6 +38,20 @@ def test_what_is_written_is_found_and_passed(cli, tickets, tmp_path):
     assert "passed max-noise-rate" in gate.out
 
 
+def test_all_that_is_known_of_the_labels_is_kept(cli, tickets, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "said.jsonl").touch()
+    known = ("--unverified-class", "refund", "--flag-precision", 0.7, "--seed", 3)
+    made = cli("init", "tickets.csv", "--encoder", "tfidf", "--decisions", "said.jsonl", *known)
+    assert made.code == 0, made.err
+    config = tomllib.loads((tmp_path / "noisefix.toml").read_text())
+    assert (config["unverified_class"], config["flag_precision"]) == ("refund", 0.7)
+    assert (config["seed"], config["decisions"]) == (3, str(tmp_path / "said.jsonl"))
+    assert "device" not in config
+    gate = cli("check", "tickets.csv")
+    assert gate.code == 0, gate.err
+
+
 def test_a_table_that_has_become_clearly_worse_fails_that_gate(cli, tmp_path):
     source = Path(__file__).parents[2] / "examples" / "support_tickets.csv"
     with source.open(newline="") as file:

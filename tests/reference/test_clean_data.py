@@ -38,4 +38,4 @@ def test_clean_data_are_called_clean(name, tmp_path):
     for labelled_by in ("people", "unknown"):
         found = noisefix.detect(data, tmp_path / "run", labelled_by=labelled_by)
         assert (labelled_by, found.verdict) == (labelled_by, "clean")
-        assert found.issues <= 0.02 * found.labelled
+        assert found.n_issues <= 0.02 * found.labelled

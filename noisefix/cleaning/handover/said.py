@@ -12,7 +12,7 @@ class Said:
 
     Attributes:
         id: the row's id, as it stands in the file.
-        decision: a class, keep, drop, unsure, or nothing.
+        decision: a class, keep, drop, reject, not CLASS, unsure, or nothing.
         where: in the file, for messages: "row 3", "task 12".
         who: the person; empty where the file does not say.
         when: ISO 8601 in UTC; empty where the file does not say.

@@ -12,7 +12,7 @@ from typing import Any
 from noisefix.cleaning.handover.rows import HandedRow
 from noisefix.cleaning.handover.said import Said
 from noisefix.errors import DataError
-from noisefix.run.decisions import DROP, KEEP, UNSURE
+from noisefix.run.decisions import DROP, KEEP, REJECT, UNSURE
 from noisefix.tables.limits import unpacked_limit
 from noisefix.tables.xlsx import openpyxl_or
 
@@ -62,7 +62,7 @@ def workbook_bytes(rows: Sequence[HandedRow], class_names: Sequence[str]) -> byt
     book = openpyxl.Workbook(write_only=True)
     sheet, classes = book.create_sheet("rows"), book.create_sheet("classes")
     styles = _styles(sheet)
-    choices = list(dict.fromkeys((*class_names, KEEP, DROP, UNSURE)))
+    choices = list(dict.fromkeys((*class_names, KEEP, DROP, REJECT, UNSURE)))
     for choice in choices:
         classes.append([_text_cell(classes, styles, choice)])
     _lay_out(sheet, len(rows), len(choices))

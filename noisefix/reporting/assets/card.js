@@ -98,7 +98,8 @@ function makeCard(app, review) {
     const same = rows.suggested[row] === rows.given[row];
     const button = ([what, hot, name, why]) =>
       !(what === "suggested" && (blind || same)) &&
-      !(what === "keep" && rows.given[row] < 0) &&
+      !((what === "keep" || what === "not") && rows.given[row] < 0) &&
+      !(what === "not" && review.audit()) && // an audit asks which label is right
       el(
         "button",
         {

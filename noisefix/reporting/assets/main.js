@@ -318,6 +318,7 @@ async function start() {
       tally,
       el("div", { class: "work" }, app.list.node, app.review.card),
     ),
+    ...(data.models ? [section("models", "Which model wins", modelsPart(data.models))] : []),
     ...(data.people ? [section("people", "Who decided", peoplePart(data.people))] : []),
     section("trust", "How far to trust it", trustPart(data)),
     note,

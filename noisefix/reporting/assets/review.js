@@ -4,13 +4,14 @@ const DECISIONS = [
   ["keep", "k", "Keep", "the given label is right"],
   ["suggested", "s", "Suggested", "the suggested label is right"],
   ["pick", "/", "Another class", "search any class"],
+  ["not", "x", "Not this", "the given label is wrong, whichever is right"],
   ["unsure", "u", "Unsure", "cannot say"],
   ["drop", "d", "Drop", "the row belongs to no class"],
 ];
 const LEASE_MS = 45000; // a server holds a row for 60 s
 
 const meaning = (record) =>
-  ({ keep: "kept", class: `now ${record.label}`, drop: "dropped", unsure: "unsure" })[record.decision] ||
+  ({ keep: "kept", class: `now ${record.label}`, drop: "dropped", unsure: "unsure", not: `not ${record.label ?? "this label"}` })[record.decision] ||
   record.decision;
 
 function makeReview(app) {
@@ -49,8 +50,8 @@ function makeReview(app) {
     if (row < 0) return;
     if (!review.decidable(row))
       return app.flash("Only a part of this text is in this page. Decide on it with noisefix review.", true);
-    if (decision === "keep" && rows.given[row] < 0)
-      return app.flash("This row has no label to keep. Choose a class.", true);
+    if ((decision === "keep" || decision === "not") && rows.given[row] < 0)
+      return app.flash("This row has no label to keep or to rule out. Choose a class.", true);
     const done = row,
       place = app.list.at();
     const record = {
@@ -208,7 +209,8 @@ function makeReview(app) {
     if (row < 0) return;
     if (what === "suggested") {
       if (!review.blind()) review.take(rows.suggested[row]);
-    } else if (what === "pick") pick();
+    } else if (what === "not" && audit) return;
+    else if (what === "pick") pick();
     else decide(what);
   };
   function pick() {

@@ -1,15 +1,22 @@
-"""GitHub annotations and JUnit XML, made of the same result."""
+"""Every report of ``check``, made of the same result: what it says, and whether it may say so."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from noisefix.cli.check_text import show_checks
 from noisefix.cli.github import MOST_ANNOTATIONS, annotation_lines
-from noisefix.cli.junit import write_junit
+from noisefix.cli.gitlab import code_quality
+from noisefix.cli.job_summary import summary_lines
+from noisefix.cli.junit import junit_xml, write_junit
+from noisefix.cli.sarif import sarif_log
+from noisefix.cli.terminal import Screen
 from noisefix.detection.check_result import CheckedRow, CheckResult
 from noisefix.detection.gates import GateResult
+from noisefix.detection.leaks import LeakedRow
 
 HOSTILE = "50%\n::error::owned,x:y ##vso[task.x]y \x1b[31m <b>&amp;\x00\ufffe"
 
@@ -88,3 +95,77 @@ def test_junit_lists_no_more_rows_than_are_read(result, tmp_path):
     many = replace(result, flagged=tuple(row(i) for i in range(1, 1001)))
     write_junit([many], tmp_path / "report.xml")
     assert "and 800 more" in (tmp_path / "report.xml").read_text()
+
+
+def leak(number: int, **more: object) -> LeakedRow:
+    known = LeakedRow(f"o{number}", number, "b", "7", 7, 9, "a", 0.971, False, True, f"k{number}")
+    return replace(known, **more)
+
+
+@pytest.fixture
+def leaking(result) -> CheckResult:
+    gate = GateResult("max-leaks", 2, 0, False, "2 rows of the other file with a text of this one")
+    leaks = (leak(3), leak(4, other_label="a", is_equal=True, is_conflict=False, line=None))
+    passed = (replace(result.gates[0], passed=True),)
+    return replace(result, gates=(*passed, gate), leaks=leaks, other_name="test.csv", run=Path("r"))
+
+
+SAID = (
+    "row 7 is in test.csv too, row 3, id o3 (nearly the same text, 0.97; a here, b there)",
+    "row 7 is in test.csv too, row 4, id o4 (equal text)",
+)
+
+
+def text_of(result: CheckResult, most: int = 10) -> list[str]:
+    stream = io.StringIO()
+    show_checks(Screen(stream), [result], most=most, quiet=False)
+    return stream.getvalue().splitlines()
+
+
+def test_leaks_are_printed_like_rows_and_lie_in_across_parquet(leaking):
+    lines = text_of(replace(leaking, input_path=Path("data.csv"), flagged=()))
+    assert lines[:2] == [f"data.csv:9: {SAID[0]}", f"data.csv: row 7: {SAID[1]}"]
+    assert lines[3].startswith("FAILED max-leaks")
+    assert "and 1 row more: --show all, or r/across.parquet" in text_of(leaking, most=1)
+    with_passed_gate = replace(leaking, gates=(replace(leaking.gates[1], passed=True),))
+    assert [line.partition(" ")[0] for line in text_of(with_passed_gate)] == ["passed"]
+
+
+def test_where_only_leaks_fail_no_label_is_blamed_as_an_error(leaking):
+    error, *rows = annotation_lines(leaking)
+    assert error.endswith("::max-leaks: 2 rows of the other file with a text of this one")
+    assert [line.rpartition("::")[2] for line in rows] == list(SAID)
+    assert "line=9,title=text leaks" in rows[0]
+    assert "line=" not in rows[1]
+    assert [entry["severity"] for entry in code_quality([leaking])] == [
+        *("blocker", "minor", "minor"),
+        *("major", "major"),
+    ]
+    levels = [found["level"] for found in sarif_log([leaking])["runs"][0]["results"]]
+    assert levels == ["error", "warning", "warning", "error", "error"]
+    only = replace(leaking, gates=leaking.gates[1:])
+    assert [found["ruleId"] for found in sarif_log([only])["runs"][0]["results"]] == [
+        *("gate-failed", "text-leaks", "text-leaks")
+    ]
+
+
+def test_leaks_are_listed_in_their_own_test_case_and_on_the_page(leaking):
+    _, failed = ET.fromstring(junit_xml([leaking]).encode())[0]
+    assert failed[0].text == "\n".join(
+        [leaking.gates[1].message, f"data, 50%:x.csv:9: {SAID[0]}", text_of(leaking)[3]]
+    )
+    page = "\n".join(summary_lines([leaking], 1))
+    assert "| <code>o3</code> | <code>b</code> | 0.97 |" in page
+    assert "and 1 more row\n" in page
+
+
+def test_hostile_names_of_the_other_file_stay_text(leaking):
+    bad = replace(
+        leaking,
+        other_name=HOSTILE,
+        leaks=(leak(1, other_id=HOSTILE, other_label=HOSTILE, given_label=HOSTILE),),
+    )
+    assert all(line.startswith("::error ") and line.isprintable() for line in annotation_lines(bad))
+    ET.fromstring(junit_xml([bad]).encode())
+    page = "\n".join(summary_lines([bad], 9))
+    assert not {sign for sign in ("<b>", "&amp;", "::") if sign in page}

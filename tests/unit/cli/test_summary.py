@@ -26,7 +26,7 @@ def result() -> DetectResult:
         labelled=1190,
         unlabelled=10,
         classes=("billing", "refund"),
-        issues=97,
+        n_issues=97,
         noise_rate=0.12,
         noise_rate_low=0.08,
         noise_rate_high=0.17,
@@ -116,7 +116,7 @@ def test_input_from_stdin_is_named_by_its_run_folder(result):
 
 def test_clean_data_are_called_clean(result):
     clean = replace(
-        result, verdict="clean", issues=0, noise_rate=0.001, noise_rate_low=0, pairs=[], top=[]
+        result, verdict="clean", n_issues=0, noise_rate=0.001, noise_rate_low=0, pairs=[], top=[]
     )
     lines = shown(clean)
     assert lines[1] == (
@@ -127,7 +127,7 @@ def test_clean_data_are_called_clean(result):
 
 
 def test_many_wrong_labels_are_called_many(result):
-    line = shown(replace(result, verdict="many", issues=1, noise_rate=0.4, flagged_wrong=0.75))[1]
+    line = shown(replace(result, verdict="many", n_issues=1, noise_rate=0.4, flagged_wrong=0.75))[1]
     assert line.startswith("Many labels look wrong: about 40 % of them (estimate; ")
     assert line.endswith("1 row is flagged, wrong with a probability of 0.75.")
 
@@ -173,7 +173,7 @@ def test_on_a_terminal_no_number_is_cut_and_no_command_broken(result, monkeypatc
     lines = re.sub("\x1b\\[[0-9;]*m", "", stream.getvalue()).splitlines()
     lines = [line.rstrip() for line in lines]
     commands = [line for line in shown(result) if line.startswith(("  noisefix ", "  --"))]
-    assert len(commands) == 7
+    assert len(commands) == 8
     assert [line for line in lines if line in commands] == commands
     others = [line for line in lines if line not in commands]
     assert max(map(cell_len, others)) <= width

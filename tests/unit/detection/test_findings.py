@@ -82,7 +82,7 @@ def test_the_findings_are_those_of_the_tables(run):
         seconds={"joint": 1.0},
         skipped=("embed",),
     )
-    assert (found.rows, found.labelled, found.unlabelled, found.issues) == (4, 3, 1, 1)
+    assert (found.rows, found.labelled, found.unlabelled, found.n_issues) == (4, 3, 1, 1)
     assert (found.noise_rate, found.noise_rate_low, found.noise_rate_high) == (0.25, 0.1, 0.5)
     assert found.classes == ("a", "b")
     assert (found.input_name, found.encoder, found.run) == ("x.csv", "tfidf", run.path)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from noisefix.detection.user_knowledge import known_class, known_shares
-from noisefix.errors import DataError
+from noisefix.detection.user_knowledge import known_class, known_order, known_shares
+from noisefix.errors import DataError, UsageError
 
 NAMES = ("ham", "other", "spam")
 
@@ -30,3 +30,23 @@ def test_shares_left_out_share_the_rest():
     shares = known_shares((("spam", 0.5),), NAMES)
     assert shares is not None
     assert shares.tolist() == [0.25, 0.25, 0.5]
+
+
+def test_an_order_gives_every_class_its_place():
+    assert known_order(None, ("a", "b")) is None
+    assert known_order("bad, so-so,good", ("bad", "good", "so-so")).tolist() == [0, 2, 1]
+    assert known_order("1,2,3,4,5", ("1", "5")).tolist() == [0, 4]  # a step that no row has
+    assert known_order("a,b,c,d", ("a,b", "c,d")).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("order", "kind", "message"),
+    [
+        ("bad,bad,good", UsageError, "names 'bad' twice"),
+        ("bad,,good", UsageError, "holds an empty name"),
+        ("bad", DataError, "leaves out 'good'"),
+    ],
+)
+def test_an_order_that_cannot_be_is_refused(order, kind, message):
+    with pytest.raises(kind, match=message):
+        known_order(order, ("bad", "good"))

@@ -31,10 +31,10 @@ def test_the_same_rows_have_the_same_places_and_groups_stay_together():
 
 
 def test_rows_beyond_the_landmarks_lie_between_them():
-    places = layout(unit_rows(1500))
-    assert places.shape == (1500, 2)
+    places = layout(unit_rows(3200))
+    assert places.shape == (3200, 2)
     assert np.isfinite(places).all()
-    assert len(np.unique(places, axis=0)) > 1400
+    assert len(np.unique(places, axis=0)) > 3000
 
 
 @given(n_rows=st.integers(0, 80), dimension=st.integers(1, 5))

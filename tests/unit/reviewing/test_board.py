@@ -128,3 +128,19 @@ def test_many_at_once_lose_nothing(board, path):
     lines = read_decisions(path)
     assert len(lines) == len(set(lines)) == 200
     assert board.news()["lines"] == 200
+
+
+def test_a_label_is_ruled_out_by_null_where_it_is_the_given_one(tmp_path):
+    board = Board(tmp_path / "d.jsonl", ["1", "2"], ["x", "y"], ["a", None])
+    said = {"decision": "not", "who": "ann", "when": "2026-01-01T00:00:00.000+00:00"}
+    board.decide(0, said)
+    board.decide(0, {**said, "label": "a"})
+    board.decide(0, {**said, "label": "b"})
+    board.decide(1, {**said, "label": "b"})
+    assert [(word.decision, word.label) for word in board.log()] == [
+        ("not", None),
+        ("not", "b"),
+        ("not", "b"),
+    ]
+    with pytest.raises(DataError, match="no label to keep or to rule out"):
+        board.decide(1, said)

@@ -38,13 +38,13 @@ def decided(run, *keys):
 
 
 def test_keys_are_those_of_the_page(run):
-    desk, lines = decided(run, "k", "s", "d", "u", "q", "k")
-    assert [line.decision for line in lines] == ["keep", "class", "drop", "unsure"]
+    desk, lines = decided(run, "k", "s", "d", "u", "x", "q", "k")
+    assert [line.decision for line in lines] == ["keep", "class", "drop", "unsure", "not"]
     first = desk.cards[0]
     assert first.reasons
     assert len(first.neighbors) == 3
     assert lines[1].label == desk.cards[1].suggested_label
-    assert [line.id for line in lines] == [card.id for card in desk.cards[:4]]
+    assert [line.id for line in lines] == [card.id for card in desk.cards[:5]]
 
 
 def test_any_class_can_be_searched_and_chosen(tmp_path, write_page_run):
@@ -88,6 +88,6 @@ def test_decided_rows_are_not_asked_again(run):
 
 
 def test_keys_without_a_meaning_do_nothing(run):
-    desk, lines = decided(run, "x", "9", "v", "k")
+    desk, lines = decided(run, "y", "9", "v", "k")
     assert len(lines) == 1
     assert desk.cards[3].is_whole

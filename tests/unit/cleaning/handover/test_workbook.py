@@ -50,9 +50,9 @@ def test_a_sheet_to_work_with(written, handed):
     assert (choice.type, str(choice.sqref), choice.formula1) == (
         "list",
         "K2:K3",
-        "classes!$A$1:$A$5",
+        "classes!$A$1:$A$6",
     )
-    assert [row[0].value for row in book["classes"].rows] == [*CLASSES, "drop", "unsure"]
+    assert [row[0].value for row in book["classes"].rows] == [*CLASSES, "drop", "reject", "unsure"]
     values = [cell.value for cell in sheet[2]]
     assert values[:7] == ["a", 1, "where is my parcel", "bill", "ship", 0.93, 0.91]
     assert values[7:10] == [

@@ -1,0 +1,64 @@
+"""Classes in an order, such as one to five stars: an error by four steps is worse than by one.
+
+What the error model says of each class stays as it is. From it follows the expected distance of the
+given label from the true one, by which rows are ranked, and the median class, which lies nearest to
+the truth on average: the one of least expected distance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from noisefix.labels import UNLABELLED
+
+
+def expected_distance(
+    true_label_probs: np.ndarray, given_labels: np.ndarray, places: np.ndarray
+) -> np.ndarray:
+    """Return (N,) expected steps between the given and the true label; NaN for unlabelled rows.
+
+    Args:
+        true_label_probs: (N, K) probabilities, rows sum to 1.
+        given_labels: (N,) class ids, -1 = unlabelled.
+        places: (K,) place of each class in the order, 0 = first.
+    """
+    steps = np.abs(places[:, None] - places[None, :]).astype(np.float64)  # (K, K)
+    rows = np.flatnonzero(given_labels != UNLABELLED)
+    found = np.full(len(given_labels), np.nan)
+    found[rows] = (true_label_probs[rows] * steps[given_labels[rows]]).sum(axis=1)
+    return found
+
+
+def median_labels(true_label_probs: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return (N,) class ids of least expected distance: the medians; of two the lower.
+
+    Args:
+        true_label_probs: (N, K) probabilities, rows sum to 1.
+        places: (K,) place of each class in the order, 0 = first.
+    """
+    order = np.argsort(places)
+    below = np.cumsum(true_label_probs[:, order], axis=1, dtype=np.float64)
+    at_half = (below >= below[:, -1:] / 2 - 1e-9).argmax(axis=1)
+    medians: np.ndarray = order[at_half]
+    return medians
+
+
+def distance_shares(
+    true_label_probs: np.ndarray, given_labels: np.ndarray, places: np.ndarray
+) -> np.ndarray:
+    """Return the estimated share of labelled rows at each distance, 0 = right; sums to 1.
+
+    Args:
+        true_label_probs: (N, K) probabilities, rows sum to 1.
+        given_labels: (N,) class ids, -1 = unlabelled.
+        places: (K,) place of each class in the order, 0 = first.
+    """
+    steps = np.abs(places[:, None] - places[None, :])
+    rows = np.flatnonzero(given_labels != UNLABELLED)
+    mass = np.bincount(
+        steps[given_labels[rows]].ravel(),
+        weights=true_label_probs[rows].ravel().astype(np.float64),
+        minlength=int(steps.max()) + 1,
+    )
+    shares: np.ndarray = mass / max(mass.sum(), 1e-12)
+    return shares
