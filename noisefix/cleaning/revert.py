@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from noisefix.cleaning.ledger import Change, Write, read_ledger, write_logged
 from noisefix.cleaning.targets import is_elsewhere, place_of
 from noisefix.errors import DataError, UsageError
+from noisefix.tables.formats import FORMATS
 from noisefix.tables.raw_cells import cell_text
 
 if TYPE_CHECKING:
@@ -138,9 +139,9 @@ def _undo_cells(
             "put the input back as it was, or name where it is with --data; an edited file is best "
             "written anew with apply",
         )
-    inside = folder.read()["input"].get("inside", ())
-    source = read_source(with_inside(target, inside), bad_rows=folder.bad_rows)
-    fits = is_written_alike(source, folder.read()["input"])
+    about = folder.read()["input"]
+    source = read_source(with_inside(target, _inside(target, about)), bad_rows=folder.bad_rows)
+    fits = is_written_alike(source, about)
     data = folder.load(source)
     index = {row_id: i for i, row_id in enumerate(data.ids)}
     undone, kept = [], []
@@ -164,6 +165,20 @@ def _said(data: Dataset, row: int, column: str) -> tuple[str | None, ...]:
     """Return what a label cell says: the class, and how it is written."""
     cell = cell_text(data.source.table.column(column)[row].as_py())
     return data.given_labels[row], None if cell is None else cell.strip()
+
+
+def _inside(target: Path, about: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what inside of an output is meant: less than of a zip file where it is none."""
+    from noisefix.tables.wrapped import holds_files
+
+    inside = tuple(about.get("inside", ()))
+    if target.is_dir() or not inside:
+        return ()
+    with target.open("rb") as file:
+        if holds_files(file.read(4096), target.name):
+            return inside
+    is_sheet = about["format"] == "xlsx" and not inside[-1].endswith(FORMATS["xlsx"].endings)
+    return inside[-1:] if is_sheet else ()
 
 
 def _known_outputs(outputs: Iterable[str]) -> str:

@@ -379,3 +379,32 @@ def test_a_found_configuration_asks_no_server(cli: Cli, tmp_path: Path, tickets:
     named = cli("detect", tickets, "--encoder", "tfidf", "--config", config)
     assert named.code == 3
     assert "memory://in/x.csv: no such file" in named.err
+
+
+@pytest.mark.parametrize("name", ["clean.csv", "clean.zip"])
+def test_an_edited_repair_of_a_file_in_a_zip_file_is_taken_back(
+    cli: Cli, tmp_path: Path, name: str
+) -> None:
+    data = tmp_path / "d.zip"
+    with zipfile.ZipFile(data, "w") as archive:
+        for member in ("a.csv", "b.csv"):
+            archive.writestr(zipfile.ZipInfo(member), tickets_csv())
+    run, output = tmp_path / "run", tmp_path / name
+    assert cli("detect", f"{data}::b.csv", "--encoder", "tfidf", "-o", run, "--quiet").code == 0
+    assert cli("apply", run, "-o", output, *RELABEL, review(tmp_path, "t5")).code == 0
+    given = f"{output}::b.csv" if name == "clean.zip" else str(output)
+    assert read_source(given).table["label"][4].as_py() == "refund"
+    edited = tickets_csv().replace("case 1 ", "case one ")
+    if name == "clean.csv":
+        output.write_text(output.read_text().replace("case 1 ", "case one "))
+    else:
+        repaired = zipfile.ZipFile(output).read("b.csv").decode()
+        with zipfile.ZipFile(output, "w") as archive:
+            archive.writestr("a.csv", tickets_csv())
+            archive.writestr("b.csv", repaired.replace("case 1 ", "case one "))
+    undone = cli("apply", run, "-o", output, "--revert")
+    assert undone.code == 0, undone.err
+    source = read_source(given)
+    assert source.table["label"].to_pylist() == [label for _, _, label in ticket_rows()]
+    if name == "clean.csv":
+        assert output.read_text() == edited
