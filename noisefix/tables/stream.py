@@ -7,8 +7,8 @@ by the whole file, so that a block holds what the same rows of the whole table w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -22,7 +22,7 @@ from noisefix.tables.parquet import any_parquet_tables, open_any_parquet
 from noisefix.tables.places import INSIDE, split_inside
 from noisefix.tables.raw_file import START, STDIN_NAME, BytesCallback, RawFile, copied, open_raw
 from noisefix.tables.recognize import check_format, find_format
-from noisefix.tables.several import Readable, files_of, only_one
+from noisefix.tables.several import Part, Readable, combined_sha256, files_of, name_of, only_one
 from noisefix.tables.source import Given, Source, parsed, read_source
 from noisefix.tables.sql_url import is_sql
 from noisefix.tables.wrapped import Plain, holds_files
@@ -35,6 +35,8 @@ _HEAD_ROWS = 4096
 """Rows by which columns are guessed: more than the guessing looks at."""
 
 _BLOCK_ROWS = 8192
+_MOST_OPEN = 256
+"""Files that are open at a time: a process may often have 1,024."""
 
 Tables = Callable[[Sequence[str] | None], Iterator["pa.Table"]]
 
@@ -49,6 +51,7 @@ class SourceStream:
         warnings: what a person should know about the reading.
         tables: reads the rows of some columns, or of all, in pieces of any length.
         bad: the rows left out.
+        parts: name and number of rows of each of several files; empty: it is one.
     """
 
     head: Source
@@ -56,12 +59,19 @@ class SourceStream:
     warnings: tuple[str, ...]
     tables: Tables
     bad: tuple[BadRow, ...] = ()
+    parts: tuple[tuple[str, int], ...] = ()
 
     def row_ids(self, first: int, n_rows: int) -> list[str]:
         """Return the ids of some rows that have none of their own; ``first`` is 1 = first row."""
-        if not self.head.parts:
+        if not self.parts:
             return [str(row) for row in range(first, first + n_rows)]
-        return self.head.row_ids[first - 1 : first - 1 + n_rows]
+        ids: list[str] = []
+        before = 0  # rows of the files before this one
+        for name, count in self.parts:
+            start, end = max(first - before, 1), min(first + n_rows - 1 - before, count)
+            ids += [f"{name}:{row}" for row in range(start, end + 1)]
+            before += count
+        return ids
 
     def blocks(self, columns: Sequence[str], n_rows: int = _BLOCK_ROWS) -> Iterator[pa.Table]:
         """Yield tables of ``n_rows`` rows, the last one shorter, with some of the columns."""
@@ -94,7 +104,8 @@ def open_stream(
     """Look through a table; CSV, JSON Lines and Parquet are never whole in memory.
 
     Args:
-        path: the file, named as for ``read_source``; several files are read into memory.
+        path: the file, named as for ``read_source``. Several files are read one after the other, or
+            into memory where a column has another type in one of them, or they are very many.
         stdin: where "-" reads from; the process's standard input by default.
         on_bytes: called while the file is looked through.
         bad_rows: as for ``read_source``.
@@ -104,7 +115,17 @@ def open_stream(
             standard input; while reading: the file has changed.
     """
     skip_bad = skips(bad_rows)
-    if files_of(path) is not None or is_sql(only_one(path)):
+    parts = files_of(path)
+    if parts is not None:
+        with ExitStack() as stack:
+            opened = [
+                stack.enter_context(open_stream(part.path, bad_rows=bad_rows))
+                for part in parts[:_MOST_OPEN]
+            ]
+            if len(parts) <= _MOST_OPEN and _have_same_columns(opened):
+                yield _chained(opened, parts, name_of(path, parts))
+                return
+    if parts is not None or is_sql(only_one(path)):
         yield _in_memory(read_source(path, bad_rows=bad_rows))
         return
     text, inside = split_inside(only_one(path))
@@ -151,11 +172,55 @@ def _look_whole(raw: RawFile, inside: tuple[str, ...], bad_rows: str) -> SourceS
     return _in_memory(parsed(Given(content, raw.name, raw.path, inside), bad_rows))
 
 
+def _have_same_columns(streams: Sequence[SourceStream]) -> bool:
+    """Tell whether files have one format, and columns of the same names and types."""
+    first = streams[0].head
+    fields = {field.name: field.type for field in first.table.schema}
+    return all(
+        stream.head.format == first.format
+        and {field.name: field.type for field in stream.head.table.schema} == fields
+        for stream in streams
+    )
+
+
+def _chained(streams: Sequence[SourceStream], parts: Sequence[Part], name: str) -> SourceStream:
+    """Make one stream of several files with the same columns."""
+    import pyarrow as pa
+
+    first = streams[0].head
+    heads: list[pa.Table] = []
+    for stream in streams:
+        if sum(map(len, heads)) < _HEAD_ROWS:
+            heads.append(stream.head.table.select(first.columns))
+
+    def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
+        for stream in streams:
+            yield from stream.tables(first.columns if columns is None else columns)
+
+    return SourceStream(
+        head=replace(
+            first,
+            name=name,
+            path=None,
+            table=pa.concat_tables(heads).slice(0, _HEAD_ROWS),
+            sha256=combined_sha256([stream.head.sha256 for stream in streams]),
+        ),
+        n_rows=sum(stream.n_rows for stream in streams),
+        warnings=tuple(warning for stream in streams for warning in stream.warnings),
+        tables=tables,
+        bad=tuple(bad for stream in streams for bad in stream.bad),
+        parts=tuple(
+            (part.name, stream.n_rows) for part, stream in zip(parts, streams, strict=True)
+        ),
+    )
+
+
 def _in_memory(source: Source) -> SourceStream:
     def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
         yield source.table if columns is None else source.table.select(list(columns))
 
-    return SourceStream(source, len(source), source.warnings, tables, source.bad)
+    parts = tuple((part.name, len(part)) for part in source.parts)
+    return SourceStream(source, len(source), source.warnings, tables, source.bad, parts)
 
 
 def _look_csv(raw: RawFile, text: TextFile, skip_bad: bool, warnings: list[str]) -> SourceStream:

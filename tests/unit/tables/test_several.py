@@ -11,10 +11,12 @@ import pytest
 from noisefix.cleaning.rewrite import rewritten
 from noisefix.cleaning.targets import content_sha256
 from noisefix.errors import DataError
+from noisefix.tables import stream as stream_module
 from noisefix.tables.changes import Changes, split_changes
 from noisefix.tables.dataset import load_dataset
 from noisefix.tables.several import digest_of, files_of
 from noisefix.tables.source import read_source
+from noisefix.tables.stream import open_stream
 from noisefix.tables.text_stream import open_texts
 
 ONE = b'text,label\r\n"a, 1",x\r\nb,y\r\n'
@@ -150,3 +152,31 @@ def test_a_saved_hugging_face_data_set_is_its_tables(tmp_path: Path) -> None:
     (tmp_path / "dataset_info.json").write_text("{}")
     (tmp_path / "state.json").write_text("{}")
     assert read_source(tmp_path).table["text"].to_pylist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl", "csv"])
+def test_files_are_streamed_one_after_the_other(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for k, n_rows in enumerate((5, 1, 7)):
+        rows = [{"n": str(row), "text": f"{k}: {row}"} for row in range(n_rows)]
+        path = tmp_path / f"{k}.{kind}"
+        if kind == "csv":
+            path.write_text("n,text\n" + "".join(f"{r['n']},{r['text']}\n" for r in rows))
+        else:
+            written(path, rows, kind)
+    source = read_source(tmp_path)
+    assert [len(part) for part in source.parts] == [5, 1, 7]
+    monkeypatch.setattr(stream_module, "read_source", None)  # nothing is read into memory
+    with open_stream(tmp_path) as stream:
+        assert (stream.n_rows, stream.head.sha256) == (13, source.sha256)
+        blocks = list(stream.blocks(["text"], 4))
+        assert [len(block) for block in blocks] == [4, 4, 4, 1]
+        assert pa.concat_tables(blocks)["text"].to_pylist() == source.table["text"].to_pylist()
+        for first in range(1, 14):
+            for size in range(14 - first + 1):
+                assert stream.row_ids(first, size) == source.row_ids[first - 1 : first - 1 + size]
+    monkeypatch.undo()
+    monkeypatch.setattr(stream_module, "_MOST_OPEN", 2)
+    with open_stream(tmp_path) as stream:
+        assert stream.row_ids(1, 13) == source.row_ids
