@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from noisefix.auditing.audit import audit as audit
     from noisefix.auditing.plan import audit_rows as audit_rows
     from noisefix.classifiers.compare import compare as compare
+    from noisefix.classifiers.estimator import NoisyLabelClassifier as NoisyLabelClassifier
     from noisefix.classifiers.predict import predict as predict
     from noisefix.classifiers.train import train as train
     from noisefix.cleaning.apply import apply as apply
@@ -61,6 +62,7 @@ _HOMES = {
     "review": "noisefix.reviewing.review",
     "revert": "noisefix.cleaning.revert",
     "train": "noisefix.classifiers.train",
+    "NoisyLabelClassifier": "noisefix.classifiers.estimator",
     "DataError": "noisefix.errors",
     "ModelError": "noisefix.errors",
     "NoisefixError": "noisefix.errors",

@@ -11,7 +11,7 @@ import pytest
 from noisefix.cli.app import main
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = ("recipes/images.md",)
+PAGES = ("python.md", "recipes/images.md")
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 

@@ -273,9 +273,10 @@ class _InTurn:
         """Fill in what any annotator may leave out, and hold it to the pool."""
         identity, prices = self._front.identity, self._account.budget.prices
         text, is_label = answer.answer, answer.is_label
+        rejected = question.rejected_by(text, is_label=is_label)
         if text in question.label_pool:
             is_label = is_label or text not in NOT_LABELS
-        elif text is not None and (is_label or text not in NOT_LABELS):
+        elif text is not None and not rejected and (is_label or text not in NOT_LABELS):
             text, is_label = INVALID, False
         cost = answer.cost_usd
         if cost is None:
@@ -290,6 +291,7 @@ class _InTurn:
             prompt_sha256=key.hex(),
             cost_usd=cost,
             error=error,
+            rejected=rejected,
         )
 
 

@@ -189,4 +189,5 @@ def answer_of(
         confidence=reply.confidence,
         probabilities=reply.probabilities,
         raw_answer=reply.raw_answer,
+        rejected=question.rejected_by(reply.answer, is_label=reply.is_label),
     )

@@ -7,22 +7,28 @@ script in tests. Here is only what the keys mean.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from noisefix.annotators.desk_keys import (
+    DIGITS,
+    DROP,
+    END,
+    ENTER,
+    ESCAPE,
+    KEEP,
+    LATER,
+    QUIT,
+    SEARCH,
+    SUGGESTED,
+    UNDO,
+    UNSURE,
+    WHOLE,
+    edited,
+    matching,
+)
 from noisefix.annotators.protocol import AMBIGUOUS, HUMAN, NONE, Answer, Identity, Question
-
-BACK, SKIP, QUIT, WHOLE, KEEP = "b", "s", "q", "v", "\n"
-COMMANDS = {BACK: "back", SKIP: "skip", WHOLE: "whole text", QUIT: "quit"}
-NONE_KEY, AMBIGUOUS_KEY = "0", "?"
-END = ""
-"""What ``read_key`` returns when there are no more keys: the same as quit."""
-
-_DIGITS = "123456789"
-_LETTERS = "".join(c for c in "abcdefghijklmnopqrstuvwxyz" if c not in COMMANDS)
-_SINGLE_KEYS = list(_DIGITS + _LETTERS + _LETTERS.upper())
-_ERASE = ("\x7f", "\b", "\x1b")
 
 
 @dataclass(frozen=True)
@@ -58,11 +64,13 @@ class Card:
     Attributes:
         question: what is asked.
         facts: what is known of the row.
-        keys: key (or code of several keys) to the word answered with it, in the order to show.
+        keys: key to the word answered with it, in the order to show; other labels are searched.
         number: how many rows have been shown before this one, plus one.
         can_go_back: True when there is an answer that can still be taken back.
-        earlier: the answer given before, when the person has come back to this row; KEEP keeps it.
-        typed: the beginning of a code that has been typed.
+        earlier: the answer given before, when the person has come back to this row; Enter keeps it.
+        is_searching: True while a part of a label's name is typed.
+        typed: what has been typed of it.
+        found: the labels that it is in; Enter takes the first.
         is_whole: True: show the text however long it is.
     """
 
@@ -72,8 +80,33 @@ class Card:
     number: int
     can_go_back: bool = False
     earlier: str | None = None
+    is_searching: bool = False
     typed: str = ""
+    found: tuple[str, ...] = ()
     is_whole: bool = False
+
+    @property
+    def kept(self) -> str | None:
+        """The label that ``KEEP`` answers with: the given one, where it is shown and may be."""
+        given = self.facts.given_label
+        return given if given in self.question.label_pool else None
+
+    @property
+    def suggested(self) -> str | None:
+        """The label that ``SUGGESTED`` answers with: the most probable one, where that is shown."""
+        known = {k: p for k, p in self.facts.probabilities.items() if k in self.question.label_pool}
+        return max(known, key=lambda label: known[label]) if known else None
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The keys beside those of ``keys`` that do something now."""
+        can_do = {
+            KEEP: self.kept is not None,
+            SUGGESTED: self.suggested is not None,
+            UNDO: self.can_go_back,
+        }
+        every = (KEEP, SUGGESTED, SEARCH, UNDO, LATER, WHOLE, QUIT)
+        return tuple(key for key in every if can_do.get(key, True))
 
 
 class Desk(Protocol):
@@ -145,11 +178,11 @@ class HumanAnnotator:
                     if question is None:
                         break
                     turns.append(_Turn(question))
-                choice = self._ask(turns, place, handed_over)
-                if choice == QUIT:
+                command = self._ask(turns, place, handed_over)
+                if command == QUIT:
                     self._has_quit = True
                     break
-                place += -1 if choice == BACK else 1
+                place += -1 if command == UNDO else 1
                 while place > self._undo_depth:
                     yield from _answers(turns[:1])
                     del turns[0]
@@ -162,42 +195,48 @@ class HumanAnnotator:
         yield from _answers(turns)
 
     def _ask(self, turns: list[_Turn], place: int, handed_over: int) -> str:
-        """Let the person decide about one turn; return the word chosen, or the command."""
+        """Let the person decide about one turn; return the command, "" for an answer."""
         turn = turns[place]
+        facts = self._facts(turn.question.id)
         card = Card(
             turn.question,
-            self._facts(turn.question.id),
-            keys_for(turn.question, self._class_names),
+            facts,
+            keys_for(turn.question, self._class_names, facts.probabilities),
             number=self._n_before + handed_over + place + 1,
             can_go_back=place > 0,
             earlier=turn.answer.raw_answer if turn.answer is not None else None,
         )
         started = self._clock()
-        choice = self._read_choice(card)
-        if choice == SKIP:
+        command, word = self._read_choice(card)
+        if command == LATER:
             turn.answer = None
-        elif choice in card.keys:
-            turn.answer = self._answer(turn.question, card.keys[choice], self._clock() - started)
-        return choice
+        elif word is not None:
+            turn.answer = self._answer(turn.question, word, self._clock() - started)
+        return command
 
-    def _read_choice(self, card: Card) -> str:
+    def _read_choice(self, card: Card) -> tuple[str, str | None]:
+        """Return a command, or "" and the word answered; Enter keeps the earlier one."""
         while True:
             self._desk.show(card)
             key = self._desk.read_key()
-            if key in (QUIT, END):
-                return QUIT
-            can_do = {SKIP: True, BACK: card.can_go_back, KEEP: card.earlier is not None}
-            if can_do.get(key, False):
-                return key
-            if key == WHOLE:
+            if key == END:
+                return QUIT, None
+            if card.is_searching:
+                if key == ENTER and card.found:
+                    return "", card.found[0]
+                card = _searched(card, key)
+            elif key in card.keys:
+                return "", card.keys[key]
+            elif key == ENTER and card.earlier is not None:
+                return "", None
+            elif key == WHOLE:
                 card = replace(card, is_whole=not card.is_whole)
-                continue
-            typed = "" if key in _ERASE else card.typed + key
-            if typed in card.keys:
-                return typed
-            if not any(code.startswith(typed) for code in card.keys):
-                typed = ""  # a key that means nothing
-            card = replace(card, typed=typed)
+            elif key == SEARCH:
+                card = _searched(replace(card, is_searching=True), "")
+            elif key in card.commands and key in (KEEP, SUGGESTED):
+                return "", card.kept if key == KEEP else card.suggested
+            elif key in card.commands:
+                return key, None
 
     def _answer(self, question: Question, word: str, seconds: float) -> Answer:
         is_label = word in question.label_pool
@@ -211,27 +250,33 @@ class HumanAnnotator:
         )
 
 
-def keys_for(question: Question, class_names: Sequence[str] = ()) -> dict[str, str]:
+def keys_for(
+    question: Question,
+    class_names: Sequence[str] = (),
+    probabilities: Mapping[str, float] | None = None,
+) -> dict[str, str]:
     """Return what to type for each word that may be answered, in the order to show.
 
-    A class has the same key in every row, digits first, then letters; where there are more classes
-    than keys, the labels of the row's pool are numbered instead.
+    A class has the same digit in every row where there are nine at most; where there are more, the
+    labels of the row's pool are numbered instead, the most probable nine of them.
     """
     pool = set(question.label_pool)
     names = [name for name in class_names if name in pool]
-    if len(names) < len(pool) or len(class_names) > len(_SINGLE_KEYS):
-        names = class_names = sorted(pool)
-    width = 1 if len(class_names) <= len(_SINGLE_KEYS) else len(str(len(class_names)))
-    codes = _SINGLE_KEYS
-    if width > 1:
-        codes = [str(number).zfill(width) for number in range(1, len(class_names) + 1)]
-    place = {name: codes[k] for k, name in enumerate(class_names)}
+    place = {name: k for k, name in enumerate(class_names)}
+    if len(names) < len(pool) or len(class_names) > len(DIGITS):
+        known = probabilities or {}
+        likely = sorted(pool, key=lambda name: (-known.get(name, 0.0), name))[: len(DIGITS)]
+        names = sorted(likely)
+        place = {name: k for k, name in enumerate(names)}
     none, ambiguous = question.allowed[-2:]
-    return {
-        **{place[name]: name for name in names},
-        NONE_KEY * width: none,
-        AMBIGUOUS_KEY: ambiguous,
-    }
+    return {**{DIGITS[place[name]]: name for name in names}, DROP: none, UNSURE: ambiguous}
+
+
+def _searched(card: Card, key: str) -> Card:
+    if key in (ENTER, ESCAPE):
+        return replace(card, is_searching=False, typed="", found=())
+    typed = edited(card.typed, key)
+    return replace(card, typed=typed, found=matching(typed, card.question.label_pool))
 
 
 def _answers(turns: Iterable[_Turn]) -> Iterator[Answer]:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from noisefix.annotators.answer_text import answer_part
@@ -128,12 +129,13 @@ def _parsed(completion: Completion, question: Question) -> ParsedAnswer:
     A label that reasoning mentions is no answer: as little prose counts as in one that is cut off,
     but for its last line when it came to an end.
     """
-    text, pool = completion.text, question.label_pool
+    text, read = completion.text, partial(parse_answer, allow_not=question.allow_not)
+    pool = question.label_pool
     if not completion.is_reasoning:
-        return parse_answer(text, pool, is_cut=completion.is_cut)
-    parsed = parse_answer(text, pool, is_cut=True)
+        return read(text, pool, is_cut=completion.is_cut)
+    parsed = read(text, pool, is_cut=True)
     if parsed.answer == INVALID and not parsed.is_label and not completion.is_cut:
-        return parse_answer(text.strip().rpartition("\n")[2], pool, is_cut=True)
+        return read(text.strip().rpartition("\n")[2], pool, is_cut=True)
     return parsed
 
 
@@ -150,6 +152,8 @@ def _exactly(text: str, question: Question) -> tuple[str, bool, str] | None:
         return None  # perhaps a repeated key: two answers
     if said in question.label_pool:
         return said, True, said
+    if question.rejected_by(said, is_label=False):
+        return said, False, said
     none, ambiguous = escape_words(question.label_pool)
     meant = {none: NONE, ambiguous: AMBIGUOUS}.get(said)
     return None if meant is None else (meant, False, said)

@@ -26,6 +26,7 @@ from noisefix.annotators.protocol import (
     NONE,
     REFUSED,
     escape_words,
+    not_words,
 )
 
 
@@ -34,7 +35,8 @@ class ParsedAnswer:
     """What an answer comes to.
 
     Attributes:
-        answer: a label of the pool, or ``none``, ``ambiguous``, ``refused``, ``invalid``.
+        answer: a label of the pool, or ``none``, ``ambiguous``, ``refused``, ``invalid``, or
+            ``not X``.
         is_label: True when ``answer`` is a label: a class may be called "none" itself.
     """
 
@@ -42,7 +44,9 @@ class ParsedAnswer:
     is_label: bool = False
 
 
-def parse_answer(raw: str, label_pool: Sequence[str], *, is_cut: bool = False) -> ParsedAnswer:
+def parse_answer(
+    raw: str, label_pool: Sequence[str], *, is_cut: bool = False, allow_not: bool = False
+) -> ParsedAnswer:
     """Read a model's answer; never raises, whatever it is given.
 
     Understood are the JSON asked for, alone, in a code fence or after reasoning; a bare label
@@ -56,8 +60,9 @@ def parse_answer(raw: str, label_pool: Sequence[str], *, is_cut: bool = False) -
         label_pool: the labels that were offered; the two escape words follow from them.
         is_cut: the answer was cut off at its longest length: then only JSON and a bare label with
             nothing around them count.
+        allow_not: "not X" is an answer too.
     """
-    reader = _reader(tuple(label_pool))
+    reader = _reader(tuple(label_pool), allow_not)
     text = answer_part(raw)
     if text is None:
         return _INVALID
@@ -158,7 +163,7 @@ _NOTHING = object()
 class _Reader:
     """The ways to read an answer, for one label pool; each returns None when it sees nothing."""
 
-    def __init__(self, label_pool: tuple[str, ...]) -> None:
+    def __init__(self, label_pool: tuple[str, ...], allow_not: bool) -> None:
         none, ambiguous = escape_words(label_pool)
         self._answers = {label: ParsedAnswer(label, is_label=True) for label in label_pool}
         self._answers[none] = ParsedAnswer(NONE)
@@ -167,6 +172,8 @@ class _Reader:
         for words in _ALSO_NONE:
             if words not in taken:
                 self._answers[words] = ParsedAnswer(NONE)
+        if allow_not:
+            self._answers |= {word: ParsedAnswer(word) for word in not_words(label_pool)}
         self._matcher = LabelMatcher(tuple(self._answers))
         by_length = sorted(map(re.escape, self._answers), key=len, reverse=True)
         self._mention = re.compile(rf"(?<!\w)(?:{'|'.join(by_length)})(?!\w)", re.IGNORECASE)
@@ -266,8 +273,8 @@ class _Reader:
 
 
 @lru_cache(maxsize=256)
-def _reader(label_pool: tuple[str, ...]) -> _Reader:
-    return _Reader(label_pool)
+def _reader(label_pool: tuple[str, ...], allow_not: bool) -> _Reader:
+    return _Reader(label_pool, allow_not)
 
 
 def _agreed(answers: Sequence[ParsedAnswer | None]) -> ParsedAnswer | None:

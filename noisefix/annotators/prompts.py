@@ -15,7 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from noisefix.annotators.protocol import ANSWER_FIELD, Message, Question, escape_words
+from noisefix.annotators.protocol import (
+    ANSWER_FIELD,
+    Message,
+    Question,
+    escape_words,
+    not_words,
+)
 from noisefix.annotators.quoting import (
     Tags,
     break_chat_markup,
@@ -56,6 +62,7 @@ an instruction.
 
 {how_to_answer}
 The answer is one of the labels that the user lists, spelled as there."""
+_OR_NOT = ' Or it is "not" and one of them, where only that is sure.'
 _ANSWER_AS = {
     "json": 'Answer with one line of JSON and nothing else: {"answer": "..."}',
     "plain": "Answer with one line and nothing else: Label: ...",
@@ -96,6 +103,7 @@ class PromptStyle:
         max_text_chars: longer texts are cut in the middle, with a marker that says so.
         max_demonstration_chars: the same for demonstrations.
         seed: decides the order in which labels and demonstrations are shown.
+        allow_not: say that a label may be ruled out where it is not clear which one is right.
     """
 
     task: str = ""
@@ -105,6 +113,7 @@ class PromptStyle:
     max_text_chars: int = 8_000
     max_demonstration_chars: int = 600
     seed: int = 0
+    allow_not: bool = False
 
 
 def render_question(
@@ -145,6 +154,7 @@ def render_question(
                 *(_label_line(label, style.descriptions.get(label)) for label in pool),
                 f"- {label_literal(escapes[0])}: no label of this list fits",
                 f"- {label_literal(escapes[1])}: several labels of this list fit equally well",
+                *([_not_line(pool)] if style.allow_not else []),
             ]
         ),
         "demonstrations": _demonstrations(shown, tags, form),
@@ -152,12 +162,16 @@ def render_question(
     }
     how = _ANSWER_AS[form]
     rules = _RULES.format(opening=tags.opening, closing=tags.closing, how_to_answer=how)
+    if style.allow_not:
+        rules += _OR_NOT
     listed = [*pool, *escapes] if len(pool) <= _MOST_LISTED_AGAIN else []
     choice = f"\nOne of: {', '.join(map(label_literal, listed))}" if listed else ""
+    if choice and style.allow_not:
+        choice += ", " + ", ".join(map(label_literal, not_words(pool)))
     ending = f"The text has ended with the last {tags.closing}. {how}{choice}"
     body = f"{_fill(style.template, values)}\n\n{ending}"
     prompt = (Message("system", rules), Message("user", body))
-    return Question(id=row_id, label_pool=pool, prompt=prompt, vote=vote)
+    return Question(row_id, pool, prompt, vote, style.allow_not)
 
 
 def parse_template(body: str, where: str = "template") -> PromptTemplate:
@@ -268,6 +282,14 @@ def _label_line(label: str, described: LabelDescription | None) -> str:
         for text in described.examples[:_MOST_EXAMPLES]
     ]
     return f"{line} (for example {', '.join(examples)})" if examples else line
+
+
+def _not_line(pool: Sequence[str]) -> str:
+    word, label = next(iter(not_words(pool).items()))
+    return (
+        f"- {label_literal(word)}, and so for every label of this list: {label_literal(label)} is "
+        "surely wrong, but it is not clear which label is right"
+    )
 
 
 def _demonstrations(shown: Sequence[Demonstration], tags: Tags, form: AnswerForm) -> str:

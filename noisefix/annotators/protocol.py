@@ -48,17 +48,27 @@ class Question:
         prompt: the messages, ready to send.
         vote: 0 for the first time a row is asked, 1, 2, ... for further votes on the same row
             (each with its own order of the pool and therefore its own prompt).
+        allow_not: "not X" is an answer too: label X of the pool is wrong, whichever is right.
     """
 
     id: str
     label_pool: tuple[str, ...]
     prompt: tuple[Message, ...]
     vote: int = 0
+    allow_not: bool = False
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """Everything that may be answered: the pool, then the two ways to choose no label."""
-        return self.label_pool + escape_words(self.label_pool)
+        """Everything that may be answered: the pool, the two ways to choose no label, "not X"."""
+        words = self.label_pool + escape_words(self.label_pool)
+        return words + tuple(not_words(self.label_pool)) if self.allow_not else words
+
+    def rejected_by(self, answer: str | None, *, is_label: bool) -> tuple[str, ...]:
+        """Return the label that an answer rules out; none where it is another kind of answer."""
+        if is_label or answer is None or not self.allow_not:
+            return ()
+        label = not_words(self.label_pool).get(answer)
+        return () if label is None else (label,)
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -84,8 +94,8 @@ class Answer:
     Attributes:
         id: the row's id, as in the question.
         answer: a label of the pool; or ``none`` (no label of the pool fits), ``ambiguous``
-            (several do), ``refused``, ``invalid`` (outside of what was allowed, twice); None when
-            there is no answer, and then ``error`` says why.
+            (several do), ``not X`` where that was allowed, ``refused``, ``invalid`` (outside of
+            what was allowed, twice); None when there is no answer, and then ``error`` says why.
         is_label: True when ``answer`` is a label. Ask this, never ``answer in NOT_LABELS``: a data
             set may have a class called "none" or "invalid".
         confidence: the annotator's own probability of its answer, in [0, 1]; None when unknown.
@@ -103,6 +113,7 @@ class Answer:
         vote: which vote of the row this is, as in the question.
         reused: True when nothing was asked for it now: it was stored, or an identical question was
             asked in the same run.
+        rejected: labels that it rules out, once for each vote that does.
     """
 
     id: str
@@ -122,6 +133,7 @@ class Answer:
     raw_answer: str | None = None
     vote: int = 0
     reused: bool = False
+    rejected: tuple[str, ...] = ()
 
     @property
     def label(self) -> str | None:
@@ -198,6 +210,27 @@ def _escape_words(label_pool: tuple[str, ...]) -> tuple[str, str]:
         return word
 
     return first_free(NONE, "none of these"), first_free(AMBIGUOUS, "several of these")
+
+
+def not_words(label_pool: Iterable[str]) -> dict[str, str]:
+    """Return what to answer to rule out a label of the pool, and the label.
+
+    It is ``not X`` unless a label of the pool or a word for no label reads the same.
+    """
+    return _not_words(tuple(label_pool))
+
+
+@lru_cache(maxsize=1024)
+def _not_words(label_pool: tuple[str, ...]) -> dict[str, str]:
+    taken = {word.strip().casefold() for word in (*label_pool, *_escape_words(label_pool))}
+    found: dict[str, str] = {}
+    for label in label_pool:
+        word = f"not {label}"
+        while word.strip().casefold() in taken:
+            word = f"({word})"
+        taken.add(word.strip().casefold())
+        found[word] = label
+    return found
 
 
 KEY_FORMAT = 1

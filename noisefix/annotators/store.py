@@ -314,6 +314,7 @@ def restore(row: StoredRow, question: Question, identity: Identity) -> Answer:
         attempts=attempts,
         raw_answer=raw_answer,
         reused=True,
+        rejected=question.rejected_by(answer, is_label=bool(is_label)),
     )
 
 

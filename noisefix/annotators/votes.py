@@ -42,7 +42,7 @@ def combined(votes: Sequence[Answer]) -> Answer:
     A tie goes to the higher sum of confidences, then to the vote that was asked first. The
     confidence is the mean over all votes of the winner's confidence in its own votes, and 0 in
     the others; a vote without a confidence counts as 1. Probabilities are averaged, tokens, costs
-    and attempts added up.
+    and attempts added up. Where the winner rules a label out, so does every vote that did.
 
     Args:
         votes: at least one, of one row.
@@ -71,10 +71,16 @@ def combined(votes: Sequence[Answer]) -> Answer:
         weights.setdefault((vote.answer, vote.is_label), []).append(confidence)
     winner = max(weights, key=lambda choice: (len(weights[choice]), sum(weights[choice])))
     answer, is_label = winner
+    rejecting = [vote for vote in cast if vote.rejected]
+    if not any(vote.answer == answer and not is_label for vote in rejecting):
+        rejecting = []
+    else:
+        answer = ", ".join(dict.fromkeys(vote.answer or "" for vote in rejecting))
     return replace(
         summed,
         answer=answer,
         is_label=is_label,
+        rejected=tuple(label for vote in rejecting for label in vote.rejected),
         confidence=sum(weights[winner]) / len(cast),
         probabilities=_averaged(cast),
         raw_answer="\n".join(vote.raw_answer or "" for vote in cast),

@@ -6,20 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from noisefix.auditing.measured import Measured, measure
 from noisefix.auditing.options import AuditOptions
-from noisefix.detection.decided import read_said
 from noisefix.detection.embed import ProgressCallback
 from noisefix.options import takes
-from noisefix.run.decisions import import_decisions
+from noisefix.run.decisions import import_decisions, read_said
 from noisefix.run.folder import RunFolder
 
 if TYPE_CHECKING:
-    from noisefix.auditing.estimate import Share
     from noisefix.auditing.mark import OpenDesk
     from noisefix.auditing.plan import AuditPlan
-
-MORE_ROWS = 20
-"""How many further rows the stop rule looks ahead."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +34,11 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class AuditResult:
-    """What the sample says by now.
+class AuditResult(Measured):
+    """What the sample says by now, and what the run says after it has learned from it.
 
     Attributes:
         run: the run folder.
-        rows: rows of the sample; ``marked`` of them, ``unsure`` of them, and ``left`` to mark.
-        decided_before: rows that were decided before the sample was drawn; all of them count.
-        left_out: labelled rows that are not drawn from, see ``Sample``.
-        flagged: the share of wrong labels among the rows that were flagged when the sample was
-            drawn; None where none of these is marked.
-        labels: the same among all labels.
-        found: the share of the wrong labels that is flagged; None where no wrong one was seen.
-        more_rows: a further sample of so many rows; 0: there are none.
-        narrows_flagged_by: would narrow the interval of ``flagged`` by about so much.
-        narrows_labels_by: the same of ``labels``.
         after: what the run says now; None where its verdicts are as they were.
         not_recalibrated: why they are; empty where they were computed anew.
         must_relabel: the run has an annotator's answers, which must be weighed again.
@@ -61,18 +47,6 @@ class AuditResult:
     """
 
     run: Path
-    rows: int
-    marked: int
-    unsure: int
-    left: int
-    decided_before: int
-    left_out: int
-    flagged: Share | None
-    labels: Share | None
-    found: Share | None
-    more_rows: int
-    narrows_flagged_by: float
-    narrows_labels_by: float
     after: Judgement | None
     not_recalibrated: str
     must_relabel: bool
@@ -144,30 +118,11 @@ def _result(
     notes: tuple[str, ...],
     progress: ProgressCallback | None,
 ) -> AuditResult:
-    from noisefix.auditing.estimate import found_share, width_after, wrong_share
-
     n_decided = sum(stratum.marked for stratum in plan.strata)
     why = _recalibrated(folder, progress) if n_decided else ""
-    flagged = [stratum for stratum in plan.strata if stratum.is_flagged]
-    coming = plan.coming(MORE_ROWS)
-    of_flagged, of_all = wrong_share(flagged), wrong_share(plan.strata)
-    flagged_coming = [n for n, s in zip(coming, plan.strata, strict=True) if s.is_flagged]
     return AuditResult(
+        **vars(measure(plan)),
         run=folder.path,
-        rows=len(plan.rows),
-        marked=sum(row.is_marked for row in plan.rows),
-        unsure=sum(row.is_unsure for row in plan.rows),
-        left=len(plan.to_mark),
-        decided_before=len(plan.sample.decided_flagged) + len(plan.sample.decided_unflagged),
-        left_out=plan.sample.left_out,
-        flagged=of_flagged,
-        labels=of_all,
-        found=found_share(plan.strata),
-        more_rows=sum(coming),
-        narrows_flagged_by=(
-            of_flagged.width - width_after(flagged, flagged_coming) if of_flagged else 0.0
-        ),
-        narrows_labels_by=of_all.width - width_after(plan.strata, coming) if of_all else 0.0,
         after=_judgement(folder) if n_decided and not why else None,
         not_recalibrated=why,
         must_relabel=folder.relabels.exists() and _is_stale(folder),

@@ -73,8 +73,10 @@ def wrong_share(strata: Sequence[Stratum]) -> Share | None:
         strata: no row is in two of them.
 
     Source of the intervals: the confidence distributions of Stevens 1950, Fiducial limits of the
-    parameter of a discontinuous distribution; of Clopper and Pearson 1934 where none or all of the
-    rows marked are wrong, or nothing was marked.
+    parameter of a discontinuous distribution, Biometrika 37; where none or all of the rows marked
+    are wrong, with half of the chance of what was seen (mid-P, Lancaster 1961, Significance tests
+    in discrete distributions, Journal of the American Statistical Association 56), for chance would
+    now and then end the interval at nothing there.
     """
     there = [stratum for stratum in strata if stratum.rows]
     rows, marked = sum(s.rows for s in there), sum(s.marked for s in there)
@@ -163,8 +165,11 @@ def _summed(strata: Sequence[Stratum], is_high: bool) -> np.ndarray:
 def _draws_of(stratum: Stratum, is_high: bool, quantiles: np.ndarray) -> np.ndarray:
     """Return the confidence distribution's quantiles: numbers of wrong rows."""
     numbers, above, equal = _tails(stratum.rows, stratum.marked, stratum.wrong)
-    is_edge = stratum.wrong in (0, stratum.marked)
-    tie = float(not is_high) if is_edge else stratum.tie
+    tie = stratum.tie
+    if not stratum.marked:
+        tie = float(not is_high)  # nothing is known: all of it, or none
+    elif stratum.wrong in (0, stratum.marked):
+        tie = 0.5
     found: np.ndarray = np.interp(quantiles, above + tie * equal, numbers)
     return found
 

@@ -22,11 +22,13 @@ from noisefix.auditing.sample_file import (
 from noisefix.run.decisions import (
     CLASS,
     DROP,
+    NOT,
     UNSURE,
     PersonDecision,
     decision_key,
     read_decisions,
     standing,
+    word_on,
 )
 from noisefix.run.folder import RunFolder
 from noisefix.run.parquet import read_table
@@ -155,11 +157,13 @@ def _with_marks(
     place = {key: row for row, key in enumerate(issues["id"])}
     drawn = sample.stratum[: sample.drawn]
     n_drawn = counts(drawn, len(STRATA))
-    rows = []
+    rows, marks = [], dict(decided)
     for key, stratum in zip(sample.ids, drawn, strict=False):
         row = place[key]
         text, given = issues["text"][row], issues["given_label"][row]
-        word = said.get(decision_key(text, given))
+        word = word_on(said, decision_key(text, given))
+        if key not in decided and word is not None and _rejects(word):
+            marks[key] = word
         rows.append(
             AuditRow(
                 id=key,
@@ -168,7 +172,7 @@ def _with_marks(
                 stratum=STRATA[stratum],
                 inclusion_probability=n_drawn[stratum] / sample.strata[stratum],
                 key=decision_key(text, given),
-                is_marked=key in decided,
+                is_marked=key in marks,
                 is_unsure=word is not None and word.decision == UNSURE,
             )
         )
@@ -177,20 +181,20 @@ def _with_marks(
         *((key, DECIDED) for key in sample.decided_unflagged),
         *((key, DECIDED + 1) for key in sample.decided_flagged),
     ]
-    strata = _marked(sample, members, decided, issues["given_label"], place)
+    strata = _marked(sample, members, marks, issues["given_label"], place)
     return AuditPlan(sample, rows, strata, class_names, notes)
 
 
 def _marked(
     sample: Sample,
     members: Sequence[tuple[str, int]],
-    decided: Mapping[str, PersonDecision],
+    marks: Mapping[str, PersonDecision],
     given: Sequence[str],
     place: Mapping[str, int],
 ) -> list[Stratum]:
     marked, wrong = [0] * len(STRATA), [0] * len(STRATA)
     for key, stratum in members:
-        word = decided.get(key)
+        word = marks.get(key)
         if word is None:
             continue
         marked[stratum] += 1
@@ -202,5 +206,11 @@ def _marked(
 
 
 def is_wrong(word: PersonDecision, given_label: str) -> bool:
-    """Say whether a decision says that the given label is wrong: another class, or none."""
-    return word.decision == DROP or (word.decision == CLASS and word.label != given_label)
+    """Say whether a decision says that the given label is wrong: another class, none, or not it."""
+    is_other = word.decision == CLASS and word.label != given_label
+    return word.decision == DROP or is_other or _rejects(word)
+
+
+def _rejects(word: PersonDecision) -> bool:
+    """Say whether the given label is ruled out, and none is named in its place."""
+    return word.decision == NOT and word.label is None

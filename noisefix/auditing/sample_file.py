@@ -38,6 +38,10 @@ DECIDED = 4
 _DISPUTED = 2
 
 
+class NoRowsError(DataError):
+    """No row of a run can be drawn: none is open, labelled and has a text."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """What audit.json says of one draw.
@@ -116,7 +120,7 @@ def draw(
         seed: of the draw.
 
     Raises:
-        DataError: there is no row to mark.
+        NoRowsError: there is no row to mark.
     """
     import numpy as np
 
@@ -131,7 +135,7 @@ def draw(
     kinds = kinds_of(flagged, is_disputed, in_pool & ~is_decided)
     order = draw_order(kinds, MOST_ROWS, seed)
     if not len(order):
-        raise DataError(
+        raise NoRowsError(
             f"{folder.path}: there is no row to mark: {len(pool):,} labelled rows with a text, "
             "all of them decided",
             "noisefix evaluate tells how good the flags are where the truth is known",

@@ -31,14 +31,13 @@ from noisefix.classifiers.train_asking import (
 )
 from noisefix.classifiers.trusted_labels import TrustedTable, read_trusted
 from noisefix.common_options import LabelledTableOptions
-from noisefix.detection.decided import read_said
 from noisefix.detection.embed import ProgressCallback
 from noisefix.errors import UsageError
 from noisefix.options import takes
 from noisefix.progress import Progress
 from noisefix.relabelling.connect import connect, connection_note
 from noisefix.relabelling.options import AskOptions
-from noisefix.run.decisions import import_decisions
+from noisefix.run.decisions import import_decisions, read_said
 from noisefix.version import __version__
 
 if TYPE_CHECKING:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from noisefix.classifiers.rejected import not_likelihood
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED, encode_labels
 from noisefix.run.arrays import list_matrix
 from noisefix.run.decisions import KEEP
 from noisefix.run.parquet import read_table
+from noisefix.run.rejected import run_rejected, without_rejected
 from noisefix.run.rows import embedding_matrix, in_order, name_matrix
 from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES, LABEL_NAMES, RELABELS
 from noisefix.run.settled import run_decisions, settled
@@ -81,7 +83,8 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
     issues = in_order(issues, ids, str(run.issues), str(run.embeddings))
     names = judged.class_names
     decided = run_decisions(run)
-    issues = settled(issues, decided, names)
+    rejected = run_rejected(run)
+    issues = without_rejected(settled(issues, decided, names), rejected, names)
     used = {"embeddings": run.embeddings, "issues": run.issues}
     optional: dict[str, Any] = {}
     if run.candidates.is_file():
@@ -100,6 +103,7 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
         table, _ = read_table(run.relabels, RELABELS)
         optional["repaired_labels"] = _repaired(table, ids, given, names, decided)
         used["relabels"] = run.relabels
+    optional["not_likelihood"] = not_likelihood(run, ids, names, rejected, decided)
     texts = [text or "" for text in embeddings["text"].to_pylist()]
     if with_words:
         from noisefix.probing.ngrams import ngram_features

@@ -7,14 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisefix.cleaning.decide import (
-    DECISION_COLUMNS,
-    ApplyParams,
-    Decision,
-    decide,
-    verdict_columns,
-    weight_column,
-)
+from noisefix.cleaning.decide import Decision, verdict_columns, weight_column
 from noisefix.cleaning.handover.write import (
     handed_bytes,
     handed_columns,
@@ -23,28 +16,21 @@ from noisefix.cleaning.handover.write import (
 )
 from noisefix.cleaning.ledger import Change, write_logged
 from noisefix.cleaning.options import ApplyOptions
-from noisefix.cleaning.outputs import check_outputs, marked, write_handed, write_review
-from noisefix.cleaning.review import (
-    Review,
-    decisions_of,
-    overruled,
-    read_review,
-    review_of,
-    review_rows,
-    reviewed_issues,
+from noisefix.cleaning.outputs import (
+    check_new_columns,
+    check_outputs,
+    marked,
+    write_handed,
+    write_review,
 )
+from noisefix.cleaning.review import review_rows
+from noisefix.cleaning.settle import settle
 from noisefix.cleaning.targets import is_elsewhere, place_of
-from noisefix.detection.decided import read_said
-from noisefix.errors import DataError, UsageError
+from noisefix.errors import UsageError
 from noisefix.options import takes
-from noisefix.run.answers import read_verdicts
-from noisefix.run.decisions import PersonDecision, import_decisions, read_decisions
-from noisefix.run.rejected import run_rejected, without_rejected
-from noisefix.run.settled import run_decisions
+from noisefix.run.decisions import import_decisions
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from noisefix.cleaning.targets import Content
     from noisefix.run.folder import RunFolder
     from noisefix.tables.raw_cells import Cell
@@ -128,27 +114,16 @@ def apply(
 
     strategy, dry_run = options.strategy, options.dry_run
     review_csv, column_prefix = options.review_csv, options.column_prefix
-    params = ApplyParams(
-        strategy, options.min_probability, options.min_margin, options.fill_unlabelled
-    )
     if output is None and not dry_run and review_csv is None:
         raise UsageError("no output file", "name one with -o, or look first with --dry-run")
     folder = RunFolder.open(run, options.run_data)
     handed = handed_format(options, folder.read()["input"]["format"])
     if not dry_run:
         check_outputs(folder, output, options, handed)
-    issues, provenance = read_verdicts(folder, (*DECISION_COLUMNS, "text"))
-    class_names = provenance.class_names
-    has_witness = bool(provenance.results.get("can_relabel", False))
     source = folder.read_input()
     label_column = folder.read()["input"]["columns"]["label"]
-    issues = _in_input_order(issues, source, folder)
-    decided, words = _decided(folder, issues, class_names, options)
-    issues = without_rejected(issues, run_rejected(folder, words), class_names)
-    decisions = decide(issues, class_names, params, has_witness=has_witness)
-    if decided.choices:
-        decisions = overruled(decisions, issues, decided)
-        issues = reviewed_issues(issues, decided)
+    settled = settle(folder, source, options)
+    issues, decisions, decided = settled.issues, settled.decisions, settled.review
     to_review = None
     if review_csv is not None:
         to_review = review_rows(issues, decisions, decided.choices)
@@ -158,7 +133,7 @@ def apply(
         decisions = [decision for decision in decisions if decision.action == "flag"]
         issues = unflagged(issues, decided.choices)
         added = handed_columns(folder, issues, column_prefix, handed)
-    _check_new_columns(source, added)
+    check_new_columns(source, added)
     cells = _cells_to_change(folder, source, decisions, label_column)
     written = _written(folder, source, decisions, label_column)
     flag_column = f"{column_prefix}is_issue"
@@ -175,7 +150,7 @@ def apply(
         changes=changes,
         added_columns=tuple(added),
         label_column=label_column,
-        has_witness=has_witness,
+        has_witness=settled.has_witness,
         ledger=None,
         reviewed=len(decided.choices),
         to_review=0 if to_review is None else len(to_review),
@@ -191,13 +166,19 @@ def apply(
     rows = b""
     if target is not None and handed is not None:
         rows = handed_bytes(
-            folder, source, issues, class_names, added, handed, only_flagged=options.only_flagged
+            folder,
+            source,
+            issues,
+            settled.class_names,
+            added,
+            handed,
+            only_flagged=options.only_flagged,
         )
     elif target is not None:
         content = _rewritten(folder, source, target, decisions, written, label_column, added)
         if options.bom and isinstance(content, bytes):
             content = marked(content, source)
-    import_decisions(folder.decisions, words)  # nothing is refused any more
+    import_decisions(folder.decisions, settled.words)  # nothing is refused any more
     if to_review is not None and review_csv is not None:
         write_review(Path(review_csv), issues, to_review)
         result = replace(result, review_csv=Path(review_csv))
@@ -209,50 +190,6 @@ def apply(
         return result
     write_logged(folder, target, content, changes, strategy)
     return replace(result, ledger=folder.ledger)
-
-
-def _decided(
-    folder: RunFolder, issues: pa.Table, class_names: tuple[str, ...], options: ApplyOptions
-) -> tuple[Review, list[PersonDecision]]:
-    """Return what people have decided, and what of it the run folder is to keep."""
-    given = read_said(options.decisions)
-    known = run_decisions(folder, given)
-    if options.review is None:
-        return review_of(known), list(given)
-    review = read_review(Path(options.review), issues["id"].to_pylist(), class_names)
-    lines = (*read_decisions(folder.decisions), *given)
-    words = [*given, *decisions_of(review, issues, known, lines=lines)]
-    known_review = review_of({k: w for k, w in known.items() if k not in review.choices})
-    both = {**known_review.choices, **review.choices}
-    return Review(both, known_review.labels | review.labels), words
-
-
-def _in_input_order(issues: pa.Table, source: Source, folder: RunFolder) -> pa.Table:
-    """Sort by row number, and check that the table is about this input's rows."""
-    import numpy as np
-
-    if issues.num_rows != len(source):
-        raise DataError(
-            f"{folder.issues}: has {issues.num_rows} rows, but {source.name} has {len(source)}",
-            "run detect again",
-        )
-    numbers = issues["row_number"].to_numpy()
-    order = np.argsort(numbers, kind="stable")
-    if not np.array_equal(numbers[order], np.arange(1, len(source) + 1)):
-        raise DataError(
-            f"{folder.issues}: row_number does not count the rows of {source.name}",
-            "run detect again",
-        )
-    return issues if np.array_equal(order, np.arange(order.size)) else issues.take(order)
-
-
-def _check_new_columns(source: Source, added: dict[str, list[str]]) -> None:
-    taken = [name for name in added if name in source.columns]
-    if taken:
-        raise UsageError(
-            f"{source.name}: column {taken[0]!r} is there already",
-            "choose other names with --column-prefix",
-        )
 
 
 def _cells_to_change(

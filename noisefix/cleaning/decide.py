@@ -7,7 +7,7 @@ counts how many are right: both see the same ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -198,25 +198,41 @@ def _is_clearly_better(
     return np.asarray((suggested != given) & is_probable & is_better)
 
 
-def verdict_columns(issues: pa.Table, prefix: str) -> dict[str, list[str]]:
-    """Return the columns that ``--strategy flag`` adds, one text a row, in the table's order."""
+def verdict_values(issues: pa.Table, prefix: str) -> dict[str, list[Any]]:
+    """Return the columns that ``--strategy flag`` adds, one value a row, in the table's order."""
     return {
-        f"{prefix}is_issue": ["true" if flag else "false" for flag in _bools(issues, "is_issue")],
+        f"{prefix}is_issue": _bools(issues, "is_issue").tolist(),
         f"{prefix}suggested_label": issues["suggested_label"].to_pylist(),
-        f"{prefix}p_error": [
-            "" if p is None else f"{p:.4f}" for p in issues["p_error"].to_pylist()
-        ],
+        f"{prefix}p_error": issues["p_error"].to_pylist(),
         f"{prefix}reasons": ["; ".join(reasons) for reasons in issues["reasons"].to_pylist()],
     }
 
 
-def weight_column(issues: pa.Table, prefix: str) -> dict[str, list[str]]:
+def verdict_columns(issues: pa.Table, prefix: str) -> dict[str, list[str]]:
+    """Return ``verdict_values`` as texts, as files hold them."""
+    return {name: list(map(_written, c)) for name, c in verdict_values(issues, prefix).items()}
+
+
+def weight_values(issues: pa.Table, prefix: str) -> dict[str, list[Any]]:
     """Return the column that ``--strategy weight`` adds: how probably each label is right.
 
     Rows without a label weigh nothing; labels that a person has verified weigh 1 or 0.
     """
     weights = [0.0 if p is None else 1 - p for p in issues["p_error"].to_pylist()]
-    return {f"{prefix}weight": [f"{weight:.4f}" for weight in weights]}
+    return {f"{prefix}weight": weights}
+
+
+def weight_column(issues: pa.Table, prefix: str) -> dict[str, list[str]]:
+    """Return ``weight_values`` as texts, as files hold them."""
+    return {name: list(map(_written, c)) for name, c in weight_values(issues, prefix).items()}
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "" if value is None else str(value)
 
 
 def _bools(table: pa.Table, column: str) -> np.ndarray:

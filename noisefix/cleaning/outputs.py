@@ -133,6 +133,20 @@ def _check_name(
         )
 
 
+def check_new_columns(source: Source, added: Iterable[str]) -> None:
+    """Check that no column is added under a name that is taken.
+
+    Raises:
+        UsageError: one is.
+    """
+    taken = [name for name in added if name in source.columns]
+    if taken:
+        raise UsageError(
+            f"{source.name}: column {taken[0]!r} is there already",
+            "choose other names with --column-prefix",
+        )
+
+
 def write_review(target: Path, issues: pa.Table, rows: np.ndarray) -> None:
     """Write the rows for a person, but never over what a person has decided."""
     from noisefix.tables.atomic import write_bytes

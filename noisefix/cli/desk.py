@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from noisefix.annotators.human import AMBIGUOUS_KEY, COMMANDS, END, Card
+from noisefix.annotators.desk_keys import END, NAMES, UNSURE
+from noisefix.annotators.human import Card
 from noisefix.cli.terminal import open_console, sanitize
 from noisefix.errors import UsageError
 
@@ -24,6 +25,7 @@ _MOST_LINES = 12
 _MOST_NEIGHBORS = 5
 _BAR_WIDTH = 20
 _LABEL_WIDTH = 40
+_MOST_FOUND = 9
 
 
 class TerminalDesk:
@@ -68,6 +70,9 @@ class TerminalDesk:
             yield Text("\nMost similar rows:", style="dim")
             yield from _neighbor_lines(card, self._console.width)
         yield Text("\nWhich label is right?", style="bold")
+        if card.is_searching:
+            yield from _search_lines(card)
+            return
         yield from _choice_lines(card)
         if card.earlier is not None:
             earlier = sanitize(card.earlier, _LABEL_WIDTH)
@@ -117,23 +122,27 @@ def _choice_lines(card: Card) -> Iterator[Text]:
             line.append(f"  {probability:4.0%}  ")
             line.append(bar, style="blue")
         elif word not in card.question.label_pool:
-            fits = "several fit equally well" if key == AMBIGUOUS_KEY else "none of these fits"
+            fits = "several fit equally well" if key == UNSURE else "none of these fits"
             line.append(f"  {fits}", style="dim")
-        if not card.typed or key.startswith(card.typed):
-            yield line
+        yield line
 
 
 def _command_line(card: Card) -> Text:
     from rich.text import Text
 
     line = Text(style="dim")
-    for key, name in COMMANDS.items():
-        if name != "back" or card.can_go_back:
-            line.append(key, style="bold")
-            line.append(f" {name}   ")
-    if card.typed:
-        line.append(f"typed: {card.typed}")
+    for key in card.commands:
+        line.append(key, style="bold")
+        line.append(f" {NAMES[key]}   ")
     return line
+
+
+def _search_lines(card: Card) -> Iterator[Text]:
+    from rich.text import Text
+
+    yield Text(f"Class: {sanitize(card.typed)}_  (Enter takes the first, Esc leaves)")
+    for name in card.found[:_MOST_FOUND]:
+        yield Text(f"  {sanitize(name, _LABEL_WIDTH)}")
 
 
 @contextmanager

@@ -27,8 +27,9 @@ _NAMES = {
     "Input": "text-column label-column id-column missing-labels label-map merge-case labels"
     " trusted-column not-column data embeddings pred-probs class-shares unverified-class one-sided"
     " ordinal against bad-rows",
-    "Annotator": "annotator model base-url api-key-env votes pool template demonstrations reviewer"
-    " concurrency timeout max-output-tokens system-role logprobs export-batch import-batch",
+    "Annotator": "annotator model base-url api-key-env votes pool allow-not template demonstrations"
+    " reviewer concurrency timeout max-output-tokens system-role logprobs export-batch"
+    " import-batch",
     "Budget": "max-rows share probe max-cost-usd price-in price-out max-tokens-total",
 }
 _GROUP_OF = {f"--{name}": group for group, names in _NAMES.items() for name in names.split()}

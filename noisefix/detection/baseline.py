@@ -44,7 +44,7 @@ class Baseline:
 
     Attributes:
         rows: keys of all rows, see ``row_key``.
-        flagged: keys of those that were flagged.
+        flagged: keys of those that were flagged; none of a table, of which it is not known.
     """
 
     rows: frozenset[str] = frozenset()
@@ -80,41 +80,24 @@ def new_issues(
 
     A row is new where no row of the baseline has both its text and its label. Rows that were there
     are never new, whatever is found out about them: others changed around them, another seed,
-    another precision. Nor is a label that was changed for the better: the baseline has the text
-    with another label, which is gone, and the text speaks no more for that one than for the new.
+    another precision. Nor is a text new whose label was changed, where that was flagged (the
+    baseline has it so, and the row is gone): there was an issue before.
 
     Args:
-        issues: (N rows) issues table with text, is_issue and pred_probs.
+        issues: (N rows) issues table with text and is_issue.
         keys: (N,) the keys of its rows.
         baseline: what was there before.
-        class_names: (K,) the classes, in the order of pred_probs.
+        class_names: the classes that there are.
     """
-    import numpy as np
-
-    flags = issues["is_issue"].to_numpy(zero_copy_only=False)
-    fresh = [i for i in np.flatnonzero(flags).tolist() if keys[i] not in baseline.rows]
-    if not fresh:
-        return []
-    rows = issues.select(["text", "given_label", "pred_probs"]).take(fresh).to_pylist()
-    gone = baseline.rows.difference(keys)
+    texts, flags = (issues[name].to_pylist() for name in ("text", "is_issue"))
+    settled = baseline.flagged.difference(keys)
     return [
         i
-        for i, row in zip(fresh, rows, strict=True)
-        if not _is_better(row["text"], row["given_label"], row["pred_probs"], gone, class_names)
+        for i, flag in enumerate(flags)
+        if flag
+        and keys[i] not in baseline.rows
+        and settled.isdisjoint(row_key(texts[i], name) for name in class_names)
     ]
-
-
-def _is_better(
-    text: str | None,
-    given_label: str,
-    pred_probs: Sequence[float],
-    gone: frozenset[str],
-    class_names: Sequence[str],
-) -> bool:
-    """Say whether a text had another label before, for which it speaks less or no more."""
-    known = dict(zip(class_names, pred_probs, strict=True))
-    before = [known[name] for name in class_names if row_key(text, name) in gone]
-    return bool(before) and known[given_label] >= max(before)
 
 
 def read_baseline(path: str | Path, options: LabelledTableOptions) -> Baseline:

@@ -46,7 +46,6 @@ _COLUMNS = (
     "is_issue",
     "rank",
     "reasons",
-    "pred_probs",
 )
 _NO_RATE = NoiseRate(0.0, 0.0, 0.0)
 

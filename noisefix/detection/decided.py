@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.run.decisions import (
-    PersonDecision,
     decided_rows,
     import_decisions,
     read_decisions,
-    read_named,
+    read_said,
     rejected_rows,
     standing,
     verified_table,
@@ -20,17 +19,6 @@ from noisefix.run.folder import RunFolder
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-def read_said(decisions: str | Path | None) -> tuple[PersonDecision, ...]:
-    """Read a file of decisions, before anything is written; none where no file is named.
-
-    What is read is kept with ``import_decisions`` once nothing can be refused any more.
-
-    Raises:
-        DataError: there is no such file, or it cannot be read.
-    """
-    return () if decisions is None else read_named(Path(decisions))
 
 
 def take_in(folder: RunFolder, decisions: str | Path | None) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from noisefix.detection.across import compare_with, read_across, read_other
 from noisefix.detection.candidates import candidates
-from noisefix.detection.decided import read_said
 from noisefix.detection.embed import (
     ProgressCallback,
     embed_into,
@@ -19,28 +19,28 @@ from noisefix.detection.embed import (
 from noisefix.detection.encoder_limits import calibration_note, language_warning
 from noisefix.detection.findings import DetectResult, read_detection
 from noisefix.detection.given_vectors import check_alone, given_files, read_given
+from noisefix.detection.in_memory import TemporaryRun, rows_in_memory
 from noisefix.detection.joint import joint_params, judge_into, read_own_probs, verdict_warnings
 from noisefix.detection.not_column import not_labels
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import CandidatesOptions, DetectOptions
 from noisefix.detection.rejected import SAID
 from noisefix.options import takes
-from noisefix.run.decisions import import_decisions
+from noisefix.run.decisions import import_decisions, read_said
 from noisefix.run.folder import TABLE_NAMES, RunFolder, default_run_path
 from noisefix.run.outputs import check_run_outputs
 from noisefix.run.stage import StageReport
-
-if TYPE_CHECKING:
-    from noisefix.tables.several import Readable
 
 _FEW_ROWS = 100
 
 
 @takes(DetectOptions)
 def detect(
-    data: Readable,
+    data: Any = None,
     output: str | Path | None = None,
     *,
+    texts: Sequence[Any] | None = None,
+    ids: Sequence[Any] | None = None,
     options: DetectOptions,
     progress: ProgressCallback | None = None,
     stdin: BinaryIO | None = None,
@@ -48,9 +48,16 @@ def detect(
     """Find the wrong labels of a table, and say why: embed, joint and candidates in one go.
 
     Args:
-        data: the table, or several files, as for ``read_source``; "-": CSV on standard input.
-        output: run folder; None: NAME.noisefix beside the input.
-        options: what was chosen; its fields may be named one by one instead.
+        data: the table, or several files, as for ``read_source``; "-": CSV on standard input; or a
+            table in memory: a DataFrame of pandas or polars, an Arrow table, a Hugging Face
+            ``Dataset``. May be left out where ``texts`` are named, or ``labels`` and
+            ``embeddings``.
+        output: run folder; None: NAME.noisefix beside the input, and for what lies in memory a
+            temporary folder that is there as long as the result.
+        texts: (N,) texts, with ``labels`` beside them, instead of ``data``.
+        ids: (N,) unique ids of these rows; None: row numbers.
+        options: what was chosen; its fields may be named one by one instead. Without ``data``,
+            ``labels`` are the (N,) labels, unless they are named as a file.
         progress: called with how far it has come.
         stdin: where "-" is read from; None: standard input.
 
@@ -65,12 +72,16 @@ def detect(
     from noisefix.labels import check_class_count, class_names, encode_labels
     from noisefix.probing.judgeable import check_comparable
 
+    rows, index, options = rows_in_memory(data, texts, ids, options)
+    kept = None if rows is None or output is not None else TemporaryRun()
+    if kept is not None:
+        output = kept.path
     folder = RunFolder(default_run_path(data) if output is None else output)
     check_run_outputs(
         folder.path,
         (*TABLE_NAMES, "run.json"),
         (
-            *(data, options.labels, options.label_map),
+            *(data if rows is None else None, options.labels, options.label_map),
             *(options.pred_probs, options.decisions, options.against),
             *given_files(options.embeddings),
         ),
@@ -81,7 +92,9 @@ def detect(
     more = read_own_probs(options.pred_probs)
     said = read_said(options.decisions)
     needs_text = options.embeddings is None
-    dataset = read_dataset(data, options, stdin, needs_labels=True, needs_text=needs_text)
+    dataset = read_dataset(
+        data if rows is None else rows, options, stdin, needs_labels=True, needs_text=needs_text
+    )
     given = read_given(options.embeddings, dataset)
     names = class_names(dataset.given_labels)
     n_labelled = sum(label is not None for label in dataset.given_labels)
@@ -140,6 +153,8 @@ def detect(
         + _few_rows_warning(judged),
         seconds={report.name: report.seconds for report in reports},
         skipped=tuple(report.name for report in reports if report.skipped),
+        index=index,
+        kept=kept,
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from noisefix.label_descriptions import LabelSheet
     from noisefix.tables.dataset import Dataset
     from noisefix.tables.several import Readable
+    from noisefix.tables.source import Source
 
 LABEL_NAMES_FILE = "label_names.parquet"
 _HOLDER = "noisefix embed"
@@ -130,7 +131,7 @@ def _check_outputs(
 
 
 def read_dataset(
-    data: Readable,
+    data: Readable | Source,
     options: LabelledTableOptions,
     stdin: BinaryIO | None,
     *,
@@ -143,10 +144,12 @@ def read_dataset(
     """
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.label_rules import label_rules
-    from noisefix.tables.source import read_source
+    from noisefix.tables.source import Source, read_source
 
+    if not isinstance(data, Source):
+        data = read_source(data, stdin, bad_rows=options.bad_rows)
     return load_dataset(
-        read_source(data, stdin, bad_rows=options.bad_rows),
+        data,
         text_column=options.text_column,
         label_column=options.label_column,
         id_column=options.id_column,

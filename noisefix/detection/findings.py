@@ -6,12 +6,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noisefix.cleaning.clean import clean_table
+from noisefix.cleaning.options import DEFAULT_PREFIX, ApplyOptions
 from noisefix.detection.across import AcrossSummary
+from noisefix.detection.frames import all_rows, all_rows_frame, datalab_frame, issues_frame
+from noisefix.detection.notebook import detection_html
 from noisefix.detection.ordinal_facts import OrdinalSummary, read_ordinal
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import CLASSES_TABLE, ISSUES, PAIRS
+from noisefix.wording import interval, percent, plural
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from noisefix.detection.in_memory import TemporaryRun
     from noisefix.run.folder import RunFolder
 
 _TOP_ROWS = 100
@@ -71,9 +80,11 @@ class IssueRow:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DetectResult:
     """What was found; every row is in ``run / "issues.parquet"``.
+
+    It stands for its run folder wherever one is asked for: ``train(result, "model")``.
 
     Attributes:
         run: the run folder.
@@ -106,6 +117,8 @@ class DetectResult:
         can_relabel: something that the noisy labels had no part in vouches for changing labels
             where no annotator is asked.
         relabel_reason: what that is, or why there is nothing.
+        index: the index of the pandas DataFrame that was given; None: rows are counted from 0.
+        kept: holds the run folder where that is a temporary one; else None.
     """
 
     run: Path
@@ -142,6 +155,90 @@ class DetectResult:
     relabel_reason: str = ""
     across: AcrossSummary | None = None
     ordinal: OrdinalSummary | None = None
+    index: Any = field(default=None, compare=False, metadata={"json": None})
+    kept: TemporaryRun | None = field(default=None, compare=False, metadata={"json": None})
+
+    @property
+    def issues(self) -> pd.DataFrame:
+        """The flagged rows as a pandas DataFrame, most suspicious first.
+
+        Columns: id, text, given_label, suggested_label, p_error (probability in [0, 1] that the
+        given label is wrong) and reasons. The index is that of the DataFrame that was given, else
+        the row's place, 0 = first: ``df.loc[result.issues.index]`` are these rows. What people
+        have decided, and what ``relabel`` has found out, counts.
+
+        Raises:
+            UsageError: pandas is not installed.
+            DataError: the run folder is gone.
+        """
+        return issues_frame(self.run, self.index)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return all rows in their order, with all columns of issues.parquet; as ``issues``."""
+        return all_rows_frame(self.run, self.index)
+
+    def to_arrow(self) -> pa.Table:
+        """Return all rows in their order, with all columns of issues.parquet; needs no pandas."""
+        return all_rows(self.run)
+
+    def to_datalab(self) -> pd.DataFrame:
+        """Return all rows with the columns of ``Datalab.get_issues("label")`` of cleanlab.
+
+        These are is_label_issue, label_score (probability that the given label is right; NaN for
+        unlabelled rows), given_label and predicted_label. Index and errors as of ``issues``.
+        """
+        return datalab_frame(self.run, self.index)
+
+    def clean(
+        self,
+        data: Any = None,
+        *,
+        strategy: str = "flag",
+        min_probability: float | None = None,
+        min_margin: float = 0.3,
+        fill_unlabelled: bool = False,
+        column_prefix: str = DEFAULT_PREFIX,
+    ) -> Any:
+        """Return a copy of the table with what was found, as ``apply`` would write it.
+
+        Args:
+            data: the table that was judged: a DataFrame of pandas (whose index stays) or polars, an
+                Arrow table, a Hugging Face ``Dataset``. None: it is read from the run folder, as a
+                pandas DataFrame.
+            strategy: "flag" (columns with the verdicts), "drop" (flagged rows are left out),
+                "relabel" or "weight"; these, and the rest, as in ``apply``.
+            min_probability: least probability of a new label where nobody was asked.
+            min_margin: its least lead over the given one.
+            fill_unlabelled: give rows without a label the suggested one.
+            column_prefix: begins the names of new columns.
+
+        Raises:
+            DataError: the table has not the rows that were judged, or the run folder is gone.
+            UsageError: it is no table, an option is out of range, or pandas is not installed.
+        """
+        options = ApplyOptions(
+            strategy=strategy,
+            min_probability=min_probability,
+            min_margin=min_margin,
+            fill_unlabelled=fill_unlabelled,
+            column_prefix=column_prefix,
+        )
+        return clean_table(self.run, data, options)
+
+    def __fspath__(self) -> str:
+        """Return the path of the run folder."""
+        return str(self.run)
+
+    def __repr__(self) -> str:
+        """Say in a line what was found."""
+        return (
+            f"<DetectResult: {plural(self.rows, 'row')}, {self.n_issues:,} flagged, about "
+            f"{percent(self.noise_rate)} of the labels wrong "
+            f"({interval(self.noise_rate_low, self.noise_rate_high)}), run {str(self.run)!r}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return detection_html(self)
 
 
 def read_detection(
@@ -154,6 +251,8 @@ def read_detection(
     warnings: tuple[str, ...] = (),
     seconds: dict[str, float] | None = None,
     skipped: tuple[str, ...] = (),
+    index: Any = None,
+    kept: TemporaryRun | None = None,
 ) -> DetectResult:
     """Read the findings of a run folder.
 
@@ -166,6 +265,8 @@ def read_detection(
         warnings: what a person should know.
         seconds: wall time of each stage.
         skipped: stages that had nothing to do.
+        index: the pandas index of the rows.
+        kept: holds a temporary run folder.
 
     Raises:
         DataError: a table is missing or broken.
@@ -215,6 +316,8 @@ def read_detection(
         can_relabel=facts["can_relabel"],
         relabel_reason=facts["relabel_reason"],
         across=across,
+        index=index,
+        kept=kept,
         ordinal=read_ordinal(facts),
     )
 

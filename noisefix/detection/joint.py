@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from noisefix.detection.decided import read_said, with_decisions
+from noisefix.detection.decided import with_decisions
 from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
 from noisefix.detection.joint_sources import read_trusted
 from noisefix.detection.options import JointOptions, JudgeOptions
 from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
-from noisefix.run.decisions import import_decisions
+from noisefix.run.decisions import import_decisions, read_said
 from noisefix.run.folder import RunFolder, lock_if_run
 from noisefix.run.stage import Stage, StageReport, record, run_stage
 
@@ -227,16 +227,26 @@ def _parse_shares(text: str | None) -> tuple[tuple[str, float], ...]:
     return tuple(sorted(pairs))
 
 
-def read_own_probs(path: str | Path | None) -> dict[str, pa.Table]:
-    """Read --pred-probs, named as the stage knows it; nothing where there are none."""
-    if path is None:
-        return {}
-    from noisefix.tables.numpy_file import is_numpy, read_matrix
-    from noisefix.tables.source import read_source
+def read_own_probs(given: Any) -> dict[str, pa.Table]:
+    """Read --pred-probs, named as the stage knows it; nothing where there are none.
 
-    if is_numpy(path):
-        return {"pred_probs": read_matrix(path)}
-    return {"pred_probs": read_source(path).table}
+    Args:
+        given: a file; from Python also an (N, K) array in class order, or a table.
+    """
+    if given is None:
+        return {}
+    from noisefix.tables.memory import is_path, table_source
+    from noisefix.tables.numpy_file import is_numpy, matrix_table, read_matrix
+    from noisefix.tables.source import read_source
+    from noisefix.tables.vectors import as_matrix
+
+    if not is_path(given):
+        if hasattr(given, "columns") or hasattr(given, "column_names"):
+            return {"pred_probs": table_source(given).table}
+        return {"pred_probs": matrix_table(as_matrix(given, "pred_probs"))}
+    if is_numpy(given):
+        return {"pred_probs": read_matrix(given)}
+    return {"pred_probs": read_source(given).table}
 
 
 def is_made_from(names: Path, embeddings: Path) -> bool:

@@ -297,7 +297,7 @@ def weigh(
         scope=scope,
         labelled_by=params.labelled_by,
         unverified_class=params.unverified_class,
-        ruled_out=rejections.words,
+        ruled_out=rejections,
         places=places,
         distance=distance,
     )

@@ -20,6 +20,7 @@ from noisefix.labels import UNLABELLED, decode_labels
 from noisefix.neighbors.duplicates import conflicts
 from noisefix.neighbors.search import nearest
 from noisefix.probing.ordinal import median_labels
+from noisefix.run.rejected import NOT_LABELS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -148,7 +149,8 @@ def _issues(
         )
     )
     say_what_is_missing(names, given, judged.surroundings.duplicate_groups, scope, reasons)
-    for row, words in judged.ruled_out.items():
+    out = judged.ruled_out
+    for row, words in ({} if out is None else out.words).items():
         reasons[row].insert(0, words)
     say_how_far(judged, suggested, reasons)
     table = pa.table(
@@ -168,10 +170,23 @@ def _issues(
             "is_trusted": pa.array(judged.is_trusted),
         }
     )
-    if judged.distance is None:
-        return table
-    distance = pa.array(np.round(judged.distance, DECIMALS), from_pandas=True)
-    return table.append_column("expected_distance", distance)
+    for name, column in _added(judged).items():
+        table = table.append_column(name, column)
+    return table
+
+
+def _added(judged: Judged) -> dict[str, pa.Array]:
+    """Return the columns that only some runs have."""
+    import pyarrow as pa
+
+    columns = {}
+    if judged.distance is not None:
+        distance = np.round(judged.distance, DECIMALS)
+        columns["expected_distance"] = pa.array(distance, from_pandas=True)
+    if judged.ruled_out is not None and judged.ruled_out.labels:
+        cells = [judged.ruled_out.labels.get(row) for row in range(len(judged.given_labels))]
+        columns[NOT_LABELS] = pa.array(cells, pa.list_(pa.string()))
+    return columns
 
 
 def _ranks(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from noisefix.detection.rejected import RuledOut
     from noisefix.probing.error_model import ErrorEstimate
     from noisefix.probing.judgeable import Scope
     from noisefix.probing.label_names import NameView
@@ -39,6 +39,6 @@ class Judged:
     scope: Scope  # which rows and classes can be judged; of these alone are views and names
     labelled_by: str
     unverified_class: str | None = None
-    ruled_out: Mapping[int, str] = field(default_factory=dict)  # row to what is said of it
+    ruled_out: RuledOut | None = None
     places: np.ndarray | None = None  # (K,) of classes that have an order, 0 = first
     distance: np.ndarray | None = None  # (N,) expected steps from the truth, NaN = unlabelled

@@ -29,7 +29,7 @@ PredProbs = Annotated[
     str | Path | None,
     Option(
         "--pred-probs",
-        "Your own out-of-sample probabilities instead: one column a class (or .npy).",
+        "Your own out-of-sample probabilities instead: one column a class (or .npy, .npz).",
         "FILE",
         role=READS,
     ),

@@ -29,10 +29,12 @@ class RuledOut:
     Attributes:
         parts: of people, then of the column; class ids of the data.
         words: what to say of a row.
+        labels: names ruled out in a row.
     """
 
     parts: tuple[Rejections, ...]
     words: Mapping[int, str]
+    labels: Mapping[int, list[str]]
 
     def within(self, scope: Scope) -> list[Rejections]:
         """Return the same among the rows and classes that are compared."""
@@ -61,6 +63,7 @@ def find_rejections(tables: Mapping[str, pa.Table], seen: Seen, vouched: Trusted
     """
     names = seen.class_names
     words: dict[int, str] = {}
+    named: dict[int, set[str]] = {}
     parts = []
     for name, error in ((DECIDED, 0.0), (SAID, None)):
         if name not in tables:
@@ -75,8 +78,14 @@ def find_rejections(tables: Mapping[str, pa.Table], seen: Seen, vouched: Trusted
             matrix = complementary_matrix(len(names), error)
         open_ = ~vouched.is_trusted[rows]
         parts.append(Rejections(rows[open_], labels[open_], matrix))
-        words |= _words(rows[open_], labels[open_], names, is_final=name == DECIDED)
-    return RuledOut(tuple(parts), words)
+        said: dict[int, set[str]] = {}
+        for row, label in zip(rows[open_].tolist(), labels[open_].tolist(), strict=True):
+            said.setdefault(row, set()).add(names[label])
+            named.setdefault(row, set()).add(names[label])
+        for row, out in said.items():
+            new = reason(out) if name == DECIDED else f"said to be not {', '.join(sorted(out))}"
+            words[row] = f"{words[row]}; {new}" if row in words else new
+    return RuledOut(tuple(parts), words, {row: sorted(out) for row, out in named.items()})
 
 
 def _pairs(
@@ -91,14 +100,3 @@ def _pairs(
     ]
     array = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     return array[:, 0], array[:, 1]
-
-
-def _words(
-    rows: np.ndarray, labels: np.ndarray, names: Sequence[str], *, is_final: bool
-) -> dict[int, str]:
-    said: dict[int, set[str]] = {}
-    for row, label in zip(rows.tolist(), labels.tolist(), strict=True):
-        said.setdefault(row, set()).add(names[label])
-    if is_final:
-        return {row: reason(out) for row, out in said.items()}
-    return {row: f"said to be not {', '.join(sorted(out))}" for row, out in said.items()}

@@ -52,9 +52,10 @@ def drifts(
         names: (K,).
         max_drop: what each measure may fall by, in [0, 1].
 
-    Source: Newcombe 1998, Interval estimation for the difference between independent proportions,
-    method 10; Zou and Donner 2008, Construction of confidence limits about effect measures, for
-    what is no proportion.
+    Source: Newcombe 1998, Interval estimation for the difference between independent proportions:
+    comparison of eleven methods, Statistics in Medicine 17, method 10 (from Wilson's intervals of
+    the two); Zou and Donner 2008, Construction of confidence limits about effect measures: a
+    general approach, Statistics in Medicine 27, for what is no proportion.
     """
     rows = np.minimum(before.sum(axis=1), now.sum(axis=1))
     both = np.flatnonzero(rows >= LEAST_ROWS).tolist()

@@ -66,7 +66,8 @@ def kappa_of(counts: np.ndarray, z: float = Z_90) -> Measured:
         counts: (K, K) rows, [true, said].
         z: quantile of the normal distribution that the interval is made with.
 
-    Source: Cohen 1960, A coefficient of agreement for nominal scales, equations 1 and 7.
+    Source: Cohen 1960, A coefficient of agreement for nominal scales, Educational and Psychological
+    Measurement 20(1).
     """
     observed = accuracy_of(counts, z)
     rows = max(int(counts.sum()), 1)

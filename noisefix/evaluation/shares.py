@@ -54,9 +54,11 @@ def by_label(
         seed: of the draws.
         n_draws: how many of them; fewer where there are many classes.
 
-    Source: Tenenbein 1970, A double sampling scheme for estimating from binomial data with
-    misclassifications, and 1972 for more than two classes: the estimate of highest likelihood.
-    The interval is the 5 and 95 % quantile over draws of both tables from their Dirichlet
+    Source: the double sampling of Tenenbein 1970, A double sampling scheme for estimating from
+    binomial data with misclassifications, Journal of the American Statistical Association 65: a
+    sample of both kinds of label, and many rows of the cheap kind. With K classes the estimate of
+    highest likelihood is the sum over given labels of their share times the truth's shares there.
+    The interval is our own: the 5 and 95 % quantile over draws of both tables from their Dirichlet
     posterior, with 1/K of a row in each cell before any was seen.
     """
     known = np.where(counts.sum(axis=0) > 0, counts, np.eye(len(counts)))
@@ -83,10 +85,11 @@ def rogan_gladen(
     Returns:
         The shares; NaN for a class that no row with a truth is of.
 
-    Source: Rogan and Gladen 1978, Estimating prevalence from the results of a screening test.
-    More classes: Hopkins and King 2010, A method of automated nonparametric content analysis for
-    social science, who solve the linear system; solved on the simplex here, by the EM steps for
-    the shares of a mixture. Intervals as in ``by_label``.
+    Source: Rogan and Gladen 1978, Estimating prevalence from the results of a screening test,
+    American Journal of Epidemiology 107(1). For more classes the same linear system as corrects a
+    classifier's shares in Hopkins and King 2010, A method of automated nonparametric content
+    analysis for social science, American Journal of Political Science 54(1); solved on the simplex
+    here, by the EM steps for the shares of a mixture. Intervals as in ``by_label``.
     """
     is_known = counts.sum(axis=1) > 0
     estimate = SharesEstimate(*(np.full(len(counts), np.nan) for _ in range(3)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -180,6 +180,13 @@ class RelabelOptions(ServerOptions, AskOptions):
         int,
         Option("--probe", "Unflagged rows to ask about too, drawn at random.", "N", at_least=0),
     ] = 50
+    allow_not: Annotated[
+        bool,
+        Option(
+            "--allow-not",
+            "Let an LLM answer `not X` too, where only that is sure: evidence for all others.",
+        ),
+    ] = False
     export_batch: Annotated[
         str | Path | None,
         Option(
@@ -202,3 +209,19 @@ class RelabelOptions(ServerOptions, AskOptions):
     ] = False
     decisions: Decisions = None
     run_data: RunData = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.allow_not and isinstance(self.annotator, str) and self.annotator != "openai":
+            raise UsageError(
+                f"--allow-not: {self.annotator} cannot answer so",
+                "it is for --annotator openai; for a column: detect DATA --not-column NAME",
+            )
+
+    def style(self) -> PromptStyle:
+        """Return the wording.
+
+        Raises:
+            DataError: labels.toml or the template cannot be used.
+        """
+        return replace(super().style(), allow_not=self.allow_not)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisefix.detection.decided import read_said
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
 from noisefix.relabelling.options import RelabelOptions
 from noisefix.relabelling.questions import questions
+from noisefix.run.decisions import read_said
 from noisefix.run.folder import RunFolder
 from noisefix.run.outputs import check_not_foreign
 from noisefix.run.rows import RunRows, read_run_rows

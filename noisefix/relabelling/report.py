@@ -50,7 +50,8 @@ class RelabelReport:
     Attributes:
         asked: rows asked about (copies of near-duplicates not counted).
         answered: of these, rows that got a label for an answer.
-        other_answers: none, ambiguous, refused, invalid and no answer, with their counts.
+        other_answers: none, ambiguous, not this one, refused, invalid and no answer, with their
+            counts.
         copied: rows that took over the answer to (nearly) the same text.
         relabelled: rows whose label another one replaces.
         kept: rows whose given label stands.
@@ -212,6 +213,8 @@ def _probe_estimate(
 def _kind(answer: Answer) -> str:
     if answer.is_label:
         return "label"
+    if answer.rejected:
+        return "not this one"
     return answer.answer if answer.answer in (NONE, AMBIGUOUS, REFUSED) else INVALID
 
 

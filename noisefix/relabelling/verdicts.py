@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.annotators.protocol import HUMAN, NONE, Answer
-from noisefix.annotators.weighing import NO_ANSWER, NONE_FITS, REVIEW, Verdicts, weigh
+from noisefix.annotators.weighing import NO_ANSWER, NONE_FITS, RELABEL, REVIEW, Verdicts, weigh
 from noisefix.labels import UNLABELLED
 from noisefix.redaction import redact
+from noisefix.relabelling.rejections import answer_of_two, heed_rejections
 from noisefix.relabelling.report import RelabelReport, make_report
 from noisefix.run.parquet import write_table
 from noisefix.run.provenance import Provenance
@@ -67,7 +68,9 @@ def weigh_and_write(
         pools=None if offers_all else rows.offered(np.flatnonzero(touched)),
         pred_probs=rows.pred_probs,
     )
+    heed_rejections(rows, everything, verdicts)
     undecided = touched & rows.is_issue & ((labels == NO_ANSWER) | bool(verdicts.alarm))
+    undecided &= verdicts.actions != RELABEL
     verdicts.actions[undecided] = REVIEW
     table = _table(rows, everything, own, verdicts, probe)
     n_silent = len(answers) - len(own)
@@ -93,8 +96,9 @@ def answer_arrays(rows: RunRows, answers: Mapping[str, Answer]) -> tuple[np.ndar
         answer = answers.get(key)
         if answer is None:
             continue
-        if answer.label in index:
-            labels[row] = index[answer.label]
+        label = answer.label or answer_of_two(answer, rows.class_names)
+        if label in index:
+            labels[row] = index[label]
         elif answer.answer == NONE and not answer.is_label:
             labels[row] = NONE_FITS
         if answer.confidence is not None:
@@ -175,7 +179,7 @@ def _reasons(
         reasons.append(f"not heeded: {verdicts.alarm}")
         return reasons
     before, after = rows.p_error[row], verdicts.p_error[row]
-    if not np.isnan(before) and answer.is_label:
+    if not np.isnan(before) and (answer.is_label or answer.rejected):
         reasons.append(f"p(wrong) {before:.2f} before the answer, {after:.2f} with it")
     return reasons
 

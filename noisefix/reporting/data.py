@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from noisefix.reporting.across import across_section
+from noisefix.reporting.annotators import annotators_section
+from noisefix.reporting.audit import audit_columns
 from noisefix.reporting.details import (
     DECIDING_KIND,
     KINDS,
     RANKED,
-    audit_sample,
     detail_columns,
     detailed_rows,
     duplicate_groups,
 )
+from noisefix.reporting.extra import section_data
 from noisefix.reporting.judgement import ISSUE_COLUMNS, Judgement, judgement
 from noisefix.reporting.layout import layout
 from noisefix.reporting.packing import bits, map_places, pack, probabilities, safe
-from noisefix.reporting.sections import AUDIT_ROWS, overview
+from noisefix.reporting.sections import overview
 from noisefix.reporting.texts import fitting_limits, text_columns
 from noisefix.reporting.trust import (
     calibration,
@@ -53,6 +56,9 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "noisefix-page", 1
 _MAP_METHOD = "t-SNE of some rows by sampled pairs, the others put between them"
+
+SECTIONS = (across_section, annotators_section)
+"""Sections that only some runs have, in the order of the page: see ``extra``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,14 +120,15 @@ def page_data(tables: RunTables, *, seed: int = 0, transport: str = "file") -> d
 
     Args:
         tables: what ``read_tables`` has read.
-        seed: of the map and of the rows drawn at random.
+        seed: of the map, and of the audit's sample where none was drawn yet.
         transport: where decisions go: "file" (they stay in the browser) or "server".
     """
     judged, issues = tables.judged, tables.issues
     deciding = _deciding_ids(tables.folder)
-    audit, is_random = audit_sample(judged, AUDIT_ROWS, seed)
     ids: list[str] = issues["id"].to_pylist()
-    rows = detailed_rows(judged, audit, np.flatnonzero(np.isin(ids, deciding)))
+    audit = audit_columns(tables.folder, ids, seed)
+    asked = np.array(audit["rows"], np.int64)
+    rows = detailed_rows(judged, asked, np.flatnonzero(np.isin(ids, deciding)))
     data: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -136,10 +143,7 @@ def page_data(tables: RunTables, *, seed: int = 0, transport: str = "file") -> d
         "duplicates": duplicate_groups(issues),
         "kinds": [*(name for name, _ in KINDS), *[DECIDING_KIND] * bool(deciding)],
         "detail": detail_columns(judged, issues, tables.candidates, rows, deciding),
-        "audit": {
-            "rows": audit.tolist(),
-            "draw": "".join("R" if drawn else "T" for drawn in is_random.tolist()),
-        },
+        "audit": audit,
         "decisions": decision_records(tables.decided, ids),
         "trust": {
             "calibration": _calibration(tables),
@@ -147,6 +151,7 @@ def page_data(tables: RunTables, *, seed: int = 0, transport: str = "file") -> d
             **how_it_was_made(tables.folder),
         },
         "people": reviewers(tables.said),
+        "sections": _sections(tables.folder, ids),
     }
     if tables.embeddings is not None:
         places = layout(tables.embeddings, seed=seed)
@@ -195,6 +200,12 @@ def _calibration(tables: RunTables) -> list[dict[str, Any]] | None:
         return None
     issues, _ = read_table(tables.folder.issues, ISSUES, ("id", "given_label", "p_error"))
     return calibration(issues, tables.decided)
+
+
+def _sections(folder: RunFolder, ids: list[str]) -> list[dict[str, Any]]:
+    place = {key: row for row, key in enumerate(ids)}
+    made = (section(folder, place) for section in SECTIONS)
+    return [section_data(section) for section in made if section is not None]
 
 
 def _about(tables: RunTables) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Of which rows a page says more: reasons, nearest texts, probabilities; and which are audited."""
+"""Of which rows a page says more: reasons, nearest texts, probabilities."""
 
 from __future__ import annotations
 
@@ -32,25 +32,6 @@ KINDS = (
 """What a reason speaks of, and words that are in each such reason."""
 
 DECIDING_KIND = "decides between two readings"
-
-
-def audit_sample(judged: Judgement, n_rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw rows to mark: half from the top, half at random from the others.
-
-    Args:
-        judged: the rows; those that somebody has vouched for are not drawn.
-        n_rows: how many.
-        seed: same seed, same rows.
-
-    Returns:
-        (A,) rows in the order of asking, and (A,) bool: drawn at random.
-    """
-    open_rows = judged.order[~judged.is_trusted[judged.order]]
-    draw = np.random.default_rng(seed)
-    top = open_rows[: n_rows // 2]
-    others = draw.permutation(open_rows[n_rows // 2 :])[: n_rows - len(top)]
-    rows = draw.permutation(np.concatenate([top, others]))
-    return rows, np.isin(rows, others)
 
 
 def detailed_rows(judged: Judgement, *wanted: np.ndarray) -> np.ndarray:

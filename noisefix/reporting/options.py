@@ -14,7 +14,7 @@ PageSeed = Annotated[
     int,
     Option(
         "--seed",
-        "Of the map, and of the rows of the audit that are drawn at random.",
+        "Of the map, and of the audit's sample where none was drawn yet.",
         "N",
         at_least=0,
         at_most=HIGHEST_SEED,

@@ -42,7 +42,7 @@ def probabilities(p: np.ndarray) -> str:
 def map_places(places: np.ndarray) -> str:
     """Return (N, 2) places as uint16 pairs, outliers drawn in to the edge of the square."""
     low, high = np.percentile(places, (0.2, 99.8), axis=0)
-    half = max(float((high - low).max()) / 2, 1e-9) * 1.04
+    half = max(float((high - low).max()) / 2, 1e-9) * 1.1
     scaled = np.clip((places - (low + high) / 2) / half, -1, 1)
     return numbers(np.round((scaled + 1) / 2 * _MAP_SIZE).astype(np.uint16))
 

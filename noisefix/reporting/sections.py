@@ -11,8 +11,6 @@ from noisefix.detection.verdict import flags, opening
 from noisefix.reporting.judgement import Judgement
 
 INTERVAL = 0.9
-AUDIT_ROWS = 30
-_ROWS_A_MINUTE = 6
 
 
 def overview(judged: Judgement) -> dict[str, Any]:
@@ -47,7 +45,6 @@ def _noise(judged: Judgement) -> dict[str, Any]:
         "low": judged.facts.get("noise_rate_low", rate),
         "high": judged.facts.get("noise_rate_high", rate),
         "interval": INTERVAL,
-        "narrow": {"rows": AUDIT_ROWS, "minutes": AUDIT_ROWS // _ROWS_A_MINUTE},
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from noisefix.reporting.packing import bits, pack, safe
-from noisefix.run.decisions import decision_key
+from noisefix.run.decisions import KEY_DIGITS, SHORT_KEY_DIGITS, decision_key
 
 PAGE_BYTES = 5_900_000
 """Of the packed data; the page around them has less than 100,000."""
@@ -18,9 +18,13 @@ PAGE_BYTES = 5_900_000
 _SIGNS = 120
 _LEAST_SIGNS = 40
 _WHOLE_SIGNS = (20_000, 10_000, 5_000, 2_000, 1_000, 500, 250, _SIGNS)
-_KEYS = 20_000
-_KEY_BYTES, _LENGTH_BYTES = 50, 3
-"""What a key and a length take in the page: 32 bytes, twice in base64, packed in between."""
+_WHOLE_KEYS = 20_000
+"""Beyond so many, keys are short."""
+
+_PACKED_A_BYTE = 1.5
+"""What a byte of a key takes in the page: twice in base64, packed in between."""
+
+_LENGTH_BYTES = 3
 
 _SAMPLE = 10_000
 
@@ -54,10 +58,10 @@ def fitting_limits(
     """
     inside, outside = np.flatnonzero(detailed), np.flatnonzero(~detailed)
     room = page_bytes - other_bytes
-    least, full = (_size(texts, outside, signs, _KEYS) for signs in (_LEAST_SIGNS, _SIGNS))
+    least, full = (_size(texts, outside, signs) for signs in (_LEAST_SIGNS, _SIGNS))
     most = min(max(room / 2, room - full), room - least)
     for whole in _WHOLE_SIGNS:
-        taken = _size(texts, inside, whole, len(inside))
+        taken = _size(texts, inside, whole)
         if taken <= most:
             break
     room -= taken
@@ -75,8 +79,8 @@ def text_columns(
 ) -> dict[str, Any]:
     """Return the texts as shown, and of those that are cut their length and their key.
 
-    A decision names its row by the key. Where more than 20,000 texts are cut, only those of rows
-    shown in detail have one, and the others cannot be decided on in the page.
+    A decision names its row by the key. Where more than 20,000 texts are cut, it is the first 16 of
+    64 digits, which are enough to tell the rows of one run apart.
 
     Args:
         texts: (N,) as read.
@@ -91,22 +95,26 @@ def text_columns(
     if not is_cut.any():
         return columns
     cut = np.flatnonzero(is_cut).tolist()
-    has_key = is_cut if len(cut) <= _KEYS else is_cut & detailed
-    keys = [decision_key(texts[i], given_labels[i]) for i in np.flatnonzero(has_key).tolist()]
+    digits = _key_digits(len(cut))
+    keys = [decision_key(texts[i], given_labels[i])[:digits] for i in cut]
     return columns | {
         "cut": bits(is_cut),
         "signs": [len(whole[i]) for i in cut],
-        "keyed": bits(has_key),
         "keys": base64.b64encode(bytes.fromhex("".join(keys))).decode(),
+        "key_bytes": digits // 2,
     }
 
 
-def _size(texts: Sequence[str | None], rows: np.ndarray, signs: int, most_keys: int) -> int:
+def _key_digits(n_cut: float) -> int:
+    return KEY_DIGITS if n_cut <= _WHOLE_KEYS else SHORT_KEY_DIGITS
+
+
+def _size(texts: Sequence[str | None], rows: np.ndarray, signs: int) -> int:
     """Say how much texts and the keys of cut ones take, packed; told from some of them."""
     some = rows[:: max(1, len(rows) // _SAMPLE)].tolist()
     if not some:
         return 0
     packed = len(pack({"text": [safe((texts[i] or "")[:signs]) for i in some]}))
     n_cut = sum(len(texts[i] or "") > signs for i in some) * len(rows) / len(some)
-    keys = n_cut * _KEY_BYTES if n_cut <= most_keys else 0
+    keys = n_cut * _key_digits(n_cut) / 2 * _PACKED_A_BYTE
     return int(packed * len(rows) / len(some) + keys + n_cut * _LENGTH_BYTES)

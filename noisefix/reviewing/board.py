@@ -6,7 +6,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Condition
 from typing import Any
@@ -17,6 +17,7 @@ from noisefix.run.decisions import (
     DROP,
     KEEP,
     NOT,
+    SHORT_KEY_DIGITS,
     UNDO,
     UNSURE,
     PersonDecision,
@@ -25,6 +26,7 @@ from noisefix.run.decisions import (
     now,
     read_decisions,
     standing,
+    whole_key,
 )
 
 LEASE_S = 60.0
@@ -69,8 +71,9 @@ class Board:
         self._by_key: dict[str, list[PersonDecision]] = defaultdict(list)
         self._undoable: dict[str, list[str]] = defaultdict(list)
         self._leases: dict[int, tuple[str, float]] = {}
+        whole = {key[:SHORT_KEY_DIGITS]: key for key in self._keys}
         for decision in read_decisions(path):
-            self._note(decision)
+            self._note(replace(decision, key=whole_key(decision.key, whole)))
 
     def decide(self, row: int, said: dict[str, Any]) -> None:
         """Write one decision down; one that is there already is not written twice.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +75,7 @@ def review(
     options: ReviewOptions,
     ready: Callable[[str], None] | None = None,
 ) -> ReviewResult:
-    """Let people decide on the rows of a run in a browser, until Ctrl-C.
+    """Let people decide on the rows of a run in a browser, until Ctrl-C or SIGTERM.
 
     Each decision is on the disk when it is acknowledged; the verdicts are judged anew while people
     decide, and written when the review ends.
@@ -86,6 +89,8 @@ def review(
         DataError: a table is missing or broken.
         UsageError: the extra ``review`` is not installed, or the port is taken.
     """
+    from noisefix.auditing.plan import open_plan
+    from noisefix.reporting.audit import audit_said
     from noisefix.reporting.data import page_data, read_tables
     from noisefix.reviewing.board import Board
     from noisefix.reviewing.server import make_app
@@ -103,7 +108,13 @@ def review(
     token = secrets.token_hex(16)
     with _listening(options.port) as listener:
         port = listener.getsockname()[1]
-        app = make_app(data, texts, board, live, token=token, port=port, name=options.name)
+        app = make_app(
+            *(data, texts, board, live),
+            token=token,
+            port=port,
+            name=options.name,
+            audit=lambda: audit_said(open_plan(folder, 1, options.seed)),
+        )
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -116,7 +127,8 @@ def review(
         if ready is not None:
             ready(f"http://127.0.0.1:{port}/{token}")
         try:
-            server.run(sockets=[listener])
+            with _terminated_as_interrupted():
+                server.run(sockets=[listener])
         except KeyboardInterrupt:  # the server has ended, and hands the signal on
             pass
         finally:
@@ -171,6 +183,19 @@ def finish(folder: RunFolder, before: Any, written: int, notes: tuple[str, ...])
         conflicts=conflicts(said),
         notes=notes,
     )
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Within it, SIGTERM ends a review as Ctrl-C does: with the tables written anew."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _uvicorn() -> Any:

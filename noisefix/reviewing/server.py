@@ -40,6 +40,7 @@ def make_app(
     token: str,
     port: int,
     name: str = "",
+    audit: Callable[[], list[str]] = list,
 ) -> Starlette:
     """Return the application.
 
@@ -54,6 +55,7 @@ def make_app(
         token: what the address holds.
         port: where the server listens.
         name: who decides, where the page is not told another name.
+        audit: returns what the audit's sample says by now, in sentences.
     """
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
@@ -122,6 +124,9 @@ def make_app(
     def whole_text(request: Request, body: dict[str, Any]) -> dict[str, Any]:
         return {"text": texts[_row(request, texts)] or ""}
 
+    def audited(request: Request, body: dict[str, Any]) -> dict[str, Any]:
+        return {"said": audit()}
+
     Action = Callable[["Request", dict[str, Any]], dict[str, Any]]
 
     def answering(action: Action) -> Callable[[Request], Awaitable[Response]]:
@@ -145,6 +150,7 @@ def make_app(
         ("summary", summary),
         ("judged", verdicts),
         ("text", whole_text),
+        ("audit", audited),
     ):
         routes.append(Route(f"/api/{path}", answering(action), methods=["GET"]))
     for path, action in (("decide", decide), ("undo", undo)):

@@ -12,7 +12,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from noisefix.annotators.human import END, Neighbor
+from noisefix.annotators.desk_keys import (
+    DIGITS,
+    END,
+    ENTER,
+    ESCAPE,
+    NAMES,
+    NOTE,
+    QUIT,
+    REJECT,
+    SEARCH,
+    SUGGESTED,
+    UNDO,
+    WHOLE,
+    edited,
+    matching,
+)
+from noisefix.annotators.desk_keys import DROP as DROP_KEY
+from noisefix.annotators.desk_keys import KEEP as KEEP_KEY
+from noisefix.annotators.desk_keys import UNSURE as UNSURE_KEY
+from noisefix.annotators.human import Neighbor
 from noisefix.detection.decided import take_in
 from noisefix.reporting.data import RunTables, read_tables
 from noisefix.reviewing.board import Board
@@ -22,20 +41,9 @@ from noisefix.run.decisions import CLASS, DROP, KEEP, NOT, UNSURE, now
 from noisefix.run.folder import RunFolder
 
 COMMANDS = {
-    "k": "keep",
-    "s": "suggested",
-    "/": "search a class",
-    "x": "not this label",
-    "u": "unsure",
-    "d": "drop",
-    "n": "note",
-    "z": "undo",
-    "v": "whole text",
-    "q": "quit",
+    key: NAMES[key]
+    for key in (KEEP_KEY, SUGGESTED, SEARCH, REJECT, UNSURE_KEY, DROP_KEY, NOTE, UNDO, WHOLE, QUIT)
 }
-ENTER, ESCAPE = "\n", "\x1b"
-_ERASE = ("\x7f", "\b")
-_KEYS = 9
 _NEIGHBORS = 3
 _MOST_NOTE = 500
 
@@ -133,7 +141,7 @@ def decide_rows(
         if choice is None:
             return
         decision, label, note = choice
-        if decision == "z":
+        if decision == UNDO:
             back = board.undo(who)
             place = asked.index(back) if back in asked else place
             continue
@@ -145,7 +153,7 @@ def decide_rows(
 def _choose(
     desk: RowDesk, card: RowCard, class_names: Sequence[str], number: int, total: int
 ) -> tuple[str, str | None, str] | None:
-    """Return decision, class and note; "z" to undo; None to quit."""
+    """Return decision, class and note; ``UNDO`` to undo; None to quit."""
     while True:
         desk.show(card, number, total)
         key = desk.read_key()
@@ -155,14 +163,14 @@ def _choose(
             if card.typing == "class" and key == ENTER and card.found:
                 return *_taken(card, card.found[0]), card.note
             card = _typed(card, key, class_names)
-        elif key == "q":
+        elif key == QUIT:
             return None
-        elif key == "z":
-            return "z", None, ""
-        elif key == "v":
+        elif key == UNDO:
+            return UNDO, None, ""
+        elif key == WHOLE:
             card = replace(card, is_whole=not card.is_whole)
-        elif key in ("/", "n"):
-            kind, begun = ("class", "") if key == "/" else ("note", card.note)
+        elif key in (SEARCH, NOTE):
+            kind, begun = ("class", "") if key == SEARCH else ("note", card.note)
             card = replace(card, typing=kind, typed=begun, found=tuple(class_names))
         elif (decided := _decided(card, key)) is not None:
             return *decided, card.note
@@ -170,13 +178,13 @@ def _choose(
 
 def _decided(card: RowCard, key: str) -> tuple[str, str | None] | None:
     """Return what a key decides; None where it means nothing."""
-    if key in ("k", "x"):
-        return None if card.given_label is None else (KEEP if key == "k" else NOT, None)
-    if key in ("u", "d"):
-        return (UNSURE if key == "u" else DROP), None
-    if key == "s":
+    if key in (KEEP_KEY, REJECT):
+        return None if card.given_label is None else (KEEP if key == KEEP_KEY else NOT, None)
+    if key in (UNSURE_KEY, DROP_KEY):
+        return (UNSURE if key == UNSURE_KEY else DROP), None
+    if key == SUGGESTED:
         return _taken(card, card.suggested_label)
-    if key in "123456789" and int(key) <= len(card.classes):
+    if key in DIGITS and int(key) <= len(card.classes):
         return _taken(card, card.classes[int(key) - 1])
     return None
 
@@ -190,9 +198,8 @@ def _typed(card: RowCard, key: str, class_names: Sequence[str]) -> RowCard:
         return replace(card, typing="", typed="", found=())
     if key == ENTER:
         return replace(card, typing="", typed="", note=card.typed.strip())
-    typed = card.typed[:-1] if key in _ERASE else (card.typed + key)[:_MOST_NOTE]
-    found = tuple(name for name in class_names if typed.lower() in name.lower())
-    return replace(card, typed=typed, found=found)
+    typed = edited(card.typed, key)[:_MOST_NOTE]
+    return replace(card, typed=typed, found=matching(typed, class_names))
 
 
 class _Cards:
@@ -225,10 +232,12 @@ class _Cards:
     def _classes(self, probabilities: Sequence[float]) -> tuple[str, ...]:
         """Return the classes of the keys: always the same where nine are enough."""
         names = self._tables.judged.class_names
-        if len(names) <= _KEYS:
+        if len(names) <= len(DIGITS):
             return names
         likely = sorted(range(len(probabilities)), key=lambda k: -probabilities[k])[:5]
-        return tuple(names[k] for k in list(dict.fromkeys([*likely, *self._by_size]))[:_KEYS])
+        return tuple(
+            names[k] for k in list(dict.fromkeys([*likely, *self._by_size]))[: len(DIGITS)]
+        )
 
     def _neighbors(self, row: int) -> tuple[Neighbor, ...]:
         if self._tables.candidates is None:

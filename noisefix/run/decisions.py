@@ -2,7 +2,8 @@
 
 A line is a JSON object without any text: ``key`` (SHA-256 of text and given label), ``id``,
 ``decision``, ``label``, ``who``, ``when``, ``note``. The file of a run folder and one that was
-exported beside the data are the same.
+exported beside the data are the same. A page of very many rows knows only the first 16 digits of
+some keys, and so do its decisions.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,8 @@ REJECT = "reject"
 KINDS = (KEEP, CLASS, DROP, UNSURE, NOT, UNDO)
 FILE_NAME = "decisions.jsonl"
 
+KEY_DIGITS, SHORT_KEY_DIGITS = 64, 16
+
 _PATIENCE_S = 10.0
 _HINT = "give a file that noisefix has written: review, report, audit or apply --review"
 
@@ -41,7 +44,7 @@ class PersonDecision:
     """One person's word on one row.
 
     Attributes:
-        key: SHA-256 of text and given label, see ``decision_key``.
+        key: SHA-256 of text and given label, see ``decision_key``; or its first 16 digits.
         id: the row's id in the run in which it was decided.
         decision: "keep" (the given label is right), "class" (another is), "drop" (the row belongs
             to no class), "unsure", "not" (this class is wrong; the row stays open), or "undo" (what
@@ -163,7 +166,7 @@ def standing(decisions: Iterable[PersonDecision]) -> dict[str, PersonDecision]:
     """Return what stands of each row, by key: the newest word that was not taken back.
 
     A label that was chosen stands above a later "not" of another person that does not contradict
-    it.
+    it. ``word_on`` finds the word on a row in it.
     """
     return {key: _standing(words) for key, words in words_of_people(decisions).items()}
 
@@ -191,8 +194,8 @@ def rejections(decisions: Iterable[PersonDecision]) -> dict[str, list[PersonDeci
     Whatever else a person says of the row takes the place of their "not".
     """
     ruled_out: dict[str, dict[str, list[PersonDecision]]] = {}
-    for decision in decisions:
-        mine = ruled_out.setdefault(decision.key, {}).setdefault(decision.who, [])
+    for key, decision in _by_whole_key(decisions):
+        mine = ruled_out.setdefault(key, {}).setdefault(decision.who, [])
         if decision.decision != NOT:
             mine.clear()
         else:
@@ -203,16 +206,45 @@ def rejections(decisions: Iterable[PersonDecision]) -> dict[str, list[PersonDeci
     return {key: words for key, words in found.items() if words}
 
 
+def word_on(said: Mapping[str, PersonDecision], key: str) -> PersonDecision | None:
+    """Return what stands of a row; None where nobody has said anything.
+
+    Args:
+        said: what stands, by key, see ``standing``.
+        key: of the row, whole.
+    """
+    return said.get(key) or said.get(key[:SHORT_KEY_DIGITS])
+
+
+def whole_key(key: str, known: Mapping[str, str]) -> str:
+    """Return the key that a short one is the beginning of, or the key itself.
+
+    Args:
+        key: 64 or 16 digits.
+        known: whole keys by their first 16 digits.
+    """
+    return key if len(key) == KEY_DIGITS else known.get(key, key)
+
+
 def words_of_people(decisions: Iterable[PersonDecision]) -> dict[str, list[PersonDecision]]:
     """Return the newest word of each person on each row, where it was not taken back."""
     newest: dict[str, dict[str, PersonDecision]] = {}
-    for decision in decisions:
-        by_person = newest.setdefault(decision.key, {})
+    for key, decision in _by_whole_key(decisions):
+        by_person = newest.setdefault(key, {})
         if decision.decision == UNDO:
             by_person.pop(decision.who, None)
         elif decision.who not in by_person or _when(decision) >= _when(by_person[decision.who]):
             by_person[decision.who] = decision
     return {key: list(by_person.values()) for key, by_person in newest.items() if by_person}
+
+
+def _by_whole_key(
+    decisions: Iterable[PersonDecision],
+) -> Iterator[tuple[str, PersonDecision]]:
+    decisions = tuple(decisions)
+    known = {d.key[:SHORT_KEY_DIGITS]: d.key for d in decisions if len(d.key) == KEY_DIGITS}
+    for decision in decisions:
+        yield whole_key(decision.key, known), decision
 
 
 def conflicts(decisions: Iterable[PersonDecision]) -> tuple[Conflict, ...]:
@@ -253,7 +285,7 @@ def decided_rows(
         return {}
     found = {}
     for row, (text, label) in enumerate(zip(texts, given_labels, strict=True)):
-        decision = decisions.get(decision_key(text, label))
+        decision = word_on(decisions, decision_key(text, label))
         if decision is None or decision.decision in (UNSURE, NOT):
             continue
         if decision.decision == KEEP and label is None:
@@ -281,7 +313,8 @@ def rejected_rows(
     decided = decided_rows((), texts, given_labels, standing(said))
     found = {}
     for row, (text, given) in enumerate(zip(texts, given_labels, strict=True)):
-        words = ruled_out.get(decision_key(text, given), ())
+        key = decision_key(text, given)
+        words = ruled_out.get(key) or ruled_out.get(key[:SHORT_KEY_DIGITS]) or []
         labels = frozenset(label for w in words if (label := w.label or given) is not None)
         if labels and row not in decided:
             found[row] = labels
@@ -337,8 +370,8 @@ def _parsed(line: bytes, where: str) -> PersonDecision:
         field.name: found[field.name] for field in fields(PersonDecision) if field.name in found
     }
     key, decision, label = known.get("key"), known.get("decision"), known.get("label")
-    if not (isinstance(key, str) and len(key) == 64):
-        raise DataError(f"{where}: key is no SHA-256", _HINT)
+    if not (isinstance(key, str) and len(key) in (KEY_DIGITS, SHORT_KEY_DIGITS)):
+        raise DataError(f"{where}: key is no SHA-256, nor the first 16 digits of one", _HINT)
     if decision not in KINDS:
         raise DataError(f"{where}: the decision is none of {', '.join(KINDS)}", _HINT)
     named = isinstance(label, str)
@@ -366,3 +399,14 @@ def _cut_torn_line(path: Path, handle: int) -> None:
         os.write(handle, b"\n")
     else:
         os.ftruncate(handle, end)
+
+
+def read_said(decisions: str | Path | None) -> tuple[PersonDecision, ...]:
+    """Read a file of decisions, before anything is written; none where no file is named.
+
+    What is read is kept with ``import_decisions`` once nothing can be refused any more.
+
+    Raises:
+        DataError: there is no such file, or it cannot be read.
+    """
+    return () if decisions is None else read_named(Path(decisions))

@@ -1,10 +1,11 @@
-"""The run folder: where the tables of one input lie, who may write there, where its input is."""
+"""The run folder: where the tables of one input lie, and who may write there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,6 @@ from noisefix.run.default_path import default_run_path as default_run_path
 from noisefix.run.inputs import RunInput
 from noisefix.run.record import (
     about_input,
-    has_same_origin,
     nothing_done,
     read_record,
     recorded,
@@ -29,7 +29,7 @@ from noisefix.tables.bad_rows import write_bad_rows
 from noisefix.tables.label_rules import NO_RULES, LabelRules
 from noisefix.tables.leftovers import remove_leftovers
 from noisefix.tables.lock import hold
-from noisefix.tables.source import Source
+from noisefix.tables.source import MEMORY_FORMAT, Source
 from noisefix.version import __version__
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class RunFolder:
         run_json: what was done, out of what, with which options.
         stdin_copy: the input, where it came on standard input.
         remote_copy: the input, where it came from an address or a database.
+        memory_copy: the input, where it was a table in memory.
         embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding, candidates,
             relabels: the tables.
         against: the embeddings of the file that this one was compared with.
@@ -77,6 +78,7 @@ class RunFolder:
     run_json = _File("run.json")
     stdin_copy = _File("stdin.csv")
     remote_copy = _File("input.copy")
+    memory_copy = _File("input.parquet")
     embeddings = _File("embeddings.parquet")
     label_names = _File("label_names.parquet")
     issues = _File("issues.parquet")
@@ -94,14 +96,14 @@ class RunFolder:
     audit = _File("audit.json")
     bad_rows_list = _File("bad_rows.jsonl")
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
         self._named_input: tuple[Path, ...] = ()
 
     @classmethod
     def open(
         cls,
-        path: str | Path,
+        path: str | PathLike[str],
         data: str | Path | None = None,
         *,
         fresh: Sequence[str] | None = ("issues",),
@@ -123,6 +125,7 @@ class RunFolder:
             DataError: no folder, no tables in it, or a broken run.json; ``data`` is not the file
                 that it was made from; or a table is not what it should be, or belongs to others.
         """
+        path = Path(path)
         run = cls(path)
         if not run.path.exists():
             raise address_error(path) or DataError(
@@ -188,8 +191,8 @@ class RunFolder:
     def create(cls, path: str | Path, source: Source, *, force: bool = False) -> RunFolder:
         """Make the folder for an input, or take the one there if it belongs to the same input.
 
-        What came on standard input, from an address or from a database is kept in the folder, for
-        it cannot be read again as it was.
+        What came on standard input, from an address or from a database, or lay in memory, is kept
+        in the folder, for it cannot be read again as it was.
 
         Args:
             path: the folder.
@@ -210,7 +213,7 @@ class RunFolder:
             elif not is_new:
                 run.check_input(source)
             if source.path is None and source.content is not None:
-                copy = run.stdin_copy if source.address is None else run.remote_copy
+                copy = run.copy_of(source.format, source.address)
                 write_bytes(copy, source.content)
             if is_new:
                 write_record(run.run_json, nothing_done())
@@ -312,17 +315,7 @@ class RunFolder:
         Raises:
             DataError: it belongs to another one, or to another state of the same file.
         """
-        known = self.read()["input"]
-        if not known or known.get("sha256") == source.sha256:
-            return
-        if has_same_origin(source, known):
-            what = f"made from {source.name} before that file changed"
-        else:
-            what = f"made from another input ({known.get('name')}, {known.get('rows')} rows)"
-        raise DataError(
-            f"{self.path}: this run folder was {what}",
-            "choose another folder with -o, or pass --force to replace its tables",
-        )
+        self.input.check_same(source)
 
     @property
     def input(self) -> RunInput:
@@ -346,6 +339,22 @@ class RunFolder:
             DataError: one vanished or changed, or none was ever recorded.
         """
         return self.input.files()
+
+    def known_inputs(self) -> Iterator[Path]:
+        """Yield where the input is, changed or not: all places that it may be in, if it is."""
+        with suppress(DataError):
+            yield from self.input.present()
+
+    def copy_of(self, kind: str | None, address: str | None) -> Path:
+        """Return where an input is kept that came by no file.
+
+        Args:
+            kind: its format.
+            address: where it comes from; None: it came on standard input, or lay in memory.
+        """
+        if address is not None:
+            return self.remote_copy
+        return self.memory_copy if kind == MEMORY_FORMAT else self.stdin_copy
 
     def read_input(self) -> Source:
         """Read the input as it was read when the folder was made.
@@ -388,14 +397,6 @@ class RunFolder:
     def bad_rows(self) -> str:
         """What was done with rows of the input that cannot be read: "stop" or "skip"."""
         return str(self.read()["input"].get("bad_rows", "stop"))
-
-    def known_inputs(self) -> Iterator[Path]:
-        """Yield where the input is, changed or not: all places that it may be in, if it is."""
-        try:
-            found = self.input
-        except DataError:
-            return
-        yield from found.present()
 
     def _make_folder(self) -> None:
         try:

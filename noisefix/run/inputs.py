@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.errors import DataError
-from noisefix.run.record import START_AGAIN, RecordedInput, input_places
+from noisefix.run.record import START_AGAIN, RecordedInput, has_same_origin, input_places
 from noisefix.tables.atomic import sha256_file
 from noisefix.tables.places import split_inside, with_inside
 from noisefix.tables.several import Part, digest_of, files_of
@@ -58,10 +58,9 @@ class RunInput:
         found = []
         for file, part in zip(named, parts, strict=True):
             places = [] if file is None else [file]
-            if self.known.get("address") is not None:
-                places.append(self.run.remote_copy)
-            elif part.get("path", "") is None:
-                places.append(self.run.stdin_copy)
+            if part.get("path", "") is None:
+                known = self.known
+                places.append(self.run.copy_of(known.get("format"), known.get("address")))
             else:
                 places += input_places(self.run.path, part)
             found.append((part.get("sha256"), places))
@@ -109,6 +108,24 @@ class RunInput:
                     f"run noisefix detect {present[0]} again (with --force, or another -o)",
                 )
         raise DataError(f"{run.path}: the input changes while it is read", "try again")
+
+    def check_same(self, source: Source) -> None:
+        """Check that a file is this input, as it was.
+
+        Raises:
+            DataError: it is another one, or another state of the same file.
+        """
+        if not self.known or self.known.get("sha256") == source.sha256:
+            return
+        if has_same_origin(source, self.known):
+            what = f"made from {source.name} before that file changed"
+        else:
+            about = f"{self.known.get('name')}, {self.known.get('rows')} rows"
+            what = f"made from another input ({about})"
+        raise DataError(
+            f"{self.run.path}: this run folder was {what}",
+            "choose another folder with -o, or pass --force to replace its tables",
+        )
 
     def source(self) -> Source:
         """Read the input as it was read when the folder was made.

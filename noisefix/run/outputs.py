@@ -17,6 +17,7 @@ from noisefix.run.folder import RESERVED_NAMES, RunFolder
 from noisefix.tables.atomic import check_can_make, check_can_replace
 from noisefix.tables.compression import without_packing
 from noisefix.tables.formats import FORMATS
+from noisefix.tables.memory import is_path
 from noisefix.tables.places import split_inside
 from noisefix.tables.several import files_of, only_one
 from noisefix.tables.sql_url import database_file, is_sql
@@ -306,8 +307,9 @@ def _ending(name: str | Path) -> str:
 def _present(inputs: Iterable[Readable]) -> Iterator[Path]:
     """Yield the files and folders that inputs stand for, as far as they are there."""
     for given in inputs:
-        if given is None or str(given) == STDOUT:
-            continue
+        is_list = isinstance(given, list | tuple) and all(map(is_path, given))
+        if given is None or not (is_list or is_path(given)) or str(given) == STDOUT:
+            continue  # a table in memory, for example
         paths: list[Path] = []
         with suppress(OSError, ValueError, DataError):
             paths = list(_paths_of(given))

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _ROW = ("id", "text", "given_label")
 PROBS = "true_label_probs"
+NOT_LABELS = "not_labels"
+"""Column of an issues table with what was ruled out in a row; there where anything was."""
+
 NEEDED = ("id", "given_label", PROBS)
 """Columns that ``without_rejected`` reads."""
 

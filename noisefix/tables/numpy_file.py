@@ -41,10 +41,14 @@ def read_matrix(path: str | Path) -> pa.Table:
     Raises:
         DataError: no such array, or not of two dimensions and numbers.
     """
+    return matrix_table(read_array(path, "pred_probs", "classes").values)
+
+
+def matrix_table(array: np.ndarray) -> pa.Table:
+    """Return (N, K) numbers as a table of K columns, which are the classes in order."""
     import numpy as np
     import pyarrow as pa
 
-    array = read_array(path, "pred_probs", "classes").values
     columns = [pa.array(np.ascontiguousarray(array[:, k])) for k in range(array.shape[1])]
     schema = pa.schema(
         [pa.field(str(k), column.type) for k, column in enumerate(columns)],

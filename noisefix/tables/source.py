@@ -37,6 +37,9 @@ from noisefix.tables.wrapped import unwrapped
 if TYPE_CHECKING:
     import pyarrow as pa
 
+MEMORY_FORMAT = "parquet"
+"""In which a table is kept that lay in memory (``tables.memory``)."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -44,7 +47,8 @@ class Source:
 
     Attributes:
         name: for messages: the file's name, or ``<stdin>``; of a part, that below their folder.
-        path: where the file is; None for standard input, addresses and several files.
+        path: where the file is; None for standard input, addresses, several files, and a table in
+            memory.
         format: one of ``formats.FORMATS``.
         columns: column names in file order.
         table: (N rows) CSV, Excel, fastText: every column large_string, CSV exactly as in the file;
@@ -53,7 +57,7 @@ class Source:
         dialect: how the CSV is written; None for the other formats.
         warnings: what a person should know about the reading.
         content: the bytes as given, where they cannot be read again: of standard input, of an
-            address; of a table of a database, its content as Parquet.
+            address; of a table of a database or in memory, what a Parquet file of it would be.
         bad_rows: what was done with rows that cannot be read: "stop" or "skip".
         bad: the rows left out; they have no row number.
         inside: what of the file is meant: the file in a zip file, the sheet of a workbook.

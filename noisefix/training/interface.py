@@ -53,6 +53,7 @@ class TrainingData:
         label_embeddings: (K, D) what the class names mean, in the space of the features.
         name_gain: how well the names explain the given labels, 0 where they do not.
         class_shares: (K,) true shares that the user knows.
+        not_likelihood: (N, K) P(what was ruled out | class), 1 where nothing was.
         trusted: rows for model selection.
         tuning: an encoder that is to learn along; the features are what it gave before.
     """
@@ -73,6 +74,7 @@ class TrainingData:
     label_embeddings: np.ndarray | None = None
     name_gain: float = 0.0
     class_shares: np.ndarray | None = None
+    not_likelihood: np.ndarray | None = None
     trusted: TrustedRows | None = None
     tuning: Tuning | None = None
 

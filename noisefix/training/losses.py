@@ -134,6 +134,24 @@ def disagreement(log_probs: Tensor) -> Tensor:
     return (mean * (mean.clamp_min(1e-12).log() - log_probs)).sum(-1)
 
 
+def complementary(logits: Tensor, likelihood: Tensor) -> Tensor:
+    """Return - log sum_k p_k P(what was said | k): the forward loss of labels that were ruled out.
+
+    For one label ruled out with certainty, by somebody who names any wrong one as readily, it is
+    - log(1 - p) + log(K - 1), p being that label's probability.
+
+    Args:
+        logits: (.., B, K).
+        likelihood: (B, K) of all that was said of a row; a constant factor of a row only shifts its
+            loss.
+
+    Source: Yu et al., Learning with Biased Complementary Labels, ECCV 2018, the loss corrected by
+    the matrix of P(ruled out | true). An unbiased estimate of the risk, which inverts that matrix,
+    goes below 0 and is not used.
+    """
+    return -(logits.log_softmax(-1) + likelihood.log()).logsumexp(-1)
+
+
 def pick(values: Tensor, labels: Tensor) -> Tensor:
     """Return (.., B): of every row of (.., B, K) the entry of its label."""
     return values.gather(-1, _index(values, labels)).squeeze(-1)

@@ -112,8 +112,8 @@ def tables(result: dict[str, Any]) -> list[Table]:
                 *(f"width, {name}" for name in _SHARES),
             ),
             rows,
-            f"{result['draws']} draws a set. Where no error, or nothing but errors, is found, the "
-            "interval is the exact one, which holds more often than nine times in ten.",
+            f"{result['draws']} draws a set. Where hardly any row that looks right is wrong, most "
+            "samples show none, and an interval that does not say so then holds nearly always.",
         )
     ]
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import signal
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,15 +23,62 @@ ARGUMENTS = ["--no-sandbox", "--enable-unsafe-swiftshader"]
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Debian's chromium, without a window."""
+def playwright() -> Iterator[Any]:
+    """What drives a browser; skips where there is none."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
-    with api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with api.sync_playwright() as started:
         yield started
-        started.close()
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Any) -> Iterator[Any]:
+    """Debian's chromium, without a window."""
+    started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    yield started
+    started.close()
+
+
+class Chromium:
+    """The same in a process group of its own, which can be killed as a whole."""
+
+    def __init__(self, playwright: Any, folder: Path) -> None:
+        command = [str(CHROMIUM), *ARGUMENTS, "--headless=new", "--remote-debugging-port=0"]
+        command += ["--no-first-run", "--disable-background-networking", "about:blank"]
+        self.process = subprocess.Popen(
+            [*command, f"--user-data-dir={folder}"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        port = folder / "DevToolsActivePort"
+        deadline = time.monotonic() + 60
+        while not (port.is_file() and port.read_text()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        address = f"http://127.0.0.1:{port.read_text().split()[0]}"
+        self.browser = playwright.chromium.connect_over_cdp(address)
+
+    def kill(self) -> None:
+        """Send SIGKILL to all of its processes."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def mortal_browser(playwright: Any, tmp_path: Path) -> Iterator[Callable[[], Chromium]]:
+    """Return a function that starts a browser that can be killed."""
+    started: list[Chromium] = []
+
+    def start() -> Chromium:
+        started.append(Chromium(playwright, tmp_path / f"profile{len(started)}"))
+        return started[-1]
+
+    yield start
+    for chromium in started:
+        chromium.kill()
 
 
 @pytest.fixture
@@ -41,12 +93,17 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     contexts = []
 
     def start(
-        run: RunFolder, width: int = 1440, height: int = 900, init: str = "", **options: Any
+        run: RunFolder,
+        width: int = 1440,
+        height: int = 900,
+        init: str = "",
+        has_touch: bool = False,
+        **options: Any,
     ) -> Any:
         file = tmp_path / "page.html"
         report(run.path, file, **options)
         size = {"width": width, "height": height}
-        context = browser.new_context(viewport=size, accept_downloads=True)
+        context = browser.new_context(viewport=size, accept_downloads=True, has_touch=has_touch)
         contexts.append(context)
         page = context.new_page()
         watch(page, seen)

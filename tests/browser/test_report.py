@@ -9,8 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import noisefix
+from noisefix.reporting.report import report
 from noisefix.run.decisions import decision_key, read_decisions
 from noisefix.run.folder import RunFolder
+from noisefix.run.settled import run_decisions
 
 pytestmark = pytest.mark.browser
 
@@ -110,24 +112,37 @@ def test_keys_decide_and_the_export_is_a_file_of_decisions(opened, exported, run
     assert exported(page) == got  # remembered
 
 
-def test_the_audit_is_blind_until_answered(opened, exported, run):
+def test_the_audit_is_the_commands_sample_and_blind(opened, exported, run, tmp_path):
     page = opened(run)
     page.click("#audit")
     card = page.locator("#card")
     assert "Audit: 0 of 30" in card.inner_text()
+    assert "given " not in card.inner_text()
     assert "suggested " not in card.inner_text()
     assert "wrong 0." not in card.inner_text()
-    assert not page.locator("#list").is_visible()
-    page.keyboard.press("s")  # hidden, so it must do nothing
+    for hidden in ("#list", "#verdict", "#map", "#confusions"):
+        assert not page.locator(hidden).is_visible()
+    for key in ("s", "k"):  # they would tell, so they must do nothing
+        page.keyboard.press(key)
     assert "Audit: 0 of 30" in card.inner_text()
-    for _ in range(30):
-        page.keyboard.press("k")
+    for k in range(30):
+        page.keyboard.press(str(1 + k % 8))
     assert "The audit is done" in card.inner_text()
+    assert "noisefix audit data.noisefix --decisions decisions.jsonl" in card.inner_text()
     assert "noisefix says" in page.locator(".flash").inner_text()
     got = exported(page)
-    assert sum(record["is_random"] for record in got) == 15
-    top = {row["id"] for row in suspicious(run)[:15]}
-    assert {record["id"] for record in got if not record["is_random"]} == top
+    sample = noisefix.audit_rows(run.path)
+    assert [record["id"] for record in got] == [row.id for row in sample]
+    assert [record["key"] for record in got] == [row.key for row in sample]
+    assert [record["is_random"] for record in got] == [row.is_random for row in sample]
+    wrong = {record["id"]: record["decision"] == "class" for record in got}
+    flagged = [wrong[row.id] for row in sample if row.stratum == "flagged"]
+    assert f"Flagged rows: {sum(flagged)} of {len(flagged)} are wrong" in card.inner_text()
+    file = tmp_path / "decisions.jsonl"
+    file.write_text("".join(json.dumps(record) + "\n" for record in got))
+    told = noisefix.audit(run.path, decisions=file)
+    assert (told.rows, told.marked, told.left) == (30, 30, 0)
+    assert (told.flagged.wrong, told.flagged.marked) == (sum(flagged), len(flagged))
 
 
 def test_the_keyboard_is_enough(opened, run):
@@ -190,16 +205,70 @@ def test_filters_and_a_loop_on_the_map_without_webgl(opened, run):
     assert "within the loop" in page.locator("#tally").inner_text()
 
 
-def test_a_cut_text_cannot_be_decided_on_without_its_key(opened, tmp_path, write_page_run):
+def touch(page, kind, x, y):
+    points = [] if kind == "touchEnd" else [{"x": x, "y": y}]
+    page.touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+def test_a_finger_draws_a_loop_after_its_button_and_scrolls_without(opened, run):
+    page = opened(run, width=400, has_touch=True)
+    page.touch = page.context.new_cdp_session(page)
+    page.click("[data-show=all]")
+    page.locator(".mapbox").scroll_into_view_if_needed()
+
+    def loop():
+        box = page.locator(".mapbox").bounding_box()
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in LOOP]
+        touch(page, "touchStart", box["x"] + 5, box["y"] + 5)
+        for place in places:
+            touch(page, "touchMove", *place)
+        touch(page, "touchEnd", 0, 0)
+
+    page.tap("#loop")
+    assert page.locator("#loop").get_attribute("aria-pressed") == "true"
+    loop()
+    page.wait_for_function(f"() => {VIEW}.length < 300")
+    assert "within the loop" in page.locator("#tally").inner_text()
+    assert page.locator("#loop").get_attribute("aria-pressed") == "false"
+    page.click("#clear")
+    page.locator(".mapbox").scroll_into_view_if_needed()
+    before = page.evaluate("scrollY")
+    loop()
+    page.wait_for_function(f"() => scrollY !== {before}")
+    assert "within the loop" not in page.locator("#tally").inner_text()
+
+
+def test_another_file_has_a_section_and_its_rows_are_a_click_away(opened, tmp_path):
+    tickets, other = tmp_path / "tickets.csv", tmp_path / "<b>other.csv"
+    tickets.write_text(tickets_csv())
+    lines = tickets_csv(30).splitlines()
+    lines[1] = lines[1].rpartition(",")[0] + ",<img src=x onerror=alert(1)>"
+    other.write_text("\n".join(lines) + "\n")
+    run = RunFolder(noisefix.detect(tickets, encoder="tfidf", against=other).run)
+    page = opened(run)
+    section = page.locator("#across")
+    assert "<b>other.csv: 30 of 30 rows have" in section.inner_text()
+    assert "<img src=x onerror=alert(1)>" in section.inner_text()
+    section.locator("button").first.click()
+    assert "t0" in page.locator("#card .where").inner_text()
+
+
+def test_a_cut_text_is_decided_on_by_a_short_key(opened, exported, tmp_path, write_page_run):
     texts = [f"{k} " + "word " * 30 for k in range(26_000)]
     run = write_page_run(tmp_path, 0, texts=texts)
     page = opened(run)
     page.click("[data-show=all]")
     page.locator("#list").focus()
     page.keyboard.press("End")
-    assert "cannot be decided here" in page.locator("#card").inner_text()
-    page.keyboard.press("k")
-    assert page.locator("#progress").inner_text() == "0 decided"
+    assert "the rest is not in this page" in page.locator("#card").inner_text()
+    page.keyboard.press("3")
+    [record] = exported(page)
+    assert len(record["key"]) == 16
+    file = tmp_path / "decisions.jsonl"
+    file.write_text(json.dumps(record) + "\n")
+    assert report(run.path, tmp_path / "again.html", decisions=file).decided == 1
+    [decided] = run_decisions(run).values()
+    assert (decided.id, decided.label) == (record["id"], record["label"])
 
 
 def test_what_is_decided_in_the_page_is_what_apply_changes(opened, exported, tmp_path):

@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -159,3 +160,27 @@ def test_refusals(cli, run):
     refused({"t1": "refund"}, "nothing", 3, "no column 'nothing'")
     refused({"t1": "refund"}, "label", 2, "holds the texts, the labels or the ids")
     assert not (run.parent / "with_not.noisefix").exists()
+
+
+def test_training_hears_it(run, tmp_path):
+    from noisefix.classifiers.training_data import read_run
+    from noisefix.detection.detect import detect
+    from noisefix.run.folder import RunFolder
+
+    folder = RunFolder.open(run)
+    assert read_run(folder).data.not_likelihood is None
+    row = unsuspicious(run)
+    given = row["given_label"]
+    data = with_column(run.parent / "tickets.csv", {row["id"]: given, "t2": "account"})
+    out = tmp_path / "new"
+    detect(data, out, encoder="tfidf", not_column="ruled_out")
+    assert rows_of(out)["t2"]["not_labels"] == ["account"]
+    said = read_run(RunFolder.open(out))
+    place = said.ids.index("t2"), said.class_names.index("account")
+    found = said.data.not_likelihood
+    assert found[place] == pytest.approx(found[place[0]].max() * 0.04 / 0.96, rel=1e-3)
+    assert (np.delete(found, [place[0], said.ids.index(row["id"])], axis=0) == 1).all()
+    key = decision_key(rows_of(out)["t2"]["text"], rows_of(out)["t2"]["given_label"])
+    word = PersonDecision(key, "t2", NOT, "account", "ann", now())
+    append_decisions(out / "decisions.jsonl", [word])
+    assert read_run(RunFolder.open(out)).data.not_likelihood[place] == 0

@@ -326,3 +326,33 @@ def test_a_dead_server_leaves_the_run_as_it_was(cli, run, tmp_path):
     assert not (run / "relabels.parquet").exists()
     again = json.loads(cli("apply", run, "--review-csv", review, "--json").out)["to_review"]
     assert again == before > 0
+
+
+def test_a_model_may_rule_labels_out(cli, run, faults, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+    def respond(request):
+        case = asked_case(request.body["messages"])
+        wrong = CLASSES[(case + 1) % 3]
+        says = f"not {wrong}" if case % 10 == 4 else true_label(case)
+        return faults.says(says)
+
+    with faults.FaultServer(respond) as server:
+        outcome = cli("relabel", run, *at(server, "--allow-not", "--json"))
+        assert outcome.code == 0, outcome.err
+        told = json.loads(outcome.out)
+        assert '"not refund"' in json.dumps(server.requests[-1].body).replace("\\", "")
+        n_asked = len(server.requests)
+        assert cli("relabel", run, *at(server, "--allow-not")).code == 0
+        assert len(server.requests) == n_asked  # paid once
+        rows = {row["id"]: row for row in relabels(run)}
+        ruled_out = {key: row for key, row in rows.items() if row["answer"].startswith("not ")}
+        assert ruled_out
+        assert told["report"]["other_answers"] == {"not this one": len(ruled_out)}
+        for row in ruled_out.values():
+            assert row["answer"] == f"not {row['given_label']}"
+            assert row["action"] in ("relabel", "review")
+            assert row["p_error"] > 0.5
+    refused = cli("relabel", run, "--annotator", "column:second", "--allow-not")
+    assert refused.code == 2
+    assert "--not-column" in refused.err

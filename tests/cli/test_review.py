@@ -47,18 +47,20 @@ def test_a_card_shows_text_neighbors_probabilities_and_keys() -> None:
     assert "  0.50  ham   lunch?" in lines
     assert "  2  spam        75%  ███████████████" in lines
     assert "  1  ham         20%  ████" in lines
-    assert "  0  none       none of these fits" in lines
-    assert "  ?  ambiguous  several fit equally well" in lines
-    assert lines[-1].split() == ["s", "skip", "v", "whole", "text", "q", "quit"]
+    assert "  d  none       none of these fits" in lines
+    assert "  u  ambiguous  several fit equally well" in lines
+    assert lines[-1] == "s suggested   / search a class   . later   v whole text   q quit"
     assert "Given label" not in shown
 
 
-def test_going_back_and_codes_are_told() -> None:
+def test_going_back_and_searching_are_told() -> None:
     shown = drawn(card_of(RowFacts("x", given_label="ham"), can_go_back=True, earlier="spam"))
-    assert "b back" in shown
+    assert "k keep" in shown
+    assert "z undo" in shown
     assert "You answered: spam. Enter keeps it." in shown
     assert "Given label: ham" in shown
-    assert "typed: 1" in drawn(card_of(RowFacts("x"), typed="1"))
+    searching = drawn(card_of(RowFacts("x"), is_searching=True, typed="pa", found=("spam",)))
+    assert "Class: pa_  (Enter takes the first, Esc leaves)\n  spam\n" in searching
 
 
 def test_a_long_text_is_cut_until_the_whole_is_wanted() -> None:
@@ -167,10 +169,10 @@ def test_a_review_at_a_terminal(review: Review) -> None:
     plan = [
         ("text 1", "2"),
         ("text 2", "\x1b[A1"),  # an arrow key means nothing
-        ("text 3", "b"),
+        ("text 3", "z"),
         ("You answered: ham", "2"),
-        ("text 3", "s"),
-        ("text 4", "é0"),
+        ("text 3", "."),
+        ("text 4", "éd"),
         ("text 5", "q"),
     ]
     answers, screen = review(plan)

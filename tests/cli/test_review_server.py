@@ -130,13 +130,14 @@ def test_a_thousand_decisions_each(serve, tmp_path, write_page_run):
     review_under_fire(serve, write_page_run(tmp_path, 200), 1000, 8)
 
 
-def test_ctrl_c_ends_the_review_with_what_it_came_to(serve, tmp_path, write_page_run):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_review_with_what_it_came_to(ending, serve, tmp_path, write_page_run):
     run = write_page_run(tmp_path, 60)
     server = serve(run.path)
     word = {"row": 2, "label": None, "note": "private", "when": "2026-01-01T00:00:00.000+00:00"}
     server.ask("/api/decide", word | {"decision": "keep", "who": "ann"})
     server.ask("/api/decide", word | {"decision": "drop", "who": "bob"})
-    os.kill(server.process.pid, signal.SIGINT)
+    os.kill(server.process.pid, ending)
     out = server.process.communicate(timeout=60)[0].decode()
     assert server.process.returncode == 0
     assert "1 row of" in out

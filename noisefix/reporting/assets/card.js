@@ -15,9 +15,9 @@ function makeCard(app, review) {
           el(
             "b",
             {},
-            `Audit: ${audit.rows.filter((i) => rows.decision.has(i)).length} of ${audit.rows.length}`,
+            `Audit: ${audit.rows.filter(review.answered).length} of ${audit.rows.length}`,
           ),
-          " · the suggestion is hidden until you answer ",
+          " · which class is it? Labels and suggestions are hidden until you answer ",
           el("button", { type: "button", class: "link", onclick: review.stopAudit }, "Stop"),
         ),
       el(
@@ -61,13 +61,14 @@ function makeCard(app, review) {
       p = rows.p[row],
       record = rows.decision.get(row);
     return [
-      el(
-        "p",
-        { class: "labels" },
-        quiet("given "),
-        chip(given),
-        blind || suggested === given ? null : [quiet(" → suggested "), chip(suggested, "strong")],
-      ),
+      !blind &&
+        el(
+          "p",
+          { class: "labels" },
+          quiet("given "),
+          chip(given),
+          suggested === given ? null : [quiet(" → suggested "), chip(suggested, "strong")],
+        ),
       !blind &&
         el(
           "p",
@@ -87,19 +88,11 @@ function makeCard(app, review) {
     ];
   }
   function buttons(row, blind) {
-    if (!review.decidable(row))
-      return el(
-        "p",
-        { class: "decided" },
-        "Only a part of this text is in this page, so it cannot be decided here. ",
-        el("code", {}, "noisefix review"),
-        " shows all of it.",
-      );
     const same = rows.suggested[row] === rows.given[row];
     const button = ([what, hot, name, why]) =>
       !(what === "suggested" && (blind || same)) &&
-      !((what === "keep" || what === "not") && rows.given[row] < 0) &&
-      !(what === "not" && review.audit()) && // an audit asks which label is right
+      !(what === "keep" && (blind || rows.given[row] < 0)) &&
+      !(what === "not" && (review.audit() || rows.given[row] < 0)) && // an audit asks which is right
       el(
         "button",
         {
@@ -109,7 +102,7 @@ function makeCard(app, review) {
           "aria-keyshortcuts": hot,
           onclick: () => review.act(what),
         },
-        name,
+        blind && what === "pick" ? "Any class" : name,
         el("kbd", {}, hot),
       );
     const field = el("input", {

@@ -50,7 +50,6 @@ function rowsOf(data) {
     taken: new Set(),
     annotator: new Map(),
     signs: new Map(),
-    cutKey: () => null,
   };
   data.detail.row.forEach((row, i) => {
     rows.detail[row] = i;
@@ -64,13 +63,14 @@ function rowsOf(data) {
   if (data.annotator) data.annotator.row.forEach((row, i) => rows.annotator.set(row, i));
   if (source.cut) {
     const keys = bytes(source.keys),
-      keyed = bitset(source.keyed, n),
+      size = source.key_bytes,
       place = new Map();
-    for (let i = 0, at = 0, k = 0; i < n; i++) {
-      if (rows.cut[i]) rows.signs.set(i, source.signs[at++]);
-      if (keyed[i]) place.set(i, 32 * k++);
-    }
-    rows.cutKey = (i) => (place.has(i) ? hex(keys.subarray(place.get(i), place.get(i) + 32)) : null);
+    for (let i = 0, at = 0; i < n; i++)
+      if (rows.cut[i]) {
+        rows.signs.set(i, source.signs[at]);
+        place.set(i, size * at++);
+      }
+    rows.cutKey = (i) => hex(keys.subarray(place.get(i), place.get(i) + size));
   }
   rank(rows, source.order);
   return rows;

@@ -213,6 +213,7 @@ async function start() {
   };
   if (transport.kind === "server") listen(app, rows);
   const verdict = el("section", { id: "verdict", "aria-labelledby": "verdict-h" }),
+    trust = el("div"),
     classBox = el("div"),
     confusionBox = el("div");
   function sections() {
@@ -220,6 +221,8 @@ async function start() {
     classBox.replaceChildren(classPart(data, app));
     confusionBox.replaceChildren(...confusionPart(data, app).filter(Boolean));
   }
+  app.measured = () => trust.replaceChildren(...trustPart(data).filter(Boolean));
+  app.measured();
   sections();
   app.map = data.map
     ? makeMap(
@@ -263,6 +266,7 @@ async function start() {
         sign,
       ),
     ),
+    navigator.maxTouchPoints > 0 && loopButton(app.map),
   );
   const who = el("input", {
     id: "who",
@@ -318,9 +322,10 @@ async function start() {
       tally,
       el("div", { class: "work" }, app.list.node, app.review.card),
     ),
+    ...data.sections.map((part) => extraPart(part, app)),
     ...(data.models ? [section("models", "Which model wins", modelsPart(data.models))] : []),
     ...(data.people ? [section("people", "Who decided", peoplePart(data.people))] : []),
-    section("trust", "How far to trust it", trustPart(data)),
+    section("trust", "How far to trust it", trust),
     note,
   );
   $("file").textContent = shown(
@@ -359,7 +364,8 @@ async function start() {
   });
   app.changed();
   if (!view.rows.length) app.filter({ ...EMPTY, show: "all" }, true);
-  if (view.rows.length) app.review.show(view.rows[0]);
+  const open = view.rows.find((i) => !rows.decision.has(i)) ?? view.rows[0];
+  if (open !== undefined) app.review.show(open);
   requestAnimationFrame(() =>
     setTimeout(() => {
       root.dataset.ready = Math.round(performance.now() - begin);
@@ -367,7 +373,26 @@ async function start() {
       (window.requestIdleCallback || setTimeout)(() => view.warm());
     }),
   );
-  root.noisefix = { view, rows }; // for tests
+  root.noisefix = { view, rows, waiting: () => transport.waiting?.() ?? 0 }; // for tests
+}
+// On a screen that is touched a finger scrolls the page, and draws a loop only after this button.
+function loopButton(map) {
+  const button = el(
+    "button",
+    {
+      type: "button",
+      id: "loop",
+      "aria-pressed": "false",
+      title: "Draw a loop with a finger",
+      onclick: () => map.draw(button.getAttribute("aria-pressed") !== "true"),
+    },
+    "Loop",
+  );
+  if (map)
+    map.ondraw = (on) => {
+      button.setAttribute("aria-pressed", String(on));
+    };
+  return button;
 }
 const POLL_MS = 4000;
 

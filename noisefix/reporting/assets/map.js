@@ -49,7 +49,8 @@ function makeMap(xy, rows, colours, label, onlasso, onpick) {
     cy = 0.5,
     path = null,
     current = NONE,
-    asked = 0;
+    asked = 0,
+    drawing = false; // a finger draws a loop; else it scrolls the page
   const draw = gl ? drawerGL(gl) : drawer2D();
   const size = () => [box.clientWidth, box.clientHeight];
   const scale = () => {
@@ -207,7 +208,7 @@ function makeMap(xy, rows, colours, label, onlasso, onpick) {
     return [event.clientX - r.left, event.clientY - r.top];
   };
   canvas.addEventListener("pointerdown", (event) => {
-    if (event.button === 0 && event.pointerType !== "touch") {
+    if (event.button === 0 && event.isPrimary && (drawing || event.pointerType !== "touch")) {
       path = [where(event)];
       canvas.setPointerCapture(event.pointerId);
     }
@@ -229,10 +230,15 @@ function makeMap(xy, rows, colours, label, onlasso, onpick) {
   canvas.addEventListener("pointerleave", () => {
     tip.hidden = true;
   });
+  canvas.addEventListener("pointercancel", () => {
+    path = null; // the browser took the finger to scroll with
+    later();
+  });
   canvas.addEventListener("pointerup", (event) => {
     if (!path) return;
     const drawn = path;
     path = null;
+    map.draw(false);
     if (drawn.length < 6) {
       const row = nearest(...where(event));
       if (row >= 0) onpick(row);
@@ -251,7 +257,7 @@ function makeMap(xy, rows, colours, label, onlasso, onpick) {
     onlasso(inside);
   });
   canvas.addEventListener("click", (event) => {
-    if (event.pointerType === "touch") {
+    if (event.pointerType === "touch" && !path) {
       const row = nearest(...where(event), 24);
       if (row >= 0) onpick(row);
     }
@@ -268,6 +274,12 @@ function makeMap(xy, rows, colours, label, onlasso, onpick) {
       current = row;
       later();
     },
+    draw(on) {
+      drawing = on;
+      canvas.style.touchAction = on ? "none" : "";
+      map.ondraw(on);
+    },
+    ondraw: () => {},
     zoom(by) {
       zoom = by ? Math.max(1, Math.min(40, zoom * by)) : 1;
       if (zoom === 1) {

@@ -18,6 +18,7 @@ function makeReview(app) {
   const { data, rows, transport, view } = app,
     names = data.classes.name;
   const bySize = names.map((_, i) => i).sort((a, b) => data.classes.rows[b] - data.classes.rows[a]);
+  const unsure = new Set(data.audit.unsure); // said in an earlier audit; they are not asked again
   let row = NONE,
     audit = null,
     lease = 0;
@@ -32,7 +33,7 @@ function makeReview(app) {
     row: () => row,
     audit: () => audit,
     blind: () => !!audit && !rows.decision.has(row),
-    decidable: (i) => transport.kind === "server" || !rows.cut[i] || rows.cutKey(i) !== null,
+    answered: (i) => rows.decision.has(i) || unsure.has(i),
     nameOf: (i) => (rows.id ? rows.id[i] : String(i + 1)),
   };
 
@@ -46,10 +47,10 @@ function makeReview(app) {
     return [...new Set([...likely, ...bySize])].slice(0, 9);
   };
 
-  async function decide(decision, label = null) {
+  async function decide(decision, label = null, chosen = false) {
     if (row < 0) return;
-    if (!review.decidable(row))
-      return app.flash("Only a part of this text is in this page. Decide on it with noisefix review.", true);
+    if (decision === "keep" && review.blind() && !chosen) return;
+    if (decision === "not" && audit) return; // an audit asks which label is right
     if ((decision === "keep" || decision === "not") && rows.given[row] < 0)
       return app.flash("This row has no label to keep or to rule out. Choose a class.", true);
     const done = row,
@@ -66,9 +67,9 @@ function makeReview(app) {
     };
     review.note = "";
     rows.decision.set(done, record);
-    if (audit) audit.answers.push([done, record]);
+    const given = rows.given[done] < 0 ? "no label" : names[rows.given[done]];
     const told = audit
-      ? ` noisefix says ${sure(rows.p[done])}${rows.suggested[done] !== rows.given[done] ? `, suggests ${names[rows.suggested[done]]}` : ""}.`
+      ? ` It was given ${given}; noisefix says ${sure(rows.p[done])}${rows.suggested[done] !== rows.given[done] ? `, suggests ${names[rows.suggested[done]]}` : ""}.`
       : "";
     app.flash(`Row ${review.nameOf(done)}: ${meaning(record)}.${told}`);
     next(done, place);
@@ -79,7 +80,7 @@ function makeReview(app) {
     if (!last) return app.flash("Nothing to undo.");
     const back = rows.find(last);
     rows.decision.delete(back);
-    if (audit) audit.answers = audit.answers.filter(([i]) => i !== back);
+    
     app.changed();
     app.flash(`Row ${last.id}: undone.`);
     review.show(back);
@@ -96,7 +97,7 @@ function makeReview(app) {
   }
   function next(done, place) {
     if (audit) {
-      const open = audit.rows.find((i) => !rows.decision.has(i));
+      const open = audit.rows.find((i) => !review.answered(i));
       app.changed();
       return open === undefined ? finish() : review.show(open);
     }
@@ -150,51 +151,31 @@ function makeReview(app) {
     const drawn = data.audit.rows;
     audit = {
       rows: drawn,
-      random: new Set(drawn.filter((_, i) => data.audit.draw[i] === "R")),
-      answers: drawn.filter((i) => rows.decision.has(i)).map((i) => [i, rows.decision.get(i)]),
+      random: new Set(drawn.filter((_, i) => data.audit.stratum[i] === 0)), // not flagged, not disputed
     };
     document.body.classList.add("auditing");
-    const open = drawn.find((i) => !rows.decision.has(i));
+    const open = drawn.find((i) => !review.answered(i));
     $("rows").scrollIntoView({ block: "start" });
     if (open === undefined) finish();
     else {
       review.show(open);
       review.card.focus({ preventScroll: true });
     }
-    say(`Audit of ${drawn.length} rows. The suggestion is hidden until you have answered.`);
+    say(`Audit of ${plural(drawn.length, "row")}. Labels and suggestions are hidden until you have answered.`);
   };
   review.stopAudit = () => {
     audit = null;
     document.body.classList.remove("auditing");
     app.changed();
-    review.draw();
+    if (row < 0 && view.rows.length) review.show(view.rows[0]);
+    else review.draw();
   };
-  function finish() {
-    const line = (name, group) => {
-      const certain = group.filter(([, r]) => r.decision === "keep" || r.decision === "class"),
-        k = certain.filter(([, r]) => r.decision === "class").length,
-        n = certain.length;
-      if (!n) return null;
-      const z = 1.645,
-        centre = (k + (z * z) / 2) / (n + z * z),
-        half = (z / (n + z * z)) * Math.sqrt((k * (n - k)) / n + (z * z) / 4); // Wilson 1927
-      return el(
-        "li",
-        {},
-        `${name}: ${count(k)} of ${count(n)} are wrong, that is ${percent(k / n)} (${range(Math.max(0, centre - half), Math.min(1, centre + half))}).`,
-      );
-    };
-    const parts = (random) => audit.answers.filter(([i]) => audit.random.has(i) === random);
+  async function finish() {
+    row = NONE;
+    const told = el("div", {});
     review.card.replaceChildren(
       el("h3", {}, "The audit is done"),
-      el("ul", {}, line("Rows from the top", parts(false)), line("Rows at random", parts(true))),
-      el(
-        "p",
-        { class: "quiet" },
-        transport.kind === "server"
-          ? "The estimates above are being made anew."
-          : "Export the decisions and give them to the next run (--decisions): the estimates then rest on your data.",
-      ),
+      told,
       el(
         "div",
         { class: "acts" },
@@ -202,9 +183,31 @@ function makeReview(app) {
       ),
     );
     review.card.focus({ preventScroll: true });
+    if (transport.kind === "file") return told.append(...counted());
+    const answer = await send(() => transport.audit());
+    if (!answer.said) return;
+    data.audit.said = answer.said;
+    app.measured();
+    told.append(auditSaid(data.audit));
+  }
+  // A file only counts what was seen: the intervals need the command's own arithmetic.
+  function counted() {
+    const line = (name, isFlagged) => {
+      const seen = audit.rows
+          .filter((_, i) => !!(data.audit.stratum[i] % 2) === isFlagged)
+          .map((i) => rows.decision.get(i))
+          .filter((record) => record && record.decision !== "unsure"),
+        wrong = seen.filter((record) => record.decision !== "keep").length;
+      return seen.length ? el("li", {}, `${name}: ${count(wrong)} of ${count(seen.length)} are wrong.`) : null;
+    };
+    return [
+      el("ul", {}, [line("Flagged rows", true), line("Rows not flagged", false)].filter(Boolean)),
+      el("p", {}, "What this says of all rows, with intervals, a command tells. Export the decisions, then run:"),
+      el("pre", { tabindex: 0 }, `${shown(data.audit.command)} --decisions decisions.jsonl`),
+    ];
   }
 
-  review.take = (c) => (c === rows.given[row] ? decide("keep") : decide("class", names[c]));
+  review.take = (c) => (c === rows.given[row] ? decide("keep", null, true) : decide("class", names[c]));
   review.act = (what) => {
     if (row < 0) return;
     if (what === "suggested") {

@@ -30,7 +30,8 @@ const pairs = (list) =>
   );
 
 function verdictPart(data, onaudit) {
-  const { rate, low, high, narrow, interval } = data.noise,
+  const { rate, low, high, interval } = data.noise,
+    audit = data.audit,
     end = [0.04, 0.08, 0.12, 0.2, 0.4, 0.6, 0.8].find((v) => v >= high * 1.15) || 1,
     at = (v) => `${(100 * v) / end}%`;
   const band = el("i", { class: "band" }),
@@ -79,12 +80,16 @@ function verdictPart(data, onaudit) {
     el(
       "p",
       { class: "narrow" },
-      `To narrow it: mark ${count(narrow.rows)} rows, about ${narrow.minutes} minutes. `,
-      el(
-        "button",
-        { type: "button", class: "main", id: "audit", onclick: onaudit },
-        `Audit ${count(narrow.rows)} rows`,
-      ),
+      audit.rows.length
+        ? [
+            `To measure it: mark a sample of ${plural(audit.rows.length, "row")}, about ${plural(audit.minutes, "minute")}. `,
+            el(
+              "button",
+              { type: "button", class: "main", id: "audit", onclick: onaudit },
+              `Audit ${plural(audit.rows.length, "row")}`,
+            ),
+          ]
+        : `No audit: ${shown(audit.why)}.`,
     ),
   ];
 }
@@ -200,9 +205,17 @@ function confusionPart(data, app) {
   ];
 }
 
+const auditSaid = (audit) =>
+  el(
+    "ul",
+    { class: "said" },
+    audit.said.map((line) => el("li", {}, line)),
+  );
+
 function trustPart(data) {
   const t = data.trust,
     out = [];
+  if (data.audit.said.length) out.push(el("h3", {}, "Measured by an audit"), auditSaid(data.audit));
   if (t.calibration)
     out.push(
       el("h3", {}, "Calibration on verified rows"),
@@ -221,7 +234,7 @@ function trustPart(data) {
         ),
       ),
     );
-  else
+  else if (!data.audit.said.length)
     out.push(
       el(
         "p",
@@ -348,4 +361,44 @@ function keysBox() {
     box.close();
   });
   openDialog(box);
+}
+
+// Sections that only some runs have: sentences and tables, whose columns say what their cells are.
+function extraPart(part, app) {
+  const cell = {
+    text: (v) => textOf(v),
+    count: (v) => count(v),
+    share: (v) => percent(v),
+    number: (v) => v.toFixed(2),
+    interval: ([low, high]) => range(low, high),
+    row: (v) =>
+      el("button", { type: "button", class: "link", onclick: () => app.goTo(v) }, shown(app.review.nameOf(v))),
+  };
+  return section(
+    part.id,
+    part.title,
+    part.said.map((line) => el("p", {}, textOf(line))),
+    part.tables.map((t) => [
+      el("h3", {}, textOf(t.title)),
+      table(
+        shown(t.title),
+        t.columns.map(([name]) => name),
+        t.rows.map((row) =>
+          el(
+            "tr",
+            {},
+            row.map((value, i) => {
+              const kind = t.columns[i][1];
+              return el(
+                "td",
+                { class: kind === "text" || kind === "row" ? "" : "num" },
+                value === null ? "–" : cell[kind](value),
+              );
+            }),
+          ),
+        ),
+        "extra",
+      ),
+    ]),
+  );
 }

@@ -99,6 +99,10 @@ function serverTransport(block, tell) {
     },
     next: (who, row) => ask(`/api/next?who=${encodeURIComponent(who)}&row=${row}`),
     text: (row) => ask(`/api/text?row=${row}`),
+    async audit() {
+      await busy; // what was just answered is to count
+      return ask("/api/audit");
+    },
     summary: (since) => ask(`/api/summary?since=${since}`),
     judged: () => ask("/api/judged"),
     waiting: () => waiting.length,

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from noisefix.annotators.desk_keys import END
 from noisefix.annotators.engine import ask
-from noisefix.annotators.human import END, Card, HumanAnnotator, RowFacts, keys_for
+from noisefix.annotators.human import Card, HumanAnnotator, RowFacts, keys_for
 from noisefix.annotators.protocol import Answer, Message, Question
 from noisefix.annotators.store import AnswerStore
 
@@ -54,7 +55,7 @@ def labels(answers: list[Answer]) -> dict[str, str | None]:
 
 
 def test_one_key_a_label() -> None:
-    desk = ScriptedDesk("3", "2", "0", "?")
+    desk = ScriptedDesk("3", "2", "d", "u")
     answers = review(desk, questions(4))
     assert labels(answers) == {"1": "spam", "2": "ham", "3": "none", "4": "ambiguous"}
     assert [answer.is_label for answer in answers] == [True, True, False, False]
@@ -67,45 +68,67 @@ def test_a_class_has_the_same_key_in_every_row() -> None:
     assert keys_for(question("1", "spam", "ham"), CLASSES) == {
         "2": "ham",
         "3": "spam",
-        "0": "none",
-        "?": "ambiguous",
+        "d": "none",
+        "u": "ambiguous",
     }
     assert list(keys_for(question("1", "spam", "eggs"), CLASSES).values())[:2] == ["eggs", "spam"]
     assert keys_for(question("1", "b", "a"))["1"] == "a"  # classes not known: by name
 
 
-def test_keys_for_many_classes() -> None:
-    many = tuple(f"c{k:02}" for k in range(58 - 6))
-    keys = keys_for(question("1", *many), many)
-    assert all(len(key) == 1 for key in keys)
-    assert len(keys) == len(many) + 2
-    assert not {"b", "s", "q", "v"} & set(keys)
-    more = tuple(f"c{k:03}" for k in range(150))
-    numbered = keys_for(question("1", *more), more)
-    assert list(numbered)[:2] == ["001", "002"]
-    assert numbered["000"] == "none"
-    few = keys_for(question("1", "c099", "c007"), more)
-    assert few == {"1": "c007", "2": "c099", "0": "none", "?": "ambiguous"}
+def test_of_many_classes_the_likely_ones_have_a_digit_and_all_can_be_searched() -> None:
+    many = tuple(f"c{k:03}" for k in range(150))
+    keys = keys_for(question("1", *many), many, {"c149": 0.5, "c070": 0.4})
+    assert list(keys) == [*"123456789", "d", "u"]
+    assert list(keys.values())[:9] == [*many[:7], "c070", "c149"]
+    few = keys_for(question("1", "c099", "c007"), many)
+    assert few == {"1": "c007", "2": "c099", "d": "none", "u": "ambiguous"}
 
 
-def test_codes_of_several_keys_can_be_erased() -> None:
+def test_any_label_of_the_pool_is_found_by_a_part_of_its_name() -> None:
     pool = tuple(f"c{k:02}" for k in range(77))
-    desk = ScriptedDesk("0", "7", "1", "\x7f", "2", "3", "9", "9", "1", "1")
-    answers = review(desk, [question(str(k), *pool) for k in range(3)])
-    # 07 | 1, erased, 23 | 9, 9: no code begins so; 11
-    assert list(labels(answers).values()) == ["c06", "c22", "c10"]
-    assert [card.typed for card in desk.cards] == ["", "0", "", "1", "", "2", "", "", "", "1"]
+    desk = ScriptedDesk("/", "C", "0", "x", "\x7f", "\x7f", "4", "1", "\n", "/", "9", "\x1b", "u")
+    answers = review(desk, [question(str(k), *pool) for k in range(2)])
+    assert list(labels(answers).values()) == ["c41", "ambiguous"]
+    assert desk.cards[1].is_searching
+    assert len(desk.cards[1].found) == 77
+    assert [card.typed for card in desk.cards[:9]] == [
+        "",
+        "",
+        "C",
+        "C0",
+        "C0x",
+        "C0",
+        "C",
+        "C4",
+        "C41",
+    ]
+    assert desk.cards[8].found == ("c41",)
+    nothing = ScriptedDesk("/", "z", "\n", "3")  # no label has a z: Enter leaves
+    assert labels(review(nothing, questions(1))) == {"1": "spam"}
+
+
+def test_keep_and_suggested_are_there_where_they_are_shown() -> None:
+    def shown(row_id: str) -> RowFacts:
+        return RowFacts(row_id, (), {"spam": 0.7, "ham": 0.2, "eggs": 0.9}, given_label="ham")
+
+    desk = ScriptedDesk("k", "s")
+    answers = list(HumanAnnotator(desk, shown, CLASSES).annotate(questions(2)))
+    assert labels(answers) == {"1": "ham", "2": "spam"}  # eggs is not in the pool
+    assert desk.cards[0].commands[:2] == ("k", "s")
+    blind = ScriptedDesk("k", "s", "3")
+    assert labels(review(blind, questions(1))) == {"1": "spam"}
+    assert not {"k", "s", "z"} & set(blind.cards[0].commands)
 
 
 def test_a_class_called_none() -> None:
-    desk = ScriptedDesk("2", "0")
+    desk = ScriptedDesk("2", "d")
     asked = [question(str(k), "favor", "none") for k in (1, 2)]
     answers = list(HumanAnnotator(desk, facts).annotate(asked))
     assert [(a.answer, a.is_label) for a in answers] == [("none", True), ("none", False)]
 
 
 def test_keys_that_mean_nothing_are_ignored() -> None:
-    desk = ScriptedDesk("1", "x", "\x1b", "\n", "b", "3")  # eggs is not in the pool of this row
+    desk = ScriptedDesk("1", "x", "\x1b", "\n", "z", "3")  # eggs is not in the pool of this row
     assert labels(review(desk, questions(1))) == {"1": "spam"}
     assert desk.rows == ["1"] * 6
 
@@ -117,7 +140,7 @@ def test_whole_text_is_a_switch() -> None:
 
 
 def test_back_changes_an_answer_and_enter_keeps_one() -> None:
-    desk = ScriptedDesk("3", "3", "b", "b", "2", "\n", "3")
+    desk = ScriptedDesk("3", "3", "z", "z", "2", "\n", "3")
     answers = review(desk, questions(3))
     assert labels(answers) == {"1": "ham", "2": "spam", "3": "spam"}
     assert desk.rows == ["1", "2", "3", "2", "1", "2", "3"]
@@ -127,7 +150,7 @@ def test_back_changes_an_answer_and_enter_keeps_one() -> None:
 
 
 def test_back_goes_no_further_than_it_may() -> None:
-    desk = ScriptedDesk("3", "3", "3", "b", "b", "b", "2", "\n", "q")
+    desk = ScriptedDesk("3", "3", "3", "z", "z", "z", "2", "\n", "q")
     answers = review(desk, questions(9), undo_depth=2)
     assert desk.rows == ["1", "2", "3", "4", "3", "2", "2", "3", "4"]
     assert labels(answers) == {"1": "spam", "2": "ham", "3": "spam"}
@@ -143,14 +166,14 @@ def test_answers_are_handed_over_once_they_cannot_be_taken_back() -> None:
     assert next(answers).id == "1"
 
 
-def test_skip_gives_no_answer_and_takes_one_away() -> None:
-    desk = ScriptedDesk("s", "3", "b", "s", "3")
+def test_later_gives_no_answer_and_takes_one_away() -> None:
+    desk = ScriptedDesk(".", "3", "z", ".", "3")
     assert labels(review(desk, questions(3))) == {"3": "spam"}
 
 
 @pytest.mark.parametrize("ending", ["q", END])
 def test_quit_hands_over_what_there_is(ending: str) -> None:
-    desk = ScriptedDesk("3", "3", "b", "b", ending)
+    desk = ScriptedDesk("3", "3", "z", "z", ending)
     assert labels(review(desk, questions(9))) == {"1": "spam", "2": "spam"}
 
 
@@ -175,7 +198,7 @@ def test_a_later_run_goes_on_where_the_person_stopped(tmp_path: Path) -> None:
         with AnswerStore(tmp_path / "annotations.sqlite") as store:
             return labels(list(ask(annotator, questions(5), store=store)))
 
-    first = ScriptedDesk("3", "s", "2", "q")
+    first = ScriptedDesk("3", ".", "2", "q")
     assert sit(first) == {"1": "spam", "3": "ham"}
     assert first.rows == ["1", "2", "3", "4"]
     second = ScriptedDesk("2", "2", "2")

@@ -10,10 +10,19 @@ from hypothesis import strategies as st
 from noisefix.auditing.estimate import Stratum, found_share, width_after, wrong_share
 
 
-def test_no_error_seen_gives_the_classical_end():
-    share = wrong_share([Stratum(1_000_000, 15, 0, tie=0.99)])
+@pytest.mark.parametrize("tie", [0.0, 0.5, 0.99])
+def test_no_error_seen_is_no_proof_that_there_is_none_whatever_chance_says(tie):
+    share = wrong_share([Stratum(1_000_000, 15, 0, tie=tie)])
     assert share.value == share.low == 0
-    assert share.high == pytest.approx(1 - 0.05 ** (1 / 15), abs=0.002)
+    assert share.high == pytest.approx(1 - 0.1 ** (1 / 15), abs=0.002)
+    whole = wrong_share([Stratum(1_000_000, 15, 15, tie=tie)])
+    assert (whole.low, whole.high) == pytest.approx((0.1 ** (1 / 15), 1), abs=0.002)
+
+
+def test_a_kind_of_which_nothing_is_marked_may_be_all_wrong_or_none():
+    share = wrong_share([Stratum(500, 10, 5), Stratum(500, 0, 0, True)])
+    assert share.low < 0.2
+    assert share.high > 0.8
 
 
 def test_a_stratum_marked_whole_is_known():

@@ -8,7 +8,9 @@ import io
 
 import pytest
 
-from noisefix.annotators.human import AMBIGUOUS_KEY, NONE_KEY, QUIT
+from noisefix.annotators.desk_keys import DROP as NONE_KEY
+from noisefix.annotators.desk_keys import QUIT
+from noisefix.annotators.desk_keys import UNSURE as AMBIGUOUS_KEY
 from noisefix.auditing.mark import (
     check_unfilled,
     csv_bytes,
@@ -110,7 +112,7 @@ def test_a_file_that_was_filled_in_comes_back_once(run, tmp_path):
     ("content", "said"),
     [
         ("id,decision\nnobody,a\n", "no row of the run has the id"),
-        ("id,decision\n1,nonsense\n", "neither a class nor keep, drop or unsure"),
+        ("id,decision\n1,nonsense\n", "neither a class nor keep"),
         ("id,text\n1,a\n", "decision"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from noisefix.auditing.plan import audit_rows, is_wrong, open_plan
 from noisefix.errors import DataError
-from noisefix.run.decisions import CLASS, DROP, KEEP, UNSURE, PersonDecision, now
+from noisefix.run.decisions import CLASS, DROP, KEEP, NOT, UNSURE, PersonDecision, now
 from noisefix.run.parquet import read_table, with_columns, write_table
 from noisefix.run.schemas import ISSUES
 
@@ -53,6 +53,15 @@ def test_marked_rows_count_in_their_stratum_and_unsure_ones_do_not(run, say):
     assert after.sample == plan.sample
 
 
+def test_a_label_that_is_ruled_out_is_a_wrong_one_though_no_other_is_named(run, say):
+    first, second, *_ = open_plan(run, 12).rows
+    say(int(first.id), NOT)
+    say(int(second.id), NOT, "a" if second.given_label == "b" else "b")
+    plan = open_plan(run, 12)
+    assert [row.id for row in plan.rows if row.is_marked] == [first.id]
+    assert sum(stratum.wrong for stratum in plan.strata) == 1
+
+
 def test_what_was_decided_before_the_draw_is_a_stratum_that_is_known_whole(run, say):
     say(1, CLASS, "a")
     say(20, KEEP)
@@ -94,7 +103,10 @@ def test_where_nothing_can_be_drawn_nothing_is_written(run, say):
 
 @pytest.mark.parametrize(
     ("decision", "label", "expected"),
-    [(KEEP, None, False), (DROP, None, True), (CLASS, "b", True), (CLASS, "a", False)],
+    [
+        *((KEEP, None, False), (DROP, None, True), (CLASS, "b", True), (CLASS, "a", False)),
+        *((NOT, None, True), (NOT, "b", False)),
+    ],
 )
 def test_which_words_say_that_a_label_is_wrong(decision, label, expected):
     assert is_wrong(PersonDecision("0", "1", decision, label, "", now()), "a") is expected

@@ -1,6 +1,5 @@
 """New means new: a row counts only if its text or its label was not there before."""
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,7 +49,7 @@ def test_an_old_row_is_never_new_flagged_before_or_not(table, fresh):
 
 
 def test_same_id_with_another_label_or_text_is_new(table, fresh):
-    old = table(("1", "x", "b", True), ("2", "y", "a", True))
+    old = table(("1", "x", "b", False), ("2", "y", "a", True))
     now = table(("1", "x", "a", True), ("2", "changed", "a", True), ("3", "z", "a", False))
     assert fresh(now, old) == [0, 1]
 
@@ -63,38 +62,16 @@ def test_rows_inserted_above_and_copies_do_not_make_old_ones_new(table, fresh):
     assert fresh(copies, old) == []
 
 
-@pytest.fixture
-def relabelled(make_issues, verdict, fresh):
-    """Say which rows are new, of texts whose labels were and are such, and speak for classes."""
-
-    def find(before, now, probs):
-        def table(rows):
-            made = [verdict(label, "b", 0.9, is_issue=True) for _, label in rows]
-            texts = [text for text, _ in rows]
-            return make_issues(made, CLASSES, ids=list(map(str, range(len(rows)))), texts=texts)
-
-        rows = table(now)
-        spread = pa.FixedSizeListArray.from_arrays(
-            pa.array([p for row in probs for p in (row, 1 - row)], pa.float32()), 2
-        )
-        place = rows.column_names.index("pred_probs")
-        return fresh(rows.set_column(place, "pred_probs", spread), table(before))
-
-    return find
+def test_a_label_that_was_flagged_and_is_changed_is_no_new_issue(table, fresh):
+    old = table(("1", "x", "a", True), ("2", "y", "a", False))
+    now = table(("1", "x", "b", True), ("2", "y", "b", True))
+    assert fresh(now, old) == [1]
 
 
-def test_a_label_changed_for_the_better_is_not_new_and_for_the_worse_it_is(relabelled):
-    before, now = [("x", "a"), ("y", "a")], [("x", "b"), ("y", "b")]
-    assert relabelled(before, now, [0.3, 0.7]) == [1]
-    assert relabelled(before, now, [0.5, 0.5]) == []
-
-
-def test_a_text_whose_old_label_is_still_there_is_an_added_row(relabelled):
-    assert relabelled([("x", "a")], [("x", "a"), ("x", "b")], [0.1, 0.1]) == [1]
-
-
-def test_a_label_that_was_missing_was_no_label_to_be_better_than(relabelled):
-    assert relabelled([("x", None)], [("x", "b")], [0.1]) == [0]
+def test_a_text_whose_flagged_label_is_still_there_is_an_added_row(table, fresh):
+    old = table(("1", "x", "a", True))
+    now = table(("1", "x", "a", True), ("2", "x", "b", True))
+    assert fresh(now, old) == [1]
 
 
 def test_text_and_label_are_told_apart():

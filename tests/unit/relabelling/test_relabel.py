@@ -156,7 +156,7 @@ def test_a_person_is_not_asked_on_after_quitting(run):
     def facts(_):
         return RowFacts("text", (), {})
 
-    desk = Desk(["1", "s", "2", "q"])
+    desk = Desk(["1", ".", "2", "q"])
     result = finish(plan, HumanAnnotator(desk, facts, plan.rows.class_names))
     assert result.report.asked == 2
     assert desk.numbers == [1, 2, 3, 4]
@@ -165,7 +165,7 @@ def test_a_person_is_not_asked_on_after_quitting(run):
 
 def test_a_person_who_skips_sees_every_row_numbered_on(run):
     plan = plan_relabel(run, OPTIONS)
-    desk = Desk(["s", *["1"] * 100])
+    desk = Desk([".", *["1"] * 100])
 
     def facts(_):
         return RowFacts("text", (), {})

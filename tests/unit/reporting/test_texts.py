@@ -26,17 +26,19 @@ def test_of_a_cut_text_its_length_and_its_key_are_kept():
     assert [len(text) for text in columns["text"]] == [300, 120, 1]
     assert columns["signs"] == [300]
     assert set_bits(columns["cut"], 3) == [1]
-    assert set_bits(columns["keyed"], 3) == [1]
+    assert columns["key_bytes"] == 32
     assert base64.b64decode(columns["keys"]).hex() == decision_key(texts[1], None)
 
 
-def test_where_very_many_are_cut_only_detailed_rows_have_keys():
-    texts = ["long " * 40] * 20_001
+def test_where_very_many_are_cut_their_keys_are_short():
+    texts = [f"{k} " + "long " * 40 for k in range(20_001)]
     detailed = np.zeros(len(texts), bool)
     detailed[7] = True
     columns = text_columns(texts, ["x"] * len(texts), detailed, Limits(whole=150, other=40))
-    assert set_bits(columns["keyed"], len(texts)) == [7]
-    assert len(base64.b64decode(columns["keys"])) == 32
+    keys = base64.b64decode(columns["keys"]).hex()
+    assert columns["key_bytes"] == 8
+    assert keys[16 * 7 : 16 * 8] == decision_key(texts[7], "x")[:16]
+    assert len(keys) == 16 * 20_001
     assert len(columns["signs"]) == 20_001
     assert {len(text) for text in columns["text"]} == {40, 150}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from noisefix.annotators.human import END
+from noisefix.annotators.desk_keys import END
 from noisefix.reviewing.options import ReviewOptions
 from noisefix.reviewing.terminal import RowCard, review_at
 from noisefix.run.decisions import read_decisions

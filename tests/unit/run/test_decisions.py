@@ -29,6 +29,7 @@ from noisefix.run.decisions import (
     read_named,
     standing,
     verified_table,
+    words_of_people,
 )
 
 KEY = decision_key("where is it", "refund")
@@ -175,3 +176,29 @@ def test_no_text_is_kept(tmp_path):
     path: Path = tmp_path / "decisions.jsonl"
     append_decisions(path, [word()])
     assert b"where is it" not in path.read_bytes()
+
+
+def short(decision: PersonDecision) -> PersonDecision:
+    """Return a decision as a page of very many rows writes it."""
+    return replace(decision, key=decision.key[:16])
+
+
+def test_a_short_key_is_the_same_row_as_a_whole_one():
+    said = [
+        word(KEEP, who="ann", when="1"),
+        short(word(CLASS, "b", who="bob", when="2")),
+        short(word(UNSURE, who="ann", when="3")),
+    ]
+    assert words_of_people(said) == {said[0].key: [said[2], said[1]]}
+    assert conflicts([short(said[0]), said[1]])[0].key == said[1].key
+    whole = word(KEEP, who="bob", when="9")
+    assert standing([*said, whole]) == {whole.key: whole}
+
+
+def test_a_row_is_found_by_its_short_key(tmp_path):
+    said = standing([short(word(CLASS, "b"))])
+    found = decided_rows(["1", "2"], ["where is it", "other"], ["refund", "refund"], said)
+    assert {row: decision.label for row, decision in found.items()} == {0: "b"}
+    path = tmp_path / "decisions.jsonl"
+    append_decisions(path, said.values())
+    assert standing(read_decisions(path)) == said

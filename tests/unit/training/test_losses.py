@@ -10,6 +10,7 @@ import torch
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, rel_entr, softmax
 
+from noisefix.probing.complementary import complementary_matrix
 from noisefix.training import losses
 
 RNG = np.random.default_rng(3)
@@ -136,3 +137,35 @@ def test_bounded_logits_have_a_mean_size_of_one_at_most():
     np.testing.assert_allclose(np.abs(found[:6]).mean(axis=1), 1)
     np.testing.assert_allclose(found[6:], small)
     np.testing.assert_allclose(found[:6] / found[:6, :1], LOGITS / LOGITS[:, :1])
+
+
+def test_a_label_ruled_out_for_certain_in_closed_form():
+    own = softmax(LOGITS, axis=1)[np.arange(6), LABELS]
+    likelihood = complementary_matrix(4, 0.0)[:, LABELS].T
+    found = losses.complementary(tensor(LOGITS), tensor(likelihood))
+    np.testing.assert_allclose(found, -np.log(1 - own) + math.log(3))
+
+
+def test_ruled_out_labels_are_the_forward_loss_of_their_matrix():
+    matrix = complementary_matrix(4, 0.1)
+    p = softmax(LOGITS, axis=1)
+    wanted = [-math.log(p[i] @ (matrix[:, k] * matrix[:, 3])) for i, k in enumerate(LABELS)]
+    likelihood = matrix[:, LABELS].T * matrix[:, 3]
+    both = tensor(np.stack([LOGITS, LOGITS]))
+    np.testing.assert_allclose(losses.complementary(both, tensor(likelihood))[1], wanted)
+
+
+def test_all_but_one_label_ruled_out_is_cross_entropy():
+    likelihood = np.eye(4)[LABELS]
+    found = losses.complementary(tensor(LOGITS), tensor(likelihood))
+    np.testing.assert_allclose(found, losses.cross_entropy(tensor(LOGITS), tensor(likelihood)))
+
+
+def test_the_gradient_is_that_of_cross_entropy_towards_the_posterior():
+    logits = tensor(LOGITS).requires_grad_()
+    likelihood = tensor(RNG.random((6, 4)))
+    losses.complementary(logits, likelihood).sum().backward()
+    joint = logits.detach().softmax(-1) * likelihood
+    again = tensor(LOGITS).requires_grad_()
+    losses.cross_entropy(again, joint / joint.sum(-1, keepdim=True)).sum().backward()
+    torch.testing.assert_close(logits.grad, again.grad)

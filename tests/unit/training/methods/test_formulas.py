@@ -9,8 +9,10 @@ import pytest
 import torch
 from scipy.special import log_softmax, softmax
 
+from noisefix.probing.complementary import complementary_matrix
 from noisefix.training import head_training
 from noisefix.training.class_shares import class_weights
+from noisefix.training.interface import finish
 from noisefix.training.methods import (
     ce,
     coteaching,
@@ -239,6 +241,71 @@ def test_ill_m_step_counts_the_posterior(data):
     np.testing.assert_allclose(objective.transition, wanted, atol=1e-5)
     found = float(objective.loss(make_batch()))
     assert found == pytest.approx(-(posterior[ROWS] * LOG_P).sum(axis=1).mean(), rel=1e-4)
+
+
+def test_ill_hears_what_was_ruled_out(data):
+    out = np.ones((N, K), np.float32)
+    out[ROWS[0]] = complementary_matrix(K, 0.0)[:, 2] * (K - 1)
+    out[ROWS[1]] = complementary_matrix(K)[:, data.given_labels[ROWS[1]]] * (K - 1)
+    data = replace(data, is_issue=np.ones(N, dtype=bool))
+    plain = ill.Imprecise(data, ill.Params(), "cpu")
+    objective = ill.Imprecise(replace(data, not_likelihood=out), ill.Params(), "cpu")
+    before = objective.transition.numpy().astype(float).copy()
+    losses = plain.row_losses(make_batch()).numpy()[0].copy()
+    given = data.given_labels[ROWS]
+    candidates = np.maximum(data.candidate_weights[ROWS], 0.2 * np.eye(K)[given])
+    said = candidates * out[ROWS] * before[:, given].T
+    losses[:2] = -np.log((P * said).sum(axis=1))[:2]
+    np.testing.assert_allclose(objective.row_losses(make_batch())[0], losses, rtol=1e-4)
+    assert objective.targets[ROWS[0], 2] == 0
+
+
+def test_ill_without_rejections_is_as_it_was(data):
+    for nothing in (None, np.ones((N, K), np.float32)):
+        objective = ill.Imprecise(replace(data, not_likelihood=nothing), ill.Params(), "cpu")
+        plain = ill.Imprecise(data, ill.Params(), "cpu")
+        torch.testing.assert_close(objective.targets, plain.targets)
+        torch.testing.assert_close(
+            objective.row_losses(make_batch()), plain.row_losses(make_batch())
+        )
+
+
+def test_ill_where_everything_is_ruled_out_keeps_what_it_had(data):
+    out = np.zeros((N, K), np.float32)
+    out[:, 0] = 1e-9
+    out[ROWS[0]] = 0
+    weights = np.eye(K)[np.full(N, 1)]
+    flagged = np.ones(N, dtype=bool)
+    data = replace(data, candidate_weights=weights, is_issue=flagged, not_likelihood=out)
+    objective = ill.Imprecise(data, ill.Params(), "cpu")
+    assert np.isfinite(objective.row_losses(make_batch()).numpy()).all()
+    assert np.isfinite(objective.targets.numpy()).all()
+
+
+def test_ill_learns_from_what_rows_are_not(make_problem):
+    """Rows without any label, of each of which half of the classes are ruled out, teach a lot."""
+    problem = make_problem(np.eye(6), n_rows=600, n_features=12, spread=0.3, seed=1)
+    rng = np.random.default_rng(0)
+    given = np.where(np.arange(600) < 12, problem.true_labels, -1)
+    out = np.ones((600, 6), np.float32)
+    matrix = complementary_matrix(6, 0.0)
+    for row in range(12, 600):
+        for label in rng.permutation(np.delete(np.arange(6), problem.true_labels[row]))[:3]:
+            out[row] *= matrix[:, label] * 5
+    flat = replace(
+        problem.data,
+        given_labels=given,
+        candidate_weights=np.full((600, 6), 1 / 6),
+        is_issue=None,
+        p_error=None,
+        true_label_probs=None,
+    )
+    scores = []
+    for data in (flat, replace(flat, not_likelihood=out)):
+        fitted = finish(ill.fit(data, ill.Params(epochs=8), seed=0, device="cpu"))
+        scores.append(problem.accuracy(fitted))
+    assert scores[1] > scores[0] + 0.03
+    assert scores[1] > 0.9
 
 
 def test_ill_learns_what_the_noise_does(make_problem):
