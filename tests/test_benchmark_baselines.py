@@ -113,7 +113,7 @@ def test_bootstrap_interval_covers_the_mean(load_benchmark):
 
 
 def test_columns_are_combined_and_asked(load_benchmark, monkeypatch):
-    columns = load_benchmark("label_columns")
+    columns = load_benchmark("relabel_columns")
     found = {"given": 0.5, "columns": 2, "alone": {"a": 0.6, "b": 0.4}}
     found |= dict.fromkeys(columns.WAYS, 0.7) | {"crowdlab": 0.45}
     sets = [{"name": "mails", "columns": found}, {"name": "calls", "columns": None}]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from noisefix.detection.annotations import kept_answers
 from noisefix.detection.candidates import candidates
 from noisefix.detection.embed import ProgressCallback
 from noisefix.detection.joint import judge_into
@@ -17,7 +18,17 @@ from noisefix.run.settled import run_decisions
 if TYPE_CHECKING:
     from noisefix.run.folder import RunFolder
 
-_TABLES = ("embeddings", "issues", "joint", "classes", "pairs", "duplicates", "deciding")
+_TABLES = (
+    "embeddings",
+    "issues",
+    "joint",
+    "classes",
+    "pairs",
+    "duplicates",
+    "deciding",
+    "annotators",
+    "annotations",
+)
 
 
 def recalibrate(folder: RunFolder, progress: ProgressCallback | None = None) -> str:
@@ -41,7 +52,8 @@ def recalibrate(folder: RunFolder, progress: ProgressCallback | None = None) -> 
     with folder.lock("noisefix audit"):
         params = _joint_params(stage["parameters"])
         seed = stage["seed"] or 0
-        judge_into(folder.path, folder.embeddings, params, {}, seed, False, progress)
+        more = kept_answers(folder, stage["inputs"])
+        judge_into(folder.path, folder.embeddings, params, more, seed, False, progress)
         if folder.candidates.is_file():
             _find_candidates(folder, content["stages"].get("candidates"), params.device, progress)
     return ""

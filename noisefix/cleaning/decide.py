@@ -14,6 +14,7 @@ import numpy as np
 from noisefix.errors import UsageError
 from noisefix.labels import UNLABELLED, encode_labels
 from noisefix.run.arrays import list_matrix
+from noisefix.run.schemas import VOUCHED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -116,7 +117,8 @@ def decide(
 
     Rows that an annotator was asked about follow its weighed answer. Of the others, a label is
     changed only where another is clearly better, and only in a run with a witness that the noisy
-    labels had no part in: without one, the models can agree on what they all learned wrong.
+    labels had no part in: without one, the models can agree on what they all learned wrong. In a
+    run with annotators' columns these are the witness, row by row (``VOUCHED``).
 
     Args:
         issues: an issues table with at least ``DECISION_COLUMNS``, ``with_answers`` or without.
@@ -132,8 +134,12 @@ def decide(
     if params.strategy in ("flag", "drop"):
         actions[flagged] = params.strategy
     elif params.strategy == "relabel":
-        if has_witness or params.min_probability is not None:
-            actions[flagged & better & (answered == "")] = "relabel"
+        unasked = answered == ""
+        if params.min_probability is None and VOUCHED in issues.column_names:
+            vouched = _bools(issues, VOUCHED) & ~_bools(issues, "is_trusted")
+            actions[vouched & unasked] = "relabel"
+        elif has_witness or params.min_probability is not None:
+            actions[flagged & better & unasked] = "relabel"
         actions[answered == "relabel"] = "relabel"
         actions[_verified_as_another(issues)] = "relabel"
     if params.fill_unlabelled:

@@ -25,8 +25,8 @@ _NAMES = {
     " compare seeds test truth truth-column rank-stability predictions proba kind rate matrix"
     " quiet json config no-config help version install-completion show-completion",
     "Input": "text-column label-column id-column missing-labels label-map merge-case labels"
-    " trusted-column not-column data embeddings pred-probs class-shares unverified-class one-sided"
-    " ordinal against bad-rows",
+    " trusted-column not-column annotator-columns annotations data embeddings pred-probs"
+    " class-shares unverified-class one-sided ordinal against bad-rows",
     "Annotator": "annotator model base-url api-key-env votes pool allow-not template demonstrations"
     " reviewer concurrency timeout max-output-tokens system-role logprobs export-batch"
     " import-batch",

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from noisefix.cli.annotators import show_annotators
 from noisefix.cli.columns import Column
 from noisefix.cli.options import shown_place
 from noisefix.cli.terminal import Screen
@@ -55,6 +56,8 @@ def show_detection(
     _show_pairs(screen, result)
     _show_rows(screen, result, top)
     _show_classes(screen, result)
+    if result.annotators is not None:
+        show_annotators(screen, result.annotators)
     _show_next_steps(screen, result, data, options)
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from noisefix.detection.across import compare_with, read_across, read_other
+from noisefix.detection.annotated import read_annotated
 from noisefix.detection.candidates import candidates
 from noisefix.detection.embed import (
     ProgressCallback,
     embed_into,
-    read_dataset,
     read_sheet,
     sheet_warnings,
     truncation_warning,
@@ -82,23 +82,25 @@ def detect(
         (*TABLE_NAMES, "run.json"),
         (
             *(data if rows is None else None, options.labels, options.label_map),
-            *(options.pred_probs, options.decisions, options.against),
+            *(options.pred_probs, options.decisions, options.against, options.annotations),
             *given_files(options.embeddings),
         ),
     )
     check_alone(options.embeddings, options.encoder, options.against)
-    params = joint_params(options, options.device)
+    joint_params(options, options.device)  # what does not fit is said before the table is read
     sheet = read_sheet(options.labels)
     more = read_own_probs(options.pred_probs)
     said = read_said(options.decisions)
-    needs_text = options.embeddings is None
-    dataset = read_dataset(
-        data if rows is None else rows, options, stdin, needs_labels=True, needs_text=needs_text
-    )
+    dataset, answers = read_annotated(data if rows is None else rows, options, stdin)
+    if answers is not None:
+        more["annotations"] = answers.table
+    by_vote = answers is not None and dataset.label_column is None
+    params = joint_params(options, options.device, given_by_vote=by_vote)
     given = read_given(options.embeddings, dataset)
     names = class_names(dataset.given_labels)
     n_labelled = sum(label is not None for label in dataset.given_labels)
-    where = f"{dataset.source.name}, column {dataset.label_column!r}"
+    column = dataset.label_column
+    where = f"{dataset.source.name}, " + (f"column {column!r}" if column else "the consensus")
     check_class_count(len(names), n_labelled, where)
     check_comparable(encode_labels(dataset.given_labels, names), dataset.texts, len(names))
     known_shares(params.class_shares, names)  # what does not fit is said before the long work
@@ -142,12 +144,14 @@ def detect(
         notes=dataset.notes
         + notes
         + _order_note(more, names)
+        + (() if answers is None else answers.notes)
         + list_note(run, dataset)
         + calibration_note(str(embedded.parameters["encoder"]), judged.results["learned_from"]),
         warnings=dataset.warnings
         + not_warnings
         + sheet_warnings(sheet, embedded)
         + truncation_warning(embedded)
+        + (() if answers is None else answers.warnings)
         + verdict_warnings(judged)
         + language_warning(dataset.texts, str(embedded.parameters["encoder"]))
         + _few_rows_warning(judged),

@@ -13,7 +13,7 @@ from noisefix.detection.frames import all_rows, all_rows_frame, datalab_frame, i
 from noisefix.detection.notebook import detection_html
 from noisefix.detection.ordinal_facts import OrdinalSummary, read_ordinal
 from noisefix.run.parquet import read_table
-from noisefix.run.schemas import CLASSES_TABLE, ISSUES, PAIRS
+from noisefix.run.schemas import ANNOTATORS, CLASSES_TABLE, ISSUES, PAIRS
 from noisefix.wording import interval, percent, plural
 
 if TYPE_CHECKING:
@@ -68,6 +68,60 @@ class PairSummary:
 
 
 @dataclass(frozen=True)
+class AnnotatorSummary:
+    """One annotator: a column, or a person.
+
+    Attributes:
+        column: its name.
+        rows: rows of which it says something.
+        accuracy: estimated share of right answers, with the ends of its 90 % interval; None
+            without answers.
+        kappa: agreement with what most of the others say, beyond chance; None: not known.
+        is_used: it has a part in the estimate.
+        why_not: why it has none.
+        decides: share of its rows whose most probable label hangs on it.
+        errs_with: the annotator in whose wrong rows it errs most of all, and the correlation.
+    """
+
+    column: str
+    rows: int
+    accuracy: float | None
+    accuracy_low: float | None
+    accuracy_high: float | None
+    kappa: float | None
+    is_used: bool
+    why_not: str
+    decides: float
+    errs_with: str | None
+    error_correlation: float | None
+
+
+@dataclass(frozen=True)
+class AnnotatorsSummary:
+    """All annotators beside the given labels.
+
+    Attributes:
+        annotators: in the order in which they were named.
+        used: how many have a part in the estimate.
+        rows: rows of which one that is used says something.
+        vouched: rows whose label they would change unasked.
+        new_classes: classes that only annotators give.
+        fleiss_kappa: agreement of all, the given label among them, beyond chance; None: not known.
+        krippendorff_alpha: the same, as Krippendorff measures it.
+        given_by_vote: the given labels are what most of them say.
+    """
+
+    annotators: tuple[AnnotatorSummary, ...]
+    used: int
+    rows: int
+    vouched: int
+    new_classes: tuple[str, ...]
+    fleiss_kappa: float | None
+    krippendorff_alpha: float | None
+    given_by_vote: bool
+
+
+@dataclass(frozen=True)
 class IssueRow:
     """One suspicious row."""
 
@@ -110,6 +164,7 @@ class DetectResult:
         duplicate_conflicts: rows with (nearly) the text of another row but a different label.
         across: what the table has in common with another one; None where none was named.
         ordinal: how far labels seem to lie from the truth; None where classes have no order.
+        annotators: the other annotators; None where none was named.
         notes: what was guessed.
         warnings: what a person should know.
         seconds: wall time of each stage.
@@ -154,6 +209,7 @@ class DetectResult:
     can_relabel: bool = False
     relabel_reason: str = ""
     across: AcrossSummary | None = None
+    annotators: AnnotatorsSummary | None = None
     ordinal: OrdinalSummary | None = None
     index: Any = field(default=None, compare=False, metadata={"json": None})
     kept: TemporaryRun | None = field(default=None, compare=False, metadata={"json": None})
@@ -319,6 +375,44 @@ def read_detection(
         index=index,
         kept=kept,
         ordinal=read_ordinal(facts),
+        annotators=_annotators(run, facts.get("annotators")),
+    )
+
+
+def _annotators(run: RunFolder, facts: dict[str, Any] | None) -> AnnotatorsSummary | None:
+    if facts is None:
+        return None
+    table, _ = read_table(run.annotators, ANNOTATORS)
+    return AnnotatorsSummary(
+        annotators=tuple(_annotator(row) for row in table.to_pylist()),
+        new_classes=tuple(facts["new_classes"]),
+        **{
+            name: facts[name]
+            for name in (
+                "used",
+                "rows",
+                "vouched",
+                "fleiss_kappa",
+                "krippendorff_alpha",
+                "given_by_vote",
+            )
+        },
+    )
+
+
+def _annotator(row: dict[str, Any]) -> AnnotatorSummary:
+    """Summarise a row of annotators.parquet."""
+    known = [
+        (value, other)
+        for value, other in zip(row["error_correlations"], row["others"], strict=True)
+        if value == value and not other.startswith("[")
+    ]
+    correlation, other = max(known, default=(None, None))
+    names = ("column", "rows", "accuracy", "accuracy_low", "accuracy_high", "kappa", "is_used")
+    return AnnotatorSummary(
+        **{name: row[name] for name in (*names, "why_not", "decides")},
+        errs_with=other,
+        error_correlation=correlation,
     )
 
 

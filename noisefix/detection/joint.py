@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noisefix.detection.annotations import parse_columns
 from noisefix.detection.decided import with_decisions
 from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
-from noisefix.detection.joint_sources import read_trusted
+from noisefix.detection.joint_sources import read_annotations, read_trusted
 from noisefix.detection.options import JointOptions, JudgeOptions
 from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
@@ -57,26 +58,44 @@ def joint(
 
     params = joint_params(options, options.device)
     data, trusted_column = options.data, options.trusted_column
+    columns = parse_columns(options.annotator_columns)
     source, folder = _paths(Path(embeddings), output)
     outputs = stage_outputs(STAGE, folder)
-    _check_outputs(folder, outputs, (embeddings, options.pred_probs, data, options.decisions))
+    _check_outputs(folder, outputs, _inputs(embeddings, options))
     more = read_own_probs(options.pred_probs)
     if trusted_column is not None:
         more["trusted"] = read_trusted(
             source, trusted_column, data, options.id_column, options.bad_rows
         )
-    elif data is not None:
+    elif data is not None and not columns:
         raise UsageError(
-            "--data names a table, but no column of it", "name the column with --trusted-column"
+            "--data names a table, but no column of it",
+            "name columns with --trusted-column or --annotator-columns",
         )
     _check_classes(source, params)
     said = read_said(options.decisions)
+    answers = read_annotations(source, columns, options)
+    if answers is not None:
+        more["annotations"] = answers.table
     if source.is_file():  # else there is nothing to write, and no folder to leave behind
         _make_folder(folder)
     import_decisions(RunFolder(folder).decisions, said)
     with lock_if_run(folder, "noisefix joint"):
         report = judge_into(folder, source, params, more, options.seed, options.force, progress)
-    return JointResult(**vars(report), warnings=_no_text_warning(report) + verdict_warnings(report))
+    told = () if answers is None else answers.warnings
+    return JointResult(
+        **vars(report), warnings=told + _no_text_warning(report) + verdict_warnings(report)
+    )
+
+
+def _inputs(embeddings: str | Path, options: JointOptions) -> tuple[str | Path | None, ...]:
+    return (
+        embeddings,
+        options.pred_probs,
+        options.data,
+        options.decisions,
+        options.annotations,
+    )
 
 
 def _check_classes(source: Path, params: JointParams) -> None:
@@ -194,7 +213,7 @@ def _check_outputs(
             check_ours(path, name)
 
 
-def joint_params(options: JudgeOptions, device: str) -> JointParams:
+def joint_params(options: JudgeOptions, device: str, *, given_by_vote: bool = False) -> JointParams:
     """Return the stage's parameters."""
     from noisefix.detection.joint_stage import DEFAULT_VERDICT, JointParams
 
@@ -210,6 +229,7 @@ def joint_params(options: JudgeOptions, device: str) -> JointParams:
         unverified_class=options.unverified_class,
         one_sided=options.one_sided,
         ordinal=options.ordinal,
+        given_by_vote=given_by_vote,
     )
 
 

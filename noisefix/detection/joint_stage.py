@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +28,8 @@ from noisefix.options import Options
 from noisefix.progress import Progress
 from noisefix.run.rows import embedding_matrix, has_texts, name_matrix, second_matrix
 from noisefix.run.schemas import (
+    ANNOTATIONS,
+    ANNOTATORS,
     CLASSES_TABLE,
     DECIDING,
     DUPLICATES,
@@ -42,12 +44,14 @@ from noisefix.run.stage import Stage, StageOutput
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from noisefix.detection.voting import Answers
     from noisefix.probing.error_model import ErrorEstimate
     from noisefix.probing.hypotheses import Hypotheses
     from noisefix.probing.judgeable import Scope
     from noisefix.probing.label_names import NameView
     from noisefix.probing.readings import Read
     from noisefix.probing.views import Surroundings, Views
+    from noisefix.probing.voted import Probe
     from noisefix.run.provenance import Provenance
 
 DEFAULT_VERDICT = "p_error"
@@ -61,6 +65,7 @@ class JointParams(Options):
     Attributes:
         filter_by: what flags a row: "p_error", or a confident-learning filter.
         class_shares: true shares that the user knows, as (class name, share) pairs.
+        given_by_vote: the given labels are what most annotators say, not labels of their own.
     """
 
     n_folds: Folds = 5
@@ -74,6 +79,7 @@ class JointParams(Options):
     unverified_class: UnverifiedClass = None
     one_sided: OneSided = None
     ordinal: Ordinal = None
+    given_by_vote: bool = False
 
     def __post_init__(self) -> None:
         from noisefix.confident.filters import FILTERS
@@ -117,9 +123,10 @@ def run(
     """Judge the labels of an embeddings table.
 
     Args:
-        tables: "embeddings"; optionally "label_names", "pred_probs" (id and one column a class)
-            "trusted" or "decided" (id, and the label that a person has verified), and "rejected" or
-            "not_labels" (id, and a label that a person, or anybody, has ruled out).
+        tables: "embeddings"; optionally "label_names", "pred_probs" (id and one column a class),
+            "annotations" (id, annotator, label), "trusted" or "decided" (id, and the label that a
+            person has verified), and "rejected" or "not_labels" (id, and a label that a person, or
+            anybody, has ruled out).
         params: options.
         seed: seed of folds and bootstrap.
         progress: called as the parts are done.
@@ -127,6 +134,7 @@ def run(
     """
     judged = judge_labels(tables, params, seed=seed, progress=progress)
     built = joint_tables.build(tables["embeddings"], judged, params.n_neighbors)
+    built["annotations"] = tables.get("annotations", ANNOTATIONS.arrow().empty_table())
     return StageOutput(built, judged.class_names, joint_tables.results(judged))
 
 
@@ -135,7 +143,7 @@ class Seen:
     """All that is known of N rows before a person's word counts: what takes time."""
 
     ids: list[str]
-    class_names: tuple[str, ...]
+    class_names: tuple[str, ...]  # those given, then those that only annotators give
     given_labels: np.ndarray  # (N,) ids, -1 = unlabelled
     embeddings: np.ndarray  # (N, D)
     surroundings: Surroundings
@@ -145,6 +153,8 @@ class Seen:
     pooled: np.ndarray  # (N, classes of the scope)
     hypotheses: Hypotheses
     readings: Read
+    answers: Answers | None
+    probe: Probe
 
 
 def judge_labels(
@@ -169,7 +179,9 @@ def see(
 ) -> Seen:
     """Compute what does not hang on verified rows; args as of ``run``."""
     from noisefix.detection.own_probs import own_probs
+    from noisefix.detection.voting import encode_answers, text_probe
     from noisefix.probing.error_model import ERROR_MODEL
+    from noisefix.probing.folds import make_folds, row_keys
     from noisefix.probing.hypotheses import Evidence, judge
     from noisefix.probing.judgeable import find_scope, written_rows
     from noisefix.probing.label_names import name_view
@@ -228,8 +240,30 @@ def see(
         trust = ONE_SIDED if params.one_sided is None else params.one_sided
         readings = trust_what_was_looked_at(readings, given != unverified, trust)
     ids = table["id"].to_pylist()
+    answers = None
+    if "annotations" in tables:
+        answers = encode_answers(tables["annotations"], ids, names)
+        names = (*names, *answers.new_names)
+        scope = replace(scope, n_classes=len(names))
+
+    def folds_of(labels: np.ndarray) -> np.ndarray:
+        groups, keys = around.duplicate_groups, row_keys(texts, seed)
+        return make_folds(labels, groups, n_folds=params.n_folds, seed=seed, keys=keys)
+
     return Seen(
-        ids, names, given, embeddings, around, scope, views, view, pooled, hypotheses, readings
+        ids,
+        names,
+        given,
+        embeddings,
+        around,
+        scope,
+        views,
+        view,
+        pooled,
+        hypotheses,
+        readings,
+        answers,
+        text_probe(embeddings, scope.written, folds_of, len(names)),
     )
 
 
@@ -254,6 +288,7 @@ def weigh(
     """
     from noisefix.detection.rejected import find_rejections
     from noisefix.detection.verified import align_trusted
+    from noisefix.detection.voting import hear
     from noisefix.probing.error_model import estimate_errors
     from noisefix.probing.ordinal import expected_distance
 
@@ -273,11 +308,23 @@ def weigh(
         seed=seed,
     )
     _step(progress, 2)
-    widened = scope.widen_estimate(estimate, given, vouched.labels)
+    wide = scope.widen_estimate(estimate, given, vouched.labels)
+    heard = None
+    if seen.answers is not None:
+        heard, wide = hear(
+            seen.answers,
+            wide,
+            given,
+            vouched.labels,
+            seen.probe,
+            given_counts=not params.given_by_vote,
+            ruled_out=rejections.final(),
+        )
+        estimate = replace(estimate, p_error=wide.p_error, noise_rate=wide.noise_rate)
     places = known_order(params.ordinal, seen.class_names)
     distance = None
     if places is not None:
-        distance = expected_distance(widened.true_label_probs, given, places)
+        distance = expected_distance(wide.true_label_probs, given, places)
     flags = _verdicts(labels, seen.pooled, estimate, params, vouched.is_trusted, distance)
     _step(progress, 3)
     return Judged(
@@ -290,7 +337,7 @@ def weigh(
         surroundings=seen.surroundings,
         views=seen.views,
         names=view,
-        estimate=widened,
+        estimate=wide,
         readings=seen.readings,
         embeddings=seen.embeddings,
         is_issue=flags,
@@ -300,6 +347,7 @@ def weigh(
         ruled_out=rejections,
         places=places,
         distance=distance,
+        heard=heard,
     )
 
 
@@ -368,6 +416,8 @@ STAGE = Stage(
         "pairs": PAIRS,
         "duplicates": DUPLICATES,
         "deciding": DECIDING,
+        "annotators": ANNOTATORS,
+        "annotations": ANNOTATIONS,
     },
     params=JointParams,
     run=run,

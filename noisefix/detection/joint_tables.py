@@ -15,12 +15,18 @@ from noisefix.detection.deciding import deciding_rows, dispute_facts, flagged_wr
 from noisefix.detection.judged import DECIMALS
 from noisefix.detection.ordinal_facts import ordinal_facts, say_how_far
 from noisefix.detection.reasons import ReasonInputs, explain, say_what_is_missing
+from noisefix.detection.voter_tables import (
+    annotators_facts,
+    annotators_reasons,
+    annotators_table,
+)
 from noisefix.detection.witness import find_witness
 from noisefix.labels import UNLABELLED, decode_labels
 from noisefix.neighbors.duplicates import conflicts
 from noisefix.neighbors.search import nearest
 from noisefix.probing.ordinal import median_labels
 from noisefix.run.rejected import NOT_LABELS
+from noisefix.run.schemas import VOUCHED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +39,7 @@ _SHOWN = 5
 
 
 def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, pa.Table]:
-    """Return issues, joint, classes, pairs, duplicates and deciding.
+    """Return issues, joint, classes, pairs, duplicates, deciding and annotators.
 
     Args:
         embeddings: the embeddings table, for id, row_number, text and given_label.
@@ -48,6 +54,7 @@ def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, p
         "pairs": _pairs(embeddings, judged, suggested),
         "duplicates": _duplicates(embeddings, judged),
         "deciding": deciding_rows(embeddings, judged, suggested),
+        "annotators": annotators_table(judged),
     }
 
 
@@ -57,7 +64,13 @@ def results(judged: Judged) -> dict[str, Any]:
     groups = judged.surroundings.duplicate_groups
     disputed = np.isin(groups, conflicts(groups, _written_labels(judged)))
     gain = None if judged.names is None else judged.names.gain
-    witness = find_witness(gain, rate.low, judged.estimate.n_verified)
+    annotators = annotators_facts(judged)
+    witness = find_witness(
+        gain,
+        rate.low,
+        judged.estimate.n_verified,
+        n_annotators=0 if annotators is None else annotators["used"],
+    )
     return {
         "rows": len(judged.given_labels),
         "labelled": int((judged.given_labels != UNLABELLED).sum()),
@@ -75,6 +88,7 @@ def results(judged: Judged) -> dict[str, Any]:
         "no_text": int((~judged.scope.written).sum()),
         **_not_compared(judged),
         "duplicate_conflicts": int((disputed & (judged.given_labels != UNLABELLED)).sum()),
+        "annotators": annotators,
         "name_gain": gain,
         "can_relabel": witness.can_relabel,
         "relabel_reason": witness.reason,
@@ -153,6 +167,7 @@ def _issues(
     for row, words in ({} if out is None else out.words).items():
         reasons[row].insert(0, words)
     say_how_far(judged, suggested, reasons)
+    annotators_reasons(judged, suggested, reasons)
     table = pa.table(
         {
             **{name: embeddings[name] for name in ("id", "row_number", "text", "given_label")},
@@ -186,6 +201,8 @@ def _added(judged: Judged) -> dict[str, pa.Array]:
     if judged.ruled_out is not None and judged.ruled_out.labels:
         cells = [judged.ruled_out.labels.get(row) for row in range(len(judged.given_labels))]
         columns[NOT_LABELS] = pa.array(cells, pa.list_(pa.string()))
+    if judged.heard is not None:
+        columns[VOUCHED] = pa.array(judged.heard.voted.is_vouched)
     return columns
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from noisefix.detection.rejected import RuledOut
+    from noisefix.detection.voting import Heard
     from noisefix.probing.error_model import ErrorEstimate
     from noisefix.probing.judgeable import Scope
     from noisefix.probing.label_names import NameView
@@ -42,3 +43,4 @@ class Judged:
     ruled_out: RuledOut | None = None
     places: np.ndarray | None = None  # (K,) of classes that have an order, 0 = first
     distance: np.ndarray | None = None  # (N,) expected steps from the truth, NaN = unlabelled
+    heard: Heard | None = None  # None: there are no other annotators

@@ -123,6 +123,25 @@ Embeddings = Annotated[
         parse=_read_views,
     ),
 ]
+
+AnnotatorColumns = Annotated[
+    str | None,
+    Option(
+        "--annotator-columns",
+        "Columns with other annotators' labels of the same rows, weighed in: gpt,rules,ann.",
+        "A,B,...",
+    ),
+]
+AnnotationsFile = Annotated[
+    str | Path | None,
+    Option(
+        "--annotations",
+        "The same as a table with the columns id, annotator and label: one row an answer.",
+        "FILE",
+        role=READS,
+    ),
+]
+
 Against = Annotated[
     str | Path | None,
     Option(
@@ -164,6 +183,8 @@ class JudgeOptions(KnownOptions):
     """How labels are judged."""
 
     pred_probs: PredProbs = None
+    annotator_columns: AnnotatorColumns = None
+    annotations: AnnotationsFile = None
     class_shares: ClassShares = None
     filter_by: FilterBy = None
     n_folds: Folds = 5

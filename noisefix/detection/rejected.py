@@ -36,6 +36,10 @@ class RuledOut:
     words: Mapping[int, str]
     labels: Mapping[int, list[str]]
 
+    def final(self) -> tuple[Rejections, ...]:
+        """Return what is ruled out for certain."""
+        return tuple(part for part in self.parts if not part.matrix.diagonal().any())
+
     def within(self, scope: Scope) -> list[Rejections]:
         """Return the same among the rows and classes that are compared."""
         found = []

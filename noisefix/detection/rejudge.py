@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from noisefix.detection.annotations import kept_answers
 from noisefix.detection.candidates import candidates
 from noisefix.detection.joint import judge_into
 from noisefix.detection.options import CandidatesOptions
@@ -64,9 +65,10 @@ def rejudge(
         DataError: a table cannot be read or written.
     """
     params, seed = joint_as_made(folder)
+    more = kept_answers(folder, folder.read()["stages"]["joint"]["inputs"])
     made = folder.read()["stages"].get("candidates") or {"parameters": {}, "seed": seed}
     with folder.lock("noisefix"):
-        judged = judge_into(folder.path, folder.embeddings, params, {}, seed, False, progress)
+        judged = judge_into(folder.path, folder.embeddings, params, more, seed, False, progress)
         found = candidates(
             folder.embeddings,
             folder.issues,

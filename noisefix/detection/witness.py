@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from noisefix.wording import plural
+
 MIN_NAME_GAIN = 0.1
 MIN_NOISE_RATE = 0.02
 MIN_VERIFIED = 50
@@ -19,7 +21,9 @@ class Witness:
     reason: str
 
 
-def find_witness(name_gain: float | None, noise_rate_low: float, n_verified: int) -> Witness:
+def find_witness(
+    name_gain: float | None, noise_rate_low: float, n_verified: int, n_annotators: int = 0
+) -> Witness:
     """Look for a witness that the noisy labels had no part in.
 
     Probe, neighbours and words all learn from the given labels, and can agree on what they all
@@ -30,7 +34,12 @@ def find_witness(name_gain: float | None, noise_rate_low: float, n_verified: int
             names were not looked at.
         noise_rate_low: lower end of the noise rate's 90 % interval, in [0, 1].
         n_verified: verified rows that the estimate has learned from.
+        n_annotators: annotators' columns that are used; they vouch row by row, for the rows of
+            which ``is_vouched`` says so, and for no others.
     """
+    if n_annotators:
+        columns = plural(n_annotators, "annotator")
+        return Witness(True, f"what {columns} say vouches for a change, row by row")
     if n_verified >= MIN_VERIFIED:
         return Witness(True, f"{n_verified:,} verified rows vouch for the estimate")
     remedy = f"{MIN_VERIFIED} verified rows (--trusted-column) or an annotator can"

@@ -106,7 +106,7 @@ class Scope:
         """
         labelled = given_labels != UNLABELLED
         silent = labelled & ~self.rows
-        if not silent.any() and self.written.all():
+        if not silent.any() and self.written.all() and len(self.classes) == self.n_classes:
             return estimate
         known = verified_labels != UNLABELLED
         rate = estimate.noise_rate.value
@@ -122,6 +122,8 @@ class Scope:
                 value = float(p_error[given_labels == k].mean())
                 is_known = known[given_labels == k].all()
                 rates[k] = Interval(value, *(value, value) if is_known else (0.0, 1.0))
+        for k in range(self.n_classes):  # a class that no row was given
+            rates.setdefault(k, Interval(0.0, 0.0, 1.0))
         overall, sampled = float(p_error[labelled].mean()), estimate.noise_rate
         return replace(
             estimate,

@@ -6,6 +6,7 @@ import time
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
+from noisefix.detection.annotations import kept_answers
 from noisefix.detection.decided import merged, rejected_table
 from noisefix.detection.joint import is_made_from
 from noisefix.detection.rejected import DECIDED
@@ -48,6 +49,7 @@ class Live:
         self._tables = {"embeddings": self._embeddings}
         if is_made_from(folder.label_names, folder.embeddings):
             self._tables["label_names"], _ = read_table(folder.label_names, LABEL_NAMES)
+        self._tables |= kept_answers(folder, folder.read()["stages"]["joint"]["inputs"])
         self._answers = None
         if folder.relabels.exists():
             self._answers, _ = read_table(folder.relabels, RELABELS, _ANSWER)

@@ -27,7 +27,16 @@ _SCHEMAS = {schema.name: schema for schema in ALL_SCHEMAS}
 _STAGES = {
     "embed": ("embeddings",),
     "label_names": ("label_names",),
-    "joint": ("issues", "joint", "classes", "pairs", "duplicates", "deciding"),
+    "joint": (
+        "issues",
+        "joint",
+        "classes",
+        "pairs",
+        "duplicates",
+        "deciding",
+        "annotators",
+        "annotations",
+    ),
     "candidates": ("candidates",),
     "relabel": ("relabels",),
 }

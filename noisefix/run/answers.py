@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
-from noisefix.run.parquet import read_table, with_columns
+from noisefix.run.parquet import column_names, read_table, with_columns
 from noisefix.run.rejected import NEEDED, run_rejected, without_rejected
-from noisefix.run.schemas import ISSUES, RELABELS
+from noisefix.run.schemas import ISSUES, RELABELS, VOUCHED
 from noisefix.run.settled import run_decisions, settled
 from noisefix.tables.atomic import sha256_file
 
@@ -35,12 +35,14 @@ def read_verdicts(
 
     Args:
         folder: the run folder.
-        columns: columns of the issues table; None: all.
+        columns: columns of the issues table, beside ``VOUCHED`` where it is there; None: all.
         more: decisions that are not among the folder's.
 
     Raises:
         DataError: a table cannot be read, or the answers belong to an earlier issues table.
     """
+    if columns is not None and VOUCHED in column_names(folder.issues):
+        columns = (*columns, VOUCHED)
     said = tuple(more)
     rejected = run_rejected(folder, said)
     more_columns = [] if columns is None or not rejected else [*NEEDED]

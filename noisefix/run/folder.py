@@ -65,8 +65,8 @@ class RunFolder:
         stdin_copy: the input, where it came on standard input.
         remote_copy: the input, where it came from an address or a database.
         memory_copy: the input, where it was a table in memory.
-        embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding, candidates,
-            relabels: the tables.
+        embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding,
+            annotators, annotations, candidates, relabels: the tables.
         against: the embeddings of the file that this one was compared with.
         across: what both files have in common.
         ledger: every change that ``apply`` made.
@@ -87,6 +87,8 @@ class RunFolder:
     pairs = _File("pairs.parquet")
     duplicates = _File("duplicates.parquet")
     deciding = _File("deciding.parquet")
+    annotators = _File("annotators.parquet")
+    annotations = _File("annotations.parquet")
     candidates = _File("candidates.parquet")
     against = _File("against.parquet")
     across = _File("across.parquet")

@@ -99,6 +99,19 @@ def read_table(
     return (table if columns is None else table.select(wanted)), provenance
 
 
+def column_names(path: str | Path) -> list[str]:
+    """Return the names of a table's columns.
+
+    Raises:
+        DataError: the file vanished, or is no whole Parquet file.
+    """
+    file, _ = _open(path)
+    try:
+        return list(file.schema_arrow.names)
+    finally:
+        file.close()
+
+
 def _lacks(
     missing: list[str],
     schema: TableSchema,

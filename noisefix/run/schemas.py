@@ -158,6 +158,10 @@ ISSUES = TableSchema(
     ),
 )
 
+VOUCHED = "is_vouched"
+"""One more column of the issues of a run with annotators: True where they vouch for another label
+than the given one, so that ``apply --strategy relabel`` changes it unasked."""
+
 JOINT = TableSchema(
     "joint",
     1,
@@ -238,6 +242,73 @@ DUPLICATES = TableSchema(
             "group_labels", "list<string>", "the labels given within the group, most frequent first"
         ),
     ),
+)
+
+ANNOTATORS = TableSchema(
+    "annotators",
+    1,
+    "One row for each annotator beside the given label (`--annotator-columns`, `--annotations`): "
+    "how good it is, and who errs with whom. Empty without them.",
+    (
+        Column("column", "string", "the column, or the annotator's name"),
+        Column("rows", "int64", "rows of which it says something"),
+        Column("other_answers", "int64", "answers of it that are no class, and count as none"),
+        Column(
+            "accuracy",
+            "double",
+            "estimated share of right answers, in [0, 1]; null without answers",
+            True,
+        ),
+        Column("accuracy_low", "double", "lower end of its 90 % interval", True),
+        Column("accuracy_high", "double", "upper end", True),
+        Column(
+            "accuracy_by_agreement",
+            "double",
+            "the same from how often annotators agree alone, as if nobody erred together; null "
+            "where fewer than three share rows",
+            True,
+        ),
+        Column("kappa", "double", "agreement with what most others say, beyond chance", True),
+        Column(
+            "kappa_with_estimate",
+            "double",
+            "agreement with what text, names and given label come to; below .2 it is not used",
+            True,
+        ),
+        Column("is_used", "bool", "True: it has a part in true_label_probs"),
+        Column("why_not", "string", "why it has none; empty where it has"),
+        Column("decides", "double", "share of its rows whose likeliest label hangs on it"),
+        Column(
+            "confusion",
+            "list<double>",
+            "K x K expected rows, class order: true class by true class, what it says of each",
+        ),
+        Column(
+            "others",
+            "list<string>",
+            "whom it is compared with: the other annotators, the given label, and the views of "
+            "the text (in brackets)",
+        ),
+        Column("kappas", "list<double>", "Cohen's kappa with each of them; NaN: not known"),
+        Column(
+            "error_correlations",
+            "list<double>",
+            "how far both err in the same rows, in [-1, 1]; NaN: not known",
+        ),
+    ),
+    key=("column",),
+)
+
+ANNOTATIONS = TableSchema(
+    "annotations",
+    1,
+    "What the annotators of `annotators.parquet` say, so that a run can be judged again.",
+    (
+        _ID,
+        Column("annotator", "string", "the column, or the annotator's name"),
+        Column("label", "string", "its answer, as read"),
+    ),
+    key=("id", "annotator"),
 )
 
 ACROSS = TableSchema(
@@ -370,6 +441,8 @@ ALL_SCHEMAS = (
     PAIRS,
     DUPLICATES,
     DECIDING,
+    ANNOTATORS,
+    ANNOTATIONS,
     ACROSS,
     CANDIDATES,
     RELABELS,

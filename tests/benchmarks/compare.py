@@ -18,9 +18,9 @@ from unittest.mock import patch
 import baselines
 import compare_in_short
 import compare_tables
-import label_columns
 import numpy as np
 import readings
+import relabel_columns
 from detection import Verdict, class_ids, score
 from looking import looked_at, looking_once
 from panel import MADE, made_task
@@ -70,7 +70,7 @@ def run(
         }
         progress("fitted without each source")
         for task in tasks:
-            columns = label_columns.votes_of(task) if has_columns and task.name in WHO else {}
+            columns = relabel_columns.votes_of(task) if has_columns and task.name in WHO else {}
             results.append(measure_set(task, columns, unseen[task.source]))
             progress(f"{task.name}: {compare_tables.in_short(results[-1])}")
     return {"draws": N_DRAWS, "sets": results}
@@ -83,7 +83,7 @@ def measure_set(
 
     Args:
         task: the set.
-        columns: ``label_columns.votes_of`` it.
+        columns: ``relabel_columns.votes_of`` it.
         constants: fitted without it.
     """
     names, given, truth = class_ids(task)
@@ -98,7 +98,7 @@ def measure_set(
         verdicts["told"], repaired = noisefix(task, labeller(who))
         verdicts["not_told"], _ = noisefix(task, "unknown")
         verified = {} if who == CLEAN else verify(task, who)
-        combined = label_columns.measure(task, columns) if columns else None
+        combined = relabel_columns.measure(task, columns) if columns else None
     noise_rate = float((given != truth)[known].mean())
     return {
         "name": task.name,

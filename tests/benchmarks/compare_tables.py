@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import label_columns
+import relabel_columns
 from report import Table, mean, mean_interval, number, percent, points
 
 Result = dict[str, Any]
@@ -48,7 +48,7 @@ def technical(result: Result) -> list[Table]:
         _sets(result),
         _verified(result),
         _accuracies(result),
-        *label_columns.tables(result["sets"]),
+        *relabel_columns.tables(result["sets"]),
     ]
 
 

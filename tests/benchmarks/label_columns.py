@@ -1,161 +1,282 @@
-"""Several columns of labels for the same rows: one label a row from all of them.
+"""Several columns of labels: what ``detect --annotator-columns`` makes of them.
 
-The columns are other annotators' stored answers. Beside the ways to combine them stands
-``noisefix relabel``, which asks one annotator: each column, or the majority of all.
+``python tests/benchmarks label_columns``. Each real set with other annotators' stored answers is
+judged without them, with all, and with random subsets of one to four; beside it stand the vote,
+Dawid-Skene and CROWDLAB on the same answers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from baselines import NO_VOTE, crowdlab, dawid_skene, majority
 from detection import class_ids
-from relabel_quality import final_labels, look
-from report import Table, mean, number, points
-from shared_sets import Task, load
+from relabel_columns import TRUTH_IS_THE_VOTE
+from report import Headline, Table, mean, number, points
+from shared_sets import MAIN_SETS, NEW_SETS, Task, load, stage_tables, train_tasks
 
-from noisefix.annotators.protocol import INVALID, Answer
-from noisefix.labels import class_names, encode_labels
-from noisefix.run.rows import RunRows
+from noisefix.detection.joint_stage import JointParams, see, weigh
+from noisefix.detection.voting import Answers, Heard, encode_answers, hear
+from noisefix.evaluation.calibration import expected_calibration_error
+from noisefix.evaluation.detection import average_precision
+from noisefix.labels import UNLABELLED
+from noisefix.probing.error_model import ErrorEstimate
 
-TRUTH_IS_THE_VOTE = ("hs_brexit_crowd", "md_offensive_crowd")
-"""Their true labels are the majority of these very columns: nothing to be learned from combining
-them."""
-
-WAYS = ("majority", "dawid_skene", "crowdlab", "relabel_half", "relabel_all")
-SHARE_ASKED = 0.5
-N_SEEDS = 3
-"""Draws of the random probe for the majority; single columns, which are many, get one."""
-
+SIZES = (1, 2, 3, 4)
+N_SUBSETS = 6
 _PREFIXES = ("llm_", "slm_", "annotator_", "weak_label")
+_WAYS = ("majority", "dawid_skene", "crowdlab")
 
 
-def votes_of(task: Task) -> dict[str, np.ndarray]:
-    """Return (N,) class ids of each column of answers, ``NO_VOTE`` where there is none.
-
-    The column that the given labels are, and answers that are no given class, are left out.
-    """
+def answers_of(task: Task) -> dict[str, list[str]]:
+    """Return (N,) cells of each column of answers; the given labels' own column is left out."""
     table = load(task.name)
     table = table[table["split"] == "train"]
-    names = class_names(task.given)
-    given = encode_labels(task.given, names)
-    place = {name: k for k, name in enumerate(names)}
-    found = {}
-    for column in table.columns:
-        if not column.startswith(_PREFIXES):
-            continue
-        votes = np.array([place.get(cell, NO_VOTE) for cell in table[column]])
-        said = votes >= 0
-        if said.any() and (votes != given)[said].any():
-            found[column] = votes
-    return found
+    columns = {
+        column: table[column].tolist() for column in table.columns if column.startswith(_PREFIXES)
+    }
+    return {
+        column: cells
+        for column, cells in columns.items()
+        if any(cell and cell != given for cell, given in zip(cells, task.given, strict=True))
+    }
 
 
-def measure(task: Task, columns: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Return the label accuracy after asking each column, and after combining all.
+def run(
+    tasks: Iterable[Task] | None = None,
+    progress: Callable[[str], None] = print,
+    columns_of: Callable[[Task], dict[str, list[str]]] = answers_of,
+) -> dict[str, Any]:
+    """Judge every set that has columns of answers.
 
-    Args:
-        task: the set.
-        columns: ``votes_of`` it.
+    Raises:
+        SharedDataAbsentError: the sets are not there.
     """
-    rows = look(task)
-    names, given, truth = class_ids(task)
+    names = [name for name in (*MAIN_SETS, *NEW_SETS) if name not in TRUTH_IS_THE_VOTE]
+    found = []
+    for task in _with_columns(names) if tasks is None else tasks:
+        columns = columns_of(task)
+        if columns:
+            found.append(_run_task(task, columns))
+            progress(f"annotators of {task.name}")
+    return {"sets": found}
+
+
+def _with_columns(names: Iterable[str]) -> Iterable[Task]:
+    chosen = [
+        name for name in names if any(str(c).startswith(_PREFIXES) for c in load(name).columns)
+    ]
+    return train_tasks(chosen)
+
+
+def _run_task(task: Task, columns: dict[str, list[str]]) -> dict[str, Any]:
+    import pyarrow as pa
+
+    ids = [str(row + 1) for row in range(len(task.texts))]
+    said = [
+        (key, column, cell)
+        for column, cells in columns.items()
+        for key, cell in zip(ids, cells, strict=True)
+        if cell
+    ]
+    table = pa.table(dict(zip(("id", "annotator", "label"), zip(*said, strict=True), strict=True)))
+    params = JointParams()
+    seen = see(stage_tables(task) | {"annotations": table}, params)
+    judged = weigh(replace(seen, answers=None), None, params)
+    names, given, _ = class_ids(task)
+    answers = encode_answers(table, ids, names)
+    index = {name: k for k, name in enumerate(seen.class_names)}
+    truth = np.array(
+        [NO_VOTE if t is None else index.get(t, len(index)) for t in task.truth], dtype=np.int64
+    )
     known = (given >= 0) & (truth >= 0)
 
-    def accuracy(labels: np.ndarray) -> float:
-        return float((labels == truth)[known].mean())
+    def score(places: tuple[int, ...]) -> dict[str, Any]:
+        part = Answers(
+            tuple(answers.voters[place] for place in places),
+            tuple(answers.other_answers[place] for place in places),
+            answers.new_names,
+        )
+        nobody = np.full(len(given), UNLABELLED)
+        heard, estimate = hear(part, judged.estimate, given, nobody, seen.probe, given_counts=True)
+        return _scores(heard, estimate, judged.estimate, given, truth, known)
 
-    found: dict[str, Any] = {"given": accuracy(given), "columns": len(columns)}
-    found["alone"] = {name: accuracy(votes) for name, votes in columns.items()}
-    found["relabelled"] = {
-        name: accuracy_after(rows, votes, truth, known, SHARE_ASKED, n_seeds=1)
-        for name, votes in columns.items()
+    everyone = tuple(range(len(answers.voters)))
+    rng = np.random.default_rng(0)
+    subsets = {}
+    for size in SIZES:
+        if size < len(everyone):
+            all_of_them = list(combinations(everyone, size))
+            chosen = rng.permutation(len(all_of_them))[:N_SUBSETS]
+            subsets[str(size)] = [score(all_of_them[place]) for place in chosen]
+    before = judged.estimate.true_label_probs.argmax(axis=1)
+    alone = [float((v.labels == truth[v.rows])[known[v.rows]].mean()) for v in answers.voters]
+    return {
+        "name": task.name,
+        "columns": len(everyone),
+        "given": float((given == truth)[known].mean()),
+        "detect": float((before == truth)[known].mean()),
+        "best": max(alone),
+        "all": score(everyone),
+        "subsets": subsets,
+        **_others(task, given, truth, known, answers, len(seen.class_names)),
     }
-    if len(columns) < 2 or task.name in TRUTH_IS_THE_VOTE:
-        return found
-    votes = np.column_stack([given, *columns.values()])
+
+
+def _scores(
+    heard: Heard,
+    estimate: ErrorEstimate,
+    before: ErrorEstimate,
+    given: np.ndarray,
+    truth: np.ndarray,
+    known: np.ndarray,
+) -> dict[str, Any]:
+    is_error = (given != truth)[known]
+    right = float((~is_error).mean())
+    likeliest = estimate.true_label_probs.argmax(axis=1)
+    vouched = heard.voted.is_vouched
+    changed = np.where(vouched, likeliest, given)
+    covered = [
+        float(
+            q.accuracy.low <= (v.labels == truth[v.rows])[known[v.rows]].mean() <= q.accuracy.high
+        )
+        for v, q in zip(heard.answers.voters, heard.quality, strict=True)
+        if known[v.rows].any()
+    ]
+    return {
+        "used": sum(one.is_used for one in heard.screened),
+        "suggested": float((likeliest == truth)[known].mean()) - right,
+        "changed": float((changed == truth)[known].mean()) - right,
+        "vouched": float(vouched[known].mean()),
+        "ap": average_precision(is_error, estimate.p_error[known]),
+        "ap_before": average_precision(is_error, before.p_error[known]),
+        "calibration": expected_calibration_error(is_error, estimate.p_error[known]),
+        "calibration_before": expected_calibration_error(is_error, before.p_error[known]),
+        "interval_holds": float(np.mean(covered)) if covered else None,
+    }
+
+
+def _others(
+    task: Task,
+    given: np.ndarray,
+    truth: np.ndarray,
+    known: np.ndarray,
+    answers: Answers,
+    n_classes: int,
+) -> dict[str, float]:
+    """Return the accuracy of other ways, which count the given label as one more column."""
+    votes = np.column_stack([given, *(v.said(len(given)) for v in answers.voters)])
     labelled = given >= 0
-    every, n_classes = votes[labelled], len(names)
+    every = votes[labelled]
     combined = {
         "majority": majority(every, n_classes),
         "dawid_skene": dawid_skene(every, n_classes).argmax(axis=1),
         "crowdlab": crowdlab(every, n_classes, task.embeddings[labelled]),
     }
+    found = {}
     for way, labels in combined.items():
         final = given.copy()
         final[labelled] = labels
-        found[way] = accuracy(final)
-    others = majority(votes[:, 1:], n_classes)
-    for way, share in (("relabel_half", SHARE_ASKED), ("relabel_all", 1.0)):
-        found[way] = accuracy_after(rows, others, truth, known, share)
+        found[way] = float((final == truth)[known].mean())
     return found
 
 
-def accuracy_after(
-    rows: RunRows,
-    votes: np.ndarray,
-    truth: np.ndarray,
-    known: np.ndarray,
-    share: float,
-    *,
-    n_seeds: int = N_SEEDS,
-) -> float:
-    """Return the label accuracy after relabel with these answers, mean over draws of the probe."""
-    stored = [
-        Answer(key, rows.class_names[vote], is_label=True) if vote >= 0 else Answer(key, INVALID)
-        for key, vote in zip(rows.ids, votes.tolist(), strict=True)
+def tables(result: dict[str, Any]) -> list[Table]:
+    """Return the labels after combining all, and the changes by random subsets."""
+    return [_all_table(result["sets"]), _subsets_table(result["sets"])]
+
+
+def _all_table(sets: list[dict[str, Any]]) -> Table:
+    rows = [
+        (
+            f"{one['name']} ({one['columns']}, {one['all']['used']} used)",
+            number(one["given"]),
+            number(one["best"]),
+            *(number(one[way]) for way in _WAYS),
+            number(one["given"] + one["all"]["suggested"]),
+            number(one["given"] + one["all"]["changed"]),
+            f"{number(one['all']['ap_before'])} → {number(one['all']['ap'])}",
+        )
+        for one in sets
     ]
-    n_most = int(share * int((rows.given_labels >= 0).sum()))
-    unused = np.empty(0, dtype=np.int64)  # the order that other ways than ours would ask in
-    found = []
-    for seed in range(n_seeds if share < 1 else 1):
-        labels, _ = final_labels("noisefix", rows, stored, n_most, unused, seed)
-        found.append(float((labels == truth)[known].mean()))
-    return float(np.mean(found))
+    gains = {way: [one[way] - one["given"] for one in sets] for way in _WAYS}
+    gains |= {way: [one["all"][way] for one in sets] for way in ("suggested", "changed")}
+    more = [one["all"]["ap"] - one["all"]["ap_before"] for one in sets]
+    for words, take in (("mean gain, points", mean), ("worst, points", min)):
+        ap = f"{take(more):+.3f}"
+        rows.append((words, "", "", *(points(take(values)) for values in gains.values()), ap))
+    return Table(
+        "Right labels from several columns",
+        (
+            "set (columns)",
+            "given",
+            "best column",
+            "majority",
+            "Dawid-Skene",
+            "CROWDLAB",
+            "suggested",
+            "after apply",
+            "average precision, detect alone → with the columns",
+        ),
+        tuple(rows),
+        "All other columns are named as annotators. Suggested: the most probable label of every "
+        "row. After apply: `apply --strategy relabel`, which changes only what the annotators "
+        "vouch for. Which column is the best nobody knows beforehand. Left out: sets whose true "
+        f"labels are the majority of these very columns ({', '.join(TRUTH_IS_THE_VOTE)}).",
+    )
 
 
-def tables(sets: list[dict[str, Any]]) -> list[Table]:
-    """Return one row for each set with several columns, and the mean gains.
-
-    Args:
-        sets: results with "name" and "columns" (None or that of ``measure``).
-    """
-    chosen = [s for s in sets if s["columns"] and "majority" in s["columns"]]
-    if not chosen:
-        return []
+def _subsets_table(sets: list[dict[str, Any]]) -> Table:
     rows = []
-    for one in chosen:
-        found = one["columns"]
-        best = max(found["alone"].values())
+    for size in map(str, SIZES):
+        chosen = [one["subsets"][size] for one in sets if size in one["subsets"]]
+        if not chosen:
+            continue
+
+        def each(name: str, chosen: list[Any] = chosen) -> list[list[float]]:
+            return [[one[name] for one in subsets] for subsets in chosen]
+
+        rises = [[one["ap"] - one["ap_before"] for one in subsets] for subsets in chosen]
         rows.append(
             (
-                f"{one['name']} ({found['columns']})",
-                number(found["given"]),
-                number(best),
-                *(number(found[way]) for way in WAYS),
+                f"{size} of them ({sum(map(len, chosen))} subsets)",
+                *(_mean_and_worst(each(name)) for name in ("suggested", "changed")),
+                f"{mean(map(np.mean, rises)):+.3f} ({min(map(min, rises)):+.3f})",
+                f"{number(mean(map(np.mean, each('calibration_before'))))} → "
+                f"{number(mean(map(np.mean, each('calibration'))))}",
             )
         )
-    gains = {way: [s["columns"][way] - s["columns"]["given"] for s in chosen] for way in WAYS}
-    for words, take in (("mean gain, points", mean), ("worst, points", min)):
-        rows.append((words, "", "", *(points(take(gains[way])) for way in WAYS)))
-    return [
-        Table(
-            "Label accuracy from several columns",
-            (
-                "set (columns beside the given labels)",
-                "given",
-                "best column",
-                "majority",
-                "Dawid-Skene",
-                "CROWDLAB",
-                "relabel, majority, half asked",
-                "relabel, majority, all asked",
-            ),
-            tuple(rows),
-            "Majority, Dawid-Skene and CROWDLAB count the given label as one more column. relabel "
-            "weighs the majority of the other columns as one annotator. Which column is the best "
-            "nobody knows beforehand. Left out: sets whose true labels are the majority of these "
-            f"very columns ({', '.join(TRUTH_IS_THE_VOTE)}).",
-        )
-    ]
+    return Table(
+        "Random subsets of the columns: mean over sets (worst subset)",
+        (
+            "columns",
+            "suggested, points",
+            "after apply, points",
+            "average precision",
+            "calibration error",
+        ),
+        tuple(rows),
+        "Changes against the given labels, and against detect without annotators.",
+    )
+
+
+def _mean_and_worst(gains: list[list[float]]) -> str:
+    return f"{points(mean(map(np.mean, gains)))} ({points(min(map(min, gains)))})"
+
+
+def headlines(result: dict[str, Any]) -> list[Headline]:
+    """Return the gain with all columns, and the worst subset."""
+    sets = result["sets"]
+    changed = mean(one["all"]["changed"] for one in sets)
+    worst = min(
+        score["changed"]
+        for one in sets
+        for score in (one["all"], *(s for part in one["subsets"].values() for s in part))
+    )
+    rise = mean(one["all"]["ap"] - one["all"]["ap_before"] for one in sets)
+    words = "several label columns: right labels after apply (worst subset), average precision"
+    return [Headline(words, f"{points(changed)} points ({points(worst)}), {rise:+.3f}")]

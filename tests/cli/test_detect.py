@@ -24,6 +24,8 @@ TABLES = (
     "pairs",
     "duplicates",
     "deciding",
+    "annotators",
+    "annotations",
     "candidates",
 )
 

@@ -580,6 +580,8 @@ def test_progress_and_stage(make_set):
         "pairs",
         "duplicates",
         "deciding",
+        "annotators",
+        "annotations",
     }
 
 

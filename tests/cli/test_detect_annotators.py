@@ -1,0 +1,188 @@
+"""``detect`` and ``joint`` with annotators' columns, end to end."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+WORDS = {
+    "billing": ["invoice", "charge", "refund", "payment", "card"],
+    "login": ["password", "account", "sign", "reset", "email"],
+    "shipping": ["parcel", "courier", "delivery", "late", "box"],
+}
+OPTION = ("--annotator-columns", "gpt,rules,coin")
+
+
+@pytest.fixture
+def crowd(tmp_path: Path) -> Path:
+    """A table of 150 rows: a fourth of the labels wrong, two annotators that know, one that not."""
+    rng = random.Random(0)
+    names = list(WORDS)
+
+    def said(true: str, accuracy: float) -> str:
+        others = [name for name in names if name != true]
+        return true if rng.random() < accuracy else rng.choice(others)
+
+    path = tmp_path / "crowd.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "text", "label", "gpt", "rules", "coin", "gold"])
+        for row in range(150):
+            true = rng.choice(names)
+            words = [*rng.sample(WORDS[true], 2), rng.choice(["please", "help", "my", "now"])]
+            gpt = said(true, 0.85) if row % 10 else ["", "=1+1", "\x1b[31mno\nidea"][row % 3]
+            answers = [said(true, 0.75), gpt, said(true, 0.85), said(true, 0.33)]
+            writer.writerow([f"r{row}", f"{' '.join(words)} {row}", *answers, true])
+    return path
+
+
+@pytest.fixture
+def detect(cli, crowd):
+    def run(*arguments, data=crowd, code=0):
+        outcome = cli("detect", data, "--encoder", "tfidf", *arguments)
+        assert outcome.code == code, outcome.err
+        return outcome
+
+    return run
+
+
+def table(path: Path, name: str):
+    return pq.read_table(path.with_name(f"{path.stem}.noisefix") / f"{name}.parquet")
+
+
+def test_the_summary_shows_the_annotators(detect, crowd):
+    outcome = detect(*OPTION)
+    assert "2 of 3 annotators used; Fleiss' kappa" in outcome.out
+    assert "not used: hardly agrees beyond chance" in outcome.out
+    assert "of 2 annotators say" in outcome.out
+    assert "\x1b" not in outcome.out
+    rows = {row["column"]: row for row in table(crowd, "annotators").to_pylist()}
+    assert rows["gpt"]["other_answers"] == 10
+    assert rows["gpt"]["rows"] == 135
+
+
+def test_json_and_another_set_of_columns(detect, crowd):
+    first = json.loads(detect(*OPTION, "--json").out)
+    assert [one["is_used"] for one in first["annotators"]["annotators"]] == [True, True, False]
+    again = json.loads(detect(*OPTION, "--json").out)
+    assert again["skipped"] == ["embed", "joint", "candidates"]
+    other = json.loads(detect("--annotator-columns", "gpt", "--json").out)
+    assert other["skipped"] == ["embed"]
+    assert len(other["annotators"]["annotators"]) == 1
+    without = json.loads(detect("--json").out)
+    assert without["annotators"] is None
+
+
+def test_apply_changes_what_they_vouch_for(detect, cli, crowd, tmp_path):
+    detect(*OPTION)
+    run, out = crowd.with_name("crowd.noisefix"), tmp_path / "clean.csv"
+    assert cli("apply", run, "--strategy", "relabel", "-o", out).code == 0
+    with crowd.open(newline="") as one, out.open(newline="") as other:
+        before, after = list(csv.DictReader(one)), list(csv.DictReader(other))
+    changed = [a for b, a in zip(before, after, strict=True) if a["label"] != b["label"]]
+    assert len(changed) > 10
+    assert sum(row["label"] == row["gold"] for row in changed) > 0.85 * len(changed)
+    vouched = sum(table(crowd, "issues")["is_vouched"].to_pylist())
+    assert len(changed) == vouched
+
+
+def test_a_list_of_answers_is_the_same(detect, crowd, tmp_path):
+    detect(*OPTION)
+    as_columns = table(crowd, "issues")
+    path = tmp_path / "answers.csv"
+    with crowd.open(newline="") as file, path.open("w", newline="") as to:
+        writer = csv.writer(to)
+        writer.writerow(["id", "annotator", "label"])
+        for row in csv.DictReader(file):
+            writer.writerows([row["id"], name, row[name]] for name in ("rules", "coin", "gpt"))
+    detect("--annotations", path)
+    assert table(crowd, "issues")["p_error"] == as_columns["p_error"]
+
+
+def test_joint_reads_them_from_the_runs_input(detect, cli, crowd):
+    detect(*OPTION)
+    in_one_go = table(crowd, "issues")
+    run = crowd.with_name("crowd.noisefix")
+    detect()
+    assert cli("joint", run, *OPTION).code == 0
+    assert table(crowd, "issues") == in_one_go
+
+
+def test_a_decision_is_final_and_judging_again_keeps_the_annotators(detect, cli, crowd, tmp_path):
+    from noisefix.detection.rejudge import rejudge
+    from noisefix.run.folder import RunFolder
+
+    detect(*OPTION)
+    run = crowd.with_name("crowd.noisefix")
+    issues = table(crowd, "issues").to_pylist()
+    row = next(row for row in issues if row["is_vouched"])
+    review = tmp_path / "review.csv"
+    assert cli("apply", run, "--review-csv", review).code == 0
+    with review.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    for one in rows:
+        if one["id"] == row["id"]:
+            one["decision"] = "keep"
+    with review.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    assert cli("apply", run, "--review", review, "-o", tmp_path / "c.csv").code == 0
+    rejudge(RunFolder.open(run))
+    judged = {one["id"]: one for one in table(crowd, "issues").to_pylist()}
+    assert judged[row["id"]]["p_error"] == 0
+    assert not judged[row["id"]]["is_vouched"]
+    assert any(one["is_vouched"] for one in judged.values())
+
+
+def test_without_a_label_column_the_vote_is_the_given_label(cli, crowd, tmp_path):
+    path = tmp_path / "votes.csv"
+    with crowd.open(newline="") as file, path.open("w", newline="") as to:
+        writer = csv.writer(to)
+        for row in csv.reader(file):
+            writer.writerow([*row[:2], *row[3:6]])
+    outcome = cli("detect", path, "--encoder", "tfidf", *OPTION, "--json")
+    assert outcome.code == 0, outcome.err
+    assert "what most annotators say is the given label" in outcome.err
+    found = json.loads(outcome.out)
+    assert found["annotators"]["given_by_vote"]
+    assert found["classes"] == list(WORDS)
+    run = path.with_name("votes.noisefix")
+    assert cli("apply", run, "-o", tmp_path / "flagged.csv").code == 0
+    refused = cli("apply", run, "--strategy", "relabel", "-o", tmp_path / "clean.csv")
+    assert refused.code in (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("columns", "code", "message"),
+    [
+        ("gpt,nobody", 3, "there is no column 'nobody'"),
+        ("gpt,gpt", 2, "names 'gpt' twice"),
+        ("text", 2, "this is the text column itself"),
+        (" , ", 2, "names no column"),
+    ],
+)
+def test_columns_that_cannot_be_used(detect, columns, code, message):
+    outcome = detect("--annotator-columns", columns, code=code)
+    assert message in outcome.err
+    assert "hint:" in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_the_given_label_is_no_annotator(detect):
+    options = ("--label-column", "label", "--annotator-columns", "gpt,label")
+    assert "this is the label column itself" in detect(*options, code=2).err
+
+
+def test_joint_without_a_run_needs_the_table(cli, crowd, tmp_path):
+    assert cli("embed", crowd, "--encoder", "tfidf", "-o", tmp_path / "e.parquet").code == 0
+    outcome = cli("joint", tmp_path / "e.parquet", "-o", tmp_path / "out", *OPTION)
+    assert outcome.code == 2
+    assert "name the table that holds it with --data" in outcome.err
+    given = ("--data", crowd, *OPTION)
+    assert cli("joint", tmp_path / "e.parquet", "-o", tmp_path / "out", *given).code == 0
