@@ -71,9 +71,11 @@ def open_run(
         UsageError: ``data`` is named for a table, or how labels are read for a run folder.
     """
     from noisefix.run.folder import RunFolder, refuse_label_reading
+    from noisefix.tables.several import is_data_folder
+    from noisefix.tables.source import names_table
 
     path = Path(source)
-    if not path.is_file():
+    if not (path.is_file() or names_table(source) or is_data_folder(path)):
         refuse_label_reading(path, reading)
         return RunFolder.open(path, data, fresh=("issues", "candidates")), ()
     if data is not None:
@@ -83,7 +85,7 @@ def open_run(
     from noisefix.detection.detect import detect
     from noisefix.detection.options import DetectOptions
 
-    found = detect(path, options=reading.shared_with(DetectOptions), progress=progress)
+    found = detect(source, options=reading.shared_with(DetectOptions), progress=progress)
     note = f"{path.name} is a table: detect was run on it first, into {found.run}"
     return RunFolder.open(Path(found.run)), (note, *found.warnings)
 

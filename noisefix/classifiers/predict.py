@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from noisefix.run.provenance import Provenance
+    from noisefix.tables.several import Readable
     from noisefix.training.predictor import Model
 
 _MB = 1_000_000
@@ -50,7 +51,7 @@ class PredictResult:
 @takes(PredictOptions)
 def predict(
     model: str | Path,
-    data: str | Path,
+    data: Readable,
     output: str | Path,
     *,
     options: PredictOptions,
@@ -65,7 +66,7 @@ def predict(
 
     Args:
         model: model folder that ``train`` has written.
-        data: CSV, TSV, JSONL or Parquet file, or "-" for CSV on standard input.
+        data: the table, or several files, as for ``read_source``; "-": CSV on standard input.
         output: .parquet, .csv or .jsonl to write: id, label, confidence; "-" for CSV on standard
             output.
         options: what was chosen; its fields may be named one by one instead. With ``proba`` the

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from noisefix.tables.dataset import Dataset
+    from noisefix.tables.several import Readable
     from noisefix.training.predictor import Model
 
 _BLOCK = 8192
@@ -49,7 +50,7 @@ def check_given(model: Model, given: Any, name: str | Path) -> None:
         )
 
 
-def read_rows(data: str | Path, options: PredictOptions, stdin: BinaryIO | None) -> Dataset:
+def read_rows(data: Readable, options: PredictOptions, stdin: BinaryIO | None) -> Dataset:
     """Read the table whose rows the vectors are of; it needs neither texts nor labels.
 
     Raises:

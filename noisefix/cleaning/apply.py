@@ -25,11 +25,13 @@ from noisefix.cleaning.outputs import (
 )
 from noisefix.cleaning.review import review_rows
 from noisefix.cleaning.settle import settle
+from noisefix.cleaning.targets import is_elsewhere, place_of
 from noisefix.errors import UsageError
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions
 
 if TYPE_CHECKING:
+    from noisefix.cleaning.targets import Content
     from noisefix.run.folder import RunFolder
     from noisefix.tables.raw_cells import Cell
     from noisefix.tables.source import Source
@@ -41,7 +43,8 @@ class ApplyResult:
 
     Attributes:
         run: the run folder.
-        output: file written; None after a dry run.
+        output: file or folder written, or the address or table as it may be shown; None after a
+            dry run.
         strategy: flag, drop, relabel or weight.
         rows: rows in the input.
         flagged: rows flagged as probably wrong.
@@ -62,7 +65,7 @@ class ApplyResult:
     """
 
     run: Path
-    output: Path | None
+    output: Path | str | None
     strategy: str
     rows: int
     flagged: int
@@ -92,8 +95,9 @@ def apply(
 
     Args:
         run: run folder that ``detect`` has written.
-        output: file to write, or "-" for standard output; may be None with ``dry_run`` or
-            ``review_csv``.
+        output: file to write, or "-" for standard output; of several files a folder; an address
+            that can be written, or URL::TABLE of a database, for a new table; may be None with
+            ``dry_run`` or ``review_csv``.
         options: what was chosen; its fields may be named one by one instead. A person's decisions
             in ``review`` are above all others, whatever the strategy. The run folder keeps them,
             and those of ``decisions``, before a file is written: they stay where that fails. What
@@ -157,10 +161,11 @@ def apply(
         result = replace(result, handed_over=n_handed)
     if dry_run:
         return result
-    target = None if output is None else Path(output)
-    content = b""
+    target = None if output is None else output if is_elsewhere(output) else Path(output)
+    content: Content = b""
+    rows = b""
     if target is not None and handed is not None:
-        content = handed_bytes(
+        rows = handed_bytes(
             folder,
             source,
             issues,
@@ -171,18 +176,20 @@ def apply(
         )
     elif target is not None:
         content = _rewritten(folder, source, target, decisions, written, label_column, added)
-        content = marked(content, source) if options.bom else content
+        if options.bom and isinstance(content, bytes):
+            content = marked(content, source)
     import_decisions(folder.decisions, settled.words)  # nothing is refused any more
     if to_review is not None and review_csv is not None:
         write_review(Path(review_csv), issues, to_review)
         result = replace(result, review_csv=Path(review_csv))
     if target is None:
         return result
+    result = replace(result, output=place_of(target) if is_elsewhere(target) else target)
     if handed is not None:
-        write_handed(target, content, bom=options.bom)
-        return replace(result, output=target)
+        write_handed(target, rows, bom=options.bom)
+        return result
     write_logged(folder, target, content, changes, strategy)
-    return replace(result, output=target, ledger=folder.ledger)
+    return replace(result, ledger=folder.ledger)
 
 
 def _cells_to_change(
@@ -196,7 +203,7 @@ def _cells_to_change(
         return {}
     if class_label_names(source.table.schema, label_column):  # the cell is a number, not a label
         return {}
-    return read_cells(folder.input_path(), source, label_column, rows)
+    return read_cells(folder.input_files(), source, label_column, rows)
 
 
 def _written(
@@ -246,24 +253,23 @@ def _old(decision: Decision) -> str | None:
 def _rewritten(
     folder: RunFolder,
     source: Source,
-    output: Path,
+    output: str | Path,
     decisions: Sequence[Decision],
     written: Mapping[str, str],
     label_column: str | None,
     added: dict[str, list[str]],
-) -> bytes:
-    from noisefix.cleaning.rewrite import rewritten
+) -> Content:
+    from noisefix.cleaning.rewrite import rewritten, table_content
+    from noisefix.tables.sql_url import is_sql
 
     new_labels = [d for d in decisions if d.new_label is not None]
     if new_labels and label_column is None:
         raise UsageError(
             f"{source.name}: has no label column to write to", "use --strategy flag instead"
         )
-    return rewritten(
-        folder.input_path(),
-        source,
-        output,
-        edits={(d.row_number, label_column or ""): written[d.new_label or ""] for d in new_labels},
-        dropped=[d.row_number for d in decisions if d.action == "drop"],
-        added=added,
-    )
+    edits = {(d.row_number, label_column or ""): written[d.new_label or ""] for d in new_labels}
+    dropped = [d.row_number for d in decisions if d.action == "drop"]
+    if is_sql(output):
+        return table_content(source, edits, dropped, added)
+    files = folder.input_files()
+    return rewritten(files, source, output, edits=edits, dropped=dropped, added=added)

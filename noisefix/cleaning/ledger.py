@@ -6,13 +6,13 @@ with their digests, so that ``apply --revert`` knows whether somebody has edited
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noisefix.cleaning.targets import Content, content_sha256, place_of, replaced
 from noisefix.run.schemas import LEDGER
 from noisefix.version import __version__
 
@@ -154,31 +154,27 @@ def append_write(path: Path, changes: Sequence[Change], write: Write, *, input_s
 
 
 def write_logged(
-    folder: RunFolder, target: Path, content: bytes, changes: Sequence[Change], action: str
+    folder: RunFolder, target: str | Path, content: Content, changes: Sequence[Change], action: str
 ) -> None:
-    """Write a file and its ledger entry: both, or neither.
+    """Write a file, or a folder of several, and its ledger entry: both, or neither.
 
     Args:
         folder: the run folder whose ledger it is.
-        target: the file to make or replace.
+        target: what to make or replace.
         content: what it shall hold.
         changes: what is new in it.
         action: the strategy that writes it, or revert.
 
     Raises:
-        DataError: the file or the ledger cannot be written.
+        DataError: the output or the ledger cannot be written.
     """
-    from noisefix.tables.atomic import atomic_path
-    from noisefix.tables.streams import STDOUT, is_stdout
-
     write = Write(
-        output=STDOUT if is_stdout(target) else str(target.absolute()),
+        output=place_of(target),
         decided_at=datetime.now(UTC).isoformat(timespec="microseconds"),
         action=action,
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=content_sha256(content),
         changes=len(changes),
     )
-    with folder.ledger_lock("noisefix apply"), atomic_path(target) as temporary:
-        temporary.write_bytes(content)
+    with folder.ledger_lock("noisefix apply"), replaced(target, content):
         # Last before the file takes its place: an entry without its file does no harm.
         append_write(folder.ledger, changes, write, input_sha256=folder.read()["input"]["sha256"])

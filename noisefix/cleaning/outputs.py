@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,11 @@ from noisefix.cleaning.handover.workbook import WIDTHS
 from noisefix.cleaning.handover.write import BOM, KINDS
 from noisefix.cleaning.review import has_decisions, review_csv_bytes
 from noisefix.cleaning.review_files import is_filled
+from noisefix.cleaning.targets import is_elsewhere, place_of, replaced
 from noisefix.errors import DataError, UsageError
+from noisefix.tables.remote import check_writable, is_remote
+from noisefix.tables.several import digest_of
+from noisefix.tables.sql import check_new_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +45,11 @@ def check_outputs(
 
     review_csv = options.review_csv
     inputs = (folder.path, *folder.known_inputs(), options.review, options.decisions)
-    if output is not None:
+    if output is not None and is_elsewhere(output):
+        _check_elsewhere(folder, output, options, handed)
+    elif output is not None and handed is None and folder.read()["input"].get("parts"):
+        _check_folder(folder, output, inputs, options)
+    elif output is not None:
         check_output(output, inputs, takes_stdout=True)
         _check_name(folder, output, options, handed)
     if review_csv is not None:
@@ -49,6 +58,50 @@ def check_outputs(
             raise UsageError(
                 f"{output}: is named for the output and for the review", "name two files"
             )
+
+
+def _check_elsewhere(
+    folder: RunFolder, output: str | Path, options: ApplyOptions, handed: str | None
+) -> None:
+    """Check an address or a table that is written to: it is not the input, nor there already."""
+    about = folder.read()["input"]
+    if place_of(output) == about.get("address"):
+        raise UsageError(
+            f"-o {place_of(output)}: is the input itself, which is never overwritten",
+            "name another place with -o",
+        )
+    if is_remote(output):
+        check_writable(output)
+    elif handed is not None or options.bom:
+        raise UsageError(
+            f"-o {place_of(output)}: --format, --only-flagged and --bom are for files",
+            "name one with -o",
+        )
+    else:
+        check_new_table(output)
+
+
+def _check_folder(
+    folder: RunFolder,
+    output: str | Path,
+    inputs: Iterable[str | Path | None],
+    options: ApplyOptions,
+) -> None:
+    """Check a folder that several files are written to."""
+    from noisefix.cleaning.ledger import read_ledger
+    from noisefix.run.outputs import check_data_folder
+
+    if options.bom:
+        raise UsageError(
+            "--bom: marks one file, and the input is several", "leave it out, or add --format csv"
+        )
+    is_known = False
+    if Path(output).is_dir() and any(Path(output).iterdir()):
+        with suppress(DataError):
+            digest = digest_of(output)
+            known = read_ledger(folder.ledger).last_write(place_of(output), digest)
+            is_known = known is not None and known.sha256 == digest
+    check_data_folder(output, inputs, is_known=is_known)
 
 
 def _check_name(
@@ -61,7 +114,9 @@ def _check_name(
     about = folder.read()["input"]
     delimiter = (about["dialect"] or {}).get("delimiter", ",")
     if handed is None or handed == about["format"]:
-        check_ending(output, (about["format"],), like=about["name"], delimiter=delimiter)
+        check_ending(
+            output, (about["format"],), like=about["name"], delimiter=delimiter, takes_zip=True
+        )
     else:
         check_ending(output, (KINDS[handed],))
     if options.bom and packing_named(str(output)):
@@ -104,7 +159,7 @@ def write_review(target: Path, issues: pa.Table, rows: np.ndarray) -> None:
     write_bytes(target, review_csv_bytes(issues, rows))
 
 
-def write_handed(target: Path, content: bytes, *, bom: bool) -> None:
+def write_handed(target: str | Path, content: bytes, *, bom: bool) -> None:
     """Write rows for people or another tool, packed if the name says so.
 
     Args:
@@ -112,12 +167,12 @@ def write_handed(target: Path, content: bytes, *, bom: bool) -> None:
         content: the rows.
         bom: begin with a byte order mark.
     """
-    from noisefix.tables.atomic import write_bytes
     from noisefix.tables.compression import packing_named
 
     packing = packing_named(str(target))
     content = BOM + content if bom else content
-    write_bytes(target, content if packing is None else packing.pack(content))
+    with replaced(target, content if packing is None else packing.pack(content)):
+        pass
 
 
 def marked(content: bytes, source: Source) -> bytes:

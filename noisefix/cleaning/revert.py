@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from noisefix.cleaning.ledger import Change, Write, read_ledger, write_logged
+from noisefix.cleaning.targets import is_elsewhere, place_of
 from noisefix.errors import DataError, UsageError
+from noisefix.tables.formats import FORMATS
 from noisefix.tables.raw_cells import cell_text
 
 if TYPE_CHECKING:
@@ -59,8 +61,10 @@ def revert(
     from noisefix.tables.leftovers import remove_leftovers
     from noisefix.tables.streams import is_stream
 
-    if is_stream(output):
-        raise UsageError(f"-o {output}: is no file that could be set back", "name the file")
+    if is_stream(output) or is_elsewhere(output):
+        raise UsageError(
+            f"-o {place_of(output)}: is no file that could be set back", "name the file"
+        )
     folder = RunFolder.open(run, run_data, fresh=None)
     with folder.ledger_lock("noisefix apply --revert"):
         remove_leftovers(Path(output).parent)  # also where it turns out that all is done
@@ -69,11 +73,10 @@ def revert(
 
 def _revert(folder: RunFolder, target: Path) -> RevertResult:
     from noisefix.cleaning.rewrite import rewritten
-    from noisefix.tables.atomic import sha256_file
-    from noisefix.tables.source import read_source
+    from noisefix.tables.several import digest_of
 
     ledger = read_ledger(folder.ledger)
-    digest = sha256_file(target)
+    digest = digest_of(target)
     write = ledger.last_write(str(target.absolute()), digest)
     if write is None:
         raise DataError(
@@ -89,9 +92,8 @@ def _revert(folder: RunFolder, target: Path) -> RevertResult:
     if digest == write.sha256 and folder.input_state() == "same":
         undone: list[Change] = changes
         kept: list[Change] = []
-        original = folder.input_path()
         # Without edits these are the input's bytes, packed or unpacked if need be.
-        content = rewritten(original, read_source(original, bad_rows=folder.bad_rows), target)
+        content = rewritten(folder.input_files(), folder.read_input(), target)
         write_logged(folder, target, content, _reversed(undone), "revert")
     else:
         undone, kept = _undo_cells(folder, target, changes, write)
@@ -100,7 +102,7 @@ def _revert(folder: RunFolder, target: Path) -> RevertResult:
         output=target,
         changes=_reversed(undone),
         kept=tuple(kept),
-        is_identical=sha256_file(target) == folder.read()["input"]["sha256"],
+        is_identical=digest_of(target) == folder.read()["input"]["sha256"],
         ledger=folder.ledger,
     )
 
@@ -126,6 +128,7 @@ def _undo_cells(
     """Set relabelled cells back one by one; cells that say something else by now are kept."""
     from noisefix.cleaning.rewrite import rewritten
     from noisefix.tables.class_label import label_cell
+    from noisefix.tables.places import with_inside
     from noisefix.tables.raw_cells import Raw, is_written_alike
     from noisefix.tables.source import read_source
 
@@ -136,8 +139,9 @@ def _undo_cells(
             "put the input back as it was, or name where it is with --data; an edited file is best "
             "written anew with apply",
         )
-    source = read_source(target, bad_rows=folder.bad_rows)
-    fits = is_written_alike(source, folder.read()["input"])
+    about = folder.read()["input"]
+    source = read_source(with_inside(target, _inside(target, about)), bad_rows=folder.bad_rows)
+    fits = is_written_alike(source, about)
     data = folder.load(source)
     index = {row_id: i for i, row_id in enumerate(data.ids)}
     undone, kept = [], []
@@ -151,7 +155,8 @@ def _undo_cells(
             has_raw = fits and change.old_cell is not None
             old = label_cell(source, change.column, change.old)
             edits[row + 1, change.column] = Raw(change.old_cell) if has_raw else old
-    content = rewritten(target, source, target, edits=edits)
+    files = [part.path or target for part in source.parts] or [target]
+    content = rewritten(files, source, target, edits=edits)
     write_logged(folder, target, content, _reversed(undone), "revert")
     return undone, kept
 
@@ -160,6 +165,20 @@ def _said(data: Dataset, row: int, column: str) -> tuple[str | None, ...]:
     """Return what a label cell says: the class, and how it is written."""
     cell = cell_text(data.source.table.column(column)[row].as_py())
     return data.given_labels[row], None if cell is None else cell.strip()
+
+
+def _inside(target: Path, about: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what inside of an output is meant: less than of a zip file where it is none."""
+    from noisefix.tables.wrapped import holds_files
+
+    inside = tuple(about.get("inside", ()))
+    if target.is_dir() or not inside:
+        return ()
+    with target.open("rb") as file:
+        if holds_files(file.read(4096), target.name):
+            return inside
+    is_sheet = about["format"] == "xlsx" and not inside[-1].endswith(FORMATS["xlsx"].endings)
+    return inside[-1:] if is_sheet else ()
 
 
 def _known_outputs(outputs: Iterable[str]) -> str:

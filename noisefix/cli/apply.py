@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,13 +17,14 @@ def apply(
     options: ApplyOptions,
     shown: Shown,
     output: Annotated[
-        Path | None,
+        str | None,
         WRITES,
         typer.Option(
             "--output",
             "-o",
             metavar="FILE",
-            help="File to write; - for standard output.",
+            help="File to write; - for standard output; a folder for several files; an address; "
+            "URL::TABLE for a new table of a database.",
         ),
     ] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show every change after writing.")] = False,

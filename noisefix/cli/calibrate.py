@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from noisefix.cli.columns import Column
-from noisefix.cli.options import Data, Shown, takes_options
+from noisefix.cli.options import Data, Shown, data_words, one_or_all, takes_options
 from noisefix.cli.wording import interval, percent, plural
 from noisefix.evaluation.options import CalibrateOptions
 from noisefix.options import WRITES
@@ -52,7 +52,7 @@ def calibrate(
     from noisefix.errors import EXIT_GATE_FAILED
     from noisefix.evaluation.calibrate import calibrate as run_calibrate
 
-    result = run_calibrate(data, output, options=options, stdin=standard_input(data))
+    result = run_calibrate(one_or_all(data), output, options=options, stdin=standard_input(data))
     tell(result.notes, result.warnings, quiet=shown.quiet)
     if shown.as_json:
         write_json(result)
@@ -61,7 +61,7 @@ def calibrate(
         _show(screen, result)
         _show_drifts(screen, result)
         if not shown.quiet:
-            _show_next(screen, result, data, output)
+            _show_next(screen, result, one_or_all(data), output)
     if not result.passed:
         raise typer.Exit(EXIT_GATE_FAILED)
 
@@ -173,8 +173,10 @@ def _show_drifts(screen: Screen, result: CalibrateResult) -> None:
         )
 
 
-def _show_next(screen: Screen, result: CalibrateResult, data: str, output: Path | None) -> None:
-    table = shlex.quote(data)
+def _show_next(
+    screen: Screen, result: CalibrateResult, data: str | list[str], output: Path | None
+) -> None:
+    table = data_words(data)
     label, truth = shlex.quote(result.label_column), shlex.quote(result.truth_column)
     columns = f"--label-column {label} --truth-column {truth}"
     screen.heading("Next:")

@@ -60,7 +60,14 @@ class ConfiguredCommand(TyperCommand):
     def _check_harmless(
         self, settings: Mapping[str, Any], typed: Mapping[str, Any], path: Path
     ) -> None:
-        written = {name for name, role in _roles(self).items() if role is not READS}
+        roles = _roles(self)
+        written = {name for name, role in roles.items() if role is not READS}
+        for name in sorted(settings.keys() & roles.keys() - typed.keys()):
+            if "://" in str(settings[name]):
+                raise UsageError(
+                    f"{path}: {name} names an address, which is asked only where you say so",
+                    f"if you trust it: --config {path}; without it: --no-config",
+                )
         for name in sorted(settings.keys() & (written | _ONLY_NAMED) - typed.keys()):
             raise UsageError(
                 f"{path}: {name} is taken only from a file that you name",
@@ -120,7 +127,7 @@ def _from(folder: Path, value: Any) -> Any:
     """Return a path, or several, as seen from a folder; what names no file stays as it is."""
     if isinstance(value, list):
         return [_from(folder, one) for one in value]
-    if not isinstance(value, str) or value == "-" or value.startswith("column:"):
+    if not isinstance(value, str) or value == "-" or value.startswith("column:") or "://" in value:
         return value
     return str(folder / value)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from noisefix.cli.messages import standard_input, tell
-from noisefix.cli.options import Data, Shown, takes_options
+from noisefix.cli.options import Data, Shown, one_or_all, takes_options
 from noisefix.cli.progress import show_progress
 from noisefix.detection.options import DetectOptions
 from noisefix.options import KEEPS
@@ -46,7 +46,7 @@ def detect(
 
     with show_progress(quiet=shown.quiet) as progress:
         result = run_detect(
-            data, output, options=options, progress=progress, stdin=standard_input(data)
+            one_or_all(data), output, options=options, progress=progress, stdin=standard_input(data)
         )
     tell(result.notes, result.warnings, quiet=shown.quiet)
     if result.across is not None:
@@ -54,4 +54,5 @@ def detect(
     if shown.as_json:
         write_json(result)
     else:
-        show_detection(Screen(), result, data=data, top=top, options=options)
+        shown_data = one_or_all(data)
+        show_detection(Screen(), result, data=shown_data, top=top, options=options)

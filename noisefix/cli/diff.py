@@ -37,6 +37,7 @@ def show_changes(screen: Screen, changes: Sequence[Change]) -> None:
 
 def show_applied(screen: Screen, result: ApplyResult) -> None:
     """Say in a few lines what was written, and how to take it back."""
+    from noisefix.cleaning.targets import is_elsewhere
     from noisefix.tables.streams import is_stream
 
     if result.output is None and result.review_csv is not None:
@@ -79,6 +80,8 @@ def show_applied(screen: Screen, result: ApplyResult) -> None:
         _show_handed_over(screen, result)
         return
     screen.line(f"Written to {output_name(result.output)}; recorded in {result.ledger}.")
+    if is_elsewhere(result.output):
+        return
     was_piped = is_stream(result.output)
     file = "FILE" if was_piped else _quote(result.output)
     screen.command(

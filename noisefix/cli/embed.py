@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from noisefix.cli.options import Data, Shown, takes_options
+from noisefix.cli.options import Data, Shown, one_or_all, takes_options
 from noisefix.cli.progress import show_progress
 from noisefix.detection.options import EmbedOptions
 from noisefix.options import WRITES
@@ -40,7 +40,7 @@ def embed(
 
     with show_progress(quiet=shown.quiet) as progress:
         result = run_embed(
-            data, output, options=options, progress=progress, stdin=standard_input(data)
+            one_or_all(data), output, options=options, progress=progress, stdin=standard_input(data)
         )
     tell(result.notes, result.warnings, quiet=shown.quiet)
     show_stage(result, as_json=shown.as_json)

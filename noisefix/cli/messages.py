@@ -20,16 +20,16 @@ def tell(notes: Iterable[str] = (), warnings: Iterable[str] = (), *, quiet: bool
             say(f"{kind}: {sanitize(line)}")
 
 
-def standard_input(data: str) -> BinaryIO | None:
+def standard_input(data: str | list[str]) -> BinaryIO | None:
     """Return the stream that "-" stands for, None for a file; a waiting person is told so."""
-    if data != "-":
+    if data not in ("-", ["-"]):
         return None
     if sys.stdin.isatty():
         say("reading CSV from this terminal; Ctrl-D ends it")
     return sys.stdin.buffer
 
 
-def screen_beside(output: Path | None, *, as_json: bool) -> Screen:
+def screen_beside(output: str | Path | None, *, as_json: bool) -> Screen:
     """Return where to say what was done: stdout, or stderr where the output itself goes to stdout.
 
     Args:

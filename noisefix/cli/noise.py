@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from noisefix.cli.options import Data, Shown, takes_options
+from noisefix.cli.options import Data, Shown, one_or_all, takes_options
 from noisefix.cli.progress import show_progress
 from noisefix.evaluation.options import NoiseOptions
 from noisefix.options import WRITES
@@ -42,7 +42,7 @@ def noise(
     screen = screen_beside(output, as_json=shown.as_json)
     with show_progress(quiet=shown.quiet) as progress:
         result = run_noise(
-            data, output, options=options, progress=progress, stdin=standard_input(data)
+            one_or_all(data), output, options=options, progress=progress, stdin=standard_input(data)
         )
     tell(result.notes, result.warnings, quiet=shown.quiet)
     if shown.as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from functools import wraps
@@ -12,14 +13,16 @@ from typing import Annotated, Any, cast, get_args
 import typer
 
 from noisefix.cli.configuration import Config, NoConfig
-from noisefix.options import READS, Option, Options, described
+from noisefix.options import READS, Option, Options, Role, described
 
 Data = Annotated[
-    str,
+    list[str],
     READS,
     typer.Argument(
         metavar="DATA",
-        help="CSV, TSV, JSONL or Parquet file (.gz, .bz2, .xz, .zst too), or - for CSV on stdin.",
+        help="Table: CSV, TSV, JSON, JSONL, Parquet, Arrow, Excel or fastText file, packed or not; "
+        "FILE::SHEET; URL; URL::TABLE of a database; several files, a folder, a pattern; - for CSV "
+        "on stdin. See docs/files.md.",
     ),
 ]
 RunArgument = Annotated[
@@ -42,6 +45,26 @@ class Shown(Options):
         bool, Option("--quiet -q", "No progress and no notes; errors are still shown.")
     ] = False
     as_json: Annotated[bool, Option("--json", "One JSON object on stdout, nothing else.")] = False
+
+
+def one_or_all(data: list[str]) -> str | list[str]:
+    """Return the one table that is named, or all the files that make one."""
+    return data[0] if len(data) == 1 else data
+
+
+def shown_place(given: str) -> str:
+    """Return what names a file as it may be shown: without what may be secret in an address."""
+    from noisefix.tables.remote import is_remote, shown_address
+    from noisefix.tables.sql_url import is_sql, shown_sql
+
+    if is_sql(given):
+        return shown_sql(given)
+    return shown_address(given) if is_remote(given) else given
+
+
+def data_words(data: str | list[str]) -> str:
+    """Return DATA for a command line to be shown."""
+    return shlex.join(map(shown_place, [data] if isinstance(data, str) else data))
 
 
 def takes_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -104,7 +127,7 @@ def _parameters(kind: type[Options]) -> list[inspect.Parameter]:
 
 def _annotated(hint: Any, option: Option) -> Any:
     """Return the type of a field as Typer and ``paths`` understand it."""
-    typed = list[str] | None if option.parse is not None else _typed(hint)
+    typed = list[str] | None if option.parse is not None else _typed(hint, option.role)
     more: dict[str, Any] = {}
     if option.words:
         more["callback"] = _words_check(option)
@@ -120,10 +143,15 @@ def _annotated(hint: Any, option: Option) -> Any:
     return Annotated[(typed, *marks, described_option)]
 
 
-def _typed(hint: Any) -> Any:
-    """Return the one of a field's types that can be typed: a path rather than a text."""
+def _typed(hint: Any, role: Role | None) -> Any:
+    """Return the one of a field's types that can be typed: a path rather than a text.
+
+    What is read stays a text: it may be an address, which a path would spoil.
+    """
     kinds = get_args(hint) or (hint,)
     known: tuple[Any, ...] = (list[str | Path], Path, str, float, int, bool)
+    if role is READS:
+        known = (list[str | Path], str, Path)
     kind = next(kind for kind in known if kind in kinds)
     if kind == list[str | Path]:
         kind = list[Path]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from noisefix.classifiers.options import PredictOptions
-from noisefix.cli.options import Data, Shown, takes_options
+from noisefix.cli.options import Data, Shown, one_or_all, takes_options
 from noisefix.cli.progress import show_progress
 from noisefix.options import READS, WRITES
 
@@ -46,7 +46,12 @@ def predict(
     screen = screen_beside(output, as_json=shown.as_json)
     with show_progress(quiet=shown.quiet) as progress:
         result = run_predict(
-            model, data, output, options=options, progress=progress, stdin=standard_input(data)
+            model,
+            one_or_all(data),
+            output,
+            options=options,
+            progress=progress,
+            stdin=standard_input(data),
         )
     tell(result.notes, result.warnings, quiet=shown.quiet)
     if shown.as_json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from noisefix.cli.annotators import show_annotators
 from noisefix.cli.columns import Column
+from noisefix.cli.options import shown_place
 from noisefix.cli.outside_summary import show_order, show_outside
 from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import format_seconds, how_sure, interval, percent, plural
@@ -39,7 +40,7 @@ def show_detection(
     screen: Screen,
     result: DetectResult,
     *,
-    data: str,
+    data: str | list[str],
     top: int,
     options: DetectOptions | None = None,
 ) -> None:
@@ -234,11 +235,31 @@ def _show_classes(screen: Screen, result: DetectResult) -> None:
         )
 
 
+def _ending_like(data: str | list[str]) -> str:
+    """Return how a file that is written like the input ends; of several files it is a folder."""
+    from noisefix.tables.places import split_inside
+    from noisefix.tables.remote import file_name, is_remote
+    from noisefix.tables.several import is_pattern
+    from noisefix.tables.sql_url import is_sql
+
+    if data == "-":
+        return ".csv"
+    if not isinstance(data, str) or Path(data).is_dir() or is_pattern(data):
+        return ""
+    if is_sql(data):
+        return ".parquet"
+    path, _ = split_inside(data)
+    return "".join(Path(file_name(path) if is_remote(path) else path).suffixes[-2:])
+
+
 def _show_next_steps(
-    screen: Screen, result: DetectResult, data: str, options: DetectOptions | None
+    screen: Screen,
+    result: DetectResult,
+    data: str | list[str],
+    options: DetectOptions | None,
 ) -> None:
     run = shlex.quote(str(result.run))
-    suffix = "".join(Path(data).suffixes[-2:]) if data != "-" else ".csv"
+    suffix = _ending_like(data)
     screen.heading(f"Every row is in {result.run}/issues.parquet. Next:")
     screen.command(
         f"noisefix report {run} -o report.html", "all of it as a page: look, and decide with a key"
@@ -284,7 +305,10 @@ def _show_next_steps(
 
 
 def _show_gate(
-    screen: Screen, result: DetectResult, data: str, options: DetectOptions | None
+    screen: Screen,
+    result: DetectResult,
+    data: str | list[str],
+    options: DetectOptions | None,
 ) -> None:
     from noisefix.detection.options import CheckOptions, DetectOptions, InitOptions
     from noisefix.detection.start_files import gate_limit
@@ -293,16 +317,26 @@ def _show_gate(
     checked = init = None
     if data != "-":
         checked, init = (_told_again(options, kind) for kind in (CheckOptions, InitOptions))
-    told = shlex.join([str(result.run)] if checked is None else [data, *checked])
+    # Of several files and of what lies elsewhere, the run is checked: check takes each table alone.
+    file = _only_file(data)
+    told = shlex.join([file, *checked] if checked is not None and file else [str(result.run)])
     screen.command(
         f"noisefix check {told} --max-noise-rate {gate_limit(result.noise_rate_low):.2f}",
         "a gate for CI: fails once clearly more labels are wrong than today",
     )
-    if init is not None:
+    if init is not None and file:
         screen.command(
-            f"noisefix init {shlex.join([data, *init])}",
+            f"noisefix init {shlex.join([file, *init])}",
             "this gate and the options in a file; docs/ci.md",
         )
+
+
+def _only_file(data: str | list[str]) -> str:
+    """Return the file that was named, where that is one and lies here; else ""."""
+    from noisefix.tables.several import is_pattern
+
+    is_one = isinstance(data, str) and not Path(data).is_dir() and not is_pattern(data)
+    return str(data) if is_one and "://" not in data else ""
 
 
 def _told_again(options: DetectOptions, kind: type[Options]) -> list[str] | None:
@@ -313,4 +347,5 @@ def _told_again(options: DetectOptions, kind: type[Options]) -> list[str] | None
     changed = {name: value for name, value in options.changed().items() if name not in _ONCE}
     if changed.keys() - known.keys():
         return None
-    return [word for name in changed for word in (known[name][1].flag, str(changed[name]))]
+    told = {known[name][1].flag: shown_place(str(value)) for name, value in changed.items()}
+    return [word for pair in told.items() for word in pair]

@@ -33,7 +33,7 @@ def share(value: float) -> str:
     return "-" if math.isnan(value) else f"{100 * value:.1f} %"
 
 
-def output_name(path: Path) -> str:
+def output_name(path: str | Path) -> str:
     """Return how to call a file that was written."""
     from noisefix.tables.streams import is_stdout
 

@@ -27,7 +27,7 @@ from noisefix.detection.options import CheckOptions, DetectOptions
 from noisefix.detection.settled_rate import settled_rate
 from noisefix.errors import UsageError
 from noisefix.options import takes
-from noisefix.run.folder import refuse_label_reading
+from noisefix.run.folder import is_run_folder, refuse_label_reading
 from noisefix.run.schemas import ISSUES
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def check_all(
     known = None if baseline is None else read_baseline(baseline, options)
     results, rows = [], Baseline()
     for one in data:
-        if Path(one).is_dir():
+        if is_run_folder(one):
             result, found = _of_run(one, known, gates, options)
         else:
             result, found = _of_table(one, output, known, gates, options, progress, stdin)
@@ -135,7 +135,7 @@ def _verified(
                     f"{option} {value}: is for one table or run, and {len(data)} are given",
                     f"leave {option} out, or check them one by one",
                 )
-    if run_data is not None and not Path(data[0]).is_dir():
+    if run_data is not None and not is_run_folder(data[0]):
         raise UsageError(
             f"--data {run_data}: is for a run folder, and {data[0]} is none", "leave --data out"
         )
@@ -215,8 +215,8 @@ def _result(
     verdicts = judge(gates, noise_rate=rate, issues=n_issues, new_issues=n_new)
     about = folder.read()["input"]
     is_file = about.get("path", "") is not None and folder.input_state() == "same"
-    path = folder.input_path() if is_file else None
-    lines = None if path is None else line_numbers(path, folder.bad_rows)
+    path = folder.input_files()[0] if is_file else None
+    lines = None if path is None else line_numbers(folder.read_input(), path)
     leaks = None if max_leaks is None else judge_leaks(folder, max_leaks, lines)
     if leaks is not None:
         verdicts = (*verdicts, leaks.gate)

@@ -48,9 +48,10 @@ def detect(
     """Find the wrong labels of a table, and say why: embed, joint and candidates in one go.
 
     Args:
-        data: CSV, TSV, JSONL or Parquet file, or "-" for CSV on standard input; or a table in
-            memory: a DataFrame of pandas or polars, an Arrow table, a Hugging Face ``Dataset``. May
-            be left out where ``texts`` are named, or ``labels`` and ``embeddings``.
+        data: the table, or several files, as for ``read_source``; "-": CSV on standard input; or a
+            table in memory: a DataFrame of pandas or polars, an Arrow table, a Hugging Face
+            ``Dataset``. May be left out where ``texts`` are named, or ``labels`` and
+            ``embeddings``.
         output: run folder; None: NAME.noisefix beside the input, and for what lies in memory a
             temporary folder that is there as long as the result.
         texts: (N,) texts, with ``labels`` beside them, instead of ``data``.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from noisefix.detection.given_vectors import GivenVectors
     from noisefix.label_descriptions import LabelSheet
     from noisefix.tables.dataset import Dataset
+    from noisefix.tables.several import Readable
     from noisefix.tables.source import Source
 
 LABEL_NAMES_FILE = "label_names.parquet"
@@ -37,7 +38,7 @@ class EmbedResult(StageReport):
 
 @takes(EmbedOptions)
 def embed(
-    data: str | Path,
+    data: Readable,
     output: str | Path,
     *,
     options: EmbedOptions,
@@ -52,7 +53,7 @@ def embed(
     ``candidates`` to go on with.
 
     Args:
-        data: CSV, TSV, JSONL or Parquet file, or "-" for CSV on standard input.
+        data: the table, or several files, as for ``read_source``; "-": CSV on standard input.
         output: run folder, or embeddings.parquet to write.
         options: what was chosen; its fields may be named one by one instead.
         progress: called with how far it has come.
@@ -107,7 +108,7 @@ def _is_run(output: str | Path) -> bool:
 
 
 def _check_outputs(
-    run: Path | None, path: Path, encoder: str, inputs: tuple[str | Path | None, ...]
+    run: Path | None, path: Path, encoder: str, inputs: tuple[Readable | None, ...]
 ) -> None:
     from noisefix.detection.label_names import WORDLESS_ENCODERS
     from noisefix.run.folder import TABLE_NAMES
@@ -130,7 +131,7 @@ def _check_outputs(
 
 
 def read_dataset(
-    data: str | Path | Source,
+    data: Readable | Source,
     options: LabelledTableOptions,
     stdin: BinaryIO | None,
     *,
@@ -143,9 +144,9 @@ def read_dataset(
     """
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.label_rules import label_rules
-    from noisefix.tables.source import read_source
+    from noisefix.tables.source import Source, read_source
 
-    if isinstance(data, str | Path):
+    if not isinstance(data, Source):
         data = read_source(data, stdin, bad_rows=options.bad_rows)
     return load_dataset(
         data,

@@ -61,7 +61,8 @@ def rows_in_memory(
             "data are given, and texts=, labels= or ids= besides", "give a table, or lists"
         )
     if data is not None:
-        return (None if is_path(data) else table_source(data)), row_index(data), options
+        names_files = is_path(data) or (isinstance(data, list | tuple) and all(map(is_path, data)))
+        return (None if names_files else table_source(data)), row_index(data), options
     if not has_labels:
         raise UsageError(
             "no labels to judge", "give a file, a table, or texts=[...] and labels=[...]"

@@ -15,6 +15,9 @@ from noisefix.errors import UsageError
 from noisefix.options import READS, described, takes
 from noisefix.run.folder import RunFolder
 from noisefix.tables.atomic import write_bytes
+from noisefix.tables.remote import is_remote
+from noisefix.tables.several import files_of
+from noisefix.tables.sql_url import is_sql
 
 LABELS_NAME = "labels.toml"
 _NOT_KEPT = ("text_column", "label_column", "id_column", "device", "force")
@@ -65,7 +68,8 @@ def init(
         UsageError: one of the files is there and ``force`` is not set; the data are no file.
         DataError, ModelError: as ``detect``.
     """
-    if str(data) == "-":
+    is_elsewhere = is_sql(data) or is_remote(data)
+    if str(data) == "-" or is_elsewhere or files_of(data) is not None:
         raise UsageError(f"{data}: init writes beside a table", "name a file")
     folder = Path(data).parent
     config = folder / OWN_NAME

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from noisefix.detection.baseline import row_key
 from noisefix.detection.gates import LEAKS, GateResult
 from noisefix.errors import UsageError
+from noisefix.run.folder import is_run_folder
 from noisefix.run.parquet import read_provenance, read_table
 from noisefix.run.schemas import ACROSS
 
@@ -77,7 +78,7 @@ def check_compared(data: str | Path, against: str | Path | None, max_leaks: int 
     Raises:
         UsageError: a table without another file, or a run folder with one.
     """
-    is_run = Path(data).is_dir()
+    is_run = is_run_folder(data)
     if is_run and against is not None:
         raise UsageError(
             f"--against {against}: {data} is a run folder, which is taken as it is",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from noisefix.errors import DataError
 from noisefix.run.folder import TABLE_NAMES, RunFolder
 from noisefix.run.outputs import check_not_foreign
+from noisefix.run.record import has_same_origin
 
 if TYPE_CHECKING:
     from noisefix.tables.dataset import Dataset
@@ -35,8 +36,8 @@ def open_run(dataset: Dataset, path: str | Path, force: bool) -> tuple[RunFolder
     if folder.run_json.is_file():
         with suppress(*[DataError] * force):  # a broken one is written anew
             known = folder.read()["input"]
-    same_file = source.path is not None and known.get("path") == str(source.path.absolute())
-    has_changed = same_file and known.get("sha256") != source.sha256
+    is_known = bool(known) and has_same_origin(source, known)
+    has_changed = is_known and known.get("sha256") != source.sha256
     if has_changed and not force:
         check_not_foreign(folder.path / name for name in TABLE_NAMES)
     run = RunFolder.create(path, source, force=force or has_changed)

@@ -21,6 +21,7 @@ from noisefix.labels import UNLABELLED, class_names, encode_labels
 from noisefix.options import takes
 
 if TYPE_CHECKING:
+    from noisefix.tables.several import Readable
     from noisefix.tables.source import Source
 
 FEW_ROWS = 50
@@ -90,7 +91,7 @@ class CalibrateResult:
 
 @takes(CalibrateOptions)
 def calibrate(
-    data: str | Path,
+    data: Readable,
     output: str | Path | None = None,
     *,
     options: CalibrateOptions,

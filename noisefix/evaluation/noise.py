@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from noisefix.tables.dataset import Dataset
+    from noisefix.tables.several import Readable
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class NoiseResult:
 
 @takes(NoiseOptions)
 def noise(
-    data: str | Path,
+    data: Readable,
     output: str | Path,
     *,
     options: NoiseOptions,
@@ -53,8 +54,9 @@ def noise(
     """Write a table again with some labels wrong, and the right ones in a column of their own.
 
     Args:
-        data: clean table.
-        output: the table to write, in the input's format, or "-" for standard output.
+        data: clean table, as for ``read_source``.
+        output: the table to write, in the input's format, or "-" for standard output; a folder
+            for several files.
         options: what was chosen; its fields may be named one by one instead. The encoder is for
             "instance".
         progress: called with how far the encoder has come.
@@ -70,11 +72,12 @@ def noise(
 
     from noisefix.cleaning.rewrite import rewrite_source
     from noisefix.labels import UNLABELLED, class_names, decode_labels, encode_labels
-    from noisefix.run.outputs import check_ending, check_output
+    from noisefix.run.outputs import check_data_folder, check_ending, check_output
     from noisefix.tables.bad_rows import list_beside, write_bad_rows
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.label_cells import written_labels
     from noisefix.tables.label_rules import label_rules
+    from noisefix.tables.several import files_of
     from noisefix.tables.source import read_source
 
     kind, rate, matrix = options.kind, options.rate, options.matrix
@@ -83,7 +86,11 @@ def noise(
         raise UsageError("--matrix and --kind asymmetric belong together", "name both or neither")
     if kind == "asymmetric" and rate is not None:
         raise UsageError("--rate: the matrix says how much noise there is", "leave --rate out")
-    check_output(output, (data, matrix, options.label_map), takes_stdout=True)
+    files = files_of(data)
+    if files is None:
+        check_output(output, (data, matrix, options.label_map), takes_stdout=True)
+    else:
+        check_data_folder(output, (*(file.path for file in files), matrix, options.label_map))
     dataset = load_dataset(
         read_source(data, stdin, bad_rows=options.bad_rows),
         text_column=options.text_column,
@@ -92,7 +99,10 @@ def noise(
     )
     source = dataset.source
     delimiter = "," if source.dialect is None else source.dialect.delimiter
-    check_ending(output, (source.format,), like=source.name, delimiter=delimiter)
+    if files is None:
+        check_ending(
+            output, (source.format,), like=source.name, delimiter=delimiter, takes_zip=True
+        )
     if truth_column in source.columns:
         raise DataError(
             f"{source.name}: there is a column {truth_column!r} already",
@@ -105,10 +115,8 @@ def noise(
     label = str(dataset.label_column)
     cell = written_labels(source, label, dataset.rules)
     edits = {(int(row) + 1, label): cell(names[given[row]]) for row in flipped}
-    content = source.content if source.content is not None else source.path
-    assert content is not None
     rewrite_source(
-        content,
+        source.content or source.files,
         source,
         output,
         edits=edits,

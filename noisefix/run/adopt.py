@@ -111,7 +111,7 @@ def _input(folder: Path, base: str, embedded: Provenance | None) -> dict[str, An
     }
 
 
-def find_input(run: RunFolder, known: dict[str, Any], data: Path | None) -> None:
+def find_input(run: RunFolder, known: dict[str, Any], data: str | Path | None) -> None:
     """Record where the input of a described folder is, if it is found.
 
     A file whose content the embeddings tell is known by it. Another must be named, and hold the
@@ -178,7 +178,7 @@ def _columns_by_content(run: RunFolder, source: Source) -> dict[str, Any]:
             with suppress(DataError):  # a column that cannot be read so is not it
                 if readers[kind](name) == values:
                     fits.append(name)
-        is_counted = kind == "id" and values == numbers
+        is_counted = kind == "id" and values == source.row_ids
         if len(fits) != 1 and not is_counted:
             count = "no column" if not fits else f"more than one column ({', '.join(fits)})"
             raise DataError(

@@ -13,7 +13,8 @@ from noisefix.common_options import LabelReading
 from noisefix.errors import DataError, UsageError
 from noisefix.options import described
 from noisefix.run.adopt import TABLES, check_fresh, describe, find_input, foreign_tables
-from noisefix.run.input_file import InputFile
+from noisefix.run.default_path import default_run_path as default_run_path
+from noisefix.run.inputs import RunInput
 from noisefix.run.record import (
     about_input,
     nothing_done,
@@ -23,19 +24,17 @@ from noisefix.run.record import (
     write_record,
 )
 from noisefix.tables.addresses import address_error
-from noisefix.tables.atomic import sha256_file, write_bytes, write_error
+from noisefix.tables.atomic import write_bytes, write_error
 from noisefix.tables.bad_rows import write_bad_rows
-from noisefix.tables.compression import without_packing
 from noisefix.tables.label_rules import NO_RULES, LabelRules
 from noisefix.tables.leftovers import remove_leftovers
 from noisefix.tables.lock import hold
-from noisefix.tables.source import MEMORY_FORMAT, Source, read_source
+from noisefix.tables.source import MEMORY_FORMAT, Source
 from noisefix.version import __version__
 
 if TYPE_CHECKING:
     from noisefix.tables.dataset import Dataset
 
-_STDIN_FOLDER = "stdin.noisefix"
 _LOCK, _LEDGER_LOCK = _LOCKS = (".run.lock", ".ledger.lock")
 _PATIENCE_S = 5.0
 """A stage may take hours: who else writes is told soon."""
@@ -45,19 +44,6 @@ _LEDGER_PATIENCE_S = 60.0
 
 TABLE_NAMES = tuple(f"{name}.parquet" for name in (*TABLES, "against", "across"))
 """The tables that belong to one state of one input; the ledger outlives it."""
-
-
-def default_run_path(data_path: str | Path) -> Path:
-    """Return ``NAME.noisefix`` beside the input; for "-" (standard input) ``stdin.noisefix``.
-
-    NAME is the file's name without its endings for format and compression.
-    """
-    if str(data_path) == "-":
-        return Path(_STDIN_FOLDER)
-    path = Path(data_path)
-    name = path.name[: len(without_packing(path.name))]
-    stem = Path(name).stem or name
-    return path.with_name(f"{stem}.noisefix")
 
 
 class _File:
@@ -77,6 +63,7 @@ class RunFolder:
         path: the folder.
         run_json: what was done, out of what, with which options.
         stdin_copy: the input, where it came on standard input.
+        remote_copy: the input, where it came from an address or a database.
         memory_copy: the input, where it was a table in memory.
         embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding,
             annotators, annotations, candidates, relabels: the tables.
@@ -90,6 +77,7 @@ class RunFolder:
 
     run_json = _File("run.json")
     stdin_copy = _File("stdin.csv")
+    remote_copy = _File("input.copy")
     memory_copy = _File("input.parquet")
     embeddings = _File("embeddings.parquet")
     label_names = _File("label_names.parquet")
@@ -112,7 +100,7 @@ class RunFolder:
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
-        self._named_input: Path | None = None
+        self._named_input: tuple[Path, ...] = ()
 
     @classmethod
     def open(
@@ -154,7 +142,7 @@ class RunFolder:
             run._describe()
         if fresh is not None:
             run._note_foreign_tables()
-        run._find_input(None if data is None else Path(data))
+        run._find_input(data)
         if fresh is not None:
             check_fresh(run, fresh)
         return run
@@ -176,17 +164,10 @@ class RunFolder:
             with self.lock("noisefix"):
                 write_record(self.run_json, self.read() | {"outside": found})
 
-    def _find_input(self, data: Path | None) -> None:
+    def _find_input(self, data: str | Path | None) -> None:
         known = self.read()["input"]
         if data is not None:
-            digest = sha256_file(data)
-            if not known or known.get("sha256", digest) != digest:
-                raise DataError(
-                    f"{data}: is not the input that {self.path} was made from "
-                    f"({known.get('name')}, {known.get('rows')} rows)",
-                    "name that very file, or run noisefix detect on this one",
-                )
-            self._named_input = data
+            self._named_input = self.input.checked(data)
         if known and "path" not in known:
             find_input(self, known, data)
 
@@ -212,8 +193,8 @@ class RunFolder:
     def create(cls, path: str | Path, source: Source, *, force: bool = False) -> RunFolder:
         """Make the folder for an input, or take the one there if it belongs to the same input.
 
-        What came on standard input, or lay in memory, is kept in the folder, for it cannot be read
-        again.
+        What came on standard input, from an address or from a database, or lay in memory, is kept
+        in the folder, for it cannot be read again as it was.
 
         Args:
             path: the folder.
@@ -234,7 +215,8 @@ class RunFolder:
             elif not is_new:
                 run.check_input(source)
             if source.path is None and source.content is not None:
-                write_bytes(run._copy_of(source.format), source.content)
+                copy = run.copy_of(source.format, source.address)
+                write_bytes(copy, source.content)
             if is_new:
                 write_record(run.run_json, nothing_done())
         return run
@@ -256,11 +238,13 @@ class RunFolder:
             ``noisefix_version``; ``input``: name, path (absolute; None for standard input),
             path_from_here (as seen from the run folder), sha256, rows, format, columns {text,
             label, id}, dialect, missing_labels, label_map and merged_classes (where they were
-            named), bad_rows ("stop" or "skip"); ``stages``: by name, parameters, seed, inputs and
-            outputs (SHA-256 by name), seconds, finished_at (UTC, ISO 8601); ``outside``, where
-            somebody else made tables: by name, file, sha256 and rows. Of a folder that was made a
-            run folder from its tables,
-            the input has no path until it is found, and the stages have no times.
+            named), bad_rows ("stop" or "skip"), inside (the file in a zip file, the sheet that is
+            meant), address (as it may be shown, where it came from elsewhere), parts (of several
+            files, name, path, sha256 and rows of each); ``stages``: by name, parameters, seed,
+            inputs and outputs (SHA-256 by name), seconds, finished_at (UTC, ISO 8601);
+            ``outside``, where somebody else made tables: by name, file, sha256 and rows. Of a
+            folder that was made a run folder from its tables, the input has no path until it is
+            found, and the stages have no times.
 
         Raises:
             DataError: it is missing or broken.
@@ -328,37 +312,59 @@ class RunFolder:
             write_record(self.run_json, content)
 
     def check_input(self, source: Source) -> None:
-        """Check that this folder belongs to an input, see ``InputFile.check_same``."""
-        self._input().check_same(source)
+        """Check that this folder belongs to an input.
+
+        Raises:
+            DataError: it belongs to another one, or to another state of the same file.
+        """
+        self.input.check_same(source)
+
+    @property
+    def input(self) -> RunInput:
+        """The input as it is recorded: where its files are, and whether they are as they were."""
+        return RunInput(self, self.read()["input"], self._named_input)
 
     def input_state(self) -> str:
         """Say what became of the input since: "same", "changed" or "vanished"."""
-        return self._input().state()
+        if self.input.unchanged() is not None:
+            return "same"
+        return "changed" if any(self.known_inputs()) else "vanished"
 
     def input_path(self) -> Path:
-        """Return the path of the input, which is as it was, see ``InputFile.path``."""
-        return self._input().path()
+        """Return the path of the input, of several files the first; errors as ``input_files``."""
+        return self.input.files()[0]
+
+    def input_files(self) -> tuple[Path, ...]:
+        """Return the paths of the input's files, which are as they were.
+
+        Raises:
+            DataError: one vanished or changed, or none was ever recorded.
+        """
+        return self.input.files()
 
     def known_inputs(self) -> Iterator[Path]:
-        """Yield where the input is, changed or not, see ``InputFile.places``."""
+        """Yield where the input is, changed or not: all places that it may be in, if it is."""
         with suppress(DataError):
-            yield from self._input().places()
+            yield from self.input.present()
 
-    def _input(self) -> InputFile:
-        known = self.read()["input"]
-        return InputFile(self.path, known, self._copy_of(known.get("format")), self._named_input)
+    def copy_of(self, kind: str | None, address: str | None) -> Path:
+        """Return where an input is kept that came by no file.
 
-    def _copy_of(self, kind: str | None) -> Path:
-        """Return where an input is kept that came by no file."""
+        Args:
+            kind: its format.
+            address: where it comes from; None: it came on standard input, or lay in memory.
+        """
+        if address is not None:
+            return self.remote_copy
         return self.memory_copy if kind == MEMORY_FORMAT else self.stdin_copy
 
     def read_input(self) -> Source:
         """Read the input as it was read when the folder was made.
 
         Raises:
-            DataError: as ``input_path`` and ``read_source``.
+            DataError: as ``input_files`` and ``read_source``.
         """
-        return read_source(self.input_path(), bad_rows=self.bad_rows)
+        return self.input.source()
 
     def load(self, source: Source) -> Dataset:
         """Return the rows of the input, or of a file written from it, by the input's columns.
@@ -421,6 +427,12 @@ class RunFolder:
             except OSError as error:
                 raise write_error(error, self.path) from error
             write_record(self.run_json, nothing_done())
+
+
+def is_run_folder(path: str | Path) -> bool:
+    """Tell a run folder, or a folder of the tables of one, from a folder of data."""
+    run = RunFolder(path)
+    return any(file.is_file() for file in (run.run_json, run.embeddings, run.issues))
 
 
 def lock_if_run(folder: Path, holder: str) -> AbstractContextManager[None]:

@@ -8,41 +8,40 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from os import PathLike
 from pathlib import Path
 
 from noisefix.errors import DataError, UsageError
 from noisefix.run.folder import RESERVED_NAMES, RunFolder
-from noisefix.tables.atomic import check_can_replace
+from noisefix.tables.atomic import check_can_make, check_can_replace
 from noisefix.tables.compression import without_packing
+from noisefix.tables.formats import FORMATS
+from noisefix.tables.memory import is_path
+from noisefix.tables.places import split_inside
+from noisefix.tables.several import files_of, only_one
+from noisefix.tables.sql_url import database_file, is_sql
 from noisefix.tables.streams import STDOUT, is_stdout, is_stream
 
-_ENDINGS = {
-    "parquet": (".parquet", ".pq"),
-    "csv": (".csv", ".tsv", ".txt"),
-    "jsonl": (".jsonl", ".ndjson", ".json"),
+_ENDINGS = {key: kind.endings for key, kind in FORMATS.items()} | {
     "xml": (".xml",),
-    "json": (".json",),
-    "xlsx": (".xlsx",),
     "html": (".html", ".htm"),
 }
-_TITLES = {
-    **{"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON Lines", "xml": "XML"},
-    **{"json": "JSON", "xlsx": "an Excel workbook", "html": "HTML"},
+_TITLES = {key: kind.title for key, kind in FORMATS.items()} | {
+    **{"xlsx": "an Excel workbook", "fasttext": "lines for fastText"},
+    **{"xml": "XML", "html": "HTML"},
 }
-_PACKED = (".zip", ".bz2", ".xz", ".zst", ".lz4", ".br", ".7z", ".tar", ".tgz")
+_PACKED = (".zip", ".lz4", ".br", ".7z", ".tar", ".tgz")
 _OTHER_ENDINGS = (
-    *(".xlsm", ".xlsb", ".xls", ".ods", ".numbers"),
-    *(".feather", ".arrow", ".ipc", ".orc", ".avro", ".h5", ".hdf5", ".npy", ".npz", ".pt"),
+    *(".xlsb", ".xls", ".ods", ".numbers"),
+    *(".orc", ".avro", ".h5", ".hdf5", ".npy", ".npz", ".pt"),
     *(".pkl", ".pickle", ".joblib", ".safetensors", ".sqlite", ".sqlite3", ".db", ".duckdb"),
     *(".md", ".yaml", ".yml", ".toml", ".pdf", ".docx", ".dta", ".sav", ".rds"),
     *_PACKED,
 )
 """Endings that promise a format that no command writes."""
 
-Readable = str | Path | None
+Readable = str | Path | Sequence[str | Path] | None
 
 
 def check_output(
@@ -62,8 +61,8 @@ def check_output(
         inputs: what the command reads: files and folders; None, "-" and what is not there do not
             count. Of a run folder its own files and its input count, of any other folder all.
         option: what names the output, for messages.
-        kinds: formats it may have ("parquet", "csv", "jsonl", "xml", "json", "xlsx", "html"), as
-            its ending must say if it says anything; empty: any.
+        kinds: formats it may have (those that are read, "xml", "html"), as its ending must say if
+            it says anything; empty: any.
         own: the name in a run folder that may be written, e.g. "embeddings.parquet".
         takes_stdout: "-" stands for standard output.
         takes_streams: pipes and devices may be written to.
@@ -139,6 +138,7 @@ def check_ending(
     option: str = "-o",
     like: str = "",
     delimiter: str = ",",
+    takes_zip: bool = False,
 ) -> None:
     """Check that a file's name promises no format other than the one it will have.
 
@@ -148,11 +148,13 @@ def check_ending(
         option: what names the output, for messages.
         like: a name that would do.
         delimiter: what stands between the cells of CSV.
+        takes_zip: it may be packed as a zip file.
 
     Raises:
         UsageError: it does.
     """
-    ending = _ending(output)
+    is_zip = str(output).lower().endswith(".zip")
+    ending = ".zip" if is_zip and not takes_zip else _ending(output)
     if is_stream(output) or (ending == _ending(like) and ending not in _PACKED):
         return
     promised = [kind for kind, endings in _ENDINGS.items() if ending in endings]
@@ -218,6 +220,34 @@ def check_replaced_folder(folder: str | Path, inputs: Iterable[Readable]) -> Non
             )
 
 
+def check_data_folder(
+    folder: str | Path, inputs: Iterable[Readable], *, is_known: bool = False
+) -> None:
+    """Check, before any work is done, that several files may be written into a folder.
+
+    Args:
+        folder: the folder, which need not exist.
+        inputs: as for ``check_output``.
+        is_known: noisefix has written what is in it, and nobody has changed that.
+
+    Raises:
+        UsageError: it is a file or called like one, is read from, or holds something else.
+        DataError: it cannot be written.
+    """
+    path = Path(folder)
+    if is_stdout(folder) or promises_file(folder) or (path.exists() and not path.is_dir()):
+        raise UsageError(
+            f"-o {folder}: several files are written again as a folder of as many",
+            "name a new folder with -o",
+        )
+    check_replaced_folder(folder, inputs)
+    if path.is_dir() and any(path.iterdir()) and not is_known:
+        raise UsageError(
+            f"-o {folder}: holds other files, which are not replaced", "name a new folder with -o"
+        )
+    check_can_make(path)
+
+
 def _refuse_stdout(folder: str | Path) -> None:
     if is_stdout(folder):
         raise UsageError(
@@ -275,11 +305,31 @@ def _ending(name: str | Path) -> str:
 
 
 def _present(inputs: Iterable[Readable]) -> Iterator[Path]:
+    """Yield the files and folders that inputs stand for, as far as they are there."""
     for given in inputs:
-        if isinstance(given, str | PathLike) and str(given) != STDOUT:
-            with suppress(OSError, ValueError):
-                if Path(given).exists():
-                    yield Path(given)
+        is_list = isinstance(given, list | tuple) and all(map(is_path, given))
+        if given is None or not (is_list or is_path(given)) or str(given) == STDOUT:
+            continue  # a table in memory, for example
+        paths: list[Path] = []
+        with suppress(OSError, ValueError, DataError):
+            paths = list(_paths_of(given))
+        yield from paths
+
+
+def _paths_of(given: str | Path | Sequence[str | Path]) -> Iterator[Path]:
+    only = given if isinstance(given, str | Path) else None
+    if only is not None and is_sql(only):
+        path = database_file(only)
+    elif only is not None and Path(only).is_dir():
+        path = Path(only)
+    else:
+        parts = files_of(given)
+        if parts is not None:
+            yield from (part.path for part in parts)
+            return
+        path = Path(split_inside(only_one(given))[0])
+    if path is not None and path.exists():
+        yield path
 
 
 def _files_of(given: Path) -> Iterator[Path]:

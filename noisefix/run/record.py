@@ -35,6 +35,9 @@ class _Input:
     label_map: dict[str, str]
     merged_classes: list[str]
     bad_rows: str
+    inside: list[str]
+    address: str | None
+    parts: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -119,17 +122,18 @@ def about_input(
         columns: the names of its columns text, label and id.
         rules: how its labels are read.
     """
-    about: dict[str, Any] = {
-        "name": source.name,
-        "path": None if source.path is None else str(source.path.absolute()),
-        "path_from_here": None if source.path is None else _relative(source.path, folder),
-        "sha256": source.sha256,
-        "rows": len(source),
+    about: dict[str, Any] = _about_file(source, folder) | {
         "format": source.format,
         "columns": columns,
         "dialect": None if source.dialect is None else asdict(source.dialect),
         "bad_rows": source.bad_rows,
     }
+    if source.address is not None:
+        about["address"] = source.address
+    if source.parts:
+        about["parts"] = [_about_file(part, folder) for part in source.parts]
+    if source.inside:
+        about["inside"] = list(source.inside)
     return about | recorded(rules)
 
 
@@ -155,14 +159,34 @@ def recorded_rules(about: Mapping[str, Any]) -> LabelRules:
     )
 
 
+def _about_file(source: Source, folder: Path) -> dict[str, Any]:
+    return {
+        "name": source.name,
+        "path": None if source.path is None else str(source.path.absolute()),
+        "path_from_here": None if source.path is None else _relative(source.path, folder),
+        "sha256": source.sha256,
+        "rows": len(source),
+    }
+
+
+def has_same_origin(source: Source, known: Mapping[str, Any]) -> bool:
+    """Tell whether an input comes from where the recorded one came from, changed or not."""
+    files = [part.path for part in source.parts] or [source.path]
+    paths = [None if path is None else str(path.absolute()) for path in files]
+    recorded = [part.get("path") for part in known.get("parts", [])] or [known.get("path")]
+    is_stdin = source.path is None and source.address is None and not source.parts
+    return not is_stdin and paths == recorded and source.address == known.get("address")
+
+
 def input_places(folder: Path, known: Mapping[str, Any]) -> list[Path]:
     """Return where an input may be: where it was; as seen from the folder; beside the folder."""
     found = [Path(str(known["path"]))] if known.get("path") else []
     if known.get("path_from_here"):
         found.append(folder / str(known["path_from_here"]))
     if known.get("name") and known.get("sha256"):
-        name = Path(str(known["name"])).name
-        found += [folder.parent / name, folder / name]
+        name = Path(str(known["name"]))
+        if not name.is_absolute() and ".." not in name.parts:
+            found += [folder.parent / name, folder / name]
     return found
 
 

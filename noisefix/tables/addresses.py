@@ -47,7 +47,7 @@ def address_error(path: str | Path) -> DataError | None:
         shown = f"{found[1]}:///{rest}" if isinstance(path, Path) else text
         return DataError(f"{shown}: is an address; a path is wanted", f"name the file so: {name}")
     shown = f"{found[1]}://{rest}"
-    return DataError(f"{shown}: is an address, and noisefix reads local files only", _hint(shown))
+    return DataError(f"{shown}: is an address, and a file is needed here", _hint(shown))
 
 
 def _hint(address: str) -> str:

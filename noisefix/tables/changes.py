@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from noisefix.errors import DataError
 from noisefix.tables.source import Source
@@ -64,6 +66,33 @@ class Changes:
                     f"{len(source)} rows"
                 )
         return cls(by_row, gone, dict(added))
+
+
+def split_changes(changes: Changes, sizes: Sequence[int]) -> list[Changes]:
+    """Return the changes of each of several files.
+
+    Args:
+        changes: the changes of all their rows.
+        sizes: rows of each file.
+    """
+    ends = list(accumulate(sizes))
+    starts = [end - size for end, size in zip(ends, sizes, strict=True)]
+    edits: list[dict[int, dict[str, str | None]]] = [{} for _ in sizes]
+    dropped: list[set[int]] = [set() for _ in sizes]
+    for row, edited in changes.edits.items():
+        k = bisect_left(ends, row)
+        edits[k][row - starts[k]] = edited
+    for row in changes.dropped:
+        k = bisect_left(ends, row)
+        dropped[k].add(row - starts[k])
+    return [
+        Changes(
+            edits[k],
+            frozenset(dropped[k]),
+            {name: values[starts[k] : ends[k]] for name, values in changes.added.items()},
+        )
+        for k in range(len(sizes))
+    ]
 
 
 def cannot_hold(source: Source, row: int, column: str, value: str, why: str) -> DataError:

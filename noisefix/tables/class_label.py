@@ -48,5 +48,5 @@ def names_note(source: Source, column: str) -> tuple[str, ...]:
 
 def label_cell(source: Source, column: str, label: str | None) -> str | None:
     """Return what the cell of a label holds: its number where the file names classes by number."""
-    names = class_label_names(source.table.schema, column) if source.format == "parquet" else ()
+    names = class_label_names(source.table.schema, column) if label is not None else ()
     return str(names.index(label)) if label in names else label

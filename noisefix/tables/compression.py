@@ -123,8 +123,8 @@ def packing_named(name: str) -> Packing | None:
 
 
 def without_packing(name: str) -> str:
-    """Return a file name in lower case without the ending of a packed file."""
-    lower = name.lower()
+    """Return a file name in lower case without the ending of a packed file, .zip too."""
+    lower = name.lower().removesuffix(".zip")
     for kind in PACKINGS:
         lower = lower.removesuffix(kind.ending)
     return lower

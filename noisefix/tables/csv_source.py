@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from noisefix.errors import DataError
 from noisefix.tables.bad_rows import BadRow, bad_rows_warning
+from noisefix.tables.content import Content
 from noisefix.tables.csv_records import WHOLE, CsvRecords, Origin, column_names
 from noisefix.tables.csv_scan import scan_records
 from noisefix.tables.dialect import SAMPLE, CsvDialect, dialect_of_start, mostly_enclosed
 from noisefix.tables.encoding import TextFile, decode_text
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 _SHOWN = 5
 
@@ -45,28 +46,7 @@ class CsvSurvey:
     kept: tuple[CsvRecords, ...] = ()
 
 
-@dataclass(frozen=True)
-class CsvContent:
-    """A CSV file as read.
-
-    Attributes:
-        columns: the names.
-        table: (N rows) large_string columns.
-        dialect: how it is written.
-        warnings: what a person should know.
-        bad: the rows left out.
-    """
-
-    columns: tuple[str, ...]
-    table: pa.Table
-    dialect: CsvDialect
-    warnings: tuple[str, ...]
-    bad: tuple[BadRow, ...] = ()
-
-
-def read_csv(
-    raw: bytes, name: str, *, prefer_tab: bool = False, skip_bad: bool = False
-) -> CsvContent:
+def read_csv(raw: bytes, name: str, *, prefer_tab: bool = False, skip_bad: bool = False) -> Content:
     """Read a CSV file that is whole in memory; every cell is a string, exactly as in the file.
 
     Args:
@@ -86,12 +66,11 @@ def read_csv(
     (records,) = survey.kept
     places = range(len(survey.columns))
     is_all_quoted = all(bool(records.is_quoted(slice(None), k).all()) for k in places)
-    return CsvContent(
-        survey.columns,
+    return Content(
         pa.table([records.column(k) for k in places], list(survey.columns)),
-        replace(survey.dialect, quote_all=is_all_quoted),
         survey.warnings,
         survey.bad,
+        replace(survey.dialect, quote_all=is_all_quoted),
     )
 
 

@@ -262,7 +262,7 @@ def _ids(
         warnings += more
         if found.id.column is not None:
             return [str(value) for value in next(read())], found
-    return [str(row) for row in range(1, len(source) + 1)], found
+    return source.row_ids, found
 
 
 def check_ids(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
 from noisefix.tables.class_label import class_label_names
-from noisefix.tables.jsonl import KINDS_KEY
+from noisefix.tables.json_values import KINDS_KEY
 from noisefix.tables.label_rules import NO_RULES, LabelRules, look_key, mapped, merged, most_used
 from noisefix.tables.source import Source
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,16 +51,24 @@ def open_any_parquet(file: Any, name: str, size: int) -> pq.ParquetFile:
         found = pq.ParquetFile(file)
     except (OSError, ValueError) as error:
         raise damaged_parquet(name, error) from error
-    names = found.schema_arrow.names
-    doubled = next((column for column in names if names.count(column) > 1), None)
-    if doubled is not None:
-        raise DataError(f"{name}: column {doubled!r} appears twice", "rename one of them")
-    if not found.metadata.num_rows:
-        raise DataError(f"{name}: there are columns but no rows", "give a file with some rows")
+    check_columns(found.schema_arrow.names, found.metadata.num_rows, name)
     limit = unpacked_limit(size)
     if _claimed_bytes(found.metadata) > limit:
         raise too_much_unpacked(name, limit)
     return found
+
+
+def check_columns(names: Sequence[str], n_rows: int, name: str) -> None:
+    """Check that a table has rows, and one column of each name.
+
+    Raises:
+        DataError: it does not.
+    """
+    doubled = next((column for column, count in Counter(names).items() if count > 1), None)
+    if doubled is not None:
+        raise DataError(f"{name}: column {doubled!r} appears twice", "rename one of them")
+    if not n_rows:
+        raise DataError(f"{name}: there are columns but no rows", "give a file with some rows")
 
 
 def _claimed_bytes(metadata: pq.FileMetaData) -> int:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from noisefix.tables.atomic import read_bytes
-from noisefix.tables.compression import decompress, packing_of
 from noisefix.tables.csv_source import locate_cells
 from noisefix.tables.encoding import decode_text
-from noisefix.tables.jsonl import row_spans, value_spans
+from noisefix.tables.json_array import object_spans
+from noisefix.tables.json_values import value_spans
+from noisefix.tables.jsonl import row_spans
 from noisefix.tables.source import Source
+from noisefix.tables.wrapped import plain_bytes
 
 
 class Raw(str):
@@ -28,19 +30,21 @@ class Cell:
 
     Attributes:
         value: what it says, blanks and all; None where there is nothing.
-        raw: how that is written; None where a format has no such thing (Parquet).
+        raw: how that is written; None where a format has no such thing (Parquet, Excel).
     """
 
     value: str | None
     raw: str | None
 
 
-def read_cells(path: Path, source: Source, column: str, rows: Collection[int]) -> dict[int, Cell]:
+def read_cells(
+    files: Sequence[Path], source: Source, column: str, rows: Collection[int]
+) -> dict[int, Cell]:
     """Read some cells of a column as they stand in the file.
 
     Args:
-        path: the file.
-        source: what was read from it.
+        files: the file; of several, each.
+        source: what was read from them.
         column: the column's name.
         rows: row numbers, 1 = first data row.
 
@@ -48,14 +52,20 @@ def read_cells(path: Path, source: Source, column: str, rows: Collection[int]) -
         The cells by row number.
 
     Raises:
-        DataError: the file cannot be read any more.
+        DataError: a file cannot be read any more.
     """
-    raws = _raw_cells(path, source, column, set(rows)) if rows else {}
+    raws: dict[int, str] = {}
+    first = 0
+    for path, part in zip(files, source.parts or (source,), strict=True):
+        wanted = {row - first for row in rows if first < row <= first + len(part)}
+        found = _raw_cells(path, part, column, wanted) if wanted else {}
+        raws |= {row + first: raw for row, raw in found.items()}
+        first += len(part)
     values = source.table.column(column)
-    found = {row: Cell(cell_text(values[row - 1].as_py()), raws.get(row)) for row in rows}
+    cells = {row: Cell(cell_text(values[row - 1].as_py()), raws.get(row)) for row in rows}
     if source.format != "csv":
-        return found
-    return {row: Cell(cell.value or None, cell.raw) for row, cell in found.items()}
+        return cells
+    return {row: Cell(cell.value or None, cell.raw) for row, cell in cells.items()}
 
 
 def is_written_alike(source: Source, about: dict[str, Any]) -> bool:
@@ -68,11 +78,9 @@ def is_written_alike(source: Source, about: dict[str, Any]) -> bool:
 
 
 def _raw_cells(path: Path, source: Source, column: str, rows: set[int]) -> dict[int, str]:
-    if source.format not in ("csv", "jsonl"):
+    if source.format not in ("csv", "jsonl", "json"):
         return {}
-    raw = read_bytes(path)
-    packing = packing_of(raw)
-    plain = raw if packing is None else decompress(raw, source.name, packing)
+    plain = plain_bytes(read_bytes(path), source.name, source.inside)
     found = {}
     if source.dialect is not None:
         records = locate_cells(plain, source.dialect, source.name, skip_bad=source.skips_bad)
@@ -81,13 +89,21 @@ def _raw_cells(path: Path, source: Source, column: str, rows: set[int]) -> dict[
             cell = records.data[int(records.starts[row, k]) : int(records.ends[row, k])]
             found[row] = cell.decode(errors="replace")
         return found
-    data = decode_text(plain, source.name).data
-    for row, (start, end) in enumerate(row_spans(data, source.bad), 1):
+    for row, line in enumerate(_objects(plain, source), 1):
         if row in rows:
-            line = data[start:end].decode()
             first, last = value_spans(line).get(column, (0, 0))
             found[row] = line[first:last]
     return found
+
+
+def _objects(plain: bytes, source: Source) -> Iterator[str]:
+    """Yield the JSON object of every row, as it is written."""
+    data = decode_text(plain, source.name).data
+    if source.format == "json":
+        document = data.decode()
+        yield from (document[start:end] for start, end in object_spans(document, source.name))
+    else:
+        yield from (data[start:end].decode() for start, end in row_spans(data, source.bad))
 
 
 def cell_text(value: Any) -> str | None:

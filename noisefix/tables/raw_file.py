@@ -23,6 +23,7 @@ from noisefix.tables.limits import (
     too_much_unpacked,
     unpacked_limit,
 )
+from noisefix.tables.remote import file_name, is_remote, opened_remote, shown_address
 
 CHUNK = 1 << 22
 START = 1 << 16
@@ -42,8 +43,19 @@ class RawFile:
         file: the file itself, at any position.
     """
 
-    def __init__(self, name: str, path: Path | None, file: BinaryIO) -> None:
+    def __init__(
+        self, name: str, path: Path | None, file: BinaryIO, sha256: str | None = None
+    ) -> None:
+        """Take an open file.
+
+        Args:
+            name: for messages.
+            path: where it is.
+            file: the file.
+            sha256: the digest to tell it by, where that is not the file's own.
+        """
         self.name, self.path, self.file = name, path, file
+        self._sha256 = sha256
         self._state = _state(file)
         self.size = self._state[0]
 
@@ -75,6 +87,8 @@ class RawFile:
 
     def sha256(self) -> str:
         """Return the digest of the bytes as they are, in hex."""
+        if self._sha256 is not None:
+            return self._sha256
         digest = hashlib.sha256()
         for chunk in self.chunks():
             digest.update(chunk)
@@ -114,15 +128,21 @@ def open_raw(path: str | Path, stdin: BinaryIO | None = None) -> Iterator[RawFil
     file, in ``$TMPDIR`` or where the system keeps such; it vanishes with the process.
 
     Args:
-        path: the file; "-" for standard input.
+        path: the file; "-" for standard input; an address, which is copied, too.
         stdin: where "-" reads from; the process's standard input by default.
 
     Raises:
         DataError: it is missing, a folder, not readable, or there is no room for the copy.
     """
     if str(path) == "-":
-        with _copied(sys.stdin.buffer if stdin is None else stdin, STDIN_NAME) as copy:
+        stream = sys.stdin.buffer if stdin is None else stdin
+        with copied(stream_chunks(stream, STDIN_NAME), STDIN_NAME) as copy:
             yield RawFile(STDIN_NAME, None, copy)
+        return
+    if is_remote(path):
+        shown = shown_address(path)
+        with opened_remote(path) as found, copied(stream_chunks(found, shown), shown) as copy:
+            yield RawFile(file_name(path), None, copy)
         return
     location = local_path(path)
     try:
@@ -136,7 +156,7 @@ def open_raw(path: str | Path, stdin: BinaryIO | None = None) -> Iterator[RawFil
         if stat.S_ISREG(mode):
             yield RawFile(location.name, location, file)
         else:
-            with _copied(file, location.name) as copy:
+            with copied(stream_chunks(file, location.name), location.name) as copy:
                 yield RawFile(location.name, location, copy)
 
 
@@ -198,9 +218,18 @@ def is_device(mode: int) -> bool:
 
 
 @contextmanager
-def _copied(stream: BinaryIO, name: str) -> Iterator[BinaryIO]:
+def copied(chunks: Iterable[bytes], name: str) -> Iterator[BinaryIO]:
+    """Yield a nameless temporary file with these bytes, at no certain position.
+
+    Args:
+        chunks: the bytes.
+        name: the file that they are from, for messages.
+
+    Raises:
+        DataError: there is no room for it.
+    """
     with tempfile.TemporaryFile() as copy:
-        for chunk in stream_chunks(stream, name):
+        for chunk in chunks:
             try:
                 copy.write(chunk)
             except OSError as error:

@@ -9,14 +9,16 @@ from typing import Any
 
 from noisefix.tables.changes import Changes, cannot_hold
 from noisefix.tables.encoding import decode_text, encode_text
-from noisefix.tables.jsonl import row_spans, value_spans
+from noisefix.tables.json_array import object_spans
+from noisefix.tables.json_values import value_spans
+from noisefix.tables.jsonl import row_spans
 from noisefix.tables.raw_cells import Raw
 from noisefix.tables.source import Source
 
 
 @dataclass(frozen=True)
 class _Style:
-    """How the file writes JSON: ASCII escapes, and blanks after "," and ":"."""
+    """How the file writes JSON: ASCII escapes, and what stands between members and in them."""
 
     ascii_only: bool
     comma: str
@@ -59,6 +61,30 @@ def rewrite_jsonl(raw: bytes, source: Source, changes: Changes) -> bytes:
     if is_last and not data.endswith(b"\n") and len(source) in changes.dropped:
         result = result.removesuffix(b"\n").removesuffix(b"\r")
     return encode_text(result, decoded.encoding, decoded.bom, source.name)
+
+
+def rewrite_json_array(raw: bytes, source: Source, changes: Changes) -> bytes:
+    """Return a document with the changes made in its list of rows; as ``rewrite_jsonl``.
+
+    Rows that do not change, and all between them, stay as they are; of a row that is left out, what
+    stands between it and the row before goes too.
+    """
+    decoded = decode_text(raw, source.name)
+    document = decoded.data.decode()
+    ascii_only = document.isascii()
+    spans = object_spans(document, source.name)
+    pieces: list[str] = []
+    for row, (start, end) in enumerate(spans, 1):
+        if row in changes.dropped:
+            continue
+        if pieces:
+            pieces.append(document[spans[row - 2][1] : start])
+        text = document[start:end]
+        if row in changes.edits or changes.added:
+            text = _edit_line(text, row, source, changes, ascii_only)
+        pieces.append(text)
+    result = "".join([document[: spans[0][0]], *pieces, document[spans[-1][1] :]])
+    return encode_text(result.encode(), decoded.encoding, decoded.bom, source.name)
 
 
 def _edit_line(line: str, row: int, source: Source, changes: Changes, ascii_only: bool) -> str:
@@ -146,12 +172,12 @@ def _style(line: str, spans: dict[str, tuple[int, int]], ascii_only: bool) -> _S
     if ordered:
         colon = ": " if line[ordered[0][0] - 1].isspace() else ":"
     if len(ordered) > 1:
-        end = ordered[0][1]
-        comma = ", " if line[line.index(",", end) + 1].isspace() else ","
+        at = line.index(",", ordered[0][1]) + 1
+        comma = "," + line[at : line.index('"', at)]
     elif ordered:
         comma = "," if colon == ":" else ", "
     return _Style(ascii_only, comma, colon)
 
 
 def _dump(value: Any, style: _Style) -> str:
-    return json.dumps(value, ensure_ascii=style.ascii_only, separators=(style.comma, style.colon))
+    return json.dumps(value, ensure_ascii=style.ascii_only)

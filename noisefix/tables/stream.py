@@ -7,13 +7,11 @@ by the whole file, so that a block holds what the same rows of the whole table w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from noisefix.errors import DataError
 from noisefix.tables.bad_rows import BadRow, skips
 from noisefix.tables.compression import decompress_start, without_packing
 from noisefix.tables.csv_source import csv_blocks, survey_csv
@@ -21,8 +19,14 @@ from noisefix.tables.dialect import CsvDialect
 from noisefix.tables.encoding import TextFile
 from noisefix.tables.jsonl import json_tables, survey_jsonl
 from noisefix.tables.parquet import any_parquet_tables, open_any_parquet
-from noisefix.tables.raw_file import START, BytesCallback, RawFile, open_raw
-from noisefix.tables.source import Source, check_format, find_format
+from noisefix.tables.places import INSIDE, split_inside
+from noisefix.tables.raw_file import START, STDIN_NAME, BytesCallback, RawFile, copied, open_raw
+from noisefix.tables.recognize import check_format, find_format
+from noisefix.tables.several import Part, Readable, combined_sha256, files_of, name_of, only_one
+from noisefix.tables.source import Given, Source, parsed, read_source
+from noisefix.tables.sql_url import is_sql
+from noisefix.tables.wrapped import Plain, holds_files
+from noisefix.tables.zip_file import opened_member
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +35,8 @@ _HEAD_ROWS = 4096
 """Rows by which columns are guessed: more than the guessing looks at."""
 
 _BLOCK_ROWS = 8192
+_MOST_OPEN = 256
+"""Files that are open at a time: a process may often have 1,024."""
 
 Tables = Callable[[Sequence[str] | None], Iterator["pa.Table"]]
 
@@ -45,6 +51,7 @@ class SourceStream:
         warnings: what a person should know about the reading.
         tables: reads the rows of some columns, or of all, in pieces of any length.
         bad: the rows left out.
+        parts: name and number of rows of each of several files; empty: it is one.
     """
 
     head: Source
@@ -52,6 +59,19 @@ class SourceStream:
     warnings: tuple[str, ...]
     tables: Tables
     bad: tuple[BadRow, ...] = ()
+    parts: tuple[tuple[str, int], ...] = ()
+
+    def row_ids(self, first: int, n_rows: int) -> list[str]:
+        """Return the ids of some rows that have none of their own; ``first`` is 1 = first row."""
+        if not self.parts:
+            return [str(row) for row in range(first, first + n_rows)]
+        ids: list[str] = []
+        before = 0  # rows of the files before this one
+        for name, count in self.parts:
+            start, end = max(first - before, 1), min(first + n_rows - 1 - before, count)
+            ids += [f"{name}:{row}" for row in range(start, end + 1)]
+            before += count
+        return ids
 
     def blocks(self, columns: Sequence[str], n_rows: int = _BLOCK_ROWS) -> Iterator[pa.Table]:
         """Yield tables of ``n_rows`` rows, the last one shorter, with some of the columns."""
@@ -75,16 +95,17 @@ class SourceStream:
 
 @contextmanager
 def open_stream(
-    path: str | Path,
+    path: Readable,
     stdin: BinaryIO | None = None,
     on_bytes: BytesCallback | None = None,
     *,
     bad_rows: str = "stop",
 ) -> Iterator[SourceStream]:
-    """Look through a CSV, TSV, JSONL or Parquet file, or CSV on standard input.
+    """Look through a table; CSV, JSON Lines and Parquet are never whole in memory.
 
     Args:
-        path: the file, named as for ``read_source``; "-" for standard input.
+        path: the file, named as for ``read_source``. Several files are read one after the other, or
+            into memory where a column has another type in one of them, or they are very many.
         stdin: where "-" reads from; the process's standard input by default.
         on_bytes: called while the file is looked through.
         bad_rows: as for ``read_source``.
@@ -94,29 +115,118 @@ def open_stream(
             standard input; while reading: the file has changed.
     """
     skip_bad = skips(bad_rows)
-    with open_raw(path, stdin) as raw:
+    parts = files_of(path)
+    if parts is not None:
+        with ExitStack() as stack:
+            opened = [
+                stack.enter_context(open_stream(part.path, bad_rows=bad_rows))
+                for part in parts[:_MOST_OPEN]
+            ]
+            if len(parts) <= _MOST_OPEN and _have_same_columns(opened):
+                yield _chained(opened, parts, name_of(path, parts))
+                return
+    if parts is not None or is_sql(only_one(path)):
+        yield _in_memory(read_source(path, bad_rows=bad_rows))
+        return
+    text, inside = split_inside(only_one(path))
+    with open_raw(text, stdin) as file, _unwrapped(file, inside) as (raw, plain_name, left):
         start = raw.start()
-        kind, packing, warnings = find_format(start, raw.name, raw.path)
+        found = find_format(start, plain_name, is_stdin=file.name == STDIN_NAME)
+        kind, packing, warnings = found.kind, found.packing, list(found.warnings)
         plain = start if packing is None else decompress_start(start, START, packing)
         if plain or packing is None:  # what is damaged will say so
-            check_format(plain, kind, raw.name)
+            check_format(plain, kind, plain_name)
+        if kind not in ("csv", "jsonl", "parquet") or (kind == "parquet" and packing is not None):
+            yield _look_whole(file, inside, bad_rows)
+            return
+        Plain(b"", plain_name, left).sheet(kind)
         if kind == "parquet":
-            if packing is not None:
-                raise DataError(
-                    f"{raw.name}: a Parquet file packed with {packing.title} once more",
-                    f"unpack it first: {packing.tool} -d {raw.name}",
-                )
             yield _look_parquet(raw, warnings)
             return
         chunks = partial(raw.plain_chunks, packing)
-        text = TextFile.in_pieces(chunks, raw.name, partial(chunks, on_bytes=on_bytes))
-        yield (_look_csv if kind == "csv" else _look_jsonl)(raw, text, skip_bad, warnings)
+        whole = TextFile.in_pieces(chunks, plain_name, partial(chunks, on_bytes=on_bytes))
+        yield (_look_csv if kind == "csv" else _look_jsonl)(raw, whole, skip_bad, warnings)
+
+
+@contextmanager
+def _unwrapped(
+    file: RawFile, inside: tuple[str, ...]
+) -> Iterator[tuple[RawFile, str, tuple[str, ...]]]:
+    """Yield a file, its name, and what of it is meant; of a zip file, a copy of the one in it."""
+    if not holds_files(file.start()[:4096], file.name):
+        yield file, file.name, inside
+        return
+    member = inside[0] if inside else None
+    file.file.seek(0)
+    with (
+        opened_member(file.file, file.name, member, file.size) as (name, chunks),
+        copied(chunks, file.name) as copy,
+    ):
+        shown = f"{file.name}{INSIDE}{name}"
+        yield RawFile(file.name, file.path, copy, sha256=file.sha256()), shown, inside[1:]
+
+
+def _look_whole(raw: RawFile, inside: tuple[str, ...], bad_rows: str) -> SourceStream:
+    """Read a file of a format that cannot be read in pieces."""
+    content = b"".join(raw.chunks())
+    return _in_memory(parsed(Given(content, raw.name, raw.path, inside), bad_rows))
+
+
+def _have_same_columns(streams: Sequence[SourceStream]) -> bool:
+    """Tell whether files have one format, and columns of the same names and types."""
+    first = streams[0].head
+    fields = {field.name: field.type for field in first.table.schema}
+    return all(
+        stream.head.format == first.format
+        and {field.name: field.type for field in stream.head.table.schema} == fields
+        for stream in streams
+    )
+
+
+def _chained(streams: Sequence[SourceStream], parts: Sequence[Part], name: str) -> SourceStream:
+    """Make one stream of several files with the same columns."""
+    import pyarrow as pa
+
+    first = streams[0].head
+    heads: list[pa.Table] = []
+    for stream in streams:
+        if sum(map(len, heads)) < _HEAD_ROWS:
+            heads.append(stream.head.table.select(first.columns))
+
+    def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
+        for stream in streams:
+            yield from stream.tables(first.columns if columns is None else columns)
+
+    return SourceStream(
+        head=replace(
+            first,
+            name=name,
+            path=None,
+            table=pa.concat_tables(heads).slice(0, _HEAD_ROWS),
+            sha256=combined_sha256([stream.head.sha256 for stream in streams]),
+        ),
+        n_rows=sum(stream.n_rows for stream in streams),
+        warnings=tuple(warning for stream in streams for warning in stream.warnings),
+        tables=tables,
+        bad=tuple(bad for stream in streams for bad in stream.bad),
+        parts=tuple(
+            (part.name, stream.n_rows) for part, stream in zip(parts, streams, strict=True)
+        ),
+    )
+
+
+def _in_memory(source: Source) -> SourceStream:
+    def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
+        yield source.table if columns is None else source.table.select(list(columns))
+
+    parts = tuple((part.name, len(part)) for part in source.parts)
+    return SourceStream(source, len(source), source.warnings, tables, source.bad, parts)
 
 
 def _look_csv(raw: RawFile, text: TextFile, skip_bad: bool, warnings: list[str]) -> SourceStream:
     import pyarrow as pa
 
-    prefer_tab = without_packing(raw.name).endswith(".tsv")
+    prefer_tab = without_packing(text.name).endswith(".tsv")
     survey = survey_csv(text, prefer_tab=prefer_tab, skip_bad=skip_bad)
 
     def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from noisefix.errors import DataError
 from noisefix.tables.dataset import FoundColumns, check_ids, find_columns
 from noisefix.tables.label_values import read_ids
 from noisefix.tables.raw_file import BytesCallback
+from noisefix.tables.several import Readable
 from noisefix.tables.stream import SourceStream, open_stream
 from noisefix.tables.text_checks import EmptyTexts
 from noisefix.tables.text_columns import column_texts, remembered_texts, text_names
@@ -62,7 +62,7 @@ class TextStream:
             texts = column_texts(table, text, self.source.head.name)
             self._empty.add(texts)
             if id_ is None:
-                ids = [str(row) for row in range(first, first + len(texts))]
+                ids = self.source.row_ids(first, len(texts))
             else:
                 found = read_ids(table.column(id_), table.field(id_), self._where(id_))
                 ids = [str(value) for value in found]
@@ -80,7 +80,7 @@ class TextStream:
 
 @contextmanager
 def open_texts(
-    path: str | Path,
+    path: Readable,
     stdin: BinaryIO | None = None,
     *,
     text_column: str | None = None,
@@ -92,7 +92,7 @@ def open_texts(
     """Open a table for its texts: every row of it is checked before the first is handed out.
 
     Args:
-        path: CSV, TSV, JSONL or Parquet file, or "-" for CSV on standard input.
+        path: as for ``read_source``.
         stdin: where "-" reads from.
         text_column: its name, or several with commas between them; guessed by the first rows when
             None.

@@ -212,7 +212,7 @@ def test_training_replaces_no_folder_that_it_reads_from(cli, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["c.xlsx", "c.XLS", "c.parquet", "c.json", "c.jsonl.gz", "c.feather", "c.tsv", "c.csv.zip"],
+    ["c.xlsx", "c.XLS", "c.parquet", "c.json", "c.jsonl.gz", "c.feather", "c.tsv", "c.csv.7z"],
 )
 def test_a_name_that_promises_another_format_is_refused(cli, run, tmp_path, name):
     refusal(cli("apply", run.path, "-o", tmp_path / name), 2, "promises", "data.csv")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pytest
 
 from noisefix.errors import DataError
-from noisefix.tables.csv_source import CsvContent, read_csv
+from noisefix.tables.content import Content
+from noisefix.tables.csv_source import read_csv
 
 WORDS = re.split(
     " ",
@@ -196,14 +197,14 @@ UNKNOWABLE = {
 }
 
 
-def outcome(file: Spoiled) -> CsvContent | DataError:
+def outcome(file: Spoiled) -> Content | DataError:
     try:
         return read_csv(file.data, "x.csv")
     except DataError as error:
         return error
 
 
-def rows_of(content: CsvContent) -> list[list[str]]:
+def rows_of(content: Content) -> list[list[str]]:
     return [list(row.values()) for row in content.table.to_pylist()]
 
 

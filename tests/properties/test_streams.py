@@ -17,7 +17,8 @@ from noisefix.tables.encoding import (
     decoded_offset,
     survey_encoding,
 )
-from noisefix.tables.jsonl import json_rows, note_kinds, read_jsonl, rows_table
+from noisefix.tables.json_values import note_kinds, rows_table
+from noisefix.tables.jsonl import json_rows, read_jsonl
 
 CELLS = st.text(alphabet="ab ,\"'\n\r\tü€", max_size=5)
 ENDINGS = st.sampled_from(["\n", "\r\n"])

@@ -11,9 +11,10 @@ from typing import Any
 
 from noisefix.cleaning.handover.rows import HandedRow
 from noisefix.cleaning.handover.said import Said
-from noisefix.errors import DataError, UsageError
+from noisefix.errors import DataError
 from noisefix.run.decisions import DROP, KEEP, REJECT, UNSURE
 from noisefix.tables.limits import unpacked_limit
+from noisefix.tables.xlsx import openpyxl_or
 
 WIDTHS = {
     "id": 12,
@@ -52,7 +53,7 @@ def workbook_bytes(rows: Sequence[HandedRow], class_names: Sequence[str]) -> byt
         UsageError: openpyxl is not installed.
         DataError: there are more rows than a sheet has.
     """
-    openpyxl = _openpyxl()
+    openpyxl = openpyxl_or("use --format csv --bom")
     if len(rows) > MAX_ROWS:
         raise DataError(
             f"{len(rows):,} rows: a sheet holds {MAX_ROWS:,}",
@@ -163,7 +164,7 @@ def read_workbook(path: Path) -> tuple[tuple[str, ...], list[Said]]:
         UsageError: openpyxl is not installed.
         DataError: the file is no workbook, unpacks to too much, or has no such sheet.
     """
-    openpyxl = _openpyxl()
+    openpyxl = openpyxl_or("use --format csv --bom")
     try:
         with zipfile.ZipFile(path) as parts:
             size = sum(part.file_size for part in parts.infolist())
@@ -211,14 +212,3 @@ def _as_text(cell: Any) -> str:
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return str(cell)
-
-
-def _openpyxl() -> Any:
-    try:
-        import openpyxl
-    except ImportError as error:
-        raise UsageError(
-            "Excel workbooks need the package openpyxl, which is not installed",
-            'pip install "noisefix[files]", or use --format csv --bom',
-        ) from error
-    return openpyxl

@@ -25,6 +25,10 @@ TABLES = ("csv", "jsonl", "parquet")
 KINDS = {"label-studio": "json", "argilla": "json", "xlsx": "xlsx"} | {k: k for k in TABLES}
 """Formats, each with what the name of its files must promise."""
 
+_INSTEAD = {"arrow": "parquet", "json": "jsonl", "fasttext": "csv"}
+"""What rows are handed over in, where the input's own format has no room for more columns or
+belongs to one program."""
+
 BOM = b"\xef\xbb\xbf"
 
 
@@ -33,7 +37,7 @@ def handed_format(options: ApplyOptions, own: str) -> str | None:
 
     Args:
         options: what was chosen.
-        own: format of the input: csv, jsonl or parquet.
+        own: format of the input.
 
     Raises:
         UsageError: options that do not go together.
@@ -44,7 +48,8 @@ def handed_format(options: ApplyOptions, own: str) -> str | None:
             f"--bom: marks CSV as UTF-8, but the output is {kind}",
             "leave it out, or add --format csv",
         )
-    if kind == own and not options.only_flagged:
+    is_own = kind == own and (options.format is None or kind in TABLES)
+    if is_own and not options.only_flagged:
         return None
     if options.strategy != "flag" or options.fill_unlabelled:
         raise UsageError(
@@ -58,7 +63,7 @@ def handed_format(options: ApplyOptions, own: str) -> str | None:
             "--drop-outside: changes the data, which is written in its own format",
             "leave out --format and --only-flagged, which show rows to people and other tools",
         )
-    return kind
+    return _INSTEAD.get(kind, kind)
 
 
 def unflagged(issues: pa.Table, settled: Collection[str]) -> pa.Table:

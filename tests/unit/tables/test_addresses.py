@@ -7,7 +7,6 @@ import pytest
 from noisefix.errors import DataError
 from noisefix.tables.addresses import local_path
 from noisefix.tables.atomic import read_bytes
-from noisefix.tables.source import read_source
 
 
 @pytest.mark.parametrize(
@@ -27,8 +26,6 @@ def test_an_address_is_shown_as_typed_with_the_way_to_the_file(address: str, rem
             local_path(path)
         assert caught.value.message.startswith(f"{address}: is an address")
         assert remedy in caught.value.hint
-        with pytest.raises(DataError, match="is an address"):
-            read_source(path)
         with pytest.raises(DataError, match="is an address"):
             read_bytes(path)
 

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from noisefix.errors import DataError
-from noisefix.tables.jsonl import KINDS_KEY, line_spans, read_jsonl, value_spans
+from noisefix.tables.json_values import KINDS_KEY, value_spans
+from noisefix.tables.jsonl import line_spans, read_jsonl
 
 
 def read(*rows: object) -> dict[str, list[object]]:

@@ -94,7 +94,7 @@ def test_a_name_without_format_is_told_after_looking_inside(
         ("d.jsonl", b"", "the file is empty", ""),
         ("d.parquet", b"", "the file is empty", ""),
         ("d.csv", parquet_bytes(), "this is a Parquet file, not CSV", "rename"),
-        ("d.csv", b"PK\x03\x04rest", "zip file or an Excel workbook", "save the sheet"),
+        ("d.csv", b"PK\x03\x04rest", "not a whole zip file", "unzip -t"),
         ("d.csv.gz", CSV, "not a whole gzip file", "gzip -t"),
         ("d.parquet", CSV, "not a whole Parquet file", "cut short"),
         ("d.parquet", parquet_bytes()[:-20], "not a whole Parquet file", "cut short"),

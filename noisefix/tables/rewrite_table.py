@@ -1,0 +1,88 @@
+"""Change cells of a typed table: column types, metadata and dictionaries stay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from noisefix.errors import DataError
+from noisefix.tables.changes import Changes, cannot_hold
+from noisefix.tables.source import Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def edited_table(source: Source, changes: Changes) -> pa.Table:
+    """Return the table of a source with the changes made.
+
+    Args:
+        source: what was read.
+        changes: what to change.
+
+    Raises:
+        DataError: a value that the column's type cannot hold.
+    """
+    import pyarrow as pa
+
+    table = source.table
+    columns = sorted({column for edits in changes.edits.values() for column in edits})
+    for column in columns:
+        new = {row: edits[column] for row, edits in changes.edits.items() if column in edits}
+        k = table.column_names.index(column)
+        table = table.set_column(k, table.schema.field(k), _edited(table, column, new, source))
+    for name, values in changes.added.items():
+        table = table.append_column(name, pa.array(list(values), pa.string()))
+    if changes.dropped:
+        keep = [row not in changes.dropped for row in range(1, len(source) + 1)]
+        table = table.filter(pa.array(keep, pa.bool_()))
+    return table
+
+
+def _edited(
+    table: pa.Table, column: str, new: dict[int, str | None], source: Source
+) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    field = table.schema.field(column)
+    target = field.type
+    is_dictionary = pa.types.is_dictionary(target)
+    kind = target.value_type if is_dictionary else target
+    old = table.column(column).cast(kind).combine_chunks()
+    rows = sorted(new)
+    cells = []
+    for row in rows:
+        if new[row] is None and not field.nullable:
+            raise DataError(f"{source.name}: row {row}, column {column!r} cannot be empty")
+        cells.append(_cell(new[row], kind, row, column, source))
+    wanted = set(rows)
+    mask = pa.array([row in wanted for row in range(1, len(old) + 1)], pa.bool_())
+    edited = pc.replace_with_mask(old, mask, pa.concat_arrays(cells))
+    if is_dictionary:
+        edited = _as_dictionary(edited, table.column(column), target)
+    return pa.chunked_array([edited], target)
+
+
+def _as_dictionary(edited: pa.Array, old: pa.ChunkedArray, target: pa.DataType) -> pa.Array:
+    """Encode again by the old dictionary, in its order, with new values after it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = old.unify_dictionaries().chunk(0).dictionary if old.num_chunks else edited[:0]
+    distinct = pc.drop_null(pc.unique(edited))
+    new = distinct.filter(pc.invert(pc.is_in(distinct, value_set=known)))
+    dictionary = pa.concat_arrays([known, new])
+    indices = pc.index_in(edited, value_set=dictionary).cast(target.index_type)
+    return pa.DictionaryArray.from_arrays(indices, dictionary, ordered=target.ordered)
+
+
+def _cell(value: str | None, kind: pa.DataType, row: int, column: str, source: Source) -> pa.Array:
+    """Return the value as an array of one cell, in the column's type."""
+    import pyarrow as pa
+
+    if value is None:
+        return pa.nulls(1, kind)
+    try:
+        return pa.array([value]).cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+        raise cannot_hold(source, row, column, value, f"the column's type is {kind}") from None
