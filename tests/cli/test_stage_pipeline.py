@@ -230,7 +230,7 @@ def test_a_run_folder_is_read_and_another_written(cli, detected, tmp_path):
     assert written.pop("c.parquet") == (detected / "candidates.parquet").read_bytes()
     known = tables(detected)
     assert written == {name: known[name] for name in written}
-    assert len(written) == 6
+    assert len(written) == 8
 
 
 def test_plain_files_become_a_run_folder(cli, detected, tickets, tmp_path):
