@@ -19,7 +19,8 @@ from noisefix.labels import UNLABELLED
 from noisefix.threads import one_blas_thread
 
 OUTSIDE_FROM = 0.8
-"""Rows from this p_outside on are called outside: one in five of them may belong to a class."""
+"""Rows from this p_outside on are called outside: by the estimate one in five of them belongs to
+a class after all."""
 
 _N_FOLDS = 5
 _SHRINKAGE = 0.5
