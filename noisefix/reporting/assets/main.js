@@ -303,7 +303,7 @@ async function start() {
           { class: "quiet" },
           "Near points have similar texts. Draw a loop to see its rows; choose a point to read it.",
         ),
-        el("div", { class: "mapwrap" }, app.map.node, zoom),
+        el("div", { class: "mapwrap" }, zoom, app.map.node),
         legend,
       ),
     section(
