@@ -317,17 +317,17 @@ def _present(inputs: Iterable[Readable]) -> Iterator[Path]:
 
 
 def _paths_of(given: str | Path | Sequence[str | Path]) -> Iterator[Path]:
-    only = given if isinstance(given, str | Path) else None
+    only = None if isinstance(given, list | tuple) else os.fspath(given)  # type: ignore[arg-type]
     if only is not None and is_sql(only):
         path = database_file(only)
     elif only is not None and Path(only).is_dir():
         path = Path(only)
     else:
-        parts = files_of(given)
+        parts = files_of(only or given)
         if parts is not None:
             yield from (part.path for part in parts)
             return
-        path = Path(split_inside(only_one(given))[0])
+        path = Path(split_inside(only or only_one(given))[0])
     if path is not None and path.exists():
         yield path
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ def files_of(given: Readable) -> tuple[Part, ...] | None:
     Raises:
         DataError: no file fits the pattern, there is none in the folder, or one is named twice.
     """
-    if isinstance(given, str | Path):
+    if isinstance(given, str | PathLike):
         found = _expanded(given)
         if found is None:
             return None
@@ -68,7 +69,7 @@ def files_of(given: Readable) -> tuple[Part, ...] | None:
 
 def only_one(given: Readable) -> str | Path:
     """Return the one that is named, or the first of several."""
-    return given if isinstance(given, str | Path) else given[0]
+    return given if isinstance(given, str | PathLike) else given[0]
 
 
 def _expanded(given: str | Path) -> list[Path] | None:
@@ -149,7 +150,7 @@ def digest_of(given: Readable) -> str:
 
 def name_of(given: Readable, parts: Sequence[Part]) -> str:
     """Return what several files are called together."""
-    if isinstance(given, str | Path):
+    if isinstance(given, str | PathLike):
         path = Path(given)
         return path.resolve().name if path.name in ("", "..") else path.name
     more = len(parts) - 1
@@ -158,7 +159,7 @@ def name_of(given: Readable, parts: Sequence[Part]) -> str:
 
 def run_stem(given: Readable) -> Path:
     """Return the path of a run folder for several files, without its ending."""
-    if not isinstance(given, str | Path):
+    if not isinstance(given, str | PathLike):
         first = Path(given[0])
         return first.with_name(first.name.partition(".")[0])
     path = Path(given)
