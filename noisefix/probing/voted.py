@@ -53,7 +53,7 @@ class Voted:
         sharp: (N, K) the product of all that was said, before it was calibrated.
         is_voted: (N,) bool: an annotator that is listened to says something.
         is_vouched: (N,) bool: another label than the given one has at least ``VOUCHED`` of
-            ``sharp``, and two witnesses: annotators, or one and the classifier of the texts.
+            ``sharp``, and two annotators say it.
         confusions: (K, K) of each annotator listened to, P(says l | true class k).
         inverse_temperature: what the logarithm of ``sharp`` was multiplied with, in (0, 1].
     """
@@ -136,7 +136,6 @@ class _Model:
     ) -> None:
         self.anchor = anchor
         self.unpinned = anchor
-        self._from_text = anchor.argmax(axis=1)
         self._voters, self._is_voted, self._known = voters, is_voted, known
         labelled = np.flatnonzero(is_voted & (given_labels != UNLABELLED))
         self._given = Voter("", labelled, given_labels[labelled]) if given_counts else None
@@ -147,7 +146,6 @@ class _Model:
         q = self._update(log_anchor, self.anchor, with_given=False)
         for _ in range(_STEPS):
             from_text = probe(q.argmax(axis=1))
-            self._from_text = from_text.argmax(axis=1)
             mixed = (from_text + q.mean(axis=0)) / 2
             prior = (log_anchor + _log(mixed)) / 2
             for _ in range(_ROUNDS):
@@ -155,15 +153,15 @@ class _Model:
         return q
 
     def vouched(self, given_labels: np.ndarray) -> np.ndarray:
-        """Return (N,) bool: another label is sure enough, and has two witnesses.
+        """Return (N,) bool: another label is sure enough, and two annotators say it.
 
-        These are two annotators, or one and the classifier of the texts: a single one, on its own,
-        has overruled right labels.
+        A single one has overruled right labels, also where the texts spoke for it: a model of the
+        texts is no witness beside the classifier of the texts.
         """
         top = self.unpinned.argmax(axis=1)
-        said = sum((voter.said(len(top)) == top).astype(np.int64) for voter in self._voters) + (
-            self._from_text == top
-        )
+        said = np.zeros(len(top), dtype=np.int64)
+        for voter in self._voters:
+            said += voter.said(len(top)) == top
         is_sure = self._is_voted & (self.unpinned.max(axis=1) >= VOUCHED) & (said >= 2)
         is_open = (self._known == UNLABELLED) & (given_labels != UNLABELLED)
         vouched: np.ndarray = is_sure & is_open & (top != given_labels)

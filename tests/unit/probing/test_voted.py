@@ -124,7 +124,7 @@ def test_verified_rows_set_how_sure_it_is(world):
     assert found.inverse_temperature > without.inverse_temperature
 
 
-def test_one_annotator_needs_the_text_as_a_second_witness(world):
+def test_one_annotator_alone_vouches_for_nothing(world):
     true, given, anchor, rng = world
     alone = [voter("a", noisy(true, 0.95, rng))]
     with_text = combine(anchor, given, alone, lambda labels: np.eye(K)[true] * 0.9 + 0.1 / K)
@@ -132,7 +132,9 @@ def test_one_annotator_needs_the_text_as_a_second_witness(world):
     top = without.sharp.argmax(axis=1)
     assert not without.is_vouched.any()
     assert (top != given).any()
-    assert with_text.is_vouched.any()
+    assert not with_text.is_vouched.any()
+    two = [*alone, voter("b", noisy(true, 0.95, rng))]
+    assert combine(anchor, given, two, knows(true)).is_vouched.any()
 
 
 def test_a_class_that_only_annotators_give():
