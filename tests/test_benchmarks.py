@@ -320,7 +320,7 @@ def test_growth_exponent(load):
 def test_names_and_groups(load):
     main = load_main()
     chosen = main.chosen(["growth", "quality"])
-    quality = ["compare", "readings", "one_sided", "audit_coverage", "corrected_rows"]
+    quality = list(main.GROUPS["quality"])
     assert chosen == [*quality, "growth", "training_growth"]
     assert main.chosen([]) == list(main.NAMES)
     with pytest.raises(SystemExit, match="2"):
