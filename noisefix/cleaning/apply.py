@@ -15,6 +15,8 @@ from noisefix.cleaning.decide import (
     verdict_columns,
     weight_column,
 )
+from noisefix.cleaning.decide_sets import check_set_options, decide_sets
+from noisefix.cleaning.edits import Edit, label_edits
 from noisefix.cleaning.handover.write import (
     handed_bytes,
     handed_columns,
@@ -125,7 +127,9 @@ def apply(
     )
     if output is None and not dry_run and review_csv is None:
         raise UsageError("no output file", "name one with -o, or look first with --dry-run")
-    folder = RunFolder.open(run, options.run_data)
+    folder = RunFolder.open(run, options.run_data, several_labels=True)
+    if folder.set_reading() is not None:
+        check_set_options(options)
     handed = handed_format(options, folder.read()["input"]["format"])
     if not dry_run:
         check_outputs(folder, output, options, handed)
@@ -136,7 +140,11 @@ def apply(
     label_column = folder.read()["input"]["columns"]["label"]
     issues = _in_input_order(issues, source, folder)
     decided = _decided(folder, issues, class_names, options)
-    decisions = decide(issues, class_names, params, has_witness=has_witness)
+    sets = folder.load(source).sets if folder.set_reading() is not None else None
+    if sets is not None:
+        decisions = decide_sets(folder, issues, sets, params)
+    else:
+        decisions = decide(issues, class_names, params, has_witness=has_witness)
     if decided.choices:
         decisions = overruled(decisions, issues, decided)
         issues = reviewed_issues(issues, decided)
@@ -150,10 +158,10 @@ def apply(
         issues = unflagged(issues, decided.choices)
         added = handed_columns(folder, issues, column_prefix, handed)
     _check_new_columns(source, added)
-    cells = _cells_to_change(folder, source, decisions, label_column)
-    written = _written(folder, source, decisions, label_column)
-    flag_column = f"{column_prefix}is_issue"
-    changes = _changes(decisions, cells, written, label_column, flag_column=flag_column)
+    edits = label_edits(folder, source, decisions)
+    changes = _changes(
+        decisions, edits, _cells_before(folder, source, edits), f"{column_prefix}is_issue"
+    )
     result = ApplyResult(
         run=folder.path,
         output=None,
@@ -189,7 +197,7 @@ def apply(
         )
         write_handed(target, content, bom=options.bom)
         return replace(result, output=target)
-    content = _rewritten(folder, source, target, decisions, written, label_column, added)
+    content = _rewritten(folder, source, target, decisions, edits, added)
     if options.bom:
         content = marked(content, source)
     write_logged(folder, target, content, changes, strategy)
@@ -247,62 +255,61 @@ def _check_new_columns(source: Source, added: dict[str, list[str]]) -> None:
         )
 
 
-def _cells_to_change(
-    folder: RunFolder, source: Source, decisions: Sequence[Decision], label_column: str | None
-) -> dict[int, Cell]:
+def _cells_before(
+    folder: RunFolder, source: Source, edits: Sequence[Edit]
+) -> dict[tuple[int, str], Cell]:
+    """Return the cells that change as they are, by row number and column."""
     from noisefix.tables.class_label import class_label_names
     from noisefix.tables.raw_cells import read_cells
 
-    rows = [d.row_number for d in decisions if d.new_label is not None]
-    if label_column is None or not rows:
-        return {}
-    if class_label_names(source.table.schema, label_column):  # the cell is a number, not a label
-        return {}
-    return read_cells(folder.input_path(), source, label_column, rows)
-
-
-def _written(
-    folder: RunFolder, source: Source, decisions: Sequence[Decision], label_column: str | None
-) -> dict[str, str]:
-    """Return what the cells of new labels hold, by class."""
-    from noisefix.tables.label_cells import written_labels
-
-    labels = {d.new_label for d in decisions if d.new_label is not None}
-    if label_column is None or not labels:
-        return {}
-    cell = written_labels(source, label_column, folder.label_rules())
-    return {label: cell(label) for label in labels}
+    found: dict[tuple[int, str], Cell] = {}
+    for column in dict.fromkeys(edit.column for edit in edits):
+        if class_label_names(source.table.schema, column):  # the cell is a number, not a label
+            continue
+        rows = [edit.decision.row_number for edit in edits if edit.column == column]
+        cells = read_cells(folder.input_path(), source, column, rows)
+        found |= {(row, column): cell for row, cell in cells.items()}
+    return found
 
 
 def _changes(
     decisions: Sequence[Decision],
-    cells: Mapping[int, Cell],
-    written: Mapping[str, str],
-    label_column: str | None,
-    *,
+    edits: Sequence[Edit],
+    before: Mapping[tuple[int, str], Cell],
     flag_column: str,
 ) -> tuple[Change, ...]:
-    columns = {"flag": flag_column, "drop": "", "relabel": label_column, "fill": label_column}
-    return tuple(
-        Change(
-            id=d.id,
-            row_number=d.row_number,
-            column=columns[d.action] or "",
-            old=cells[d.row_number].value if d.row_number in cells else _old(d),
-            new="true" if d.action == "flag" else written.get(d.new_label or "", d.new_label),
-            action=d.action,
-            reasons=d.reasons,
-            p_error=d.p_error,
-            annotator=d.annotator,
-            cost_usd=d.cost_usd,
-            old_cell=cells[d.row_number].raw if d.row_number in cells else None,
-        )
-        for d in decisions
+    """Return what the ledger says: every cell that changes, every row that is flagged or goes."""
+    changes = []
+    for edit in edits:
+        cell = before.get((edit.decision.row_number, edit.column))
+        old = edit.decision.given_label if cell is None else cell.value
+        raw = None if cell is None else cell.raw
+        changes.append(_change(edit.decision, edit.column, old, edit.value, raw))
+    for decision in decisions:
+        if decision.new_label is None:
+            is_flag = decision.action == "flag"
+            old = None if is_flag else decision.given_label
+            column, new = (flag_column, "true") if is_flag else ("", None)
+            changes.append(_change(decision, column, old, new, None))
+    return tuple(sorted(changes, key=lambda change: change.row_number))
+
+
+def _change(
+    decision: Decision, column: str, old: str | None, new: str | None, raw: str | None
+) -> Change:
+    return Change(
+        id=decision.id,
+        row_number=decision.row_number,
+        column=column,
+        old=old,
+        new=new,
+        action=decision.action,
+        reasons=decision.reasons,
+        p_error=decision.p_error,
+        annotator=decision.annotator,
+        cost_usd=decision.cost_usd,
+        old_cell=raw,
     )
-
-
-def _old(decision: Decision) -> str | None:
-    return None if decision.action == "flag" else decision.given_label
 
 
 def _rewritten(
@@ -310,22 +317,16 @@ def _rewritten(
     source: Source,
     output: Path,
     decisions: Sequence[Decision],
-    written: Mapping[str, str],
-    label_column: str | None,
+    edits: Sequence[Edit],
     added: dict[str, list[str]],
 ) -> bytes:
     from noisefix.cleaning.rewrite import rewritten
 
-    new_labels = [d for d in decisions if d.new_label is not None]
-    if new_labels and label_column is None:
-        raise UsageError(
-            f"{source.name}: has no label column to write to", "use --strategy flag instead"
-        )
     return rewritten(
         folder.input_path(),
         source,
         output,
-        edits={(d.row_number, label_column or ""): written[d.new_label or ""] for d in new_labels},
+        edits={(edit.decision.row_number, edit.column): edit.value for edit in edits},
         dropped=[d.row_number for d in decisions if d.action == "drop"],
         added=added,
     )

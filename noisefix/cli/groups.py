@@ -24,9 +24,9 @@ _NAMES = {
     " show output-format github max-drift max-leaks junit method features epochs valid"
     " compare seeds test truth truth-column proba kind rate matrix quiet json config"
     " no-config help version install-completion show-completion",
-    "Input": "text-column label-column id-column missing-labels label-map merge-case labels"
-    " trusted-column data pred-probs class-shares unverified-class one-sided ordinal against"
-    " bad-rows",
+    "Input": "text-column label-column id-column missing-labels label-map merge-case multi-label"
+    " label-columns labels trusted-column data pred-probs class-shares unverified-class"
+    " one-sided ordinal against bad-rows",
     "Annotator": "annotator model base-url api-key-env votes pool template demonstrations reviewer"
     " concurrency timeout max-output-tokens system-role logprobs export-batch import-batch",
     "Budget": "max-rows share probe max-cost-usd price-in price-out max-tokens-total",

@@ -13,7 +13,7 @@ from noisefix.detection.verdict import flags, opening, uncertainty
 
 if TYPE_CHECKING:
     from noisefix.detection.across import AcrossSummary
-    from noisefix.detection.findings import DetectResult
+    from noisefix.detection.findings import DetectResult, SetsSummary
     from noisefix.detection.ordinal_facts import OrdinalSummary
 
 _MOST_PAIRS = 5
@@ -61,6 +61,9 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
         f"{flags(result.issues, *wrong)}.",
         style=_STYLES[result.verdict],
     )
+    if result.several_labels is not None:
+        _show_sets(screen, result.several_labels)
+        return
     if result.ordinal is not None:
         _show_distances(screen, result.ordinal)
     _show_second_count(screen, result)
@@ -72,6 +75,15 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
         )
     if result.across is not None:
         _show_across(screen, result.across)
+
+
+def _show_sets(screen: Screen, sets: SetsSummary) -> None:
+    """Say what seems wrong and what missing where rows have several labels."""
+    screen.line(
+        f"Rows have {sets.labels_a_row:.1f} labels on average. Of all labels about "
+        f"{sets.expected_wrong:,.0f} seem wrong and {sets.expected_missing:,.0f} missing; in the "
+        f"flagged rows {sets.seem_wrong:,} and {sets.seem_missing:,}: see label_issues.parquet."
+    )
 
 
 def _show_distances(screen: Screen, ordinal: OrdinalSummary) -> None:
@@ -216,6 +228,26 @@ def _show_classes(screen: Screen, result: DetectResult) -> None:
         )
 
 
+def _show_steps_for_sets(screen: Screen, run: str, suffix: str, limit: str) -> None:
+    screen.command(
+        f"noisefix apply {run} -o flagged{suffix}", "the verdicts as columns, to look through"
+    )
+    screen.command(
+        f"noisefix apply {run} --strategy relabel --min-probability 0.9 --dry-run",
+        "labels added and taken away where that is almost sure, as a diff",
+    )
+    screen.command(
+        f"noisefix check {run} --max-noise-rate {limit}",
+        "a gate for CI; a table needs --multi-label or --label-columns there too",
+    )
+    screen.line()
+    screen.line(
+        "A row counts as wrong if any of its labels is wrong or missing. All this is estimated "
+        "from the data themselves. The words used here: docs/glossary.md.",
+        style="dim",
+    )
+
+
 def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
     from noisefix.detection.start_files import gate_limit
 
@@ -224,6 +256,9 @@ def _show_next_steps(screen: Screen, result: DetectResult, data: str) -> None:
     table = shlex.quote(data) if data != "-" else run
     limit = f"{gate_limit(result.noise_rate_low):.2f}"
     screen.heading(f"Every row is in {result.run}/issues.parquet. Next:")
+    if result.several_labels is not None:
+        _show_steps_for_sets(screen, run, suffix, limit)
+        return
     screen.command(
         f"noisefix report {run} -o report.html", "all of it as a page: look, and decide with a key"
     )

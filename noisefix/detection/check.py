@@ -23,7 +23,7 @@ from noisefix.detection.baseline import (
 from noisefix.detection.check_result import CheckResult, flagged_rows
 from noisefix.detection.detect import detect
 from noisefix.detection.gates import GateResult, Gates, NoiseRate, judge
-from noisefix.detection.options import CheckOptions, DetectOptions
+from noisefix.detection.options import CheckOptions, DetectOptions, SeveralLabels
 from noisefix.detection.settled_rate import settled_rate
 from noisefix.errors import UsageError
 from noisefix.options import takes
@@ -161,8 +161,9 @@ def _of_run(
     from noisefix.run.folder import RunFolder
 
     refuse_label_reading(Path(run), options)
+    refuse_label_reading(Path(run), options, SeveralLabels)
     said = () if options.decisions is None else read_named(Path(options.decisions))
-    folder = RunFolder.open(run, options.run_data)
+    folder = RunFolder.open(run, options.run_data, several_labels=True)
     result, rows = _result(folder, known, gates, said)
     return _with(leak_gate(folder, options.max_leaks), result), rows
 
@@ -190,7 +191,7 @@ def _of_table(
             progress=progress,
             stdin=stdin,
         )
-        opened = RunFolder.open(found.run)
+        opened = RunFolder.open(found.run, several_labels=True)
         result, rows = _result(opened, known, gates, ())
         result = _with(leak_gate(opened, options.max_leaks), result)
         notes = found.notes

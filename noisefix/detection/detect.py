@@ -21,6 +21,7 @@ from noisefix.detection.findings import DetectResult, read_detection
 from noisefix.detection.joint import joint_params, judge_into, read_own_probs, verdict_warnings
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import CandidatesOptions, DetectOptions
+from noisefix.detection.several_labels.detect import check_options, detect_sets, remove_tables
 from noisefix.options import takes
 from noisefix.run.folder import TABLE_NAMES, RunFolder, default_run_path
 from noisefix.run.outputs import check_run_outputs
@@ -67,10 +68,16 @@ def detect(
             *(options.pred_probs, options.decisions, options.against),
         ),
     )
-    params = joint_params(options, options.device)
+    several = options.multi_label is not None or options.label_columns is not None
+    if several:
+        check_options(options)
+    else:
+        params = joint_params(options, options.device)
     sheet = read_sheet(options.labels)
     more = read_own_probs(options.pred_probs)
     dataset = read_dataset(data, options, stdin, needs_labels=True)
+    if dataset.sets is not None:
+        return detect_sets(dataset, folder, sheet, options, progress)
     names = class_names(dataset.given_labels)
     n_labelled = sum(label is not None for label in dataset.given_labels)
     where = f"{dataset.source.name}, column {dataset.label_column!r}"
@@ -90,6 +97,7 @@ def detect(
     seed, force = options.seed, options.force
     with folder.lock("noisefix detect"):
         run, notes = open_run(dataset, folder.path, force)
+        remove_tables(run, several_labels=False)
         take_in(run, options.decisions)
         embedded, *named = embed_into(dataset, run.embeddings, sheet, options, force, progress)
         judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from noisefix.common_options import LabelledTableOptions
-from noisefix.detection.options import EmbedOptions, EncodeOptions
+from noisefix.detection.options import EmbedOptions, EncodeOptions, SeveralLabels
 from noisefix.errors import UsageError
 from noisefix.options import takes
 from noisefix.run.stage import StageReport, record, run_stage
@@ -123,18 +123,25 @@ def _check_outputs(
 def read_dataset(
     data: str | Path, options: LabelledTableOptions, stdin: BinaryIO | None, *, needs_labels: bool
 ) -> Dataset:
-    """Read a table and find its columns; without ``needs_labels`` it may have no label column."""
+    """Read a table and find its columns; without ``needs_labels`` it may have no label column.
+
+    Where the options say so (``SeveralLabels``), a row has several labels.
+    """
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.label_rules import label_rules
+    from noisefix.tables.label_sets import set_reading
     from noisefix.tables.source import read_source
 
+    source = read_source(data, stdin, bad_rows=options.bad_rows)
+    several = options if isinstance(options, SeveralLabels) else SeveralLabels()
     return load_dataset(
-        read_source(data, stdin, bad_rows=options.bad_rows),
+        source,
         text_column=options.text_column,
         label_column=options.label_column,
         id_column=options.id_column,
         needs_labels=needs_labels,
         rules=label_rules(options),
+        sets=set_reading(several.multi_label, several.label_columns, source),
     )
 
 
@@ -155,7 +162,7 @@ def embed_into(
 
     params = EmbedParams(options.encoder, options.precision, options.device)
     report = embed_dataset(dataset, path, params, seed=options.seed, force=force, progress=progress)
-    named = _embed_names(path, report, sheet, options, force)
+    named = None if dataset.sets is not None else _embed_names(path, report, sheet, options, force)
     reports = (report,) if named is None else (report, named)
     record(path.parent, *reports)
     return reports

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from noisefix.detection.shards import discard_shards, embed_in_shards
 from noisefix.encoders.find import DEFAULT_ENCODER, TFIDF, EncoderFiles, find_encoder
 from noisefix.errors import UsageError
-from noisefix.labels import class_names
 from noisefix.progress import Progress
-from noisefix.run.record import recorded
+from noisefix.run.record import recorded, recorded_sets
 from noisefix.run.schemas import EMBEDDINGS
 from noisefix.run.stage import Stage, StageOutput, StageReport, run_stage
 from noisefix.tables.dataset import Dataset
@@ -121,7 +120,7 @@ def _run(
     )
     vectors = pa.array(embedded.vectors.reshape(-1), pa.float32())
     column = pa.FixedSizeListArray.from_arrays(vectors, encoder.dimension)
-    names = class_names(dataset.given_labels)
+    names = dataset.class_names
     results: dict[str, Any] = {
         "encoder": files.name,
         "encoder_found_in": files.found_in,
@@ -144,6 +143,8 @@ def _run(
     reading = recorded(dataset.rules)
     if reading:
         results["label_reading"] = reading
+    if dataset.sets is not None:
+        results["several_labels"] = recorded_sets(dataset.sets.reading)
     table = tables["rows"].append_column("embedding", column)
     return StageOutput({"embeddings": table}, names, results)
 

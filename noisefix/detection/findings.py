@@ -31,7 +31,10 @@ _READING_FACTS = (
 
 @dataclass(frozen=True)
 class ClassSummary:
-    """One class: its size, and its estimated noise with a 90 % interval."""
+    """One class: its size, and its estimated noise with a 90 % interval.
+
+    Where rows have several labels, ``missing`` is how many rows are expected to lack it.
+    """
 
     label: str
     rows: int
@@ -41,6 +44,7 @@ class ClassSummary:
     noise_rate: float
     low: float
     high: float
+    missing: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,27 @@ class PairSummary:
     nearest_id: str | None
     nearest_text: str | None
     similarity: float | None
+
+
+@dataclass(frozen=True)
+class SetsSummary:
+    """Labels of rows that have several.
+
+    Attributes:
+        labels_a_row: labels of a labelled row on average.
+        seem_wrong: labels because of which rows are flagged.
+        seem_missing: labels that flagged rows seem to lack.
+        expected_wrong: estimated number of wrong labels in the data.
+        expected_missing: estimated number of labels that rows lack.
+        one_sided: what the odds of an error in given labels were divided by; None: by nothing.
+    """
+
+    labels_a_row: float
+    seem_wrong: int
+    seem_missing: int
+    expected_wrong: float
+    expected_missing: float
+    one_sided: float | None
 
 
 @dataclass(frozen=True)
@@ -98,6 +123,7 @@ class DetectResult:
         top: most suspicious rows first, up to 100, flagged or not.
         duplicate_conflicts: rows with (nearly) the text of another row but a different label.
         across: what the table has in common with another one; None where none was named.
+        several_labels: what seems wrong and missing where rows have several labels; None: one each.
         ordinal: how far labels seem to lie from the truth; None where classes have no order.
         notes: what was guessed.
         warnings: what a person should know.
@@ -142,6 +168,7 @@ class DetectResult:
     relabel_reason: str = ""
     across: AcrossSummary | None = None
     ordinal: OrdinalSummary | None = None
+    several_labels: SetsSummary | None = None
 
 
 def read_detection(
@@ -187,24 +214,12 @@ def read_detection(
         noise_rate_low=facts["noise_rate_low"],
         noise_rate_high=facts["noise_rate_high"],
         encoder=encoder,
-        class_rows=tuple(
-            ClassSummary(
-                label=row["label"],
-                rows=row["rows"],
-                given_share=row["given_share"],
-                true_share=row["true_share"],
-                issues=row["issues"],
-                noise_rate=row["noise_rate"],
-                low=row["noise_rate_low"],
-                high=row["noise_rate_high"],
-            )
-            for row in classes.to_pylist()
-        ),
+        class_rows=class_rows(classes),
         pairs=tuple(
             PairSummary(**{key: row[key] for key in PairSummary.__dataclass_fields__})
             for row in pairs.to_pylist()
         ),
-        top=_top_rows(issues.select([*columns, "rank", "is_trusted"])),
+        top=top_rows(issues.select([*columns, "rank", "is_trusted"])),
         duplicate_conflicts=facts["duplicate_conflicts"],
         second_noise_rate=facts["hoc"]["noise_rate"],
         **{name: facts[name] for name in _READING_FACTS},
@@ -219,7 +234,26 @@ def read_detection(
     )
 
 
-def _top_rows(issues: Any) -> tuple[IssueRow, ...]:
+def class_rows(classes: Any) -> tuple[ClassSummary, ...]:
+    """Return the rows of a classes table."""
+    return tuple(
+        ClassSummary(
+            label=row["label"],
+            rows=row["rows"],
+            given_share=row["given_share"],
+            true_share=row["true_share"],
+            issues=row["issues"],
+            noise_rate=row["noise_rate"],
+            low=row["noise_rate_low"],
+            high=row["noise_rate_high"],
+            missing=row.get("missing"),
+        )
+        for row in classes.to_pylist()
+    )
+
+
+def top_rows(issues: Any) -> tuple[IssueRow, ...]:
+    """Return the most suspicious rows of an issues table."""
     import pyarrow.compute as pc
 
     ranked = issues.filter(

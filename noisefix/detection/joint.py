@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from noisefix.detection.decided import take_in, with_decisions
 from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
 from noisefix.detection.joint_sources import read_trusted
+from noisefix.detection.open_run import refuse_sets
 from noisefix.detection.options import JointOptions, JudgeOptions
 from noisefix.errors import UsageError
 from noisefix.options import takes
@@ -68,6 +69,7 @@ def joint(
         raise UsageError(
             "--data names a table, but no column of it", "name the column with --trusted-column"
         )
+    refuse_sets(source)
     if source.is_file():  # else there is nothing to write, and no folder to leave behind
         _make_folder(folder)
     take_in(RunFolder(folder), options.decisions)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from noisefix.common_options import LabelReading
 from noisefix.errors import DataError, UsageError
-from noisefix.options import described
+from noisefix.options import Options, described
 from noisefix.run.adopt import TABLES, check_fresh, describe, find_input, foreign_tables
 from noisefix.run.record import (
     START_AGAIN,
@@ -19,6 +19,7 @@ from noisefix.run.record import (
     nothing_done,
     read_record,
     recorded,
+    recorded_reading,
     recorded_rules,
     write_record,
 )
@@ -27,6 +28,7 @@ from noisefix.tables.atomic import sha256_file, write_bytes, write_error
 from noisefix.tables.bad_rows import write_bad_rows
 from noisefix.tables.compression import without_packing
 from noisefix.tables.label_rules import NO_RULES, LabelRules
+from noisefix.tables.label_sets import SetReading
 from noisefix.tables.leftovers import remove_leftovers
 from noisefix.tables.lock import hold
 from noisefix.tables.source import Source, read_source
@@ -43,7 +45,7 @@ _PATIENCE_S = 5.0
 _LEDGER_PATIENCE_S = 60.0
 """An entry takes a moment, even where many wait for their turn."""
 
-TABLE_NAMES = tuple(f"{name}.parquet" for name in (*TABLES, "against", "across"))
+TABLE_NAMES = tuple(f"{name}.parquet" for name in (*TABLES, "label_issues", "against", "across"))
 """The tables that belong to one state of one input; the ledger outlives it."""
 
 
@@ -77,8 +79,8 @@ class RunFolder:
         path: the folder.
         run_json: what was done, out of what, with which options.
         stdin_copy: the input, where it came on standard input.
-        embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding, candidates,
-            relabels: the tables.
+        embeddings, label_names, issues, label_issues, joint, classes, pairs, duplicates, deciding,
+            candidates, relabels: the tables.
         against: the embeddings of the file that this one was compared with.
         across: what both files have in common.
         ledger: every change that ``apply`` made.
@@ -92,6 +94,7 @@ class RunFolder:
     embeddings = _File("embeddings.parquet")
     label_names = _File("label_names.parquet")
     issues = _File("issues.parquet")
+    label_issues = _File("label_issues.parquet")
     joint = _File("joint.parquet")
     classes = _File("classes.parquet")
     pairs = _File("pairs.parquet")
@@ -117,6 +120,7 @@ class RunFolder:
         data: str | Path | None = None,
         *,
         fresh: Sequence[str] | None = ("issues",),
+        several_labels: bool = False,
     ) -> RunFolder:
         """Open an existing run folder, or a folder of tables, which becomes one.
 
@@ -130,8 +134,10 @@ class RunFolder:
                 was as seen from the folder.
             fresh: tables that must have been made from those that lie there now; None: the tables
                 are not looked at.
+            several_labels: the caller knows what to do where a row has several labels.
 
         Raises:
+            UsageError: a row has several labels, and the caller does not.
             DataError: no folder, no tables in it, or a broken run.json; ``data`` is not the file
                 that it was made from; or a table is not what it should be, or belongs to others.
         """
@@ -147,6 +153,12 @@ class RunFolder:
             )
         if not run.run_json.exists():
             run._describe()
+        if not several_labels and run.set_reading() is not None:
+            raise UsageError(
+                f"{path}: its rows have several labels each, and this command knows one label a "
+                "row only",
+                "noisefix apply, apply --revert and check take such runs",
+            )
         if fresh is not None:
             run._note_foreign_tables()
         run._find_input(None if data is None else Path(data))
@@ -269,6 +281,7 @@ class RunFolder:
         label_column: str | None,
         id_column: str | None,
         rules: LabelRules = NO_RULES,
+        sets: SetReading | None = None,
     ) -> None:
         """Record the input, the columns chosen, and how its labels are read."""
         about = about_input(
@@ -276,6 +289,7 @@ class RunFolder:
             self.path,
             columns={"text": text_column, "label": label_column, "id": id_column},
             rules=rules,
+            sets=sets,
         )
         write_bad_rows(source.bad, self.bad_rows_list)
         with self.lock("noisefix"):
@@ -390,7 +404,12 @@ class RunFolder:
 
         columns = self.read()["input"]["columns"]
         names = {f"{kind}_column": columns[kind] for kind in ("text", "label", "id")}
-        return load_dataset(source, needs_labels=False, rules=self.label_rules(), **names)
+        rules, sets = self.label_rules(), self.set_reading()
+        return load_dataset(source, needs_labels=False, rules=rules, sets=sets, **names)
+
+    def set_reading(self) -> SetReading | None:
+        """Return how several labels a row are written in the input; None: a row has one."""
+        return recorded_reading(self.read()["input"])
 
     def label_rules(self) -> LabelRules:
         """Return how the labels of the input were read, for other columns and tables."""
@@ -465,13 +484,18 @@ def lock_if_run(folder: Path, holder: str) -> AbstractContextManager[None]:
     return run.lock(holder) if run.run_json.exists() else nullcontext()
 
 
-def refuse_label_reading(run: Path, options: LabelReading) -> None:
+def refuse_label_reading(run: Path, options: Options, kind: type[Options] = LabelReading) -> None:
     """Refuse options of how labels are read where they have been read before.
+
+    Args:
+        run: the run folder.
+        options: what was chosen.
+        kind: which of the options are about reading labels.
 
     Raises:
         UsageError: one is given.
     """
-    for name, (_, option) in described(LabelReading).items():
+    for name, (_, option) in described(kind).items():
         if getattr(options, name) not in (None, False):
             raise UsageError(
                 f"{option.flag}: the labels of {run} were read when it was made",

@@ -153,6 +153,28 @@ ISSUES = TableSchema(
     ),
 )
 
+LABEL_ISSUES = TableSchema(
+    "label_issues",
+    1,
+    "Of rows with several labels: a verdict on every label that a row has or may lack, the most "
+    "suspicious first.",
+    (
+        _ID,
+        _ROW,
+        _CLASS,
+        Column("given", "bool", "True: the row has the label; False: it may lack it"),
+        Column(
+            "p_error",
+            "double",
+            "estimated probability that the label is wrong, or missing, in [0, 1]",
+        ),
+        Column("suggestion", "string", "keep; remove or add, from a probability of one half on"),
+        Column("is_issue", "bool", "True: the label because of which its row is flagged"),
+        _REASONS,
+    ),
+    key=("id", "label"),
+)
+
 JOINT = TableSchema(
     "joint",
     1,
@@ -360,6 +382,7 @@ ALL_SCHEMAS = (
     EMBEDDINGS,
     LABEL_NAMES,
     ISSUES,
+    LABEL_ISSUES,
     JOINT,
     CLASSES_TABLE,
     PAIRS,

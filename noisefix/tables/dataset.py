@@ -25,6 +25,7 @@ from noisefix.tables.header_check import check_header
 from noisefix.tables.id_check import IdCheck
 from noisefix.tables.label_checks import check_classes, label_warnings
 from noisefix.tables.label_rules import NO_RULES, LabelRules
+from noisefix.tables.label_sets import LabelSets, SetReading, check_one_label, read_sets
 from noisefix.tables.label_values import column_labels, read_ids
 from noisefix.tables.source import Source
 from noisefix.tables.text_checks import EmptyTexts, no_prose_warning
@@ -48,6 +49,7 @@ class Dataset:
         label_column: name of the label column; None where there is none.
         id_column: name of the id column; None where row numbers serve.
         rules: how the label cells were read; they know the classes.
+        sets: the labels where a row has several; ``given_labels`` are texts such as "a|b" then.
         notes: what was guessed, in words.
         warnings: what a person should know, the source's warnings included.
     """
@@ -61,11 +63,17 @@ class Dataset:
     label_column: str | None
     id_column: str | None
     rules: LabelRules = NO_RULES
+    sets: LabelSets | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """(K,) class names in canonical order."""
+        return class_names(self.given_labels) if self.sets is None else self.sets.names
 
 
 def load_dataset(
@@ -76,6 +84,7 @@ def load_dataset(
     id_column: str | None = None,
     needs_labels: bool = True,
     rules: LabelRules = NO_RULES,
+    sets: SetReading | None = None,
 ) -> Dataset:
     """Find the columns and bring texts, labels and ids into one form.
 
@@ -86,6 +95,7 @@ def load_dataset(
         id_column: its name; guessed when None, and row numbers where nothing fits.
         needs_labels: fail without a usable label column (two classes or more).
         rules: what the user says of the spellings of labels.
+        sets: how several labels a row are written; None: a row has one.
 
     Raises:
         DataError: a named column is not there; nothing or more than one column fits; a named id
@@ -99,7 +109,8 @@ def load_dataset(
         text_column=text_column,
         label_column=label_column,
         id_column=id_column,
-        needs_labels=needs_labels,
+        needs_labels=needs_labels and not (sets and sets.columns),
+        others=sets.columns if sets else (),
     )
     text, label = found.text, found.label
     warnings += found.warnings
@@ -110,7 +121,14 @@ def load_dataset(
     warnings += empty.warnings(_where(source, text)) + no_prose_warning(texts, _where(source, text))
     labels: list[str | None] = [None] * len(source)
     notes = found.notes
-    if label is not None:
+    several = None
+    if sets is not None:
+        several = read_sets(source, label, sets, texts, rules)
+        labels, label = several.as_text(), None if sets.columns else label
+        warnings += several.warnings
+        rules = rules.knowing(several.names)
+    elif label is not None:
+        check_one_label(source, label, texts)
         values = column_labels(source, label, rules=rules)
         labels = values.labels
         notes += names_note(source, label)
@@ -129,7 +147,8 @@ def load_dataset(
         text_column=text,
         label_column=label,
         id_column=found.id.column,
-        rules=rules.knowing(class_names(labels)),
+        rules=rules if several is not None else rules.knowing(class_names(labels)),
+        sets=several,
         notes=notes,
         warnings=tuple(warnings),
     )
@@ -164,14 +183,23 @@ def find_columns(
     label_column: str | None,
     id_column: str | None,
     needs_labels: bool,
+    others: Collection[str] = (),
 ) -> FoundColumns:
     """Find the columns of a source, of which the first few thousand rows are enough.
 
-    Args and errors as for ``load_dataset``, as far as they are about columns. Where no column is
-    named, the first line of a CSV file must look like a header.
+    Args and errors as for ``load_dataset``, as far as they are about columns; ``others`` are
+    columns that serve another purpose. Where no column is named, the first line of a CSV file must
+    look like a header.
     """
     named = _named_columns(source, text_column, label_column, id_column)
     taken = {name for found in named.values() for name in _parts(source, found)}
+    for name in others:
+        if name in taken:
+            raise UsageError(
+                f"column {name!r} cannot serve two purposes: it is one of --label-columns",
+                "name different ones",
+            )
+    taken |= set(others)
     warnings = [] if named else check_header(source, is_usual_name)
 
     def find(kind: str, guess: Callable[[Source, Collection[str]], Choice]) -> Choice:

@@ -27,7 +27,7 @@ from shared_sets import SharedDataAbsentError
 Entry = dict[str, Any]
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "quality": ("compare", "readings", "one_sided", "audit_coverage"),
+    "quality": ("compare", "readings", "one_sided", "ordinal", "multi_label", "audit_coverage"),
     "relabel": ("relabel_quality", "weighing_fit", "guessing"),
     "speed": (
         "embedding",
