@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from noisefix.cleaning.cell_edit import Edit
 from noisefix.cleaning.decide import (
     DECISION_COLUMNS,
     ApplyParams,
@@ -16,7 +17,7 @@ from noisefix.cleaning.decide import (
     weight_column,
 )
 from noisefix.cleaning.decide_sets import check_set_options, decide_sets
-from noisefix.cleaning.edits import Edit, label_edits
+from noisefix.cleaning.edits import label_edits
 from noisefix.cleaning.handover.write import (
     handed_bytes,
     handed_columns,

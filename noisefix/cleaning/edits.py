@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from noisefix.cleaning.cell_edit import Edit
 from noisefix.cleaning.decide import Decision
 from noisefix.errors import UsageError
 
 if TYPE_CHECKING:
     from noisefix.run.folder import RunFolder
     from noisefix.tables.source import Source
-
-
-@dataclass(frozen=True)
-class Edit:
-    """One cell that changes.
-
-    Attributes:
-        decision: because of which.
-        column: its column.
-        value: what it holds then, as text; a list as JSON.
-    """
-
-    decision: Decision
-    column: str
-    value: str
 
 
 def label_edits(

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from noisefix.cleaning.cell_edit import Edit
 from noisefix.cleaning.decide import Decision
-from noisefix.cleaning.edits import Edit
 from noisefix.errors import DataError
 from noisefix.tables.label_sets import (
     BETWEEN,
@@ -187,5 +187,5 @@ def _check_writable(
             raise DataError(
                 f"{source.name}: row {decision.row_number}, column {column!r}: {label!r} holds "
                 f"the separator {separator!r} and cannot be added",
-                "give it another spelling with --label-map",
+                "give it another spelling in the label map that detect reads",
             )
