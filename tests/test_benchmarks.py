@@ -185,6 +185,43 @@ def test_corrected_rows_are_no_new_issues_and_spoiled_ones_are(load, make_task, 
     assert len(gate.headlines(result)) == 2
 
 
+def test_errors_of_two_steps_are_ranked_by_distance(load, make_task, without_encoder, monkeypatch):
+    ordinal = load("ordinal")
+    names = ("ask", "buy", "cry")
+    monkeypatch.setattr(ordinal, "SCALES", {"scale": names})
+    monkeypatch.setitem(ordinal.WHO, "scale", "people")
+    task = replace(make_task("scale"), source="scale")
+    made = replace(ordinal.with_steps(task, names, 0), name="scale, made 0")
+    assert 0.1 < np.mean([a != b for a, b in zip(made.given, task.truth, strict=True)]) < 0.3
+    result = load("results").plain(ordinal.run([made], lambda text: None))
+    (scale,) = result["sets"]
+    assert 0 < scale["far_errors"] < scale["errors"]
+    assert "| scale, made errors (1 seeds)" in str(ordinal.tables(result)[0])
+    assert " to " in ordinal.headlines(result)[0].value
+
+
+def test_labels_of_joined_texts_are_judged(load, without_encoder, monkeypatch):
+    multi_label = load("multi_label")
+    rng = np.random.default_rng(0)
+    true = rng.random((120, 3)) < 0.5
+    true[true.all(axis=1), 0] = False
+    vectors = true @ rng.normal(size=(3, 16)) + rng.normal(scale=0.3, size=(120, 16))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    words = np.array(["red", "blue", "green"])
+    texts = [f"{' '.join(words[row])} text {i}" for i, row in enumerate(true)]
+    monkeypatch.setattr(multi_label, "SETS", {"made": (3, 120)})
+    tasks = [
+        multi_label.Joined("made", kind, texts, true, multi_label.spoil(true, kind, 0), vectors)
+        for kind in multi_label.KINDS
+    ]
+    result = load("results").plain(multi_label.run(tasks, lambda text: None))
+    assert [s["kind"] for s in result["sets"]] == list(multi_label.KINDS)
+    assert all(0 < s["errors"] < 0.3 for s in result["sets"])
+    assert all(s["noisefix"]["labels"] > 0.5 for s in result["sets"])
+    assert "| made, missing " in str(multi_label.tables(result)[0])
+    assert "worst set" in multi_label.headlines(result)[0].value
+
+
 def test_samples_are_marked_with_the_truth(load, make_task, without_encoder):
     audit = load("audit_coverage")
     result = load("results").plain(audit.run([make_task("one")], lambda text: None, n_draws=20))

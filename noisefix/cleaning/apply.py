@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from noisefix.cleaning.cell_edit import Edit
 from noisefix.cleaning.decide import Decision, verdict_columns, weight_column
+from noisefix.cleaning.decide_sets import check_set_options
+from noisefix.cleaning.edits import label_edits
 from noisefix.cleaning.handover.write import (
     handed_bytes,
     handed_columns,
@@ -116,7 +119,9 @@ def apply(
     review_csv, column_prefix = options.review_csv, options.column_prefix
     if output is None and not dry_run and review_csv is None:
         raise UsageError("no output file", "name one with -o, or look first with --dry-run")
-    folder = RunFolder.open(run, options.run_data)
+    folder = RunFolder.open(run, options.run_data, several_labels=True)
+    if folder.set_reading() is not None:
+        check_set_options(options)
     handed = handed_format(options, folder.read()["input"]["format"])
     if not dry_run:
         check_outputs(folder, output, options, handed)
@@ -134,10 +139,10 @@ def apply(
         issues = unflagged(issues, decided.choices)
         added = handed_columns(folder, issues, column_prefix, handed)
     check_new_columns(source, added)
-    cells = _cells_to_change(folder, source, decisions, label_column)
-    written = _written(folder, source, decisions, label_column)
-    flag_column = f"{column_prefix}is_issue"
-    changes = _changes(decisions, cells, written, label_column, flag_column=flag_column)
+    edits = label_edits(folder, source, decisions)
+    changes = _changes(
+        decisions, edits, _cells_before(folder, source, edits), f"{column_prefix}is_issue"
+    )
     result = ApplyResult(
         run=folder.path,
         output=None,
@@ -175,7 +180,7 @@ def apply(
             only_flagged=options.only_flagged,
         )
     elif target is not None:
-        content = _rewritten(folder, source, target, decisions, written, label_column, added)
+        content = _rewritten(folder, source, target, decisions, edits, added)
         if options.bom and isinstance(content, bytes):
             content = marked(content, source)
     import_decisions(folder.decisions, settled.words)  # nothing is refused any more
@@ -192,62 +197,61 @@ def apply(
     return replace(result, ledger=folder.ledger)
 
 
-def _cells_to_change(
-    folder: RunFolder, source: Source, decisions: Sequence[Decision], label_column: str | None
-) -> dict[int, Cell]:
+def _cells_before(
+    folder: RunFolder, source: Source, edits: Sequence[Edit]
+) -> dict[tuple[int, str], Cell]:
+    """Return the cells that change as they are, by row number and column."""
     from noisefix.tables.class_label import class_label_names
     from noisefix.tables.raw_cells import read_cells
 
-    rows = [d.row_number for d in decisions if d.new_label is not None]
-    if label_column is None or not rows:
-        return {}
-    if class_label_names(source.table.schema, label_column):  # the cell is a number, not a label
-        return {}
-    return read_cells(folder.input_files(), source, label_column, rows)
-
-
-def _written(
-    folder: RunFolder, source: Source, decisions: Sequence[Decision], label_column: str | None
-) -> dict[str, str]:
-    """Return what the cells of new labels hold, by class."""
-    from noisefix.tables.label_cells import written_labels
-
-    labels = {d.new_label for d in decisions if d.new_label is not None}
-    if label_column is None or not labels:
-        return {}
-    cell = written_labels(source, label_column, folder.label_rules())
-    return {label: cell(label) for label in labels}
+    found: dict[tuple[int, str], Cell] = {}
+    for column in dict.fromkeys(edit.column for edit in edits):
+        if class_label_names(source.table.schema, column):  # the cell is a number, not a label
+            continue
+        rows = [edit.decision.row_number for edit in edits if edit.column == column]
+        cells = read_cells(folder.input_files(), source, column, rows)
+        found |= {(row, column): cell for row, cell in cells.items()}
+    return found
 
 
 def _changes(
     decisions: Sequence[Decision],
-    cells: Mapping[int, Cell],
-    written: Mapping[str, str],
-    label_column: str | None,
-    *,
+    edits: Sequence[Edit],
+    before: Mapping[tuple[int, str], Cell],
     flag_column: str,
 ) -> tuple[Change, ...]:
-    columns = {"flag": flag_column, "drop": "", "relabel": label_column, "fill": label_column}
-    return tuple(
-        Change(
-            id=d.id,
-            row_number=d.row_number,
-            column=columns[d.action] or "",
-            old=cells[d.row_number].value if d.row_number in cells else _old(d),
-            new="true" if d.action == "flag" else written.get(d.new_label or "", d.new_label),
-            action=d.action,
-            reasons=d.reasons,
-            p_error=d.p_error,
-            annotator=d.annotator,
-            cost_usd=d.cost_usd,
-            old_cell=cells[d.row_number].raw if d.row_number in cells else None,
-        )
-        for d in decisions
+    """Return what the ledger says: every cell that changes, every row that is flagged or goes."""
+    changes = []
+    for edit in edits:
+        cell = before.get((edit.decision.row_number, edit.column))
+        old = edit.decision.given_label if cell is None else cell.value
+        raw = None if cell is None else cell.raw
+        changes.append(_change(edit.decision, edit.column, old, edit.value, raw))
+    for decision in decisions:
+        if decision.new_label is None:
+            is_flag = decision.action == "flag"
+            old = None if is_flag else decision.given_label
+            column, new = (flag_column, "true") if is_flag else ("", None)
+            changes.append(_change(decision, column, old, new, None))
+    return tuple(sorted(changes, key=lambda change: change.row_number))
+
+
+def _change(
+    decision: Decision, column: str, old: str | None, new: str | None, raw: str | None
+) -> Change:
+    return Change(
+        id=decision.id,
+        row_number=decision.row_number,
+        column=column,
+        old=old,
+        new=new,
+        action=decision.action,
+        reasons=decision.reasons,
+        p_error=decision.p_error,
+        annotator=decision.annotator,
+        cost_usd=decision.cost_usd,
+        old_cell=raw,
     )
-
-
-def _old(decision: Decision) -> str | None:
-    return None if decision.action == "flag" else decision.given_label
 
 
 def _rewritten(
@@ -255,21 +259,15 @@ def _rewritten(
     source: Source,
     output: str | Path,
     decisions: Sequence[Decision],
-    written: Mapping[str, str],
-    label_column: str | None,
+    edits: Sequence[Edit],
     added: dict[str, list[str]],
 ) -> Content:
     from noisefix.cleaning.rewrite import rewritten, table_content
     from noisefix.tables.sql_url import is_sql
 
-    new_labels = [d for d in decisions if d.new_label is not None]
-    if new_labels and label_column is None:
-        raise UsageError(
-            f"{source.name}: has no label column to write to", "use --strategy flag instead"
-        )
-    edits = {(d.row_number, label_column or ""): written[d.new_label or ""] for d in new_labels}
+    changed = {(edit.decision.row_number, edit.column): edit.value for edit in edits}
     dropped = [d.row_number for d in decisions if d.action == "drop"]
     if is_sql(output):
-        return table_content(source, edits, dropped, added)
+        return table_content(source, changed, dropped, added)
     files = folder.input_files()
-    return rewritten(files, source, output, edits=edits, dropped=dropped, added=added)
+    return rewritten(files, source, output, edits=changed, dropped=dropped, added=added)

@@ -65,7 +65,7 @@ def revert(
         raise UsageError(
             f"-o {place_of(output)}: is no file that could be set back", "name the file"
         )
-    folder = RunFolder.open(run, run_data, fresh=None)
+    folder = RunFolder.open(run, run_data, fresh=None, several_labels=True)
     with folder.ledger_lock("noisefix apply --revert"):
         remove_leftovers(Path(output).parent)  # also where it turns out that all is done
         return _revert(folder, Path(output))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.cleaning.decide import DECISION_COLUMNS, ApplyParams, Decision, decide
+from noisefix.cleaning.decide_sets import decide_sets
 from noisefix.cleaning.review import (
     Review,
     decisions_of,
@@ -53,7 +54,8 @@ class Settled:
 def settle(folder: RunFolder, source: Source, options: ApplyOptions) -> Settled:
     """Decide what becomes of every row of an input.
 
-    Nothing is written: whoever calls keeps the words once nothing can be refused any more.
+    Nothing is written: whoever calls keeps the words once nothing can be refused any more. Where
+    rows have several labels, the verdicts alone decide, label by label.
 
     Args:
         folder: the run folder.
@@ -75,6 +77,11 @@ def settle(folder: RunFolder, source: Source, options: ApplyOptions) -> Settled:
     names = provenance.class_names
     has_witness = bool(provenance.results.get("can_relabel", False))
     issues = _in_input_order(issues, source, folder)
+    if folder.set_reading() is not None:
+        sets = folder.load(source).sets
+        assert sets is not None
+        found = decide_sets(folder, issues, sets, params)
+        return Settled(issues, found, review_of({}), [], names, has_witness)
     review, words = _decided(folder, issues, names, options)
     issues = without_rejected(issues, run_rejected(folder, words), names)
     decisions = decide(issues, names, params, has_witness=has_witness)

@@ -24,9 +24,10 @@ _NAMES = {
     " show output-format github max-drift max-leaks junit method features epochs valid"
     " compare seeds test truth truth-column rank-stability predictions proba kind rate matrix"
     " quiet json config no-config help version install-completion show-completion",
-    "Input": "text-column label-column id-column missing-labels label-map merge-case labels"
-    " trusted-column not-column annotator-columns annotations order-column group-column data"
-    " embeddings pred-probs class-shares unverified-class one-sided ordinal against bad-rows",
+    "Input": "text-column label-column id-column missing-labels label-map merge-case multi-label"
+    " label-columns labels trusted-column not-column annotator-columns annotations order-column"
+    " group-column data embeddings pred-probs class-shares unverified-class one-sided ordinal"
+    " against bad-rows",
     "Annotator": "annotator model base-url api-key-env votes pool allow-not template demonstrations"
     " reviewer concurrency timeout max-output-tokens system-role logprobs export-batch"
     " import-batch",

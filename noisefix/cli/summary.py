@@ -16,7 +16,7 @@ from noisefix.detection.verdict import flags, opening, uncertainty
 
 if TYPE_CHECKING:
     from noisefix.detection.across import AcrossSummary
-    from noisefix.detection.findings import DetectResult
+    from noisefix.detection.findings import DetectResult, SetsSummary
     from noisefix.detection.options import DetectOptions
     from noisefix.detection.ordinal_facts import OrdinalSummary
     from noisefix.options import Options
@@ -79,6 +79,9 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
         f"{flags(result.n_issues, *wrong)}.",
         style=_STYLES[result.verdict],
     )
+    if result.several_labels is not None:
+        _show_sets(screen, result.several_labels)
+        return
     if result.ordinal is not None:
         _show_distances(screen, result.ordinal)
     _show_second_count(screen, result)
@@ -91,6 +94,15 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
     show_order(screen, result.order)
     if result.across is not None:
         _show_across(screen, result.across)
+
+
+def _show_sets(screen: Screen, sets: SetsSummary) -> None:
+    """Say what seems wrong and what missing where rows have several labels."""
+    screen.line(
+        f"Rows have {sets.labels_a_row:.1f} labels on average. Of all labels about "
+        f"{sets.expected_wrong:,.0f} seem wrong and {sets.expected_missing:,.0f} missing; in the "
+        f"flagged rows {sets.seem_wrong:,} and {sets.seem_missing:,}: see label_issues.parquet."
+    )
 
 
 def _show_distances(screen: Screen, ordinal: OrdinalSummary) -> None:
@@ -235,6 +247,26 @@ def _show_classes(screen: Screen, result: DetectResult) -> None:
         )
 
 
+def _show_steps_for_sets(screen: Screen, run: str, suffix: str, limit: float) -> None:
+    screen.command(
+        f"noisefix apply {run} -o flagged{suffix}", "the verdicts as columns, to look through"
+    )
+    screen.command(
+        f"noisefix apply {run} --strategy relabel --min-probability 0.9 --dry-run",
+        "labels added and taken away where that is almost sure, as a diff",
+    )
+    screen.command(
+        f"noisefix check {run} --max-noise-rate {limit:.2f}",
+        "a gate for CI; a table needs --multi-label or --label-columns there too",
+    )
+    screen.line()
+    screen.line(
+        "A row counts as wrong if any of its labels is wrong or missing. All this is estimated "
+        "from the data themselves. The words used here: docs/glossary.md.",
+        style="dim",
+    )
+
+
 def _ending_like(data: str | list[str]) -> str:
     """Return how a file that is written like the input ends; of several files it is a folder."""
     from noisefix.tables.places import split_inside
@@ -258,9 +290,14 @@ def _show_next_steps(
     data: str | list[str],
     options: DetectOptions | None,
 ) -> None:
+    from noisefix.detection.start_files import gate_limit
+
     run = shlex.quote(str(result.run))
     suffix = _ending_like(data)
     screen.heading(f"Every row is in {result.run}/issues.parquet. Next:")
+    if result.several_labels is not None:
+        _show_steps_for_sets(screen, run, suffix, gate_limit(result.noise_rate_low))
+        return
     screen.command(
         f"noisefix report {run} -o report.html", "all of it as a page: look, and decide with a key"
     )

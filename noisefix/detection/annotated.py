@@ -41,7 +41,8 @@ def read_annotated(
         UsageError: an annotator's column serves another purpose.
     """
     columns = parse_columns(options.annotator_columns)
-    needs_text = options.embeddings is None
+    several = options.multi_label is not None or options.label_columns is not None
+    needs_text = several or options.embeddings is None  # their words are looked at too
     if not columns and options.annotations is None:
         return read_dataset(data, options, stdin, needs_labels=True, needs_text=needs_text), None
     dataset = read_dataset(data, options, stdin, needs_labels=False, needs_text=needs_text)

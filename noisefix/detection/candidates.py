@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from noisefix.detection.embed import ProgressCallback
+from noisefix.detection.open_run import refuse_sets
 from noisefix.detection.options import CandidatesOptions
 from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
@@ -40,6 +41,7 @@ def candidates(
 
     source, issues_path, target = _paths(Path(embeddings), issues, output)
     check_output(target, (source, issues_path), kinds=("parquet",), own="candidates.parquet")
+    refuse_sets(source)
     with lock_if_run(target.parent, "noisefix candidates"):
         report = run_stage(
             STAGE,

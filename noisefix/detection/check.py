@@ -23,7 +23,7 @@ from noisefix.detection.check_result import CheckResult, flagged_rows
 from noisefix.detection.detect import detect
 from noisefix.detection.gates import Gates, NoiseRate, judge
 from noisefix.detection.leaks import check_compared, judge_leaks
-from noisefix.detection.options import CheckOptions, DetectOptions
+from noisefix.detection.options import CheckOptions, DetectOptions, SeveralLabels
 from noisefix.detection.settled_rate import settled_rate
 from noisefix.errors import UsageError
 from noisefix.options import takes
@@ -161,8 +161,15 @@ def _of_run(
     from noisefix.run.folder import RunFolder
 
     refuse_label_reading(Path(run), options)
+    refuse_label_reading(Path(run), options, SeveralLabels)
     said = () if options.decisions is None else read_named(Path(options.decisions))
-    folder = RunFolder.open(run, options.run_data)
+    folder = RunFolder.open(run, options.run_data, several_labels=True)
+    if folder.set_reading() is not None and options.decisions is not None:
+        raise UsageError(
+            f"--decisions is for runs with one label a row, and the rows of {run} have several "
+            "(--multi-label or --label-columns)",
+            "leave it out",
+        )
     return _result(folder, known, gates, options.max_leaks, said)
 
 
@@ -189,7 +196,7 @@ def _of_table(
             progress=progress,
             stdin=stdin,
         )
-        opened = RunFolder.open(found.run)
+        opened = RunFolder.open(found.run, several_labels=True)
         result, rows = _result(opened, known, gates, options.max_leaks, ())
         notes = found.notes
         if output is None:  # nothing is said of a folder that is gone by then

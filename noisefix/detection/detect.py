@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,6 +26,7 @@ from noisefix.detection.not_column import not_labels
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import CandidatesOptions, DetectOptions
 from noisefix.detection.rejected import SAID
+from noisefix.detection.several_labels.detect import check_options, detect_sets, remove_tables
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions, read_said
 from noisefix.run.folder import TABLE_NAMES, RunFolder, default_run_path
@@ -87,12 +89,19 @@ def detect(
             *given_files(options.embeddings),
         ),
     )
+    several = options.multi_label is not None or options.label_columns is not None
+    if several:
+        check_options(options)
     check_alone(options.embeddings, options.encoder, options.against)
-    joint_params(options, options.device)  # what does not fit is said before the table is read
+    if not several:  # what does not fit is said before the table is read
+        joint_params(options, options.device)
     sheet = read_sheet(options.labels)
     more = read_own_probs(options.pred_probs)
     said = read_said(options.decisions)
     dataset, answers = read_annotated(data if rows is None else rows, options, stdin)
+    if dataset.sets is not None:
+        found = detect_sets(dataset, folder, options, progress)
+        return replace(found, index=index, kept=kept)
     if answers is not None:
         more["annotations"] = answers.table
     by_vote = answers is not None and dataset.label_column is None
@@ -123,6 +132,7 @@ def detect(
     seed, force = options.seed, options.force
     with folder.lock("noisefix detect"):
         run, notes = open_run(dataset, folder.path, force)
+        remove_tables(run, several_labels=False)
         import_decisions(run.decisions, said)
         embedded, *named = embed_into(
             dataset, run.embeddings, sheet, options, force, progress, given=given

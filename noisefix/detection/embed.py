@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from noisefix.common_options import LabelledTableOptions
 from noisefix.detection.given_vectors import check_alone, given_files, read_given
-from noisefix.detection.options import EmbedOptions, EncodeOptions
+from noisefix.detection.options import EmbedOptions, EncodeOptions, SeveralLabels
 from noisefix.encoders.find import GIVEN, TFIDF
 from noisefix.errors import UsageError
 from noisefix.options import takes
@@ -140,14 +140,17 @@ def read_dataset(
 ) -> Dataset:
     """Read a table and find its columns; without ``needs_labels`` it may have no label column.
 
-    Without ``needs_text`` it may have no text column.
+    Without ``needs_text`` it may have no text column. Where the options say so
+    (``SeveralLabels``), a row has several labels.
     """
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.label_rules import label_rules
+    from noisefix.tables.label_sets import set_reading
     from noisefix.tables.source import Source, read_source
 
     if not isinstance(data, Source):
         data = read_source(data, stdin, bad_rows=options.bad_rows)
+    several = options if isinstance(options, SeveralLabels) else SeveralLabels()
     return load_dataset(
         data,
         text_column=options.text_column,
@@ -156,6 +159,7 @@ def read_dataset(
         needs_labels=needs_labels,
         needs_text=needs_text,
         rules=label_rules(options),
+        sets=set_reading(several.multi_label, several.label_columns, data),
     )
 
 
@@ -185,7 +189,7 @@ def embed_into(
         report = embed_dataset(
             dataset, path, params, seed=options.seed, force=force, progress=progress
         )
-    named = _embed_names(path, report, sheet, options, force)
+    named = None if dataset.sets is not None else _embed_names(path, report, sheet, options, force)
     reports = (report,) if named is None else (report, named)
     record(path.parent, *reports)
     return reports

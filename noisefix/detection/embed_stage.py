@@ -13,9 +13,8 @@ import numpy as np
 from noisefix.detection.shards import discard_shards, embed_in_shards
 from noisefix.encoders.find import DEFAULT_ENCODER, GIVEN, TFIDF, EncoderFiles, find_encoder
 from noisefix.errors import UsageError
-from noisefix.labels import class_names
 from noisefix.progress import Progress
-from noisefix.run.record import recorded
+from noisefix.run.record import recorded, recorded_sets
 from noisefix.run.schemas import EMBEDDINGS, HAS_TEXT, SECOND_EMBEDDING
 from noisefix.run.stage import Stage, StageOutput, StageReport, run_stage
 from noisefix.tables.dataset import Dataset
@@ -149,7 +148,7 @@ def _run_given(
         table = table.append_column(SECOND_EMBEDDING, _lists(more[0]))
     if dataset.text_column is None:
         table = table.append_column(HAS_TEXT, pa.array([False] * len(dataset), pa.bool_()))
-    names = class_names(dataset.given_labels)
+    names = dataset.class_names
     encoder = {
         "encoder": GIVEN,
         "encoder_found_in": "your own",
@@ -179,7 +178,7 @@ def _run(
     embedded = embed_in_shards(
         dataset.texts, encoder, shards, shard_size=params.shard_size, progress=progress
     )
-    names = class_names(dataset.given_labels)
+    names = dataset.class_names
     results: dict[str, Any] = {
         "encoder": files.name,
         "encoder_found_in": files.found_in,
@@ -195,7 +194,7 @@ def _run(
 
 def _facts(dataset: Dataset, names: tuple[str, ...]) -> dict[str, Any]:
     """Return what is told of a data set, whoever embedded it."""
-    reading = recorded(dataset.rules)
+    reading, sets = recorded(dataset.rules), dataset.sets
     return {
         "n_rows": len(dataset),
         "n_distinct": len(set(dataset.texts)),
@@ -208,6 +207,7 @@ def _facts(dataset: Dataset, names: tuple[str, ...]) -> dict[str, Any]:
             "id": dataset.id_column,
         },
         **({"label_reading": reading} if reading else {}),
+        **({} if sets is None else {"several_labels": recorded_sets(sets.reading)}),
     }
 
 

@@ -41,7 +41,10 @@ _READING_FACTS = (
 
 @dataclass(frozen=True)
 class ClassSummary:
-    """One class: its size, and its estimated noise with a 90 % interval."""
+    """One class: its size, and its estimated noise with a 90 % interval.
+
+    Where rows have several labels, ``missing`` is how many rows are expected to lack it.
+    """
 
     label: str
     rows: int
@@ -51,6 +54,7 @@ class ClassSummary:
     noise_rate: float
     low: float
     high: float
+    missing: float | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,27 @@ class AnnotatorsSummary:
 
 
 @dataclass(frozen=True)
+class SetsSummary:
+    """Labels of rows that have several.
+
+    Attributes:
+        labels_a_row: labels of a labelled row on average.
+        seem_wrong: labels because of which rows are flagged.
+        seem_missing: labels that flagged rows seem to lack.
+        expected_wrong: estimated number of wrong labels in the data.
+        expected_missing: estimated number of labels that rows lack.
+        one_sided: what the odds of an error in given labels were divided by; None: by nothing.
+    """
+
+    labels_a_row: float
+    seem_wrong: int
+    seem_missing: int
+    expected_wrong: float
+    expected_missing: float
+    one_sided: float | None
+
+
+@dataclass(frozen=True)
 class IssueRow:
     """One suspicious row."""
 
@@ -179,6 +204,7 @@ class DetectResult:
         order: what the order of the rows tells, and the groups with their noise rates, the most
             wrong ones first; None where no order was named.
         across: what the table has in common with another one; None where none was named.
+        several_labels: what seems wrong and missing where rows have several labels; None: one each.
         ordinal: how far labels seem to lie from the truth; None where classes have no order.
         annotators: the other annotators; None where none was named.
         notes: what was guessed.
@@ -230,6 +256,7 @@ class DetectResult:
     order: dict[str, Any] | None = None
     annotators: AnnotatorsSummary | None = None
     ordinal: OrdinalSummary | None = None
+    several_labels: SetsSummary | None = None
     index: Any = field(default=None, compare=False, metadata={"json": None})
     kept: TemporaryRun | None = field(default=None, compare=False, metadata={"json": None})
 
@@ -364,24 +391,12 @@ def read_detection(
         noise_rate_low=facts["noise_rate_low"],
         noise_rate_high=facts["noise_rate_high"],
         encoder=encoder,
-        class_rows=tuple(
-            ClassSummary(
-                label=row["label"],
-                rows=row["rows"],
-                given_share=row["given_share"],
-                true_share=row["true_share"],
-                issues=row["issues"],
-                noise_rate=row["noise_rate"],
-                low=row["noise_rate_low"],
-                high=row["noise_rate_high"],
-            )
-            for row in classes.to_pylist()
-        ),
+        class_rows=class_rows(classes),
         pairs=tuple(
             PairSummary(**{key: row[key] for key in PairSummary.__dataclass_fields__})
             for row in pairs.to_pylist()
         ),
-        top=_top_rows(issues.select([*columns, "rank", "is_trusted"])),
+        top=top_rows(issues.select([*columns, "rank", "is_trusted"])),
         duplicate_conflicts=facts["duplicate_conflicts"],
         second_noise_rate=facts["hoc"]["noise_rate"],
         **{name: facts[name] for name in _READING_FACTS},
@@ -462,7 +477,26 @@ def _outside_rows(issues: Any) -> tuple[OutsideRow, ...]:
     )
 
 
-def _top_rows(issues: Any) -> tuple[IssueRow, ...]:
+def class_rows(classes: Any) -> tuple[ClassSummary, ...]:
+    """Return the rows of a classes table."""
+    return tuple(
+        ClassSummary(
+            label=row["label"],
+            rows=row["rows"],
+            given_share=row["given_share"],
+            true_share=row["true_share"],
+            issues=row["issues"],
+            noise_rate=row["noise_rate"],
+            low=row["noise_rate_low"],
+            high=row["noise_rate_high"],
+            missing=row.get("missing"),
+        )
+        for row in classes.to_pylist()
+    )
+
+
+def top_rows(issues: Any) -> tuple[IssueRow, ...]:
+    """Return the most suspicious rows of an issues table."""
     import pyarrow.compute as pc
 
     ranked = issues.filter(

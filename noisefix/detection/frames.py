@@ -22,7 +22,7 @@ def all_rows(run: Path) -> pa.Table:
     Raises:
         DataError: a table is missing or broken.
     """
-    return read_verdicts(RunFolder.open(run))[0].sort_by("row_number")
+    return read_verdicts(RunFolder.open(run, several_labels=True))[0].sort_by("row_number")
 
 
 def all_rows_frame(run: Path, index: Any) -> pd.DataFrame:

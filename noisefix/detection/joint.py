@@ -11,6 +11,7 @@ from noisefix.detection.annotations import parse_columns
 from noisefix.detection.decided import with_decisions
 from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
 from noisefix.detection.joint_sources import read_annotations, read_order, read_trusted
+from noisefix.detection.open_run import refuse_sets
 from noisefix.detection.options import JointOptions, JudgeOptions
 from noisefix.detection.order_summary import order_said, unplaced_warning
 from noisefix.errors import DataError, UsageError
@@ -75,6 +76,7 @@ def joint(
             "--data names a table, but no column of it",
             "name columns with --trusted-column, --order-column or --annotator-columns",
         )
+    refuse_sets(source)
     _check_classes(source, params)
     said = read_said(options.decisions)
     answers = read_annotations(source, columns, options)

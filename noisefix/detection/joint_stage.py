@@ -309,7 +309,7 @@ def weigh(
     from noisefix.detection.verified import align_trusted
     from noisefix.detection.voting import hear
     from noisefix.probing.error_model import estimate_errors
-    from noisefix.probing.ordinal import expected_distance
+    from noisefix.probing.ordinal import expected_distance, with_steps
     from noisefix.probing.sequence import smooth, with_chain
 
     scope, given, view = seen.scope, seen.given_labels, seen.names
@@ -351,7 +351,8 @@ def weigh(
     places = known_order(params.ordinal, seen.class_names)
     distance = None
     if places is not None:
-        distance = expected_distance(wide.true_label_probs, given, places)
+        probs = with_steps(wide.true_label_probs, given, places)
+        distance = expected_distance(probs, given, places)
     flags = _verdicts(labels, seen.pooled, estimate, params, vouched.is_trusted, distance)
     _step(progress, 3)
     return Judged(

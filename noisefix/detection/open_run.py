@@ -6,9 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from noisefix.errors import DataError
+from noisefix.errors import DataError, UsageError
 from noisefix.run.folder import TABLE_NAMES, RunFolder
 from noisefix.run.outputs import check_not_foreign
+from noisefix.run.parquet import is_foreign, read_provenance
 from noisefix.run.record import has_same_origin
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def open_run(dataset: Dataset, path: str | Path, force: bool) -> tuple[RunFolder
         label_column=dataset.label_column,
         id_column=dataset.id_column,
         rules=dataset.rules,
+        sets=None if dataset.sets is None else dataset.sets.reading,
     )
     note = f"{source.name} has changed since the last run: everything is judged anew"
     return run, (note,) if has_changed else ()
@@ -57,3 +59,20 @@ def list_note(run: RunFolder, dataset: Dataset) -> tuple[str, ...]:
     if not dataset.source.bad:
         return ()
     return (f"the rows left out are listed in {run.bad_rows_list}",)
+
+
+def refuse_sets(embeddings: Path) -> None:
+    """Refuse an embeddings table of rows with several labels.
+
+    Raises:
+        UsageError: it is one.
+        DataError: it cannot be read.
+    """
+    if not embeddings.is_file() or is_foreign(embeddings):
+        return
+    if "several_labels" in read_provenance(embeddings).results:
+        raise UsageError(
+            f"{embeddings}: its rows have several labels each, and this command knows one label a "
+            "row only",
+            "noisefix detect judges such tables in one go",
+        )

@@ -159,6 +159,23 @@ AnnotationsFile = Annotated[
     ),
 ]
 
+MultiLabel = Annotated[
+    str | None,
+    Option(
+        "--multi-label",
+        'Rows have several labels: what stands between them in a cell ("|"), or list for lists.',
+        "SEPARATOR",
+    ),
+]
+LabelColumns = Annotated[
+    str | None,
+    Option(
+        "--label-columns",
+        "Rows have several labels: one column of 1 and 0 a class: a,b,c.",
+        "NAMES",
+    ),
+]
+
 Against = Annotated[
     str | Path | None,
     Option(
@@ -179,6 +196,14 @@ class EncodeOptions(Options):
     device: Device = "auto"
     labels: Labels = None
     seed: Seed = 0
+
+
+@dataclass(frozen=True)
+class SeveralLabels(Options):
+    """How the labels are written where a row has several."""
+
+    multi_label: MultiLabel = None
+    label_columns: LabelColumns = None
 
 
 @dataclass(frozen=True)
@@ -256,7 +281,7 @@ class CandidatesOptions(Options):
 
 
 @dataclass(frozen=True)
-class DetectOptions(JudgeOptions, EmbedOptions):
+class DetectOptions(JudgeOptions, EmbedOptions, SeveralLabels):
     """Options of ``detect``."""
 
     not_column: Annotated[
@@ -271,7 +296,7 @@ class DetectOptions(JudgeOptions, EmbedOptions):
 
 
 @dataclass(frozen=True)
-class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
+class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions, SeveralLabels):
     """Options of ``check``; a gate must be among them, or a baseline to write."""
 
     max_noise_rate: Annotated[

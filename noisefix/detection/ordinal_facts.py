@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.labels import UNLABELLED
-from noisefix.probing.ordinal import distance_shares
+from noisefix.probing.ordinal import distance_shares, with_steps
 
 if TYPE_CHECKING:
     from noisefix.detection.judged import Judged
@@ -35,8 +35,9 @@ def ordinal_facts(judged: Judged) -> dict[str, Any]:
     """Return the fact "ordinal" of ``OrdinalSummary`` as JSON; nothing where there is no order."""
     if judged.places is None or judged.distance is None:
         return {}
-    probs = judged.estimate.true_label_probs
-    shares = distance_shares(probs, judged.given_labels, judged.places)
+    given, places = judged.given_labels, judged.places
+    probs = with_steps(judged.estimate.true_label_probs, given, places)
+    shares = distance_shares(probs, given, places)
     return {
         "ordinal": {
             "order": [judged.class_names[k] for k in np.argsort(judged.places)],

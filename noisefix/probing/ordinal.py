@@ -1,8 +1,9 @@
 """Classes in an order, such as one to five stars: an error by four steps is worse than by one.
 
-What the error model says of each class stays as it is. From it follows the expected distance of the
-given label from the true one, by which rows are ranked, and the median class, which lies nearest to
-the truth on average: the one of least expected distance.
+How probably a label is wrong stays as the error model says, and which class is right instead too:
+the median of these probabilities lies nearest to the truth on average. For the ranking, by expected
+distance, errors of many steps are made rarer: they are, and there are many more rows that could
+have one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,37 @@ from __future__ import annotations
 import numpy as np
 
 from noisefix.labels import UNLABELLED
+
+RARER = 2.0
+"""An error of s steps is s to this power rarer than one of one step: tests/benchmarks/ordinal.py"""
+
+
+def with_steps(
+    true_label_probs: np.ndarray, given_labels: np.ndarray, places: np.ndarray
+) -> np.ndarray:
+    """Return the probabilities (N, K) with errors of many steps made rarer.
+
+    The given label keeps its probability; what is left for the others is shared out anew. Rows
+    without a label stay as they are.
+
+    Args:
+        true_label_probs: (N, K) probabilities, rows sum to 1.
+        given_labels: (N,) class ids, -1 = unlabelled.
+        places: (K,) place of each class in the order, 0 = first.
+    """
+    steps = np.abs(places[:, None] - places[None, :])  # (K, K)
+    weights = np.maximum(steps, 1) ** -RARER
+    np.fill_diagonal(weights, 0)
+    found = true_label_probs.copy()
+    rows = np.flatnonzero(given_labels != UNLABELLED)
+    labels = given_labels[rows]
+    own = true_label_probs[rows, labels].astype(np.float64)
+    others = true_label_probs[rows] * weights[labels]
+    total = others.sum(axis=1)
+    others *= ((1 - own) / np.where(total > 0, total, 1))[:, None]
+    others[np.arange(len(rows)), labels] = own
+    found[rows] = others
+    return found
 
 
 def expected_distance(

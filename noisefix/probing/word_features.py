@@ -60,11 +60,17 @@ def word_probs(
         raise DataError(
             f"{len(texts)} texts, {len(given_labels)} labels and {len(folds)} folds: not one a row"
         )
-    probs = np.full((len(texts), n_classes), 1.0 / n_classes, dtype=np.float32)
+    if not (given_labels != UNLABELLED).any():
+        return np.full((len(texts), n_classes), 1.0 / n_classes, dtype=np.float32)
+    return ngram_probs(ngram_features(texts), given_labels, folds, n_classes)
+
+
+def ngram_probs(
+    features: Any, given_labels: np.ndarray, folds: np.ndarray, n_classes: int
+) -> np.ndarray:
+    """Return what ``word_probs`` does, of texts whose (N, V) n-grams are counted already."""
+    probs = np.full((len(given_labels), n_classes), 1.0 / n_classes, dtype=np.float32)
     labelled = given_labels != UNLABELLED
-    if not labelled.any():
-        return probs
-    features = ngram_features(texts)
     scores, class_rows = _fold_scores(features, given_labels, folds, n_classes)
     spread = float(scores[labelled].std())
     scores /= spread if spread > 0 else 1.0

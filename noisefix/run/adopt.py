@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from noisefix.errors import DataError
 from noisefix.run.parquet import is_foreign, read_provenance, read_table
 from noisefix.run.provenance import Provenance
-from noisefix.run.record import recorded_rules
+from noisefix.run.record import recorded_reading, recorded_rules
 from noisefix.run.rows import in_order
 from noisefix.run.schemas import ALL_SCHEMAS
 from noisefix.tables.atomic import sha256_file
@@ -107,6 +107,7 @@ def _input(folder: Path, base: str, embedded: Provenance | None) -> dict[str, An
         "format": facts["input_format"],
         "columns": facts["columns"],
         **facts.get("label_reading", {}),
+        **({"several_labels": sets} if (sets := facts.get("several_labels")) else {}),
         "bad_rows": "skip" if list_beside(path).is_file() else "stop",
     }
 
@@ -140,6 +141,7 @@ def find_input(run: RunFolder, known: dict[str, Any], data: str | Path | None) -
         label_column=columns["label"],
         id_column=columns["id"],
         rules=recorded_rules(known),
+        sets=recorded_reading(known),
     )
 
 

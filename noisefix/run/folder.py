@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from noisefix.common_options import LabelReading
 from noisefix.errors import DataError, UsageError
-from noisefix.options import described
+from noisefix.options import Options, described
 from noisefix.run.adopt import TABLES, check_fresh, describe, find_input, foreign_tables
 from noisefix.run.default_path import default_run_path as default_run_path
 from noisefix.run.inputs import RunInput
@@ -20,6 +20,7 @@ from noisefix.run.record import (
     nothing_done,
     read_record,
     recorded,
+    recorded_reading,
     recorded_rules,
     write_record,
 )
@@ -27,6 +28,7 @@ from noisefix.tables.addresses import address_error
 from noisefix.tables.atomic import write_bytes, write_error
 from noisefix.tables.bad_rows import write_bad_rows
 from noisefix.tables.label_rules import NO_RULES, LabelRules
+from noisefix.tables.label_sets import SetReading
 from noisefix.tables.leftovers import remove_leftovers
 from noisefix.tables.lock import hold
 from noisefix.tables.source import MEMORY_FORMAT, Source
@@ -42,7 +44,7 @@ _PATIENCE_S = 5.0
 _LEDGER_PATIENCE_S = 60.0
 """An entry takes a moment, even where many wait for their turn."""
 
-TABLE_NAMES = tuple(f"{name}.parquet" for name in (*TABLES, "against", "across"))
+TABLE_NAMES = tuple(f"{name}.parquet" for name in (*TABLES, "label_issues", "against", "across"))
 """The tables that belong to one state of one input; the ledger outlives it."""
 
 
@@ -65,7 +67,7 @@ class RunFolder:
         stdin_copy: the input, where it came on standard input.
         remote_copy: the input, where it came from an address or a database.
         memory_copy: the input, where it was a table in memory.
-        embeddings, label_names, issues, joint, classes, pairs, duplicates, deciding,
+        embeddings, label_names, issues, label_issues, joint, classes, pairs, duplicates, deciding,
             annotators, annotations, candidates, relabels: the tables.
         against: the embeddings of the file that this one was compared with.
         across: what both files have in common.
@@ -82,6 +84,7 @@ class RunFolder:
     embeddings = _File("embeddings.parquet")
     label_names = _File("label_names.parquet")
     issues = _File("issues.parquet")
+    label_issues = _File("label_issues.parquet")
     joint = _File("joint.parquet")
     classes = _File("classes.parquet")
     pairs = _File("pairs.parquet")
@@ -109,6 +112,7 @@ class RunFolder:
         data: str | Path | None = None,
         *,
         fresh: Sequence[str] | None = ("issues",),
+        several_labels: bool = False,
     ) -> RunFolder:
         """Open an existing run folder, or a folder of tables, which becomes one.
 
@@ -122,8 +126,10 @@ class RunFolder:
                 was as seen from the folder.
             fresh: tables that must have been made from those that lie there now; None: the tables
                 are not looked at.
+            several_labels: the caller knows what to do where a row has several labels.
 
         Raises:
+            UsageError: a row has several labels, and the caller does not.
             DataError: no folder, no tables in it, or a broken run.json; ``data`` is not the file
                 that it was made from; or a table is not what it should be, or belongs to others.
         """
@@ -140,6 +146,12 @@ class RunFolder:
             )
         if not run.run_json.exists():
             run._describe()
+        if not several_labels and run.set_reading() is not None:
+            raise UsageError(
+                f"{path}: its rows have several labels each, and this command knows one label a "
+                "row only",
+                "noisefix apply, apply --revert and check take such runs",
+            )
         if fresh is not None:
             run._note_foreign_tables()
         run._find_input(data)
@@ -259,6 +271,7 @@ class RunFolder:
         label_column: str | None,
         id_column: str | None,
         rules: LabelRules = NO_RULES,
+        sets: SetReading | None = None,
     ) -> None:
         """Record the input, the columns chosen, and how its labels are read."""
         about = about_input(
@@ -266,6 +279,7 @@ class RunFolder:
             self.path,
             columns={"text": text_column, "label": label_column, "id": id_column},
             rules=rules,
+            sets=sets,
         )
         write_bad_rows(source.bad, self.bad_rows_list)
         with self.lock("noisefix"):
@@ -378,8 +392,17 @@ class RunFolder:
         names = {f"{kind}_column": columns[kind] for kind in ("text", "label", "id")}
         has_text = columns["text"] is not None
         return load_dataset(
-            source, needs_labels=False, needs_text=has_text, rules=self.label_rules(), **names
+            source,
+            needs_labels=False,
+            needs_text=has_text,
+            rules=self.label_rules(),
+            sets=self.set_reading(),
+            **names,
         )
+
+    def set_reading(self) -> SetReading | None:
+        """Return how several labels a row are written in the input; None: a row has one."""
+        return recorded_reading(self.read()["input"])
 
     def label_rules(self) -> LabelRules:
         """Return how the labels of the input were read, for other columns and tables."""
@@ -444,13 +467,18 @@ def lock_if_run(folder: Path, holder: str) -> AbstractContextManager[None]:
     return run.lock(holder) if run.run_json.exists() else nullcontext()
 
 
-def refuse_label_reading(run: Path, options: LabelReading) -> None:
+def refuse_label_reading(run: Path, options: Options, kind: type[Options] = LabelReading) -> None:
     """Refuse options of how labels are read where they have been read before.
+
+    Args:
+        run: the run folder.
+        options: what was chosen.
+        kind: which of the options are about reading labels.
 
     Raises:
         UsageError: one is given.
     """
-    for name, (_, option) in described(LabelReading).items():
+    for name, (_, option) in described(kind).items():
         if getattr(options, name) not in (None, False):
             raise UsageError(
                 f"{option.flag}: the labels of {run} were read when it was made",

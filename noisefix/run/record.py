@@ -13,6 +13,7 @@ from noisefix.documents import misfit, parse_json
 from noisefix.errors import DataError
 from noisefix.tables.atomic import read_bytes, write_bytes
 from noisefix.tables.label_rules import NO_RULES, LabelRules
+from noisefix.tables.label_sets import SetReading
 from noisefix.tables.source import Source
 from noisefix.version import __version__
 
@@ -34,6 +35,7 @@ class _Input:
     missing_labels: list[str]
     label_map: dict[str, str]
     merged_classes: list[str]
+    several_labels: dict[str, Any]
     bad_rows: str
     inside: list[str]
     address: str | None
@@ -113,6 +115,7 @@ def about_input(
     *,
     columns: dict[str, str | None],
     rules: LabelRules = NO_RULES,
+    sets: SetReading | None = None,
 ) -> dict[str, Any]:
     """Return what is recorded of an input.
 
@@ -121,6 +124,7 @@ def about_input(
         folder: the run folder.
         columns: the names of its columns text, label and id.
         rules: how its labels are read.
+        sets: how several labels a row are written; None: a row has one.
     """
     about: dict[str, Any] = _about_file(source, folder) | {
         "format": source.format,
@@ -134,7 +138,26 @@ def about_input(
         about["parts"] = [_about_file(part, folder) for part in source.parts]
     if source.inside:
         about["inside"] = list(source.inside)
+    if sets is not None:
+        about["several_labels"] = recorded_sets(sets)
     return about | recorded(rules)
+
+
+def recorded_sets(sets: SetReading) -> dict[str, Any]:
+    """Return what is recorded of how several labels a row are written, as JSON values."""
+    return {"columns": list(sets.columns)} if sets.columns else {"separator": sets.separator}
+
+
+def recorded_reading(about: Mapping[str, Any]) -> SetReading | None:
+    """Return how several labels a row are written; None: a row has one.
+
+    Args:
+        about: what ``about_input`` returned.
+    """
+    sets = about.get("several_labels")
+    if sets is None:
+        return None
+    return SetReading(sets.get("separator"), tuple(sets.get("columns", ())))
 
 
 def recorded(rules: LabelRules) -> dict[str, Any]:

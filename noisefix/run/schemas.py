@@ -176,6 +176,28 @@ VOUCHED = "is_vouched"
 """One more column of the issues of a run with annotators: True where they vouch for another label
 than the given one, so that ``apply --strategy relabel`` changes it unasked."""
 
+LABEL_ISSUES = TableSchema(
+    "label_issues",
+    1,
+    "Of rows with several labels: a verdict on every label that a row has or may lack, the most "
+    "suspicious first.",
+    (
+        _ID,
+        _ROW,
+        _CLASS,
+        Column("given", "bool", "True: the row has the label; False: it may lack it"),
+        Column(
+            "p_error",
+            "double",
+            "estimated probability that the label is wrong, or missing, in [0, 1]",
+        ),
+        Column("suggestion", "string", "keep; remove or add, from a probability of one half on"),
+        Column("is_issue", "bool", "True: the label because of which its row is flagged"),
+        _REASONS,
+    ),
+    key=("id", "label"),
+)
+
 JOINT = TableSchema(
     "joint",
     1,
@@ -450,6 +472,7 @@ ALL_SCHEMAS = (
     EMBEDDINGS,
     LABEL_NAMES,
     ISSUES,
+    LABEL_ISSUES,
     JOINT,
     CLASSES_TABLE,
     PAIRS,

@@ -25,6 +25,7 @@ from noisefix.tables.header_check import check_header
 from noisefix.tables.id_check import IdCheck
 from noisefix.tables.label_checks import check_classes, label_warnings
 from noisefix.tables.label_rules import NO_RULES, LabelRules
+from noisefix.tables.label_sets import LabelSets, SetReading, check_one_label, read_sets
 from noisefix.tables.label_values import column_labels, read_ids
 from noisefix.tables.row_names import row_names
 from noisefix.tables.source import Source
@@ -50,6 +51,7 @@ class Dataset:
         label_column: name of the label column; None where there is none.
         id_column: name of the id column; None where row numbers serve.
         rules: how the label cells were read; they know the classes.
+        sets: the labels where a row has several; ``given_labels`` are texts such as "a|b" then.
         notes: what was guessed, in words.
         warnings: what a person should know, the source's warnings included.
     """
@@ -63,11 +65,17 @@ class Dataset:
     label_column: str | None
     id_column: str | None
     rules: LabelRules = NO_RULES
+    sets: LabelSets | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """(K,) class names in canonical order."""
+        return class_names(self.given_labels) if self.sets is None else self.sets.names
 
 
 def load_dataset(
@@ -79,6 +87,7 @@ def load_dataset(
     needs_labels: bool = True,
     needs_text: bool = True,
     rules: LabelRules = NO_RULES,
+    sets: SetReading | None = None,
 ) -> Dataset:
     """Find the columns and bring texts, labels and ids into one form.
 
@@ -91,6 +100,7 @@ def load_dataset(
         needs_text: fail without a text column; else one is guessed by its name alone, and without
             one the rows are shown by another column (``row_names``).
         rules: what the user says of the spellings of labels.
+        sets: how several labels a row are written; None: a row has one.
 
     Raises:
         DataError: a named column is not there; nothing or more than one column fits; a named id
@@ -104,8 +114,9 @@ def load_dataset(
         text_column=text_column,
         label_column=label_column,
         id_column=id_column,
-        needs_labels=needs_labels,
+        needs_labels=needs_labels and not (sets and sets.columns),
         needs_text=needs_text,
+        others=sets.columns if sets else (),
     )
     label = found.label
     warnings += found.warnings
@@ -117,7 +128,14 @@ def load_dataset(
         notes += (named_by,)
     else:
         texts = _texts(source, found.text, warnings)
-    if label is not None:
+    several = None
+    if sets is not None:
+        several = read_sets(source, label, sets, texts, rules)
+        labels, label = several.as_text(), None if sets.columns else label
+        warnings += several.warnings
+        rules = rules.knowing(several.names)
+    elif label is not None:
+        check_one_label(source, label, texts)
         values = column_labels(source, label, rules=rules)
         labels = values.labels
         notes += names_note(source, label)
@@ -136,7 +154,8 @@ def load_dataset(
         text_column=found.text,
         label_column=label,
         id_column=found.id.column,
-        rules=rules.knowing(class_names(labels)),
+        rules=rules if several is not None else rules.knowing(class_names(labels)),
+        sets=several,
         notes=notes,
         warnings=tuple(warnings),
     )
@@ -181,14 +200,23 @@ def find_columns(
     id_column: str | None,
     needs_labels: bool,
     needs_text: bool = True,
+    others: Collection[str] = (),
 ) -> FoundColumns:
     """Find the columns of a source, of which the first few thousand rows are enough.
 
-    Args and errors as for ``load_dataset``, as far as they are about columns. Where no column is
-    named, the first line of a CSV file must look like a header.
+    Args and errors as for ``load_dataset``, as far as they are about columns; ``others`` are
+    columns that serve another purpose. Where no column is named, the first line of a CSV file must
+    look like a header.
     """
     named = _named_columns(source, text_column, label_column, id_column)
     taken = {name for found in named.values() for name in _parts(source, found)}
+    for name in others:
+        if name in taken:
+            raise UsageError(
+                f"column {name!r} cannot serve two purposes: it is one of --label-columns",
+                "name different ones",
+            )
+    taken |= set(others)
     warnings = [] if named else check_header(source, is_usual_name)
 
     def find(kind: str, guess: Callable[[Source, Collection[str]], Choice]) -> Choice:

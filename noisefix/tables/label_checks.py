@@ -125,17 +125,18 @@ def check_single(labels: Sequence[str | None], where: str) -> list[str]:
     counts = Counter(label for label in labels if label is not None)
     lists = [label for label in counts if _is_list(label)]
     if lists:
-        raise _several(lists, counts, where)
+        raise _several(lists, counts, where, "list")
     for separator in _SEPARATORS:
         joined = [label for label in counts if _is_joined(label, separator, counts)]
         if separator == "," and all(_is_decimal(label) for label in joined):
             continue
         if len(joined) > 1 or (joined and separator in _NEVER_IN_A_NAME):
-            raise _several(joined, counts, where)
+            raise _several(joined, counts, where, separator)
         if joined:
             return [
                 f"{where}: the label {joined[0]!r} ({counts[joined[0]]:,} rows) is made of other "
-                "classes, and taken for a class of its own; several labels a row are not supported"
+                "classes, and taken for a class of its own; if a row may have several labels: "
+                f"noisefix detect --multi-label {_quoted(separator)}"
             ]
     return []
 
@@ -158,15 +159,22 @@ def check_scores(labels: Sequence[str | None], where: str) -> list[str]:
     return [f"{found} are taken for classes; {hint}"]
 
 
-def _several(labels: list[str], counts: Counter[str], where: str) -> DataError:
+def _several(labels: list[str], counts: Counter[str], where: str, separator: str) -> DataError:
     rows = sum(counts[label] for label in labels)
     shown = ", ".join(sorted(map(repr, labels), key=lambda label: (len(label), label))[:3])
     return DataError(
         f"{where}: {rows:,} of {counts.total():,} labelled rows hold several labels in one cell "
         f"({shown}{', ...' if len(labels) > 3 else ''}); one label a row is needed",
-        "keep one label a row, make a table for each label (yes or no), or name another "
-        "--label-column; if these are classes of their own, write them without the separator",
+        f"if a row may have several labels: noisefix detect --multi-label {_quoted(separator)}; if "
+        "these are classes of their own, write them without the separator; or name another "
+        "--label-column",
     )
+
+
+def _quoted(separator: str) -> str:
+    if separator == "list":
+        return separator
+    return f'"{separator}"' if separator.isprintable() else f"${separator!r}"
 
 
 def _is_list(label: str) -> bool:

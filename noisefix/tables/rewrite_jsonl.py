@@ -10,7 +10,7 @@ from typing import Any
 from noisefix.tables.changes import Changes, cannot_hold
 from noisefix.tables.encoding import decode_text, encode_text
 from noisefix.tables.json_array import object_spans
-from noisefix.tables.json_values import value_spans
+from noisefix.tables.json_values import KINDS_KEY, value_spans
 from noisefix.tables.jsonl import row_spans
 from noisefix.tables.raw_cells import Raw
 from noisefix.tables.source import Source
@@ -135,6 +135,9 @@ def _typed(value: str | None, old: Any, row: int, column: str, source: Source) -
     """Give a value the type of the cell, or of the column where the cell is empty."""
     if value is None or isinstance(old, str):
         return value
+    is_list = old is None and _is_list_column(source, column)
+    if isinstance(old, list) or is_list:  # the value is written as JSON
+        return json.loads(value)
     kind = type(old) if old is not None else _column_kind(source, column)
     if isinstance(old, float) and math.isnan(old):
         kind = float
@@ -149,6 +152,11 @@ def _typed(value: str | None, old: Any, row: int, column: str, source: Source) -
         name = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
         raise cannot_hold(source, row, column, value, f"the cell holds {name}") from None
     return value
+
+
+def _is_list_column(source: Source, column: str) -> bool:
+    kinds = (source.table.schema.field(column).metadata or {}).get(KINDS_KEY, b"")
+    return "array" in kinds.decode().split(",")
 
 
 def _column_kind(source: Source, column: str) -> type:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from noisefix.errors import DataError
@@ -57,7 +58,13 @@ def _edited(
         cells.append(_cell(new[row], kind, row, column, source))
     wanted = set(rows)
     mask = pa.array([row in wanted for row in range(1, len(old) + 1)], pa.bool_())
-    edited = pc.replace_with_mask(old, mask, pa.concat_arrays(cells))
+    if pa.types.is_nested(kind):  # there is no mask for lists
+        places = list(range(len(old)))
+        for place, row in enumerate(rows, len(old)):
+            places[row - 1] = place
+        edited = pa.concat_arrays([old, *cells]).take(pa.array(places))
+    else:
+        edited = pc.replace_with_mask(old, mask, pa.concat_arrays(cells))
     if is_dictionary:
         edited = _as_dictionary(edited, table.column(column), target)
     return pa.chunked_array([edited], target)
@@ -83,6 +90,8 @@ def _cell(value: str | None, kind: pa.DataType, row: int, column: str, source: S
     if value is None:
         return pa.nulls(1, kind)
     try:
+        if pa.types.is_nested(kind):  # written as JSON
+            return pa.array([json.loads(value)], kind)
         return pa.array([value]).cast(kind)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+    except (ValueError, pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
         raise cannot_hold(source, row, column, value, f"the column's type is {kind}") from None

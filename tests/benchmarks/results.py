@@ -31,6 +31,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "compare",
         "readings",
         "one_sided",
+        "ordinal",
+        "multi_label",
         "audit_coverage",
         "corrected_rows",
         "label_columns",

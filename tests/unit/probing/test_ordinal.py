@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from noisefix.probing.ordinal import distance_shares, expected_distance, median_labels
+from noisefix.probing.ordinal import (
+    RARER,
+    distance_shares,
+    expected_distance,
+    median_labels,
+    with_steps,
+)
 
 PLACES = np.array([2, 0, 1])  # ids 1, 2, 0 from one end to the other
 PROBS = np.array([[0.1, 0.2, 0.7], [0.6, 0.4, 0.0], [1.0, 0.0, 0.0]], dtype=np.float32)
@@ -28,6 +34,17 @@ def test_the_median_halves_the_probability():
 def test_the_shares_are_those_of_the_labelled_rows():
     found = distance_shares(PROBS, GIVEN, PLACES)
     assert found == pytest.approx([(0.1 + 0.4) / 2, 0.7 / 2, (0.2 + 0.6) / 2])
+
+
+def test_far_errors_are_rarer_and_the_given_label_stays():
+    found = with_steps(PROBS, GIVEN, PLACES)
+    near, far = 0.7, 0.2 / 2**RARER  # class 2 lies next to class 0, class 1 at the other end
+    assert found[0] == pytest.approx([0.1, 0.9 * far / (near + far), 0.9 * near / (near + far)])
+    assert found[1] == pytest.approx([0.6, 0.4, 0.0])
+    assert found[2] == pytest.approx(PROBS[2])
+    certain = np.array([[1.0, 0.0, 0.0]])
+    assert with_steps(certain, np.array([0]), PLACES) == pytest.approx(certain)
+    assert with_steps(certain, np.array([1]), PLACES) == pytest.approx(certain)
 
 
 @settings(deadline=None)

@@ -1,0 +1,1 @@
+"""Several labels a row: every label judged, from the table to what is said of it."""
