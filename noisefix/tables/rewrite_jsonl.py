@@ -136,8 +136,8 @@ def _typed(value: str | None, old: Any, row: int, column: str, source: Source) -
     if value is None or isinstance(old, str):
         return value
     is_list = old is None and _is_list_column(source, column)
-    if isinstance(old, list) or is_list:  # the value is written as JSON
-        return json.loads(value)
+    if isinstance(old, list) or is_list:
+        return _list_or_text(value)
     kind = type(old) if old is not None else _column_kind(source, column)
     if isinstance(old, float) and math.isnan(old):
         kind = float
@@ -152,6 +152,15 @@ def _typed(value: str | None, old: Any, row: int, column: str, source: Source) -
         name = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
         raise cannot_hold(source, row, column, value, f"the cell holds {name}") from None
     return value
+
+
+def _list_or_text(value: str) -> Any:
+    """Return the list that is written as JSON; what is none is a text."""
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return value
+    return found if isinstance(found, list) else value
 
 
 def _is_list_column(source: Source, column: str) -> bool:
@@ -188,4 +197,6 @@ def _style(line: str, spans: dict[str, tuple[int, int]], ascii_only: bool) -> _S
 
 
 def _dump(value: Any, style: _Style) -> str:
-    return json.dumps(value, ensure_ascii=style.ascii_only)
+    is_dense = (style.comma, style.colon) == (",", ":")
+    separators = (",", ":") if is_dense else None  # within lists
+    return json.dumps(value, ensure_ascii=style.ascii_only, separators=separators)
