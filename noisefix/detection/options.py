@@ -146,7 +146,7 @@ AnnotatorColumns = Annotated[
     Option(
         "--annotator-columns",
         "Columns with other annotators' labels of the same rows, weighed in: gpt,rules,ann.",
-        "A,B,...",
+        "A,B,C",
     ),
 ]
 AnnotationsFile = Annotated[

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from noisefix.wording import plural
-
 MIN_NAME_GAIN = 0.1
 MIN_NOISE_RATE = 0.02
 MIN_VERIFIED = 50
@@ -34,12 +32,13 @@ def find_witness(
             names were not looked at.
         noise_rate_low: lower end of the noise rate's 90 % interval, in [0, 1].
         n_verified: verified rows that the estimate has learned from.
-        n_annotators: annotators' columns that are used; they vouch row by row, for the rows of
-            which ``is_vouched`` says so, and for no others.
+        n_annotators: annotators' columns that are used; two or more vouch row by row, for the
+            rows of which ``is_vouched`` says so, and for no others.
     """
+    if n_annotators == 1:
+        return Witness(False, "one annotator alone vouches for no change; a second one can")
     if n_annotators:
-        columns = plural(n_annotators, "annotator")
-        return Witness(True, f"what {columns} say vouches for a change, row by row")
+        return Witness(True, f"what {n_annotators} annotators say vouches for a change, row by row")
     if n_verified >= MIN_VERIFIED:
         return Witness(True, f"{n_verified:,} verified rows vouch for the estimate")
     remedy = f"{MIN_VERIFIED} verified rows (--trusted-column) or an annotator can"

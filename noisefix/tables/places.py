@@ -19,7 +19,7 @@ def split_inside(given: str | Path) -> tuple[str, tuple[str, ...]]:
     text = str(given)
     host = _HOST.match(text)
     at = text.find(INSIDE, host.end() if host else 0)
-    if at < 0 or (host is None and Path(text).exists()):
+    if at <= 0 or (host is None and Path(text).exists()):
         return text, ()
     return text[:at], tuple(text[at + len(INSIDE) :].split(INSIDE))
 

@@ -38,9 +38,10 @@ def test_models_have_a_part_of_the_page(opened, run, models, width):
     assert "The best model changes with probability" in words
     assert "nobody has corrected a label" in words
     assert NAMES[0] in words
-    assert NAMES[2] in words
+    assert NAMES[2].casefold() in words.casefold()  # the heads of a table are in capitals
     assert part.locator("img").count() == 0
-    assert part.locator("tbody").count() == 3
+    # More than half of the made labels look wrong already: there is no table of a larger share.
+    assert part.locator("tbody").count() == 2
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 

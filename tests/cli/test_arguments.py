@@ -73,7 +73,7 @@ def place(detected, tmp_path, monkeypatch) -> Path:
     shutil.copy(detected.parent / "tickets.csv", tmp_path)
     shutil.copytree(detected, tmp_path / "run")
     (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "mine.txt").write_text("mine")
+    (tmp_path / "folder" / "mine.log").write_text("mine")
     (tmp_path / "mine").write_text("mine")
     return tmp_path
 
@@ -102,7 +102,10 @@ def refused(cli, place, words, code, *said):
 
 @pytest.mark.parametrize(("command", "name"), [a for a in ARGUMENTS if a[0] != "predict"])
 def test_an_input_that_is_not_there_is_named(cli, place, command, name):
-    refused(cli, place, line(command, **{name: "none.csv"}), 3, "none.csv")
+    words = line(command, **{name: "none.csv"})
+    if (command, name) == ("evaluate", "predictions"):
+        words = ["evaluate", "run", "none.csv", "--rank-stability"]
+    refused(cli, place, words, 3, "none.csv")
 
 
 @pytest.mark.parametrize("model", ["none", "folder", "tickets.csv"])

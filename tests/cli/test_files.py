@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -300,12 +301,15 @@ def test_a_table_of_a_database_becomes_a_new_table(cli: Cli, tmp_path: Path) -> 
 
 
 def test_a_csv_file_can_become_a_table_too(cli: Cli, tmp_path: Path, detected: Path) -> None:
+    run = tmp_path / "tickets.noisefix"
+    shutil.copytree(detected, run)
+    shutil.copy(detected.parent / "tickets.csv", tmp_path)
     target = f"sqlite:///{tmp_path}/new.db::tickets"
-    applied = cli("apply", detected, "-o", target)
+    applied = cli("apply", run, "-o", target)
     assert applied.code == 0, applied.err
     assert "new.db::tickets" in applied.out
     assert read_source(target).table.num_rows == 60
-    refused = cli("apply", detected, "-o", f"sqlite:///{tmp_path}/none/new.db::tickets")
+    refused = cli("apply", run, "-o", f"sqlite:///{tmp_path}/none/new.db::tickets")
     assert (refused.code, "its folder does not exist" in refused.err) == (3, True)
 
 

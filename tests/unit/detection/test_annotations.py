@@ -16,6 +16,7 @@ from noisefix.detection.annotations import (
 )
 from noisefix.detection.voting import encode_answers
 from noisefix.errors import DataError, UsageError
+from noisefix.tables.label_rules import LabelRules
 from noisefix.tables.source import read_source
 
 
@@ -50,7 +51,9 @@ def write(tmp_path):
 def test_columns_are_read_with_their_gaps(write):
     source = read_source(write("id,text,label,a,b\n1,x,yes,yes,\n2,y,no, no ,nan\n3,z,no,NA,yes\n"))
     assert annotator_columns(source, ["A", "b"], {"text": "text"}) == ("a", "b")
-    found = read_columns(source, ["a", "b"], ["1", "2", "3"], ["yes", "no", "no"], missing=["NA"])
+    found = read_columns(
+        source, ["a", "b"], ["1", "2", "3"], ["yes", "no", "no"], rules=LabelRules(missing=("NA",))
+    )
     assert (
         found.table.to_pylist()
         == answers(("1", "a", "yes"), ("2", "a", "no"), ("3", "b", "yes")).to_pylist()

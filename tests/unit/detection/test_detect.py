@@ -96,6 +96,8 @@ def test_detect_finds_the_planted_errors_and_says_where_all_is(data):
                 "pairs",
                 "duplicates",
                 "deciding",
+                "annotators",
+                "annotations",
                 "candidates",
             )
         ),
@@ -313,7 +315,7 @@ def test_trusted_rows_of_another_table_are_matched_by_id(data, tmp_path):
     with pytest.raises(DataError, match="no column 'id'"):
         joint(whole.run / "embeddings.parquet", tmp_path / "two", **options)
     strangers = write(tmp_path / "strangers.csv", [{"id": "a", "said": "refund"}])
-    with pytest.raises(DataError, match="none of its 1 verified rows"):
+    with pytest.raises(DataError, match="none of the 1 verified rows"):
         joint(whole.run / "embeddings.parquet", tmp_path, trusted_column="said", data=strangers)
     doubled = write(tmp_path / "doubled.csv", [{"id": "t1", "said": "refund"}] * 2)
     with pytest.raises(DataError, match=r"2 ids are missing or doubled \(rows 1, 2\)"):
