@@ -251,7 +251,7 @@ class JointOptions(JudgeOptions):
         str | Path | None,
         Option(
             "--data",
-            "Table with the trusted or the order column. Default: the input of EMBEDDINGS' run.",
+            "Table with the columns named (trusted, order, annotators). Default: the run's input.",
             "FILE",
             role=READS,
         ),
