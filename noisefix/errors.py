@@ -29,6 +29,8 @@ class NoisefixError(Exception):
         self.message = redact(message)
         self.hint = redact(hint)
         super().__init__(self.message)
+        if self.hint:
+            self.add_note(f"hint: {self.hint}")  # for who sees a traceback, in Python
 
 
 class UsageError(NoisefixError):

@@ -281,6 +281,7 @@ def test_how_rows_move_between_subsets(load, tmp_path):
     assert (tmp_path / "d.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_noiseal_asks_no_more_than_it_may(load, monkeypatch):
     replay, cases = load("noiseal_replay"), load("training_cases")
     rng = np.random.default_rng(0)

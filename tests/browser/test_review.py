@@ -146,6 +146,7 @@ def decide_until(page, n_decisions, acknowledged):
         page.keyboard.press("k")
 
 
+@pytest.mark.slow
 def test_killed_browsers_and_servers_lose_and_double_nothing(mortal_browser, run, serve):
     acknowledged = []
     address, process = serve()

@@ -68,6 +68,7 @@ def change(shell, old: str, new: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_pull_request_that_corrects_a_label_passes_and_a_wrong_one_fails(shell, tmp_path):
     gate = ("bash", ROOT / ".ci" / "gate.sh", "main", "tickets.csv")
     (shell.repository / "noisefix.toml").write_text('encoder = "tfidf"\ndevice = "cpu"\n')
@@ -99,6 +100,7 @@ def test_a_pull_request_that_corrects_a_label_passes_and_a_wrong_one_fails(shell
     assert "courier" not in summary
 
 
+@pytest.mark.slow
 def test_a_file_that_is_new_is_checked_whole_and_usage_is_shown(shell):
     script = ROOT / ".ci" / "gate.sh"
     shell("git", "mv", "tickets.csv", "other.csv")

@@ -7,6 +7,8 @@ import json
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from noisefix.label_descriptions import load_label_sheet
 
 
@@ -52,6 +54,7 @@ def test_all_that_is_known_of_the_labels_is_kept(cli, tickets, tmp_path, monkeyp
     assert gate.code == 0, gate.err
 
 
+@pytest.mark.slow
 def test_a_table_that_has_become_clearly_worse_fails_that_gate(cli, tmp_path):
     source = Path(__file__).parents[2] / "examples" / "support_tickets.csv"
     with source.open(newline="") as file:

@@ -121,6 +121,7 @@ def review_under_fire(serve, run, n_decisions: int, n_kills: int) -> None:
     assert len(set(lines)) == len(lines)
 
 
+@pytest.mark.slow
 def test_what_is_acknowledged_is_neither_lost_nor_doubled(serve, tmp_path, write_page_run):
     review_under_fire(serve, write_page_run(tmp_path, 200), 100, 2)
 

@@ -400,6 +400,7 @@ def test_what_is_wrong_with_a_table_is_told(cli, parts, name, change, parts_of_t
     assert not (parts / "run.json").exists()
 
 
+@pytest.mark.slow
 def test_the_example_runs(tmp_path):
     bin = tmp_path / "bin"
     bin.mkdir()

@@ -101,6 +101,7 @@ def test_training_on_a_table_runs_detect_first(cli, tickets, tmp_path):
     assert cli("train", run, "-o", tmp_path / "m", "--method", "ce", "--epochs", 2).code == 0
 
 
+@pytest.mark.slow
 def test_compare_ranks_by_trusted_labels(cli, run_folder, test_table):
     done = cli(
         "train", run_folder, "--compare", "ce,prune", "--seeds", 2, "--test", test_table, "--json"
@@ -131,6 +132,7 @@ def test_labels_of_the_test_table_that_nobody_trained_on_are_said(cli, run_folde
     assert done.code == 3
 
 
+@pytest.mark.slow
 def test_comparison_for_people(cli, run_folder, tmp_path):
     """The noisy labels stand beside the true ones: the true ones are taken, and it is said."""
     path = tmp_path / "test.csv"

@@ -194,6 +194,7 @@ def test_a_budget_is_kept_and_the_training_goes_on(cli, run, tmp_path, faults, l
         assert set(asked.values()) == {1}
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_and_asks_nothing_twice(cli, run, tmp_path, faults):
     def slowly(request):
         return [0.1, *right_answer(faults, request)]

@@ -113,6 +113,7 @@ def test_output_that_is_no_place_for_a_model(cli, mortal_cli, detected, tmp_path
     assert names_in(tmp_path) == ["closed", "file", "home"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_old_model(mortal_cli, model, detected, tmp_path):
     target = tmp_path / "m"
     shutil.copytree(model, target)

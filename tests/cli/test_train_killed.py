@@ -65,7 +65,7 @@ def arguments(detected, target, method):
 @pytest.mark.parametrize(
     ("method", "count"),
     [
-        pytest.param(method, count, marks=() if method == "sidyp" else pytest.mark.slow)
+        pytest.param(method, count, marks=() if method == "ce" else pytest.mark.slow)
         for method, count in METHODS.items()
     ],
 )
@@ -92,6 +92,7 @@ def test_killed_and_run_again(cli, detected, tmp_path, method, count):
     assert [path.name for path in broken.parent.iterdir()] == ["m"]
 
 
+@pytest.mark.slow
 def test_killed_while_the_model_is_written(cli, detected, tmp_path):
     target = tmp_path / "m"
     assert cli(*arguments(detected, target, "gce")).code == 0

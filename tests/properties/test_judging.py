@@ -164,6 +164,7 @@ def test_shuffling_rows_changes_nothing_but_order(problem: Problem) -> None:
     assert two.estimate.noise_rate.value == pytest.approx(one.estimate.noise_rate.value, abs=1e-3)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(problems())
 def test_shuffling_rows_changes_nothing_of_what_follows_from_probabilities(

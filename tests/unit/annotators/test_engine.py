@@ -243,6 +243,7 @@ def test_closing_stops_the_annotator(make_questions, store):
     assert store.totals().answers == 1
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_questions(scripted, make_questions):
     def endless(n):
         for start in range(n):

@@ -72,6 +72,7 @@ def test_sigkill_and_resume(faults, tmp_path, kill_at):
     assert sum(count - 1 for count in answered.values()) <= CONCURRENCY
 
 
+@pytest.mark.slow
 def test_resuming_with_many_stored_answers_asks_only_what_is_new(faults, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
     text = "some words of a usual text " * 40  # with the instructions, some 1,000 characters

@@ -90,6 +90,7 @@ def test_a_label_that_no_row_with_a_truth_has_is_taken_as_right_and_hardly_known
     assert np.isnan(rogan_gladen(counts, rest).shares).tolist() == [False, False, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimate", [by_label, rogan_gladen])
 @pytest.mark.parametrize("case", [TWO, THREE, FIVE], ids=["two", "three", "five"])
 def test_intervals_hold_what_they_promise(estimate, case):

@@ -1,6 +1,7 @@
 import base64
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +57,7 @@ def random_texts(n_rows: int, signs: int, seed: int) -> list[str]:
     return ["".join(row) for row in drawn]
 
 
+@pytest.mark.slow
 @given(
     signs=st.sampled_from([30, 119, 200, 1000]),
     share=st.sampled_from([0.0, 0.1, 1.0]),
