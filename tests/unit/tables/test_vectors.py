@@ -96,7 +96,7 @@ def test_what_does_not_fit_is_refused_with_its_place(tmp_path, source):
         (VECTORS[:, 0], r"shape \(3,\)"),
         (VECTORS.astype(complex), "type complex128"),
         ([[1.0], [1.0, 2.0], [3.0]], "rows of different lengths"),
-        (spoiled, "NaN or infinity in the vectors of row 2$"),
+        (spoiled, "NaN or infinity in the vectors of row 2"),
         (np.where(VECTORS == -2, 0, VECTORS), "all numbers are zero in the vectors of row 2, "),
         (ragged, "2 numbers in row 1, but 1 in row 2"),
         (gap, "no vector in row 2"),
