@@ -192,8 +192,8 @@ def test_a_template_replaces_the_wording_but_not_the_frame(tmp_path: Path) -> No
     ("body", "message"),
     [
         ("no placeholder at all", r"missing \$labels and \$text"),
-        ("$labels", r"missing \$text$"),
-        ("$text $task", r"missing \$labels$"),
+        ("$labels", r"missing \$text\n"),
+        ("$text $task", r"missing \$labels\n"),
         ("$text $labels $label $exmples", r"unknown \$label, \$exmples"),
         ("$labels\ncosts $5\n$text", r"line 2: a \$ that begins no placeholder"),
     ],
