@@ -134,6 +134,22 @@ def test_a_decided_row_stays_decided(noisy_set, columns):
     assert rows[4]["p_error"] == 1.0
 
 
+def test_no_vote_brings_back_what_a_person_has_ruled_out(noisy_set, columns):
+    ids = noisy_set.tables()["embeddings"]["id"].to_pylist()
+    row = next(k for k, true in enumerate(noisy_set.true) if NAMES[true] != "refund")
+    votes = {name: [*cells] for name, cells in columns.items()}
+    for cells in votes.values():
+        cells[row] = "refund"
+    out = pa.table({"id": [ids[row]], "label": ["refund"]})
+    free = judge(noisy_set, votes).tables["issues"].to_pylist()[row]
+    held = judge(noisy_set, votes, rejected=out).tables["issues"].to_pylist()[row]
+    place = NAMES.index("refund")
+    assert free["true_label_probs"][place] > 0.01
+    assert held["true_label_probs"][place] == 0
+    assert held["suggested_label"] != "refund"
+    assert sum(held["true_label_probs"]) == pytest.approx(1)
+
+
 def test_a_class_that_only_annotators_give(make_set):
     data = make_set([60, 60, 50, 50], spread=0.8)
     for row in np.flatnonzero(data.true == 3).tolist():

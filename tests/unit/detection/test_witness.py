@@ -22,3 +22,10 @@ def test_names_or_verified_rows_vouch(gain, low, n_verified, can, why):
     witness = find_witness(gain, low, n_verified)
     assert witness.can_relabel is can
     assert why in witness.reason
+
+
+@pytest.mark.parametrize(("count", "can"), [(1, False), (2, True), (7, True)])
+def test_one_annotator_alone_is_no_witness(count, can):
+    witness = find_witness(0.3, 0.5, 100, n_annotators=count)
+    assert witness.can_relabel is can
+    assert ("alone" if count == 1 else f"{count} annotators") in witness.reason
