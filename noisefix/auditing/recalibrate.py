@@ -11,6 +11,7 @@ from noisefix.detection.candidates import candidates
 from noisefix.detection.embed import ProgressCallback
 from noisefix.detection.joint import judge_into
 from noisefix.detection.options import CandidatesOptions
+from noisefix.detection.rejudge import NOT_KEPT
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import ISSUES
 from noisefix.run.settled import run_decisions
@@ -67,8 +68,9 @@ def _obstacle(
         return f"how the labels were judged is not on record; {again}"
     if set(_TABLES) & set(content.get("outside", {})):
         return "tables of the run were made elsewhere; make them anew with the rows marked"
-    if "pred_probs" in stage["inputs"]:
-        return f"the run used probabilities of your own; {again}"
+    for name, what in NOT_KEPT.items():
+        if name in stage["inputs"] and name != "trusted":
+            return f"the run used {what}; {again}"
     if "trusted" in stage["inputs"]:
         issues, _ = read_table(folder.issues, ISSUES, ("id", "is_trusted"))
         decided = run_decisions(folder)

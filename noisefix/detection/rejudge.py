@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from noisefix.run.stage import StageReport
 
 
+NOT_KEPT = {
+    "pred_probs": "your own probabilities",
+    "trusted": "a trusted column",
+    "not_labels": "a column of what rows are not",
+    "order": "an order column",
+}
+"""What labels may have been judged with that is not in the run folder, by the stage's name."""
+
+
 def joint_as_made(folder: RunFolder) -> tuple[JointParams, int]:
     """Return with which parameters and seed the labels of a run were judged.
 
@@ -31,12 +40,7 @@ def joint_as_made(folder: RunFolder) -> tuple[JointParams, int]:
             f"{folder.path}: does not say how its labels were judged",
             "judge them with noisefix joint RUN, which reads the decisions",
         )
-    for name, what in (
-        ("pred_probs", "your own probabilities"),
-        ("trusted", "a trusted column"),
-        ("not_labels", "a column of what rows are not"),
-        ("order", "an order column"),
-    ):
+    for name, what in NOT_KEPT.items():
         if name in made["inputs"]:
             raise UsageError(
                 f"{folder.path}: was judged with {what}, and that is not in the folder",

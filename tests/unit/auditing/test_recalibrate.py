@@ -9,6 +9,7 @@ import pytest
 
 from noisefix.auditing.recalibrate import recalibrate
 from noisefix.detection.detect import detect
+from noisefix.detection.rejudge import NOT_KEPT
 from noisefix.run.decisions import KEEP, PersonDecision, append_decisions, decision_key, now
 from noisefix.run.folder import RunFolder
 from noisefix.run.parquet import read_table
@@ -68,9 +69,10 @@ def test_what_the_run_folder_does_not_hold_is_said_and_nothing_is_touched(data, 
     assert "used a trusted column" in recalibrate(run)
     record = json.loads(run.run_json.read_text())
     joint = record["stages"]["joint"]
-    joint["inputs"]["pred_probs"] = "0" * 64
-    run.run_json.write_text(json.dumps(record))
-    assert "probabilities of your own" in recalibrate(run)
+    for name, what in NOT_KEPT.items():
+        joint["inputs"] = {"embeddings": "0" * 64, name: "0" * 64}
+        run.run_json.write_text(json.dumps(record))
+        assert f"the run used {what}" in recalibrate(run)
     run.run_json.write_text(json.dumps(record | {"outside": {"pairs": {}}}))
     assert "made elsewhere" in recalibrate(run)
     del record["stages"]["joint"]
