@@ -43,6 +43,8 @@ LAYERS = (
         "label_descriptions",
         "progress",
         "threads",
+        "vectors",
+        "executors",
         "config",
         "hardware",
         "probability",
