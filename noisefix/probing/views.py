@@ -10,7 +10,7 @@ is said of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from noisefix.probing.judgeable import judgeable_rows, written_rows
 from noisefix.probing.linear_probe import out_of_fold_probs
 from noisefix.probing.pooling import pool_views
 from noisefix.probing.word_features import word_probs
-from noisefix.vectors import InFile, Vectors
+from noisefix.vectors import InFile, Vectors, as_vectors
 
 _SPARE_NEIGHBORS = 10
 """Looked up beyond those that vote, for the duplicates and unlabelled rows among them."""
@@ -44,6 +44,15 @@ class Surroundings:
     nearest: Neighbors
     duplicate_groups: np.ndarray
 
+    def part(self, rows: slice) -> Surroundings:
+        """Return what lies near some rows; neighbours and groups keep their numbers."""
+        near = replace(
+            self.nearest,
+            indices=self.nearest.indices[rows],
+            similarities=self.nearest.similarities[rows],
+        )
+        return Surroundings(near, self.duplicate_groups[rows])
+
 
 @dataclass(frozen=True, eq=False)
 class Views:
@@ -62,6 +71,16 @@ class Views:
     neighbors: np.ndarray
     pooled: np.ndarray
     second_probe: np.ndarray | None = None
+
+    def part(self, rows: slice) -> Views:
+        """Return what the views say of some rows."""
+        return Views(
+            self.probe[rows],
+            None if self.words is None else self.words[rows],
+            self.neighbors[rows],
+            self.pooled[rows],
+            None if self.second_probe is None else self.second_probe[rows],
+        )
 
     @property
     def models(self) -> list[np.ndarray]:
@@ -89,6 +108,8 @@ def look_around(
             stands for nearly the same text.
         device: "auto", "cpu", "cuda" or "mps".
     """
+    vectors = as_vectors(embeddings)
+    embeddings = vectors.rows(0, len(vectors))
     found = nearest(
         embeddings,
         embeddings,
