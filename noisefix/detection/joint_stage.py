@@ -27,7 +27,7 @@ from noisefix.errors import DataError, UsageError
 from noisefix.labels import UNLABELLED, check_class_count, class_names, encode_labels
 from noisefix.options import Options
 from noisefix.progress import Progress
-from noisefix.run.rows import embedding_matrix, has_texts, name_matrix, second_matrix
+from noisefix.run.rows import has_texts, name_matrix
 from noisefix.run.schemas import (
     ANNOTATIONS,
     ANNOTATORS,
@@ -39,8 +39,10 @@ from noisefix.run.schemas import (
     JOINT,
     LABEL_NAMES,
     PAIRS,
+    SECOND_EMBEDDING,
 )
 from noisefix.run.stage import Stage, StageOutput
+from noisefix.run.vector_columns import embedding_matrix
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -218,7 +220,9 @@ def see(
             labels,
             n_classes,
             around,
-            second=second_matrix(table),
+            second=None
+            if SECOND_EMBEDDING not in table.column_names
+            else embedding_matrix(table, SECOND_EMBEDDING),
             has_text=has_text,
             n_folds=params.n_folds,
             seed=seed,

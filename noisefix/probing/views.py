@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from noisefix.confident.validation import row_blocks
 from noisefix.labels import UNLABELLED
 from noisefix.neighbors.duplicates import duplicate_groups, same_vectors
 from noisefix.neighbors.search import Neighbors, nearest
@@ -23,6 +24,7 @@ from noisefix.probing.judgeable import judgeable_rows, written_rows
 from noisefix.probing.linear_probe import out_of_fold_probs
 from noisefix.probing.pooling import pool_views
 from noisefix.probing.word_features import word_probs
+from noisefix.vectors import InFile, Vectors
 
 _SPARE_NEIGHBORS = 10
 """Looked up beyond those that vote, for the duplicates and unlabelled rows among them."""
@@ -68,7 +70,7 @@ class Views:
 
 
 def look_around(
-    embeddings: np.ndarray,
+    embeddings: Vectors | np.ndarray,
     texts: Sequence[str],
     given_labels: np.ndarray,
     *,
@@ -80,7 +82,7 @@ def look_around(
     Rows without a text do not vote, nor does the one text of a class (``judgeable_rows``).
 
     Args:
-        embeddings: (N, D) float32, unit-length rows.
+        embeddings: (N, D) unit-length rows.
         texts: (N,) texts.
         given_labels: (N,) class ids, -1 = unlabelled.
         has_text: False: the texts are names of rows that have none. Nearly the same vector then
@@ -117,13 +119,13 @@ def _parted(groups: np.ndarray, written: np.ndarray) -> np.ndarray:
 
 
 def look(
-    embeddings: np.ndarray,
+    embeddings: Vectors | np.ndarray,
     texts: Sequence[str],
     given_labels: np.ndarray,
     n_classes: int,
     surroundings: Surroundings,
     *,
-    second: np.ndarray | None = None,
+    second: Vectors | np.ndarray | None = None,
     has_text: bool = True,
     n_folds: int = 5,
     seed: int = 0,
@@ -131,12 +133,13 @@ def look(
     """Compute the views.
 
     Args:
-        embeddings: (N, D) float32, unit-length rows.
+        embeddings: (N, D) unit-length rows. Where they lie in a file, there is room for the words
+            beside it, too.
         texts: (N,) texts.
         given_labels: (N,) class ids in 0..K-1, -1 = unlabelled.
         n_classes: K.
         surroundings: of the same rows.
-        second: (N, D2) float32, other embeddings of the same rows, unit-length rows.
+        second: (N, D2), other embeddings of the same rows, unit-length rows.
         has_text: False: the texts are names of rows that have none, and say nothing.
         n_folds: folds of the probe and the words.
         seed: seed of the folds.
@@ -149,8 +152,18 @@ def look(
         keys=row_keys(texts, seed),
     )
     probe = out_of_fold_probs(embeddings, given_labels, folds, n_classes)
-    words = word_probs(texts, given_labels, folds, n_classes) if has_text else None
-    neighbors = knn_probs(surroundings.nearest, given_labels, n_classes)
+    scratch = embeddings.path.parent if isinstance(embeddings, InFile) else None
+    words = word_probs(texts, given_labels, folds, n_classes, scratch) if has_text else None
+    neighbors = _votes(surroundings.nearest, given_labels, n_classes)
     other = None if second is None else out_of_fold_probs(second, given_labels, folds, n_classes)
     seen = [view for view in (probe, words, neighbors, other) if view is not None]
     return Views(probe, words, neighbors, pool_views(seen), other)
+
+
+def _votes(around: Neighbors, given_labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return the view of the neighbours, made block by block: their sums are wider than it is."""
+    probs = np.empty((len(given_labels), n_classes), dtype=np.float32)
+    for block in row_blocks(len(probs), n_classes):
+        part = Neighbors(around.indices[block], around.similarities[block])
+        probs[block] = knn_probs(part, given_labels, n_classes)
+    return probs
