@@ -52,3 +52,6 @@ class InTurn:
     ) -> Iterator[R]:
         """Yield ``function(task)`` of every task, each worked out when it is asked for."""
         return map(function, tasks)
+
+
+IN_TURN = InTurn()

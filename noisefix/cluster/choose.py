@@ -7,10 +7,26 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from noisefix.common_options import LOCAL, ExecutorOptions
+from noisefix.common_options import LOCAL, RAY, ExecutorOptions
 from noisefix.errors import UsageError
-from noisefix.executors import Executor, InTurn
+from noisefix.executors import IN_TURN, Executor
 from noisefix.tables.extras import missing_package
+
+
+def check_executor(options: ExecutorOptions) -> None:
+    """Refuse what cannot work, before the data is read.
+
+    Raises:
+        UsageError: Ray is not installed, or an address is given to the local executor.
+    """
+    if options.executor == LOCAL and options.address is not None:
+        raise UsageError(
+            f"--address {options.address}: is for --executor ray", "add --executor ray"
+        )
+    if options.executor == RAY and find_spec("ray") is None:
+        raise missing_package(
+            "ray", "--executor ray needs", extra="ray", instead="leave --executor ray out"
+        )
 
 
 @contextmanager
@@ -24,19 +40,12 @@ def chosen_executor(options: ExecutorOptions, folder: Path) -> Iterator[Executor
         folder: where the shards' files lie; all machines must see it.
 
     Raises:
-        UsageError: Ray is not installed, or an address is given to the local executor.
+        UsageError: as for ``check_executor``.
     """
+    check_executor(options)
     if options.executor == LOCAL:
-        if options.address is not None:
-            raise UsageError(
-                f"--address {options.address}: is for --executor ray", "add --executor ray"
-            )
-        yield InTurn()
+        yield IN_TURN
         return
-    if find_spec("ray") is None:
-        raise missing_package(
-            "ray", "--executor ray needs", extra="ray", instead="leave --executor ray out"
-        )
     from noisefix.cluster.ray_executor import RayExecutor
 
     executor = RayExecutor(options.address, folder)

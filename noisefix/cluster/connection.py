@@ -29,7 +29,7 @@ _START_S = 120.0
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is told to a server that the user did not name
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # who has asked for no card sees none
     "RAY_task_oom_retries": "3",  # by default without end: a piece too large would never fail
 }
 
@@ -69,7 +69,8 @@ def connect(address: str | None) -> bool:
         own = {"num_cpus": n_threads(), "include_dashboard": False}
     try:
         with _own_signals():
-            ray.init(wanted, log_to_driver=False, logging_level=logging.CRITICAL, **own)
+            _silence()
+            ray.init(wanted, log_to_driver=False, configure_logging=False, **own)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise _no_cluster(wanted, lines[0]) from error
@@ -114,7 +115,8 @@ def _asked(probe: Path) -> Iterator[_Facts]:
 
     ask = ray.remote(num_cpus=0, max_retries=1)(_facts)
     asked = []
-    for node in ray.nodes():
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    for node in nodes:
         resources = node["Resources"]
         if node["Alive"] and (resources.get("CPU") or resources.get("GPU")):
             there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
@@ -180,6 +182,13 @@ def _no_cluster(address: str, reason: str) -> UsageError:
 def _reason(error: Exception) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip() if lines else type(error).__name__
+
+
+def _silence() -> None:
+    """Let nothing of Ray's log reach the terminal; what matters comes back as an error."""
+    log = logging.getLogger("ray")
+    log.handlers[:] = [logging.NullHandler()]
+    log.propagate = False
 
 
 @contextmanager

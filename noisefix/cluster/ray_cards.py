@@ -70,7 +70,7 @@ class _Cards:
     def __init__(self, function: Callable[[T], R], n_cards: int) -> None:
         import ray
 
-        self._make = ray.remote(num_gpus=1, num_cpus=0, max_restarts=0)(Card)
+        self._make: Any = ray.remote(num_gpus=1, num_cpus=0, max_restarts=0)(Card)
         self._function = ray.put(function)
         self._n_cards = n_cards
         self._busy: dict[Any, tuple[Any, _Job | None]] = {}

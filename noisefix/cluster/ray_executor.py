@@ -54,7 +54,7 @@ class RayExecutor:
     def _on_cores(self, function: Callable[[T], R], named: Iterable[tuple[str, T]]) -> Iterator[R]:
         import ray
 
-        run = ray.remote(num_cpus=1, max_retries=RETRIES)(run_task)
+        run: Any = ray.remote(num_cpus=1, max_retries=RETRIES)(run_task)
         shared = ray.put(function)
         waiting: deque[tuple[str, Any]] = deque()
         try:
@@ -76,7 +76,8 @@ class RayExecutor:
             self._is_mine = connect(self._address)
             self._is_connected = True
             check_machines(self._folder)
-        return int(ray.cluster_resources().get(kind, 0))
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        return int(resources.get(kind, 0))
 
 
 def _answer(name: str, answer: Any) -> Any:
