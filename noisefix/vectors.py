@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import RawIOBase
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+
+_GAP = 8  # rows that are read for nothing rather than sought past
 
 GRAIN = 1000
 """Rows of the smallest piece of work; blocks and shards are whole grains, but for the last."""
@@ -93,19 +96,58 @@ class InFile:
         return found.reshape(-1, self.dimension)
 
     def take(self, rows: np.ndarray) -> np.ndarray:
-        """Read some rows, each run of neighbouring ones at once."""
+        """Read some rows; those that lie close together at once."""
         wanted, place = np.unique(np.asarray(rows, np.int64), return_inverse=True)
         if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < self.n_rows:
             raise IndexError(f"rows {wanted[0]}..{wanted[-1]} of {self.n_rows}")
         found = np.empty((len(wanted), self.dimension), "<f4")
-        runs = np.split(np.arange(len(wanted)), np.flatnonzero(np.diff(wanted) != 1) + 1)
+        far_apart = np.flatnonzero(np.diff(wanted) > _GAP) + 1
+        ends = np.union1d(far_apart, np.arange(GRAIN, len(wanted), GRAIN))
         with self.path.open("rb", buffering=0) as file:
-            for run in runs if len(wanted) else ():
-                start, end = run[0], run[-1] + 1
-                file.seek(4 * int(wanted[start]) * self.dimension)
-                _fill(file, found[start:end])
+            for start, end in pairwise([0, *ends.tolist(), len(wanted)] if len(wanted) else []):
+                first, last = int(wanted[start]), int(wanted[end - 1]) + 1
+                run = np.empty((last - first, self.dimension), "<f4")
+                file.seek(4 * first * self.dimension)
+                _fill(file, run)
+                found[start:end] = run[wanted[start:end] - first]
+        if len(place) == len(wanted) and np.array_equal(place, np.arange(len(place))):
+            return found
         taken: np.ndarray = found[place]
         return taken
+
+
+@dataclass(frozen=True, eq=False)
+class SomeRows:
+    """Some rows of other vectors, in the order given."""
+
+    source: Vectors
+    which: np.ndarray  # (N,) rows of the source
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, D)."""
+        return len(self.which), self.source.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.which)
+
+    def rows(self, first: int, last: int) -> np.ndarray:
+        """Return the rows first..last-1."""
+        return self.source.take(self.which[first:last])
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Return some rows."""
+        return self.source.take(self.which[rows])
+
+
+def mean_of(vectors: Vectors) -> np.ndarray:
+    """Return the mean of N vectors, (D,) float64; zeros of none."""
+    total = np.zeros(vectors.shape[1])
+    for first, last in blocks(len(vectors)):
+        block = vectors.rows(first, last)
+        for start in range(0, len(block), GRAIN):
+            total += block[start : start + GRAIN].sum(axis=0, dtype=np.float64)
+    return total / max(len(vectors), 1)
 
 
 def as_vectors(matrix: Vectors | np.ndarray) -> Vectors:

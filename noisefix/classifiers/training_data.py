@@ -15,9 +15,10 @@ from noisefix.run.arrays import list_matrix
 from noisefix.run.decisions import KEEP
 from noisefix.run.parquet import read_table
 from noisefix.run.rejected import run_rejected, without_rejected
-from noisefix.run.rows import embedding_matrix, in_order, name_matrix
+from noisefix.run.rows import in_order, name_matrix
 from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES, LABEL_NAMES, RELABELS
 from noisefix.run.settled import run_decisions, settled
+from noisefix.run.vector_columns import embedding_matrix
 from noisefix.training.interface import TrainingData
 
 if TYPE_CHECKING:

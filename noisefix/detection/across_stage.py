@@ -11,9 +11,9 @@ import numpy as np
 from noisefix.encoders.find import TFIDF
 from noisefix.labels import class_names, encode_labels
 from noisefix.neighbors.across import matches_across
-from noisefix.run.rows import embedding_matrix
 from noisefix.run.schemas import ACROSS, EMBEDDINGS
 from noisefix.run.stage import Stage, StageOutput
+from noisefix.run.vector_columns import embedding_matrix
 
 if TYPE_CHECKING:
     import pyarrow as pa

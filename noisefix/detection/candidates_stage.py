@@ -62,7 +62,8 @@ def run(
 
     from noisefix.neighbors.candidates import retrieve_candidates
     from noisefix.probing.judgeable import written_rows
-    from noisefix.run.rows import embedding_matrix, in_order
+    from noisefix.run.rows import in_order
+    from noisefix.run.vector_columns import embedding_matrix
 
     embeddings = tables["embeddings"]
     issues = in_order(tables["issues"], embeddings["id"].to_pylist(), "issues", "embeddings")

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from noisefix.confident.validation import row_blocks
 from noisefix.labels import UNLABELLED
 from noisefix.probability import softmax
 from noisefix.probing.sampling import some_rows
-from noisefix.threads import one_blas_thread
+from noisefix.threads import one_blas_thread, thread_map
+from noisefix.vectors import GRAIN, InMemory, Vectors, as_vectors, blocks, mean_of
 
 _MAX_SLOPE = 5.0
 _MAX_BIAS = 6.0
@@ -28,7 +30,7 @@ class NameView:
     """The rows as the label names see them.
 
     Attributes:
-        probs: (N, K) zero-shot probabilities with equal class shares; rows sum to 1.
+        probs: (N, K) float32 zero-shot probabilities with equal class shares; rows sum to 1.
         slope: how steeply similarity counts, in [0, 5]; 0: the names tell nothing.
         gain: share of the given labels' entropy that the names explain, in [0, 1].
     """
@@ -46,7 +48,7 @@ def readable_name(label: str) -> str:
 
 @one_blas_thread()
 def name_view(
-    embeddings: np.ndarray, name_embeddings: np.ndarray, given_labels: np.ndarray
+    embeddings: Vectors | np.ndarray, name_embeddings: np.ndarray, given_labels: np.ndarray
 ) -> NameView:
     """Fit one slope and a bias for each class to the given labels; keep the slope.
 
@@ -58,18 +60,31 @@ def name_view(
         name_embeddings: (K, D) unit-length embeddings of names or descriptions.
         given_labels: (N,) class ids in 0..K-1; -1 = unlabelled, left out of the fit.
     """
-    similarity = embeddings @ name_embeddings.T  # (N, K)
+    embeddings = as_vectors(embeddings)
+    probs = np.empty((len(embeddings), len(name_embeddings)), dtype=np.float32)
+
+    def compare(block: tuple[int, int]) -> None:
+        probs[slice(*block)] = embeddings.rows(*block) @ name_embeddings.T
+
+    thread_map(compare, blocks(len(embeddings), 4 * GRAIN))
     # Summed in float64: in float32 a million rows lose three digits, and others in another order.
-    scaled = similarity - similarity.mean(axis=0, dtype=np.float64).astype(np.float32)
-    spread = np.sqrt(np.einsum("nk,nk->k", scaled, scaled, dtype=np.float64) / len(scaled))
-    scaled /= np.maximum(spread, 1e-6).astype(np.float32)
+    similarities = InMemory(probs)
+    middle = mean_of(similarities).astype(np.float32)
+    squares = np.zeros(len(name_embeddings))
+    for block in blocks(len(probs), GRAIN):
+        scaled = probs[slice(*block)]
+        scaled -= middle
+        squares += np.einsum("nk,nk->k", scaled, scaled, dtype=np.float64)
+    spread = np.maximum(np.sqrt(squares / len(probs)), 1e-6).astype(np.float32)
     labelled = some_rows(np.flatnonzero(given_labels != UNLABELLED), _MAX_FIT_ROWS)
     given = given_labels[labelled]
-    slope, loss = _fit_slope(scaled[labelled].astype(np.float64), given)
+    slope, loss = _fit_slope((probs[labelled] / spread).astype(np.float64), given)
     shares = np.bincount(given, minlength=len(name_embeddings)) / max(len(given), 1)
     entropy = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
     gain = float(np.clip(1 - loss / entropy, 0.0, 1.0)) if entropy > 0 else 0.0
-    return NameView(softmax(np.float32(slope) * scaled), slope, gain)
+    for rows in row_blocks(*probs.shape):
+        probs[rows] = softmax(np.float32(slope) * (probs[rows] / spread))
+    return NameView(probs, slope, gain)
 
 
 def _fit_slope(scaled: np.ndarray, given: np.ndarray) -> tuple[float, float]:

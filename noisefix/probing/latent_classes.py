@@ -16,6 +16,7 @@ from noisefix.labels import UNLABELLED
 from noisefix.probability import softmax
 from noisefix.probing.sampling import some_rows
 from noisefix.threads import one_blas_thread
+from noisefix.vectors import Vectors, as_vectors
 
 _TRUST_AT_START = 0.8
 _PSEUDO_ROWS = 5.0
@@ -48,7 +49,7 @@ class LatentClasses:
 
 @one_blas_thread()
 def fit_latent_classes(
-    embeddings: np.ndarray,
+    embeddings: Vectors | np.ndarray,
     given_labels: np.ndarray,
     n_classes: int,
     *,
@@ -79,7 +80,7 @@ def fit_latent_classes(
 
     labelled = some_rows(np.flatnonzero(given_labels != UNLABELLED), max_rows)
     given = given_labels[labelled]
-    points = _principal_components(embeddings[labelled], n_components)
+    points = _principal_components(as_vectors(embeddings).take(labelled), n_components)
     if len(given) * n_classes > _MANY_VALUES:
         points, max_steps = points.astype(np.float32), min(max_steps, _FEW_STEPS)
     members = scipy.sparse.csr_matrix(

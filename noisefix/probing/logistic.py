@@ -4,7 +4,8 @@ The objective is scikit-learn's ``LogisticRegression``: C times the weighted cro
 the squared weights, intercept free. One matrix product a pass over the rows serves every class of
 every fold, and L-BFGS is preconditioned with the features' covariance, so that some 15 passes do
 what takes the usual solver 100 and more. Plain NumPy, in threads; the result does not depend on
-their number. Extra memory: some 40 copies of the weights (D x F x K), and D x D.
+their number, nor on whether the features are held or read from a file, a block a pass. Memory: some
+40 copies of the weights (D x F x K), D x D, and a block of rows for each thread.
 
 Sources: Nocedal & Wright, Numerical Optimization, algorithms 7.4 and 7.5 (L-BFGS); Boehning 1992
 (the covariance bounds the Hessian of the multinomial likelihood).
@@ -19,6 +20,7 @@ from itertools import pairwise
 import numpy as np
 
 from noisefix.threads import one_blas_thread, thread_map
+from noisefix.vectors import Vectors
 
 _HISTORY = 10  # pairs of steps and gradient changes that L-BFGS remembers
 _BLOCK_VALUES = 2**18  # scores held at once by a thread: they stay in the cache
@@ -30,8 +32,8 @@ _ABSENT = np.float32(-1e4)  # intercept of a class without training rows: exp() 
 class Problem:
     """What is fitted: F weighted copies of one regression that share the features."""
 
-    features: np.ndarray  # (N, D) float32: the rows that are trained on in some fold
-    mean: np.ndarray  # (D,) subtracted from every row: uncouples intercepts from weights
+    features: Vectors  # (N, D): the rows that are trained on in some fold
+    mean: np.ndarray  # (D,) float32, subtracted from every row: uncouples intercepts from weights
     labels: np.ndarray  # (N,)
     weights: np.ndarray  # (N, F) float32, 0 = not a training row of this fold
     class_weights: np.ndarray  # (F, K) summed training weight of each class
@@ -112,7 +114,7 @@ class _Preconditioner:
             grams = thread_map(lambda part: _gram(problem, *part), parts)
             spectrum, self._vectors = np.linalg.eigh(np.sum(grams, axis=0))
         else:  # fewer rows than features: weights and gradients lie in the span of the rows
-            centred = problem.features - problem.mean
+            centred = problem.features.rows(0, n_rows) - problem.mean
             spectrum, left = np.linalg.eigh(centred @ centred.T)
             kept = spectrum > 1e-6 * spectrum.max(initial=0.0)
             spectrum = spectrum[kept]
@@ -143,7 +145,7 @@ def _parts(n_rows: int, most: int) -> list[tuple[int, int]]:
 def _gram(problem: Problem, first: int, last: int) -> np.ndarray:
     gram = np.zeros((len(problem.mean), len(problem.mean)), dtype=np.float32)
     for start in range(first, last, 4096):
-        centred = problem.features[start : min(start + 4096, last)] - problem.mean
+        centred = problem.features.rows(start, min(start + 4096, last)) - problem.mean
         gram += centred.T @ centred
     return gram
 
@@ -198,8 +200,12 @@ def _part(
     gradient = np.zeros(weights.shape, dtype=np.float32)
     block = int(np.clip(_BLOCK_VALUES // len(offset), 256, 4096))
     for start in range(first, last, block):
-        rows = slice(start, min(start + block, last))
-        x, y, w = problem.features[rows], problem.labels[rows], problem.weights[rows]
+        end = min(start + block, last)
+        x, y, w = (
+            problem.features.rows(start, end),
+            problem.labels[start:end],
+            problem.weights[start:end],
+        )
         scores = (x @ weights + offset).reshape(-1, n_folds, n_classes)  # (B, F, K)
         scores -= scores.max(axis=2, keepdims=True)
         index = np.arange(len(y))

@@ -16,16 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisefix.labels import UNLABELLED
+from noisefix.probing.class_distances import fold_distances
 from noisefix.threads import one_blas_thread
+from noisefix.vectors import Vectors, as_vectors
 
 OUTSIDE_FROM = 0.8
 """Rows from this p_outside on are called outside: by the estimate one in five of them belongs to
 a class after all."""
 
 _N_FOLDS = 5
-_SHRINKAGE = 0.5
-"""How far the covariance within classes is drawn towards a multiple of the identity."""
-
 _LEAST_TRUSTED = 50
 _LEAST_OF_CLASS = 0.2
 _UNSURE = 0.75
@@ -64,7 +63,7 @@ class Outside:
 
 @one_blas_thread()
 def find_outside(
-    embeddings: np.ndarray,
+    embeddings: Vectors | np.ndarray,
     given_labels: np.ndarray,
     text_probs: np.ndarray,
     p_error: np.ndarray,
@@ -130,7 +129,7 @@ def _with_every_class(
 
 
 def _distances(
-    embeddings: np.ndarray,
+    embeddings: Vectors | np.ndarray,
     labels: np.ndarray,
     fitted: np.ndarray,
     groups: np.ndarray,
@@ -138,48 +137,12 @@ def _distances(
     is_written: np.ndarray,
     keys: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return (N,) 1 - cosine to the mean of all rows, and the distance to the nearest class mean.
-
-    The latter is Mahalanobis', with the covariance within the classes of the fitted rows.
-    """
+    """Return the two distances of ``fold_distances``; rows of a group share a fold."""
     _, dense = np.unique(groups, return_inverse=True)
     least = np.full(int(dense.max()) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
     np.minimum.at(least, dense, keys)
     folds = (least[dense] % np.uint64(_N_FOLDS)).astype(np.int64)
-    from_middle, from_class = np.zeros(len(labels)), np.zeros(len(labels))
-    for fold in range(_N_FOLDS):
-        rows, others = np.flatnonzero(folds == fold), folds != fold
-        chosen = others & fitted
-        if not len(rows) or not chosen.any():
-            continue
-        points = embeddings[rows].astype(np.float64)
-        middle = embeddings[others & single & is_written].mean(axis=0, dtype=np.float64)
-        from_middle[rows] = 1 - points @ middle / max(float(np.linalg.norm(middle)), 1e-12)
-        from_class[rows] = _to_nearest_mean(points, embeddings[chosen], labels[chosen])
-    return from_middle, from_class
-
-
-def _to_nearest_mean(points: np.ndarray, fitted: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return (R,) squared Mahalanobis distances of (R, D) points to the nearest class mean."""
-    from scipy.linalg import solve_triangular
-
-    present, place = np.unique(labels, return_inverse=True)
-    sizes = np.bincount(place)
-    means = np.zeros((len(present), fitted.shape[1]))
-    np.add.at(means, place, fitted.astype(np.float64))
-    means /= sizes[:, None]
-    within = fitted - means[place]
-    covariance = within.T @ within / max(len(within) - len(present), 1)
-    size = len(covariance)
-    mean_variance = max(float(np.trace(covariance)) / size, 1e-12)
-    covariance *= 1 - _SHRINKAGE
-    covariance[np.diag_indices(size)] += _SHRINKAGE * mean_variance
-    root = np.linalg.cholesky(covariance)
-    flat = solve_triangular(root, points.T, lower=True).T
-    centres = solve_triangular(root, means.T, lower=True).T
-    squares = (flat**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1) - 2 * flat @ centres.T
-    nearest: np.ndarray = np.maximum(squares.min(axis=1), 0.0)
-    return nearest
+    return fold_distances(as_vectors(embeddings), labels, folds, fitted, single & is_written)
 
 
 def _deviates(distance: np.ndarray, trusted: np.ndarray) -> np.ndarray:

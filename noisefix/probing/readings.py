@@ -73,18 +73,22 @@ def shares_as_given(
     log_shares = np.log((counts + 1) / (counts + 1).sum())
     weights = _stack_weights(views, given_labels, log_shares)
     odds, equal = np.zeros(n_rows), np.zeros(n_rows)
-    stacked = np.empty((n_rows, n_classes), dtype=np.float32)
-    for block in row_blocks(n_rows, n_classes):
+
+    def stacked(block: slice) -> np.ndarray:
         logits = weights[-1] * log_shares[None, :]
         for weight, view in zip(weights, views, strict=False):
             logits = logits + weight * np.log(np.maximum(view[block], _FLOOR))
-        stacked[block] = softmax(logits)
-    rows = np.flatnonzero(labelled)
-    own = np.clip(stacked[rows, given_labels[rows]].astype(np.float64), _FLOOR, 1 - _FLOOR)
-    odds[rows] = -log_odds(own)
-    means = stacked.mean(axis=0, dtype=np.float64)
+        return softmax(logits).astype(np.float32)
+
+    means = np.zeros(n_classes)
     for block in row_blocks(n_rows, n_classes):
-        probs = divide_by_shares(stacked[block], shares=means, prior=class_shares)
+        probs, rows = stacked(block), np.flatnonzero(labelled[block])
+        own = probs[rows, given_labels[block][rows]].astype(np.float64)
+        odds[block.start + rows] = -log_odds(np.clip(own, _FLOOR, 1 - _FLOOR))
+        means += probs.sum(axis=0, dtype=np.float64)
+    means /= n_rows
+    for block in row_blocks(n_rows, n_classes):  # made twice rather than held
+        probs = divide_by_shares(stacked(block), shares=means, prior=class_shares)
         equal[block] = log_odds_wrong(probs, given_labels[block], _MOST_ODDS)
     shares = np.clip(counts / max(counts.sum(), 1), 1e-3, 1 - 1e-3)
     share_odds = np.where(labelled, -log_odds(shares)[np.maximum(given_labels, 0)], 0.0)

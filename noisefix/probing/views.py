@@ -10,10 +10,11 @@ is said of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from noisefix.confident.validation import row_blocks
 from noisefix.labels import UNLABELLED
 from noisefix.neighbors.duplicates import duplicate_groups, same_vectors
 from noisefix.neighbors.search import Neighbors, nearest
@@ -23,6 +24,7 @@ from noisefix.probing.judgeable import judgeable_rows, written_rows
 from noisefix.probing.linear_probe import out_of_fold_probs
 from noisefix.probing.pooling import pool_views
 from noisefix.probing.word_features import word_probs
+from noisefix.vectors import InFile, Vectors, as_vectors
 
 _SPARE_NEIGHBORS = 10
 """Looked up beyond those that vote, for the duplicates and unlabelled rows among them."""
@@ -41,6 +43,15 @@ class Surroundings:
 
     nearest: Neighbors
     duplicate_groups: np.ndarray
+
+    def part(self, rows: slice) -> Surroundings:
+        """Return what lies near some rows; neighbours and groups keep their numbers."""
+        near = replace(
+            self.nearest,
+            indices=self.nearest.indices[rows],
+            similarities=self.nearest.similarities[rows],
+        )
+        return Surroundings(near, self.duplicate_groups[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +72,16 @@ class Views:
     pooled: np.ndarray
     second_probe: np.ndarray | None = None
 
+    def part(self, rows: slice) -> Views:
+        """Return what the views say of some rows."""
+        return Views(
+            self.probe[rows],
+            None if self.words is None else self.words[rows],
+            self.neighbors[rows],
+            self.pooled[rows],
+            None if self.second_probe is None else self.second_probe[rows],
+        )
+
     @property
     def models(self) -> list[np.ndarray]:
         """The views that are models of the labels: probes and words."""
@@ -68,7 +89,7 @@ class Views:
 
 
 def look_around(
-    embeddings: np.ndarray,
+    embeddings: Vectors | np.ndarray,
     texts: Sequence[str],
     given_labels: np.ndarray,
     *,
@@ -80,13 +101,15 @@ def look_around(
     Rows without a text do not vote, nor does the one text of a class (``judgeable_rows``).
 
     Args:
-        embeddings: (N, D) float32, unit-length rows.
+        embeddings: (N, D) unit-length rows.
         texts: (N,) texts.
         given_labels: (N,) class ids, -1 = unlabelled.
         has_text: False: the texts are names of rows that have none. Nearly the same vector then
             stands for nearly the same text.
         device: "auto", "cpu", "cuda" or "mps".
     """
+    vectors = as_vectors(embeddings)
+    embeddings = vectors.rows(0, len(vectors))
     found = nearest(
         embeddings,
         embeddings,
@@ -117,13 +140,13 @@ def _parted(groups: np.ndarray, written: np.ndarray) -> np.ndarray:
 
 
 def look(
-    embeddings: np.ndarray,
+    embeddings: Vectors | np.ndarray,
     texts: Sequence[str],
     given_labels: np.ndarray,
     n_classes: int,
     surroundings: Surroundings,
     *,
-    second: np.ndarray | None = None,
+    second: Vectors | np.ndarray | None = None,
     has_text: bool = True,
     n_folds: int = 5,
     seed: int = 0,
@@ -131,12 +154,13 @@ def look(
     """Compute the views.
 
     Args:
-        embeddings: (N, D) float32, unit-length rows.
+        embeddings: (N, D) unit-length rows. Where they lie in a file, there is room for the words
+            beside it, too.
         texts: (N,) texts.
         given_labels: (N,) class ids in 0..K-1, -1 = unlabelled.
         n_classes: K.
         surroundings: of the same rows.
-        second: (N, D2) float32, other embeddings of the same rows, unit-length rows.
+        second: (N, D2), other embeddings of the same rows, unit-length rows.
         has_text: False: the texts are names of rows that have none, and say nothing.
         n_folds: folds of the probe and the words.
         seed: seed of the folds.
@@ -149,8 +173,18 @@ def look(
         keys=row_keys(texts, seed),
     )
     probe = out_of_fold_probs(embeddings, given_labels, folds, n_classes)
-    words = word_probs(texts, given_labels, folds, n_classes) if has_text else None
-    neighbors = knn_probs(surroundings.nearest, given_labels, n_classes)
+    scratch = embeddings.path.parent if isinstance(embeddings, InFile) else None
+    words = word_probs(texts, given_labels, folds, n_classes, scratch) if has_text else None
+    neighbors = _votes(surroundings.nearest, given_labels, n_classes)
     other = None if second is None else out_of_fold_probs(second, given_labels, folds, n_classes)
     seen = [view for view in (probe, words, neighbors, other) if view is not None]
     return Views(probe, words, neighbors, pool_views(seen), other)
+
+
+def _votes(around: Neighbors, given_labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return the view of the neighbours, made block by block: their sums are wider than it is."""
+    probs = np.empty((len(given_labels), n_classes), dtype=np.float32)
+    for block in row_blocks(len(probs), n_classes):
+        part = Neighbors(around.indices[block], around.similarities[block])
+        probs[block] = knn_probs(part, given_labels, n_classes)
+    return probs

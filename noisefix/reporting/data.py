@@ -36,7 +36,7 @@ from noisefix.reporting.trust import (
 from noisefix.run.answers import read_verdicts
 from noisefix.run.decisions import PersonDecision, decided_rows, read_decisions, standing
 from noisefix.run.parquet import read_table
-from noisefix.run.rows import embedding_matrix, in_order
+from noisefix.run.rows import in_order
 from noisefix.run.schemas import (
     CANDIDATES,
     CLASSES_TABLE,
@@ -47,6 +47,7 @@ from noisefix.run.schemas import (
     RELABELS,
     TableSchema,
 )
+from noisefix.run.vector_columns import embedding_matrix
 from noisefix.version import __version__
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
-from noisefix.run.parquet import column_names, read_table, with_columns
+from noisefix.run.parquet import read_columns, read_table, with_columns
 from noisefix.run.rejected import NEEDED, run_rejected, without_rejected
 from noisefix.run.schemas import ISSUES, RELABELS, VOUCHED
 from noisefix.run.settled import run_decisions, settled
@@ -41,7 +41,7 @@ def read_verdicts(
     Raises:
         DataError: a table cannot be read, or the answers belong to an earlier issues table.
     """
-    if columns is not None and VOUCHED in column_names(folder.issues):
+    if columns is not None and VOUCHED in read_columns(folder.issues):
         columns = (*columns, VOUCHED)
     said = tuple(more)
     rejected = run_rejected(folder, said)

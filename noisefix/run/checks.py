@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
@@ -63,6 +63,24 @@ def conform(table: pa.Table, schema: TableSchema, where: str) -> pa.Table:
     ready = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
     check_key(ready, schema, where)
     return ready
+
+
+def conform_parts(parts: Iterable[pa.Table], schema: TableSchema, where: str) -> Iterator[pa.Table]:
+    """Do ``conform`` part by part, and check the key of all together at last.
+
+    Args:
+        parts: one part of a table after the other.
+        schema: what the table must be.
+        where: as for ``conform``.
+    """
+    import pyarrow as pa
+
+    keys = []
+    for part in parts:
+        ready = conform(part, schema, where)
+        keys.append(ready.select(schema.key))
+        yield ready
+    check_key(pa.concat_tables(keys), schema, where)
 
 
 def with_optional(table: pa.Table, schema: TableSchema, wanted: Sequence[str] = ()) -> pa.Table:

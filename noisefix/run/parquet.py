@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ from noisefix.tables.parquet import damaged_parquet
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+ROW_GROUP = 1 << 15
+"""Rows that are written, and can be read, together."""
 
 
 def write_table(
@@ -40,25 +44,54 @@ def write_table(
         write_parquet(ready, temporary, provenance)
 
 
-def write_parquet(table: pa.Table, path: Path, provenance: Provenance) -> None:
-    """Write a table that is known to fit its schema, right to ``path``."""
+def write_parquet(parts: pa.Table | Iterable[pa.Table], path: Path, provenance: Provenance) -> None:
+    """Write a table that is known to fit its schema, right to ``path``.
+
+    The same rows give the same bytes, however they are cut into parts.
+
+    Args:
+        parts: the table, or parts of it one after the other, one at least; they are asked for as
+            they are written.
+        path: the file.
+        provenance: goes into the file's metadata.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    pieces = _row_groups(iter([parts]) if isinstance(parts, pa.Table) else iter(parts))
+    first = next(pieces)
+    schema = first.schema.with_metadata({METADATA_KEY: provenance.to_json()})
     # Dictionaries pay for ids and labels; for texts and vectors they only cost time.
-    short = [field.name for field in table.schema if pa.types.is_string(field.type)]
-    pq.write_table(
-        table.replace_schema_metadata({METADATA_KEY: provenance.to_json()}),
-        path,
-        compression="zstd",
-        use_dictionary=short or False,
-        write_statistics=False,
-        row_group_size=1 << 17,
-    )
+    short = [field.name for field in schema if pa.types.is_string(field.type)]
+    with pq.ParquetWriter(
+        path, schema, compression="zstd", use_dictionary=short or False, write_statistics=False
+    ) as writer:
+        for piece in chain([first], pieces):
+            writer.write_table(piece.replace_schema_metadata(schema.metadata), ROW_GROUP)
+
+
+def _row_groups(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Cut and join tables into such of ``ROW_GROUP`` rows, the last one shorter; one at least."""
+    import pyarrow as pa
+
+    held, n_held, n_written = [], 0, 0
+    for part in parts:
+        held.append(part)
+        n_held += part.num_rows
+        while n_held >= ROW_GROUP:
+            whole = pa.concat_tables(held)
+            yield whole.slice(0, ROW_GROUP).combine_chunks()
+            held, n_held, n_written = [whole.slice(ROW_GROUP)], n_held - ROW_GROUP, n_written + 1
+    if n_held or not n_written:
+        yield pa.concat_tables(held).combine_chunks()
 
 
 def read_table(
-    path: str | Path, schema: TableSchema, columns: Sequence[str] | None = None
+    path: str | Path,
+    schema: TableSchema,
+    columns: Sequence[str] | None = None,
+    *,
+    without: Sequence[str] = (),
 ) -> tuple[pa.Table, Provenance]:
     """Read a table and check that it is what the schema says.
 
@@ -69,6 +102,7 @@ def read_table(
         path: the file.
         schema: what it must be.
         columns: names to read; all by default.
+        without: names to leave out.
 
     Returns:
         The table and its provenance.
@@ -90,8 +124,12 @@ def read_table(
         file.close()
         raise _lacks(missing, schema, path, file.schema_arrow.names, provenance)
     try:
-        stored = [name for name in wanted if name in present]
-        table = file.read(columns=None if columns is None or is_foreign else stored)
+        stored = [
+            name
+            for name in (file.schema_arrow.names if columns is None else wanted)
+            if name in present and name not in without
+        ]
+        table = file.read(columns=None if is_foreign else stored)
     except (OSError, ValueError) as error:
         raise damaged_parquet(path, error) from error
     finally:
@@ -100,20 +138,43 @@ def read_table(
         table, provenance = accept(table, schema, str(path), provenance)
     elif absent:
         table = with_optional(table, schema, wanted)
-    return (table if columns is None else table.select(wanted)), provenance
+    wanted = table.column_names if columns is None else wanted
+    return table.select([name for name in wanted if name not in without]), provenance
 
 
-def column_names(path: str | Path) -> list[str]:
-    """Return the names of a table's columns.
+def parquet_shape(path: str | Path) -> tuple[int, list[str]]:
+    """Read only how many rows a table has, and the names of its columns.
 
     Raises:
         DataError: the file vanished, or is no whole Parquet file.
     """
     file, _ = _open(path)
-    try:
-        return list(file.schema_arrow.names)
-    finally:
-        file.close()
+    with file:
+        return file.metadata.num_rows, list(file.schema_arrow.names)
+
+
+def column_parts(path: str | Path, column: str, n_rows: int) -> Iterator[pa.ChunkedArray]:
+    """Yield a column of a table in parts of some rows; at least one part, though of no rows.
+
+    Args:
+        path: the file.
+        column: its name.
+        n_rows: rows of a part at most.
+
+    Raises:
+        DataError: the file vanished, or is no whole Parquet file.
+    """
+    import pyarrow as pa
+
+    file, _ = _open(path)
+    with file:
+        try:
+            if not file.metadata.num_rows:
+                yield pa.chunked_array([], file.schema_arrow.field(column).type)
+            for batch in file.iter_batches(n_rows, columns=[column]):
+                yield pa.chunked_array([batch.column(0)])
+        except (OSError, ValueError) as error:
+            raise damaged_parquet(path, error) from error
 
 
 def _lacks(
@@ -182,7 +243,7 @@ def _open(path: str | Path) -> tuple[pq.ParquetFile, Provenance | None]:
     except OSError as error:
         raise read_error(error, path) from error
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, buffer_size=1 << 20)  # else a whole column of a row group
     except (OSError, ValueError) as error:
         raise damaged_parquet(path, error) from error
     try:

@@ -15,8 +15,9 @@ from noisefix.probing.judgeable import written_rows
 from noisefix.run.arrays import list_matrix
 from noisefix.run.parquet import read_columns, read_table
 from noisefix.run.rejected import run_rejected, without_rejected
-from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, HAS_TEXT, ISSUES, SECOND_EMBEDDING
+from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, HAS_TEXT, ISSUES
 from noisefix.run.settled import run_decisions, settled
+from noisefix.run.vector_columns import embedding_matrix
 from noisefix.tables.atomic import sha256_file
 
 if TYPE_CHECKING:
@@ -219,30 +220,3 @@ def run_has_texts(folder: RunFolder) -> bool:
     if HAS_TEXT not in read_columns(folder.embeddings):
         return True
     return has_texts(read_table(folder.embeddings, EMBEDDINGS, ("id", HAS_TEXT))[0])
-
-
-def second_matrix(embeddings: pa.Table) -> np.ndarray | None:
-    """Return the second embeddings of an embeddings table, (N, D2) float32; None: it has none.
-
-    Raises:
-        DataError: as for ``embedding_matrix``.
-    """
-    there = SECOND_EMBEDDING in embeddings.column_names
-    return embedding_matrix(embeddings, SECOND_EMBEDDING) if there else None
-
-
-def embedding_matrix(table: pa.Table, column: str = "embedding") -> np.ndarray:
-    """Return an embedding column as (N, D) float32.
-
-    Raises:
-        DataError: it holds NaN or infinity.
-    """
-    embeddings = np.ascontiguousarray(list_matrix(table[column]), dtype=np.float32)
-    bad = ~np.isfinite(embeddings).all(axis=1)
-    if bad.any():
-        raise DataError(
-            f"embeddings table: row {int(np.flatnonzero(bad)[0]) + 1} holds NaN or infinity "
-            f"({int(bad.sum())} such rows)",
-            "embed the data again with `noisefix embed --force`",
-        )
-    return embeddings

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
-from noisefix.run.checks import check_key, conform
+from noisefix.run.checks import check_key, conform, conform_parts
 from noisefix.run.fingerprint import fingerprint, jsonable_params, table_digest
 from noisefix.run.folder import RunFolder
 from noisefix.run.outputs import check_not_foreign
 from noisefix.run.parquet import read_provenance, read_table, write_parquet
 from noisefix.run.provenance import Provenance
 from noisefix.run.schemas import TableSchema
+from noisefix.run.vector_columns import VECTOR_COLUMNS, open_vectors
 from noisefix.seeds import check_seed
 from noisefix.tables.atomic import atomic_path, sha256_file
 from noisefix.version import __version__
@@ -30,12 +31,13 @@ class StageOutput:
     """What a stage's function returns: its tables, and what goes into their provenance.
 
     Attributes:
-        tables: keyed like the stage's ``writes``.
+        tables: keyed like the stage's ``writes``; one that is too long to be held comes as parts,
+            one after the other and one at least, which are asked for as they are written.
         class_names: (K,) class names in canonical order.
         results: small JSON facts for the stages after it.
     """
 
-    tables: dict[str, pa.Table]
+    tables: Mapping[str, pa.Table | Iterable[pa.Table]]
     class_names: tuple[str, ...]
     results: dict[str, Any] = field(default_factory=dict)
 
@@ -47,6 +49,9 @@ class Stage:
     ``run`` is called as ``run(tables, params, *, seed, progress, provenances)`` where ``tables``
     and ``provenances`` are keyed like ``reads``. A stage whose results change for the same inputs
     gets a new ``version``.
+
+    Of a table in ``by_block`` the columns of vectors are left out; ``run`` gets them as
+    ``vectors=``, by table and column, to be read block by block.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Stage:
     writes: dict[str, TableSchema]
     params: type
     run: Callable[..., StageOutput]
+    by_block: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -135,40 +141,67 @@ def run_stage(
             stage.name, skipped, seconds, dict(outputs), parameters, seed, digests, results
         )
 
+    scratch = next(iter(outputs.values())).parent
     if not force:
         done = _results_if_done(stage, outputs, mark)
         if done is not None:
             return report(True, done)
         check_not_foreign(outputs.values())
 
-    tables, provenances = dict(in_memory), {}
-    for name, path in inputs.items():
-        tables[name], provenances[name] = read_table(path, stage.reads[name])
-        check_key(tables[name], stage.reads[name], str(path))
-    output = stage.run(tables, params, seed=seed, progress=progress, provenances=provenances)
-    if set(output.tables) != set(stage.writes):
-        raise TypeError(
-            f"stage {stage.name} returned {sorted(output.tables)}, not {sorted(stage.writes)}"
-        )
-    ready = {
-        name: conform(table, stage.writes[name], f"stage {stage.name}")
-        for name, table in output.tables.items()
-    }
-    _write(stage, ready, output, report(False, output.results), mark)
+    with ExitStack() as opened:
+        output = _run(stage, inputs, in_memory, params, seed, progress, scratch, opened)
+        if set(output.tables) != set(stage.writes):
+            raise TypeError(
+                f"stage {stage.name} returned {sorted(output.tables)}, not {sorted(stage.writes)}"
+            )
+        _write(stage, output, report(False, output.results), mark)
     return report(False, output.results)
 
 
-def _write(
+def _run(
     stage: Stage,
-    tables: Mapping[str, pa.Table],
-    output: StageOutput,
-    about: StageReport,
-    mark: str,
-) -> None:
+    inputs: Mapping[str, Path],
+    in_memory: Mapping[str, pa.Table],
+    params: Any,
+    seed: int,
+    progress: Callable[[Any], None] | None,
+    scratch: Path,
+    opened: ExitStack,
+) -> StageOutput:
+    """Read what the stage reads, and call its function; vectors are there till ``opened`` ends."""
+    tables, provenances, vectors = dict(in_memory), {}, {}
+    for name, path in inputs.items():
+        schema, is_long = stage.reads[name], name in stage.by_block
+        without = VECTOR_COLUMNS if is_long else ()
+        tables[name], provenances[name] = read_table(path, schema, without=without)
+        check_key(tables[name], schema, str(path))
+        if is_long:
+            vectors[name] = opened.enter_context(open_vectors(path, scratch))
+    more = {"vectors": vectors} if stage.by_block else {}
+    return stage.run(tables, params, seed=seed, progress=progress, provenances=provenances, **more)
+
+
+def _write(stage: Stage, output: StageOutput, about: StageReport, mark: str) -> None:
     """Write all tables to temporary files before the first takes its place."""
+    import pyarrow as pa
+
+    where = f"stage {stage.name}"
+    # Those that are there whole come first, and are checked before anything is written.
+    whole = {
+        name: conform(table, stage.writes[name], where)
+        for name, table in output.tables.items()
+        if isinstance(table, pa.Table)
+    }
+    parts = {
+        name: conform_parts(table, stage.writes[name], where)
+        for name, table in output.tables.items()
+        if name not in whole
+    }
     with ExitStack() as stack:
-        places = {name: stack.enter_context(atomic_path(about.outputs[name])) for name in tables}
-        for name, table in tables.items():
+        places = {
+            name: stack.enter_context(atomic_path(about.outputs[name])) for name in output.tables
+        }
+        for name, table in (whole | parts).items():
             schema = stage.writes[name]
             provenance = Provenance(
                 schema=schema.name,

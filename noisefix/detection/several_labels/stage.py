@@ -13,9 +13,9 @@ from noisefix.detection.several_labels.tables import JudgedSets, build, results
 from noisefix.errors import UsageError
 from noisefix.options import Options
 from noisefix.progress import Progress
-from noisefix.run.rows import embedding_matrix
 from noisefix.run.schemas import CLASSES_TABLE, EMBEDDINGS, ISSUES, LABEL_ISSUES
 from noisefix.run.stage import Stage, StageOutput
+from noisefix.run.vector_columns import embedding_matrix
 
 if TYPE_CHECKING:
     import pyarrow as pa

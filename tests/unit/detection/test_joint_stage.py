@@ -8,12 +8,13 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from noisefix.confident.filters import FILTERS, find_issues
-from noisefix.detection.joint_stage import STAGE, JointParams, embedding_matrix, judge_labels, run
-from noisefix.detection.joint_tables import results
+from noisefix.detection.joint_facts import results
+from noisefix.detection.joint_stage import STAGE, JointParams, judge_labels, run
 from noisefix.errors import DataError, UsageError
 from noisefix.labels import class_names, encode_labels
 from noisefix.run.checks import conform
 from noisefix.run.schemas import ISSUES
+from noisefix.run.vector_columns import embedding_matrix
 
 NAMES = ("billing", "delivery", "refund", "technical")
 

@@ -5,6 +5,7 @@ import pytest
 
 from noisefix.probing import logistic
 from noisefix.probing.logistic import Problem, minimise
+from noisefix.vectors import InMemory
 
 
 def make_problem(n_rows=300, n_features=6, n_classes=3, n_folds=2, seed=0):
@@ -13,7 +14,7 @@ def make_problem(n_rows=300, n_features=6, n_classes=3, n_folds=2, seed=0):
     labels = rng.integers(0, n_classes, n_rows)
     weights = rng.random((n_rows, n_folds)).astype(np.float32)
     totals = np.stack([np.bincount(labels, weights[:, f], n_classes) for f in range(n_folds)])
-    return Problem(features, features.mean(axis=0), labels, weights, totals, penalty=0.7)
+    return Problem(InMemory(features), features.mean(axis=0), labels, weights, totals, penalty=0.7)
 
 
 def test_gradient_matches_finite_differences():
@@ -73,6 +74,6 @@ def test_more_features_than_rows():
     problem = make_problem(n_rows=12, n_features=40, n_folds=1)
     weights, _ = minimise(problem, max_iter=300, tol=1e-6)
     assert np.isfinite(weights).all()
-    span = problem.features - problem.mean
+    span = problem.features.matrix - problem.mean
     outside = weights[:, 0] - np.linalg.pinv(span, rcond=1e-4) @ (span @ weights[:, 0])
     assert np.abs(outside).max() < 1e-3

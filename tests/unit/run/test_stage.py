@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from noisefix.errors import DataError
+from noisefix.run import parquet
 from noisefix.run import stage as base
 from noisefix.run.parquet import read_table, write_table
 from noisefix.run.provenance import Provenance
-from noisefix.run.schemas import Column, TableSchema
+from noisefix.run.schemas import EMBEDDINGS, Column, TableSchema
 from noisefix.run.stage import Stage, StageOutput, StageReport, run_stage
 from noisefix.tables.atomic import sha256_file
 
@@ -268,3 +269,57 @@ def test_programming_mistakes_are_not_data_errors(
     calls.change = lambda output: replace(output, tables={})
     with pytest.raises(TypeError, match="stage count returned"):
         run(stage, files)
+
+
+def test_a_table_in_parts_is_the_same_file(stage, files, calls, monkeypatch) -> None:
+    monkeypatch.setattr(parquet, "ROW_GROUP", 4)
+    write_words(files["words"], tuple("abcdefghijk"))
+    run(stage, files)
+    whole = files["lengths"].read_bytes()
+    for size in (1, 3, 4, 5, 50):
+        calls.change = lambda output, size=size: replace(
+            output,
+            tables={
+                **output.tables,
+                "lengths": (output.tables["lengths"].slice(k, size) for k in range(0, 11, size)),
+            },
+        )
+        run(stage, files, force=True)
+        assert files["lengths"].read_bytes() == whole, size
+    assert pq.ParquetFile(files["lengths"]).num_row_groups == 3
+
+
+def test_keys_of_a_table_in_parts_are_unique_over_all(stage, files, calls) -> None:
+    run(stage, files)
+    before = {name: path.read_bytes() for name, path in files.items()}
+    twice = iter([pa.table({"id": ["0"], "n": [1]})] * 2)
+    calls.change = lambda output: replace(output, tables={**output.tables, "lengths": twice})
+    with pytest.raises(DataError, match="'0' is in rows 1 and 2"):
+        run(stage, files, force=True)
+    assert {name: path.read_bytes() for name, path in files.items()} == before
+
+
+def test_vectors_are_left_out_of_a_table_that_is_read_by_block(tmp_path, stage, calls) -> None:
+    seen: dict[str, Any] = {}
+
+    def looked(tables: dict[str, pa.Table], *args: Any, vectors: Any, **options: Any) -> Any:
+        seen.update(columns=tables["rows"].column_names, vectors=vectors["rows"])
+        seen["matrix"] = vectors["rows"]["embedding"].rows(0, 2)
+        table = pa.table({"id": ["all"], "n": [2]})
+        return StageOutput({"totals": table}, ())
+
+    lists = pa.array([[1.0, 0.0], [0.0, 1.0]], pa.list_(pa.float32(), 2))
+    columns = {"row_number": [1, 2], "text": pa.array(["", ""], pa.large_string())}
+    table = pa.table({"id": ["a", "b"], **columns, "given_label": ["x", "y"], "embedding": lists})
+    path = tmp_path / "rows.parquet"
+    write_table(table, path, EMBEDDINGS, Provenance("embeddings", 1, "0"))
+    by_block = replace(
+        stage,
+        reads={"rows": EMBEDDINGS},
+        writes={"totals": TOTALS},
+        run=looked,
+        by_block=frozenset({"rows"}),
+    )
+    run_stage(by_block, {"rows": path}, {"totals": tmp_path / "totals.parquet"}, Params())
+    assert seen["columns"] == ["id", "row_number", "text", "given_label"]
+    assert seen["matrix"].tolist() == [[1, 0], [0, 1]]
