@@ -37,6 +37,7 @@ class ExactSearch:
         wanted: neighbours of each query.
         device: "cpu", or what torch calls a device.
         recall: 1.
+        is_exact: True.
     """
 
     base: Vectors
@@ -44,6 +45,7 @@ class ExactSearch:
     wanted: int
     device: str = "cpu"
     recall: float = 1.0
+    is_exact: bool = True
 
     def find(self, queries: np.ndarray, groups: np.ndarray | None = None) -> Neighbors:
         """Return the neighbours of some queries.

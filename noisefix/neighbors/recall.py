@@ -16,9 +16,6 @@ from noisefix.vectors import Vectors
 TARGET = 0.97
 """Share of the true neighbours that a search is set up to find."""
 
-LOW = 0.95
-"""Measured recall below which a user is told."""
-
 N_SAMPLED = 1000
 """Queries on which recall is measured."""
 

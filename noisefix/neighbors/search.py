@@ -7,8 +7,9 @@ are missed, and the share of those found is measured (``Neighbors.recall``).
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -24,8 +25,9 @@ from noisefix.neighbors.exact import ExactSearch
 from noisefix.neighbors.found import Neighbors as Neighbors
 from noisefix.neighbors.found import stacked, without_row
 from noisefix.neighbors.recall import tuned
-from noisefix.tables.leftovers import scratch_folder
-from noisefix.vectors import GRAIN, InMemory, Vectors, as_vectors, blocks
+from noisefix.tables.atomic import write_error
+from noisefix.tables.leftovers import remove_leftovers, temporary_name
+from noisefix.vectors import GRAIN, InFile, SomeRows, Vectors, as_vectors, blocks
 
 EXACT_PAIRS = 10**10
 """Comparisons up to which a search on the CPU is exact: 100,000 rows with each other."""
@@ -39,13 +41,17 @@ _QUERY_ROWS = 64 * GRAIN  # looked up at once
 class Search(Protocol):
     """A base in which queries are looked up; it can be handed to other processes.
 
-    Attributes:
-        recall: as of ``Neighbors``.
+    Its ``recall`` is the share of the true neighbours that are found, in [0, 1], as measured; 1
+    where it ``is_exact``.
     """
 
     @property
     def recall(self) -> float:
-        """Share of the true neighbours that are found, in [0, 1]."""
+        """Return the share of the true neighbours that are found."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Say whether all of them are found for sure."""
 
     def find(self, queries: np.ndarray, groups: np.ndarray | None = None) -> Neighbors:
         """Return the ``wanted`` neighbours of some queries.
@@ -67,9 +73,10 @@ def open_search(
     query_groups: np.ndarray | None = None,
     base_groups: np.ndarray | None = None,
     device: str = "auto",
-    folder: Path | None = None,
 ) -> Iterator[Search]:
-    """Yield a search of a base.
+    """Yield a search of a base, for a block of queries at a time.
+
+    Of a base in a file a copy, cell by cell, lies beside it as long as the search is open.
 
     Args:
         queries: (Q, D) all that will be looked up.
@@ -79,12 +86,10 @@ def open_search(
         query_groups: (Q,) ids; base rows with the same id in ``base_groups`` are not found.
         base_groups: (B,) ids.
         device: as for ``nearest``.
-        folder: where a copy of the base, cell by cell, may lie as long as the search is open;
-            None: it lies in memory.
 
     Raises:
+        DataError: the copy cannot be written.
         ModelError: the device is not there.
-        OSError: the copy cannot be written.
     """
     n_pairs = len(queries) * len(base)
     device = _choose_device(device, float(n_pairs) * base.shape[1])
@@ -95,9 +100,31 @@ def open_search(
     n_cells = max(1, round(len(distinct.first) / _CELL_ROWS))
     centroids = train_centroids(base, distinct.first, n_cells)
     cell = assign(base, centroids)
-    store = lay_out(base, distinct, cell, centroids, folder)
-    del distinct
-    yield tuned(store, cell, queries, query_groups, exclude, wanted)
+    with _folder_beside(base) as folder:
+        try:
+            store = lay_out(base, distinct, cell, centroids, folder)
+        except OSError as error:
+            raise write_error(error, folder or Path()) from error
+        search = tuned(store, cell, queries, query_groups, exclude, wanted)
+        del distinct, cell  # what finds neighbours is in the file
+        yield search
+
+
+@contextmanager
+def _folder_beside(base: Vectors) -> Iterator[Path | None]:
+    """Yield a new folder beside the file of a base; None where the base lies in memory."""
+    while isinstance(base, SomeRows):
+        base = base.source
+    if not isinstance(base, InFile):
+        yield None
+        return
+    remove_leftovers(base.path.parent)
+    folder = base.path.with_name(temporary_name())
+    try:
+        folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def nearest(
@@ -138,34 +165,29 @@ def nearest(
     same = queries is base and query_groups is base_groups
     queries, base = as_vectors(queries), as_vectors(base)
     wanted = n_neighbors + (exclude is not None)
-    with ExitStack() as stack:
-        in_file = not isinstance(base, InMemory)
-        search = stack.enter_context(
-            open_search(
-                queries,
-                base,
-                wanted,
-                exclude=exclude,
-                query_groups=query_groups,
-                base_groups=base_groups,
-                device=device,
-                folder=stack.enter_context(scratch_folder()) if in_file else None,
-            )
-        )
+    with open_search(
+        queries,
+        base,
+        wanted,
+        exclude=exclude,
+        query_groups=query_groups,
+        base_groups=base_groups,
+        device=device,
+    ) as search:
         if same and isinstance(search, ExactSearch):
             found = search.find_all()
         else:
-            found = stacked(
-                [
-                    search.find(
-                        queries.rows(first, last),
-                        None if query_groups is None else query_groups[first:last],
-                    )
-                    for first, last in blocks(len(queries), _QUERY_ROWS)
-                ]
-            )
+            found = _find_in_blocks(search, queries, query_groups)
     found = replace(found, recall=search.recall)
     return found if exclude is None else without_row(found, exclude)
+
+
+def _find_in_blocks(search: Search, queries: Vectors, groups: np.ndarray | None) -> Neighbors:
+    found = []
+    for first, last in blocks(len(queries), _QUERY_ROWS):
+        of_group = None if groups is None else groups[first:last]
+        found.append(search.find(queries.rows(first, last), of_group))
+    return stacked(found)
 
 
 def _check(

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from noisefix.errors import DataError, ModelError
-from noisefix.neighbors import scan as scan_module
 from noisefix.neighbors import exact, search
+from noisefix.neighbors import scan as scan_module
 from noisefix.neighbors.search import nearest
 
 
