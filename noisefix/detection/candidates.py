@@ -8,9 +8,10 @@ from noisefix.detection.embed import ProgressCallback
 from noisefix.detection.open_run import refuse_sets
 from noisefix.detection.options import CandidatesOptions
 from noisefix.errors import DataError, UsageError
+from noisefix.executors import Executor
 from noisefix.options import takes
 from noisefix.run.folder import RunFolder, lock_if_run
-from noisefix.run.stage import StageReport, record, run_stage
+from noisefix.run.stage import StageReport, record
 
 
 @takes(CandidatesOptions)
@@ -21,6 +22,7 @@ def candidates(
     *,
     options: CandidatesOptions,
     progress: ProgressCallback | None = None,
+    executor: Executor | None = None,
 ) -> StageReport:
     """Find the labels that each row's clean neighbours make plausible.
 
@@ -30,27 +32,29 @@ def candidates(
         output: candidates.parquet to write; None: the run folder's.
         options: what was chosen; its fields may be named one by one instead.
         progress: called with how far it has come.
+        executor: who works off the shards of a long table; changes no byte. None: this process.
 
     Raises:
         DataError: a table is not what it should be, or another process writes in the run folder.
         UsageError: the output is an input, or another file of a run folder; issues or output are
             not named, and there is no run folder.
     """
-    from noisefix.detection.candidates_stage import STAGE, CandidatesParams
+    from noisefix.detection.candidates_stage import CandidatesParams, find_candidates
     from noisefix.run.outputs import check_output
 
     source, issues_path, target = _paths(Path(embeddings), issues, output)
     check_output(target, (source, issues_path), kinds=("parquet",), own="candidates.parquet")
     refuse_sets(source)
     with lock_if_run(target.parent, "noisefix candidates"):
-        report = run_stage(
-            STAGE,
-            {"embeddings": source, "issues": issues_path},
-            {"candidates": target},
+        report = find_candidates(
+            source,
+            issues_path,
+            target,
             CandidatesParams(n_neighbors=options.n_neighbors, device=options.device),
             seed=options.seed,
             force=options.force,
             progress=progress,
+            executor=executor,
         )
         record(target.parent, report)
     return report

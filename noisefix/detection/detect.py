@@ -27,6 +27,7 @@ from noisefix.detection.not_column import not_labels
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import CandidatesOptions, DetectOptions
 from noisefix.detection.rejected import SAID
+from noisefix.detection.search_recall import recall_warnings
 from noisefix.detection.several_labels.detect import check_options, detect_sets, remove_tables
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions, read_said
@@ -176,7 +177,8 @@ def detect(
         + (() if answers is None else answers.warnings)
         + verdict_warnings(judged)
         + language_warning(dataset.texts, str(embedded.parameters["encoder"]))
-        + _few_rows_warning(judged),
+        + _few_rows_warning(judged)
+        + recall_warnings(judged, retrieved),
         seconds={report.name: report.seconds for report in reports},
         skipped=tuple(report.name for report in reports if report.skipped),
         index=index,
