@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ROW_GROUP = 1 << 15
 """Rows that are written, and can be read, together."""
 
+_GROUP_VALUES = 1 << 22
+
 
 def write_table(
     table: pa.Table, path: str | Path, schema: TableSchema, provenance: Provenance
@@ -71,17 +73,24 @@ def write_parquet(parts: pa.Table | Iterable[pa.Table], path: Path, provenance: 
 
 
 def _row_groups(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Cut and join tables into such of ``ROW_GROUP`` rows, the last one shorter; one at least."""
+    """Cut and join tables into such of ``ROW_GROUP`` rows, the last one shorter; one at least.
+
+    Of wide rows there are fewer, so that a group has up to ``_GROUP_VALUES`` numbers.
+    """
     import pyarrow as pa
 
-    held, n_held, n_written = [], 0, 0
+    held: list[pa.Table] = []
+    n_held, n_written, size = 0, 0, ROW_GROUP
     for part in parts:
+        if not held:
+            width = sum(getattr(field.type, "list_size", 0) for field in part.schema)
+            size = max(min(ROW_GROUP, _GROUP_VALUES // max(width, 1)), 1)
         held.append(part)
         n_held += part.num_rows
-        while n_held >= ROW_GROUP:
+        while n_held >= size:
             whole = pa.concat_tables(held)
-            yield whole.slice(0, ROW_GROUP).combine_chunks()
-            held, n_held, n_written = [whole.slice(ROW_GROUP)], n_held - ROW_GROUP, n_written + 1
+            yield whole.slice(0, size).combine_chunks()
+            held, n_held, n_written = [whole.slice(size)], n_held - size, n_written + 1
     if n_held or not n_written:
         yield pa.concat_tables(held).combine_chunks()
 
