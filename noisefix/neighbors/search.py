@@ -34,7 +34,7 @@ EXACT_PAIRS = 10**10
 
 _GPU_EXACT_PAIRS = 2 * 10**12
 _GPU_FROM = 4e12  # multiplications: about 15 s on two cores
-_CELL_ROWS = 1000  # distinct vectors of a cell, on average
+_CELL_ROWS = 500  # distinct vectors of a cell, on average
 _QUERY_ROWS = 64 * GRAIN  # looked up at once
 
 
