@@ -10,6 +10,7 @@ from noisefix.options import READS, Option, Options
 from noisefix.seeds import HIGHEST_SEED
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+LOCAL, RAY = "local", "ray"
 
 TextColumn = Annotated[
     str | None,
@@ -98,6 +99,22 @@ Decisions = Annotated[
         role=READS,
     ),
 ]
+Executor = Annotated[
+    str,
+    Option(
+        "--executor",
+        "Who does the work in pieces: this process, or the machines of a Ray cluster.",
+        words=(LOCAL, RAY),
+    ),
+]
+Address = Annotated[
+    str | None,
+    Option(
+        "--address",
+        "Ray cluster to use: auto, or HOST:PORT. Default: RAY_ADDRESS, else this machine.",
+        "ADDR",
+    ),
+]
 Force = Annotated[bool, Option("--force", "Run every stage again, even if nothing has changed.")]
 
 
@@ -124,3 +141,11 @@ class LabelledTableOptions(LabelReading, TableOptions):
     """Where the labels are, too."""
 
     label_column: LabelColumn = None
+
+
+@dataclass(frozen=True)
+class ExecutorOptions(Options):
+    """Who works off the pieces of the work."""
+
+    executor: Executor = LOCAL
+    address: Address = None

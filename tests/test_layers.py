@@ -36,7 +36,7 @@ LAYERS = (
     {"training"},
     {"run"},
     {"probing"},
-    {"encoders", "confident", "neighbors", "annotators", "evaluation"},
+    {"encoders", "confident", "neighbors", "annotators", "evaluation", "cluster"},
     {"tables"},
     {
         "labels",

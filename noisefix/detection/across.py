@@ -11,6 +11,7 @@ from noisefix.detection.across_stage import STAGE, AcrossParams
 from noisefix.detection.options import EmbedOptions
 from noisefix.encoders.find import TFIDF
 from noisefix.errors import UsageError
+from noisefix.executors import IN_TURN, Executor
 from noisefix.run.folder import RunFolder
 from noisefix.run.schemas import ACROSS
 from noisefix.run.stage import StageReport, record, run_stage
@@ -103,6 +104,7 @@ def compare_with(
     run: RunFolder,
     options: EmbedOptions,
     progress: Callable[[Any], None] | None = None,
+    executor: Executor = IN_TURN,
 ) -> tuple[StageReport, ...]:
     """Embed the other file into the run folder, and write what both have in common.
 
@@ -113,6 +115,7 @@ def compare_with(
         run: folder with the embeddings of this one.
         options: those that this file was embedded with.
         progress: called with how far it has come.
+        executor: who works off the shards.
 
     Raises:
         ModelError: the encoder cannot be had.
@@ -122,7 +125,13 @@ def compare_with(
 
     params = EmbedParams(options.encoder, options.precision, options.device)
     embedded = embed_dataset(
-        other, run.against, params, seed=options.seed, force=options.force, progress=progress
+        other,
+        run.against,
+        params,
+        seed=options.seed,
+        force=options.force,
+        progress=progress,
+        executor=executor,
     )
     compared = run_stage(
         STAGE,

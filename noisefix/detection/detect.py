@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from noisefix.cluster.choose import check_executor, chosen_executor
 from noisefix.detection.across import compare_with, read_across, read_other
 from noisefix.detection.annotated import read_annotated
 from noisefix.detection.candidates import candidates
@@ -94,6 +95,7 @@ def detect(
     if several:
         check_options(options)
     check_alone(options.embeddings, options.encoder, options.against)
+    check_executor(options)
     if not several:  # what does not fit is said before the table is read
         joint_params(options, options.device)
     sheet = read_sheet(options.labels)
@@ -131,12 +133,19 @@ def detect(
         other = read_other(dataset, options, options.against)
     folder.make()
     seed, force = options.seed, options.force
-    with folder.lock("noisefix detect"):
+    with folder.lock("noisefix detect"), chosen_executor(options, folder.path) as executor:
         run, notes = open_run(dataset, folder.path, force)
         remove_tables(run, several_labels=False)
         import_decisions(run.decisions, said)
         embedded, *named = embed_into(
-            dataset, run.embeddings, sheet, options, force, progress, given=given
+            dataset,
+            run.embeddings,
+            sheet,
+            options,
+            force,
+            progress,
+            given=given,
+            executor=executor,
         )
         judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress)
         retrieved = candidates(
@@ -148,7 +157,7 @@ def detect(
         )
         reports = [embedded, *named, judged, retrieved]
         if other is not None:
-            reports += compare_with(other, run, options, progress)
+            reports += compare_with(other, run, options, progress, executor)
     across = None if other is None else read_across(run, other)
     return read_detection(
         run,

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from noisefix.cluster.choose import check_executor, chosen_executor
 from noisefix.common_options import LabelledTableOptions
 from noisefix.detection.given_vectors import check_alone, given_files, read_given
 from noisefix.detection.options import EmbedOptions, EncodeOptions, SeveralLabels
 from noisefix.encoders.find import GIVEN, TFIDF
 from noisefix.errors import UsageError
+from noisefix.executors import IN_TURN, Executor
 from noisefix.options import takes
 from noisefix.run.stage import StageReport, record, run_stage
 
@@ -75,6 +77,7 @@ def embed(
     path = folder.embeddings if is_run else Path(output)
     read = (data, options.labels, options.label_map, *given_files(options.embeddings))
     check_alone(options.embeddings, options.encoder)
+    check_executor(options)
     _check_outputs(folder.path if is_run else None, path, options.encoder, read)
     sheet = read_sheet(options.labels)
     needs_text = options.embeddings is None
@@ -83,12 +86,13 @@ def embed(
     notes = dataset.notes
     if is_run:
         folder.make()
-    with folder.lock(_HOLDER) if is_run else lock_if_run(path.parent, _HOLDER):
+    lock = folder.lock(_HOLDER) if is_run else lock_if_run(path.parent, _HOLDER)
+    with lock, chosen_executor(options, path.parent) as executor:
         if is_run:
             notes += open_run(dataset, folder.path, options.force)[1]
             notes += list_note(folder, dataset)
         report, *named = embed_into(
-            dataset, path, sheet, options, options.force, progress, given=given
+            dataset, path, sheet, options, options.force, progress, given=given, executor=executor
         )
     if not is_run:
         notes += write_bad_rows(dataset.source.bad, list_beside(path))
@@ -172,10 +176,11 @@ def embed_into(
     progress: ProgressCallback | None,
     *,
     given: GivenVectors | None = None,
+    executor: Executor = IN_TURN,
 ) -> tuple[StageReport, ...]:
     """Embed a data set into a file, and its label names beside it where they have a meaning.
 
-    Vectors that the user has given are taken as they are.
+    Vectors that the user has given are taken as they are; else the executor works off the shards.
 
     Returns:
         The reports of both, which are recorded if the file lies in a run folder.
@@ -187,7 +192,13 @@ def embed_into(
     else:
         params = EmbedParams(options.encoder, options.precision, options.device)
         report = embed_dataset(
-            dataset, path, params, seed=options.seed, force=force, progress=progress
+            dataset,
+            path,
+            params,
+            seed=options.seed,
+            force=force,
+            progress=progress,
+            executor=executor,
         )
     named = None if dataset.sets is not None else _embed_names(path, report, sheet, options, force)
     reports = (report,) if named is None else (report, named)

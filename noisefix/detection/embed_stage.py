@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from noisefix.detection.shards import discard_shards, embed_in_shards
+from noisefix.detection.encoder_source import Named
+from noisefix.detection.shard_store import discard_shards
+from noisefix.detection.shards import embed_in_shards
 from noisefix.encoders.find import DEFAULT_ENCODER, GIVEN, TFIDF, EncoderFiles, find_encoder
-from noisefix.errors import UsageError
+from noisefix.executors import IN_TURN, Executor
 from noisefix.progress import Progress
+from noisefix.run.parquet import ROW_GROUP
 from noisefix.run.record import recorded, recorded_sets
 from noisefix.run.schemas import EMBEDDINGS, HAS_TEXT, SECOND_EMBEDDING
 from noisefix.run.stage import Stage, StageOutput, StageReport, run_stage
 from noisefix.tables.dataset import Dataset
+from noisefix.vectors import Vectors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     from noisefix.detection.given_vectors import GivenVectors
     from noisefix.run.provenance import Provenance
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,11 @@ class EmbedParams:
         encoder: sentence-transformers name, local folder, or "tfidf".
         precision: "auto", "fp32" or "bf16".
         device: "auto", "cpu", "cuda" or "mps".
-        shard_size: distinct texts that are worked out, and saved, together; a killed run loses no
-            more than one shard.
     """
 
     encoder: str = DEFAULT_ENCODER
     precision: str = "auto"
     device: str = "auto"
-    shard_size: int = 4096
-
-    def __post_init__(self) -> None:
-        if self.shard_size < 1:
-            raise UsageError(f"shard_size is {self.shard_size}", "it must be 1 or more")
 
 
 def embed_dataset(
@@ -58,6 +55,8 @@ def embed_dataset(
     seed: int = 0,
     force: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    executor: Executor = IN_TURN,
+    shard_size: int | None = None,
 ) -> StageReport:
     """Embed a data set into an embeddings table, unless it is there already.
 
@@ -71,6 +70,9 @@ def embed_dataset(
         seed: of tfidf; no other encoder is random, so that another seed changes nothing.
         force: embed even if nothing changed, and from the start.
         progress: called with ``EncodeProgress`` steps (and how far a download has come).
+        executor: who works off the shards; changes no byte.
+        shard_size: distinct texts that are worked out, and saved, together: a killed run loses no
+            more than those at work; as for ``embed_in_shards``, changes no byte.
 
     Returns:
         The report; ``results`` holds encoder, encoder_found_in, dimension, precision, device,
@@ -85,7 +87,14 @@ def embed_dataset(
     shards = output.with_suffix(".parts")
     if force:
         discard_shards(shards)
-    work = partial(_run, dataset=dataset, files=files, shards=shards)
+    work = partial(
+        _run,
+        dataset=dataset,
+        files=files,
+        shards=shards,
+        shard_size=shard_size,
+        executor=executor,
+    )
     stage = Stage("embed", _VERSION, {}, {"embeddings": EMBEDDINGS}, EmbedParams, work)
     report = run_stage(
         stage,
@@ -142,12 +151,10 @@ def _run_given(
 ) -> StageOutput:
     import pyarrow as pa
 
-    first, *more = given.views
-    table = tables["rows"].append_column("embedding", _lists(first))
-    if more:
-        table = table.append_column(SECOND_EMBEDDING, _lists(more[0]))
+    rows, first = tables["rows"], given.views[0]
     if dataset.text_column is None:
-        table = table.append_column(HAS_TEXT, pa.array([False] * len(dataset), pa.bool_()))
+        rows = rows.append_column(HAS_TEXT, pa.array([False] * len(dataset), pa.bool_()))
+    columns = dict(zip(("embedding", SECOND_EMBEDDING), given.views, strict=False))
     names = dataset.class_names
     encoder = {
         "encoder": GIVEN,
@@ -158,7 +165,8 @@ def _run_given(
         "max_tokens": None,
         "n_truncated": 0,
     }
-    return StageOutput({"embeddings": table}, names, encoder | _facts(dataset, names))
+    parts = _parts(rows, columns)
+    return StageOutput({"embeddings": parts}, names, encoder | _facts(dataset, names))
 
 
 def _run(
@@ -171,25 +179,44 @@ def _run(
     dataset: Dataset,
     files: EncoderFiles,
     shards: Path,
+    shard_size: int | None,
+    executor: Executor,
 ) -> StageOutput:
-    from noisefix.encoders.load import open_encoder
-
-    encoder = open_encoder(files, device=params.device, precision=params.precision, seed=seed)
-    embedded = embed_in_shards(
-        dataset.texts, encoder, shards, shard_size=params.shard_size, progress=progress
-    )
-    names = dataset.class_names
+    source = Named(files, params.device, params.precision, seed)
+    try:
+        embedded = embed_in_shards(
+            dataset.texts,
+            source,
+            shards,
+            where=dataset.source.name,
+            shard_size=shard_size,
+            executor=executor,
+            progress=progress,
+            seed=seed,
+        )
+    finally:
+        source.release()
+    names, facts = dataset.class_names, embedded.facts
     results: dict[str, Any] = {
         "encoder": files.name,
         "encoder_found_in": files.found_in,
-        "dimension": encoder.dimension,
-        "precision": encoder.precision,
-        "device": encoder.device,
-        "max_tokens": encoder.max_tokens,
-        "n_truncated": int(embedded.is_truncated.sum()),
+        "dimension": facts.dimension,
+        "precision": facts.precision,
+        "device": facts.device,
+        "max_tokens": facts.max_tokens,
+        "n_truncated": embedded.n_truncated,
     }
-    table = tables["rows"].append_column("embedding", _lists(embedded.vectors))
-    return StageOutput({"embeddings": table}, names, results | _facts(dataset, names))
+    parts = _parts(tables["rows"], {"embedding": embedded.vectors})
+    return StageOutput({"embeddings": parts}, names, results | _facts(dataset, names))
+
+
+def _parts(rows: pa.Table, columns: Mapping[str, Vectors]) -> Iterator[pa.Table]:
+    """Yield the embeddings table in parts, for all vectors may not fit into the memory."""
+    for first in range(0, max(rows.num_rows, 1), ROW_GROUP):
+        part = rows.slice(first, ROW_GROUP)
+        for name, vectors in columns.items():
+            part = part.append_column(name, _lists(vectors.rows(first, first + part.num_rows)))
+        yield part
 
 
 def _facts(dataset: Dataset, names: tuple[str, ...]) -> dict[str, Any]:

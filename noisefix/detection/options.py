@@ -12,6 +12,7 @@ from noisefix.common_options import (
     Decisions,
     Device,
     Encoder,
+    ExecutorOptions,
     Force,
     LabelledTableOptions,
     Labels,
@@ -236,7 +237,7 @@ class JudgeOptions(KnownOptions):
 
 
 @dataclass(frozen=True)
-class EmbedOptions(EncodeOptions, LabelledTableOptions):
+class EmbedOptions(EncodeOptions, LabelledTableOptions, ExecutorOptions):
     """Options of ``embed``."""
 
     embeddings: Embeddings = None

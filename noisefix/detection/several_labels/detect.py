@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from noisefix.cluster.choose import chosen_executor
 from noisefix.detection.embed import ProgressCallback, embed_into, truncation_warning
 from noisefix.detection.encoder_limits import language_warning
 from noisefix.detection.findings import DetectResult, SetsSummary, class_rows, top_rows
@@ -90,11 +91,18 @@ def detect_sets(
     given = read_given(options.embeddings, dataset)
     folder.make()
     seed, force = options.seed, options.force
-    with folder.lock("noisefix detect"):
+    with folder.lock("noisefix detect"), chosen_executor(options, folder.path) as executor:
         run, notes = open_run(dataset, folder.path, force)
         remove_tables(run, several_labels=True)
         (embedded,) = embed_into(
-            dataset, run.embeddings, None, options, force, progress, given=given
+            dataset,
+            run.embeddings,
+            None,
+            options,
+            force,
+            progress,
+            given=given,
+            executor=executor,
         )
         judged = run_stage(
             STAGE,
