@@ -17,6 +17,7 @@ from noisefix.detection import joint_stage as joint
 from noisefix.detection.candidates_stage import CandidatesParams, find_candidates, run
 from noisefix.detection.search_recall import recall_warnings
 from noisefix.errors import DataError, UsageError
+from noisefix.executors import IN_TURN
 from noisefix.neighbors import search
 from noisefix.run import vector_columns
 from noisefix.run.checks import conform
@@ -128,7 +129,7 @@ def in_small_shards(files, monkeypatch):
     monkeypatch.setattr(vectors, "GRAIN", 10)
     monkeypatch.setattr(vector_columns, "IN_MEMORY_ROWS", 0)
 
-    def make(shard_rows=20, executor=None, **options):
+    def make(shard_rows=20, executor=IN_TURN, **options):
         return find_candidates(
             *files.values(),
             CandidatesParams(device="cpu"),
@@ -144,8 +145,10 @@ class Backwards:
     """Works off the last task first, in threads, with what it was given copied as by pickle."""
 
     n_workers = 3
+    is_here = False
 
-    def map(self, function, tasks):
+    def map(self, function, tasks, *, on_gpu=False):
+        assert not on_gpu
         function = pickle.loads(pickle.dumps(function))
         with ThreadPoolExecutor(3) as pool:
             done = [pool.submit(function, task) for task in reversed(list(tasks))]
