@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from noisefix.cluster.choose import check_executor, chosen_executor
 from noisefix.detection.embed import ProgressCallback
 from noisefix.detection.open_run import refuse_sets
 from noisefix.detection.options import CandidatesOptions
@@ -22,7 +23,6 @@ def candidates(
     *,
     options: CandidatesOptions,
     progress: ProgressCallback | None = None,
-    executor: Executor | None = None,
 ) -> StageReport:
     """Find the labels that each row's clean neighbours make plausible.
 
@@ -32,31 +32,59 @@ def candidates(
         output: candidates.parquet to write; None: the run folder's.
         options: what was chosen; its fields may be named one by one instead.
         progress: called with how far it has come.
-        executor: who works off the shards of a long table; changes no byte. None: this process.
 
     Raises:
         DataError: a table is not what it should be, or another process writes in the run folder.
         UsageError: the output is an input, or another file of a run folder; issues or output are
-            not named, and there is no run folder.
+            not named, and there is no run folder; Ray is not installed.
     """
-    from noisefix.detection.candidates_stage import CandidatesParams, find_candidates
     from noisefix.run.outputs import check_output
 
     source, issues_path, target = _paths(Path(embeddings), issues, output)
+    check_executor(options)
     check_output(target, (source, issues_path), kinds=("parquet",), own="candidates.parquet")
     refuse_sets(source)
-    with lock_if_run(target.parent, "noisefix candidates"):
-        report = find_candidates(
-            source,
-            issues_path,
-            target,
-            CandidatesParams(n_neighbors=options.n_neighbors, device=options.device),
-            seed=options.seed,
-            force=options.force,
-            progress=progress,
-            executor=executor,
-        )
-        record(target.parent, report)
+    with (
+        lock_if_run(target.parent, "noisefix candidates"),
+        chosen_executor(options, target.parent) as executor,
+    ):
+        return candidates_into(source, issues_path, target, options, progress, executor)
+
+
+def candidates_into(
+    embeddings: Path,
+    issues: Path,
+    target: Path,
+    options: CandidatesOptions,
+    progress: ProgressCallback | None,
+    executor: Executor,
+) -> StageReport:
+    """Find candidates, and record it if the table lies in a run folder.
+
+    Args:
+        embeddings: embeddings.parquet.
+        issues: issues.parquet of the same rows.
+        target: candidates.parquet to write.
+        options: what was chosen.
+        progress: called with how far it has come.
+        executor: who works off the shards of a long table; changes no byte.
+
+    Raises:
+        DataError: a table is not what it should be.
+    """
+    from noisefix.detection.candidates_stage import CandidatesParams, find_candidates
+
+    report = find_candidates(
+        embeddings,
+        issues,
+        target,
+        CandidatesParams(n_neighbors=options.n_neighbors, device=options.device),
+        seed=options.seed,
+        force=options.force,
+        progress=progress,
+        executor=executor,
+    )
+    record(target.parent, report)
     return report
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.detection.candidates_table import build_candidates
+from noisefix.detection.shard_store import shards_folder
 from noisefix.executors import Executor
 from noisefix.progress import Progress
-from noisefix.tables.atomic import atomic_path, write_error
+from noisefix.tables.atomic import atomic_path
 from noisefix.vectors import GRAIN, blocks
 
 if TYPE_CHECKING:
@@ -41,30 +41,6 @@ class Shards:
     def path(self, first: int) -> Path:
         """Return the file of the shard that begins with a row."""
         return self.folder / f"shard-{self.key[:16]}-{first:012d}.parquet"
-
-    def prepare(self) -> None:
-        """Make the folder, and remove what is no shard of this table.
-
-        Raises:
-            DataError: it cannot be made.
-        """
-        try:
-            self.folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise write_error(error, self.folder) from error
-        for path in self.folder.glob("shard-*"):
-            if not path.name.startswith(f"shard-{self.key[:16]}-"):
-                with suppress(OSError):
-                    path.unlink()
-
-
-def discard_shards(folder: Path) -> None:
-    """Remove the shards in a folder, and the folder if nothing else is in it."""
-    # What cannot be removed does no harm: it is not read again for other tables.
-    with suppress(OSError):
-        for path in folder.glob("shard-*"):
-            path.unlink()
-        folder.rmdir()
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +84,10 @@ def work_off(
     Raises:
         DataError: a file cannot be written.
     """
-    shards.prepare()
+    shards = replace(shards, folder=shards_folder(shards.folder, shards.key))
     n_rows, n_certain = work.rows.num_rows, 0
     parts = list(blocks(n_rows, shards.size))
-    done = executor.map(partial(_make, work, shards), parts)
+    done = executor.map(partial(_make, work, shards), parts, on_gpu=work.retrieval.on_gpu)
     for (_, last), count in zip(parts, done, strict=True):
         n_certain += count
         if progress is not None:

@@ -18,13 +18,13 @@ from noisefix.detection.candidates_shards import (
     SHARD_ROWS,
     Shards,
     ShardWork,
-    discard_shards,
     read_shards,
     work_off,
 )
 from noisefix.detection.search_recall import recall_result
+from noisefix.detection.shard_store import discard_shards
 from noisefix.errors import UsageError
-from noisefix.executors import Executor, InTurn
+from noisefix.executors import IN_TURN, Executor
 from noisefix.labels import encode_labels
 from noisefix.progress import Progress
 from noisefix.run.arrays import Strings, column_array
@@ -74,7 +74,7 @@ def find_candidates(
     seed: int = 0,
     force: bool = False,
     progress: Callable[[Progress], None] | None = None,
-    executor: Executor | None = None,
+    executor: Executor = IN_TURN,
     shard_rows: int = SHARD_ROWS,
 ) -> StageReport:
     """Make a candidates table, unless it is there already.
@@ -90,7 +90,7 @@ def find_candidates(
         seed: not needed: nothing here is random.
         force: run even if nothing changed, and from the start.
         progress: called with how far it has come.
-        executor: who works off the shards; changes no byte. None: this process.
+        executor: who works off the shards; changes no byte.
         shard_rows: rows of a shard; changes no byte.
 
     Raises:
@@ -105,7 +105,7 @@ def find_candidates(
         facts += [sha256_file(path) for path in (embeddings, issues)]
         key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
         shards = Shards(folder, key, shard_rows)
-        return run(*arguments, **more, shards=shards, executor=executor or InTurn())
+        return run(*arguments, **more, shards=shards, executor=executor)
 
     report = run_stage(
         replace(STAGE, run=work),
@@ -129,7 +129,7 @@ def run(
     provenances: Mapping[str, Provenance],
     vectors: Mapping[str, Mapping[str, Vectors]] | None = None,
     shards: Shards | None = None,
-    executor: Executor = InTurn(),  # noqa: B008 - it has no state
+    executor: Executor = IN_TURN,
 ) -> StageOutput:
     """Look up every row's neighbours in the clean pool and weigh their labels.
 

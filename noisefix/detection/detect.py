@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from noisefix.cluster.choose import check_executor, chosen_executor
 from noisefix.detection.across import compare_with, read_across, read_other
 from noisefix.detection.annotated import read_annotated
-from noisefix.detection.candidates import candidates
+from noisefix.detection.candidates import candidates_into
 from noisefix.detection.embed import (
     ProgressCallback,
     embed_into,
@@ -148,12 +148,13 @@ def detect(
             executor=executor,
         )
         judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress)
-        retrieved = candidates(
+        retrieved = candidates_into(
             run.embeddings,
             run.issues,
             run.candidates,
-            options=options.shared_with(CandidatesOptions),
-            progress=progress,
+            options.shared_with(CandidatesOptions),
+            progress,
+            executor,
         )
         reports = [embedded, *named, judged, retrieved]
         if other is not None:

@@ -67,6 +67,11 @@ class Retrieval:
         """Say whether all of the nearest are found for sure, and not as measured."""
         return self.search is None or self.search.is_exact
 
+    @property
+    def on_gpu(self) -> bool:
+        """Say whether the rows are compared on a GPU."""
+        return self.search is not None and self.search.on_gpu
+
     def of_rows(self, first: int, last: int) -> Candidates:
         """Return the candidates of the rows first..last-1, of which the first begins a grain."""
         found = self._neighbors(first, last)

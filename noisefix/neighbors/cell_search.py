@@ -35,12 +35,14 @@ class CellSearch:
         wanted: neighbours of each query.
         n_probes: cells looked into for each query; more where they hold too few neighbours.
         recall: share of the true neighbours found, as measured; 1 where all cells are probed.
+        on_gpu: False.
     """
 
     store: CellStore
     wanted: int
     n_probes: int
     recall: float = 1.0
+    on_gpu: bool = False
 
     @property
     def is_exact(self) -> bool:

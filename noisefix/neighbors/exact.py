@@ -47,6 +47,11 @@ class ExactSearch:
     recall: float = 1.0
     is_exact: bool = True
 
+    @property
+    def on_gpu(self) -> bool:
+        """Say whether the device is none of the CPU's."""
+        return self.device != "cpu"
+
     def find(self, queries: np.ndarray, groups: np.ndarray | None = None) -> Neighbors:
         """Return the neighbours of some queries.
 

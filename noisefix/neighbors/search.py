@@ -34,7 +34,7 @@ EXACT_PAIRS = 10**10
 
 _GPU_EXACT_PAIRS = 2 * 10**12
 _GPU_FROM = 4e12  # multiplications: about 15 s on two cores
-_CELL_ROWS = 1000  # distinct vectors of a cell, on average
+_CELL_ROWS = 500  # distinct vectors of a cell, on average
 _QUERY_ROWS = 64 * GRAIN  # looked up at once
 
 
@@ -52,6 +52,10 @@ class Search(Protocol):
     @property
     def is_exact(self) -> bool:
         """Say whether all of them are found for sure."""
+
+    @property
+    def on_gpu(self) -> bool:
+        """Say whether it needs the GPU that it was opened for."""
 
     def find(self, queries: np.ndarray, groups: np.ndarray | None = None) -> Neighbors:
         """Return the ``wanted`` neighbours of some queries.
@@ -119,7 +123,7 @@ def _folder_beside(base: Vectors) -> Iterator[Path | None]:
         yield None
         return
     remove_leftovers(base.path.parent)
-    folder = base.path.with_name(temporary_name())
+    folder = base.path.absolute().with_name(temporary_name())
     try:
         folder.mkdir(mode=0o700)
         yield folder

@@ -146,7 +146,7 @@ def run_stage(
             stage.name, skipped, seconds, dict(outputs), parameters, seed, digests, results
         )
 
-    scratch = next(iter(outputs.values())).parent
+    scratch = next(iter(outputs.values())).absolute().parent
     if not force:
         done = _results_if_done(stage, outputs, mark)
         if done is not None:

@@ -171,7 +171,7 @@ def test_a_file_is_searched_like_an_array_and_nothing_stays(in_cells, tmp_path, 
 @settings(
     max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.integers(0, 10**6), st.integers(1, 4), st.integers(1, 700), st.integers(1, 3))
+@given(st.integers(0, 10**6), st.integers(1, 4), st.integers(150, 900), st.integers(1, 3))
 def test_neither_blocks_nor_threads_change_a_bit(
     in_cells, monkeypatch, seed, n_grains, size, n_threads
 ):
