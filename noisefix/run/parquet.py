@@ -17,6 +17,7 @@ from noisefix.tables.atomic import atomic_path, read_error
 from noisefix.tables.parquet import damaged_parquet
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -149,6 +150,43 @@ def read_table(
         table = with_optional(table, schema, wanted)
     wanted = table.column_names if columns is None else wanted
     return table.select([name for name in wanted if name not in without]), provenance
+
+
+def read_rows(
+    path: str | Path, schema: TableSchema, columns: Sequence[str], rows: np.ndarray
+) -> pa.Table:
+    """Read some rows of a table, one row group after the other.
+
+    Args:
+        path: the file.
+        schema: what it must be.
+        columns: names to read.
+        rows: (R,) row numbers, 0-based, ascending.
+
+    Raises:
+        DataError: as ``read_table``.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    file, provenance = _open(path)
+    is_ours = provenance is not None and not provenance.is_foreign
+    if not is_ours or not set(columns) <= set(file.schema_arrow.names):
+        file.close()
+        return read_table(path, schema, columns)[0].take(pa.array(rows))
+    with file:
+        sizes = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
+        ends = np.cumsum([0, *sizes])
+        parts = [file.schema_arrow.empty_table().select(list(columns))]
+        try:
+            for k in range(file.num_row_groups):
+                inside = rows[(rows >= ends[k]) & (rows < ends[k + 1])] - ends[k]
+                if len(inside):
+                    part = file.read_row_group(k, list(columns))
+                    parts.append(part.select(list(columns)).take(pa.array(inside)))
+        except (OSError, ValueError) as error:
+            raise damaged_parquet(path, error) from error
+    return pa.concat_tables(parts)
 
 
 def parquet_shape(path: str | Path) -> tuple[int, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import fields, is_dataclass
 
 import numpy as np
@@ -165,3 +166,34 @@ def test_features_do_not_depend_on_how_many_characters_are_hashed_at_once(texts,
         patch.setattr(ngrams, "_CHUNK", chunk)
         again = ngram_features(texts)
     assert (whole != again).nnz == 0
+
+
+@pytest.mark.slow
+def test_vectors_in_a_file_are_never_held(tmp_path):
+    """60,000 x 400 vectors are 96 MB; the views of them make do with far less."""
+    n_rows, width = 60_000, 400
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, K, n_rows)
+
+    def parts():
+        for first in range(0, n_rows, 5000):
+            rows = rng.standard_normal((5000, width), dtype=np.float32)
+            yield rows + 3 * np.eye(K, width, dtype=np.float32)[labels[first : first + 5000]]
+
+    vectors = write_vectors(tmp_path / "vectors", parts(), width)
+    names, folds = np.eye(K, width, dtype=np.float32), make_folds(labels)
+    probs = np.full((n_rows, K), 1 / K)
+    probs[np.arange(n_rows), labels] += 1
+    keys = row_keys([str(row) for row in range(n_rows)])
+    rest = (probs / 2, rng.random(n_rows), np.arange(n_rows), labels >= 0, keys)
+    views = {
+        "probe": lambda: out_of_fold_probs(vectors, labels, folds, K),
+        "names": lambda: name_view(vectors, names, labels),
+        "outside": lambda: find_outside(vectors, labels, *rest),
+    }
+    for name, look_at in views.items():
+        tracemalloc.start()
+        look_at()
+        peak = tracemalloc.get_traced_memory()[1] / 1e6
+        tracemalloc.stop()
+        assert peak < 60, (name, peak)
