@@ -33,7 +33,7 @@ _NAMES = {
     "Annotator": "annotator model base-url api-key-env votes pool allow-not template demonstrations"
     " reviewer concurrency timeout max-output-tokens system-role logprobs export-batch"
     " import-batch",
-    "Budget": "max-rows share probe max-cost-usd price-in price-out max-tokens-total",
+    "Budget": "max-rows share probe order max-cost-usd price-in price-out max-tokens-total",
 }
 _GROUP_OF = {f"--{name}": group for group, names in _NAMES.items() for name in names.split()}
 

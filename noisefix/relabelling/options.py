@@ -180,6 +180,15 @@ class RelabelOptions(ServerOptions, AskOptions):
         int,
         Option("--probe", "Unflagged rows to ask about too, drawn at random.", "N", at_least=0),
     ] = 50
+    order: Annotated[
+        str,
+        Option(
+            "--order",
+            "Which rows first: where an answer should help most; others to compare with: rad "
+            "(drawn, against the worst case), margin (least clear), random.",
+            words=("value", "rad", "margin", "random"),
+        ),
+    ] = "value"
     allow_not: Annotated[
         bool,
         Option(

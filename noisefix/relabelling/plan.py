@@ -116,7 +116,7 @@ def plan_relabel(run: str | Path, options: RelabelOptions) -> RelabelPlan:
     check_label_names(rows.class_names)
     style = options.style()
     n_most = _most_rows(options, rows)
-    asked, probe = first_rows(rows, n_most, options.probe, seed=options.seed)
+    asked, probe = first_rows(rows, n_most, options.probe, order=options.order, seed=options.seed)
     return RelabelPlan(folder, rows, options, style, asked, probe, n_most, said)
 
 

@@ -217,7 +217,14 @@ def _in_rounds(
     offers_all = plan.offers_all(annotator)
     by_person = identity_of(annotator).annotator == HUMAN
     for rows in rounds(
-        plan.rows, plan.asked, plan.probe, plan.n_most, collected, offers_all=offers_all
+        plan.rows,
+        plan.asked,
+        plan.probe,
+        plan.n_most,
+        collected,
+        offers_all=offers_all,
+        order=plan.options.order,
+        seed=plan.options.seed,
     ):
         try:
             for answer in ask(rows):
