@@ -180,6 +180,16 @@ class RelabelOptions(ServerOptions, AskOptions):
         int,
         Option("--probe", "Unflagged rows to ask about too, drawn at random.", "N", at_least=0),
     ] = 50
+    knowledge: Annotated[
+        str | Path | None,
+        Option(
+            "--knowledge",
+            "Handbook or glossary (.md, .txt, or a table of texts): the passages nearest to a row "
+            "are shown to an LLM with it.",
+            "FILE",
+            role=READS,
+        ),
+    ] = None
     order: Annotated[
         str,
         Option(
@@ -221,6 +231,10 @@ class RelabelOptions(ServerOptions, AskOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.knowledge is not None and _reads_nothing(self.annotator):
+            raise UsageError(
+                f"--knowledge: {self.annotator} reads no prompt", "it is for an LLM that is asked"
+            )
         if self.allow_not and isinstance(self.annotator, str) and self.annotator != "openai":
             raise UsageError(
                 f"--allow-not: {self.annotator} cannot answer so",
@@ -232,5 +246,16 @@ class RelabelOptions(ServerOptions, AskOptions):
 
         Raises:
             DataError: labels.toml or the template cannot be used.
+            UsageError: there are passages to show, and the template has no place for them.
         """
-        return replace(super().style(), allow_not=self.allow_not)
+        style = replace(super().style(), allow_not=self.allow_not)
+        if self.knowledge is not None and "knowledge" not in style.template.placeholders:
+            raise UsageError(
+                f"--template {self.template}: has no place for the passages of --knowledge",
+                "write $knowledge where they belong",
+            )
+        return style
+
+
+def _reads_nothing(annotator: Any) -> bool:
+    return isinstance(annotator, str) and annotator.startswith(("column:", "human"))

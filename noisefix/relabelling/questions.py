@@ -11,6 +11,7 @@ from noisefix.annotators.demonstrations import DemonstrationParams, choose_demon
 from noisefix.annotators.prompts import Demonstration, PromptStyle, render_question
 from noisefix.annotators.protocol import Question
 from noisefix.labels import UNLABELLED
+from noisefix.relabelling.knowledge import Knowledge
 from noisefix.run.rows import RunRows
 
 _ROWS_AT_ONCE = 512
@@ -38,6 +39,7 @@ def questions(
     style: PromptStyle,
     params: QuestionParams,
     clean: np.ndarray | None = None,
+    knowledge: Knowledge | None = None,
 ) -> Iterator[Question]:
     """Yield the questions about some rows, in their order.
 
@@ -50,6 +52,7 @@ def questions(
         params: how they are asked about.
         clean: indices of the rows that may be shown as examples; None: the most surely clean half
             of each class, by p_error.
+        knowledge: passages to show with each question; None: there are none.
     """
     asked = list(asked)
     for start in range(0, len(asked), _ROWS_AT_ONCE):
@@ -66,6 +69,7 @@ def questions(
                     examples,
                     style,
                     vote,
+                    () if knowledge is None else knowledge.shown(row),
                 )
 
 

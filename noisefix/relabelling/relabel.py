@@ -151,6 +151,7 @@ def finish(
             plan.probe,
             offers_all=plan.offers_all(annotator),
             seed=plan.options.seed,
+            knowledge=plan.knowledge,
         )
         who = identity_of(annotator)
         plan.folder.record_stage(

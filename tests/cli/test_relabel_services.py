@@ -113,3 +113,22 @@ def test_nobody_there_is_told_at_once(cli, run):
     assert outcome.code == 5
     assert "nobody is there" in outcome.err
     assert "--base-url" in outcome.err
+
+
+def test_the_handbook_is_shown_and_named_as_a_reason(cli, run, faults, services, tmp_path):
+    path = tmp_path / "handbook.md"
+    path.write_text("# Parcels\n\nA parcel that arrived late is shipping.\n\nPasswords: account.\n")
+    with faults.FaultServer(services.SERVICES["event stream"]) as server:
+        more = ("--knowledge", path)
+        assert cli("relabel", run, *options(server.url, *more)).code == 0
+        asked = len(server.requests)
+        body = json.dumps(server.requests[0].body)
+        assert "A parcel that arrived late is shipping." in body
+        # The same handbook: nothing is asked again; a changed one is another question.
+        assert cli("relabel", run, *options(server.url, *more)).code == 0
+        assert len(server.requests) == asked
+        path.write_text("# Parcels\n\nA parcel that never came is shipping.\n")
+        assert cli("relabel", run, *options(server.url, *more)).code == 0
+        assert len(server.requests) == 2 * asked
+    reasons = pq.read_table(run / "relabels.parquet").column("reasons").to_pylist()
+    assert any("was shown of handbook.md: Parcels, line 3" in line for line in reasons[0])
