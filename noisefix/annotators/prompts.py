@@ -30,6 +30,7 @@ from noisefix.annotators.quoting import (
     digest,
     make_tags,
 )
+from noisefix.annotators.wordings import NAMES, REWORDED_BODY, with_typing_errors, wording
 from noisefix.errors import DataError
 from noisefix.label_descriptions import LabelDescription
 
@@ -111,6 +112,8 @@ class PromptStyle:
         max_demonstration_chars: the same for demonstrations.
         max_passage_chars: the same for passages.
         seed: decides the order in which labels and demonstrations are shown.
+        in_other_words: further votes change the wording, and the last of them the text's spelling
+            (``wordings``), not just the order of the labels.
         allow_not: say that a label may be ruled out where it is not clear which one is right.
     """
 
@@ -123,6 +126,7 @@ class PromptStyle:
     max_passage_chars: int = 1_200
     seed: int = 0
     allow_not: bool = False
+    in_other_words: bool = False
 
 
 def render_question(
@@ -148,6 +152,12 @@ def render_question(
     """
     style = style or PromptStyle()
     pool = _shuffled(label_pool, style.seed, vote, text)
+    kind = wording(vote) if style.in_other_words else 0
+    template = style.template
+    if NAMES[kind] == "other words" and template == PromptTemplate():
+        template = PromptTemplate(REWORDED_BODY)
+    if NAMES[kind] == "typing errors":
+        text = with_typing_errors(text, style.seed)
     shown_text = clean_text(cut_text(text, style.max_text_chars))
     shown = [
         Demonstration(clean_text(cut_text(demo.text, style.max_demonstration_chars)), demo.label)
@@ -182,7 +192,7 @@ def render_question(
     if choice and style.allow_not:
         choice += ", " + ", ".join(map(label_literal, not_words(pool)))
     ending = f"The text has ended with the last {tags.closing}. {how}{choice}"
-    body = f"{_fill(style.template, values)}\n\n{ending}"
+    body = f"{_fill(template, values)}\n\n{ending}"
     prompt = (Message("system", rules), Message("user", body))
     return Question(row_id, pool, prompt, vote, style.allow_not)
 

@@ -190,6 +190,17 @@ class RelabelOptions(ServerOptions, AskOptions):
             role=READS,
         ),
     ] = None
+    paraphrase: Annotated[
+        int | None,
+        Option(
+            "--paraphrase",
+            "Ask K times, in other words and with typing errors, where the first answer is neither "
+            "the given nor the likely label; and say what the wording changes.",
+            "K",
+            at_least=2,
+            at_most=8,
+        ),
+    ] = None
     order: Annotated[
         str,
         Option(
@@ -234,6 +245,15 @@ class RelabelOptions(ServerOptions, AskOptions):
         if self.knowledge is not None and _reads_nothing(self.annotator):
             raise UsageError(
                 f"--knowledge: {self.annotator} reads no prompt", "it is for an LLM that is asked"
+            )
+        if self.paraphrase is not None and _reads_nothing(self.annotator):
+            raise UsageError(
+                f"--paraphrase: {self.annotator} reads no prompt", "it is for an LLM that is asked"
+            )
+        if self.paraphrase is not None and (self.votes > 1 or self.export_batch):
+            raise UsageError(
+                "--paraphrase asks again in the light of the first answer",
+                "leave out --votes and --export-batch",
             )
         if self.allow_not and isinstance(self.annotator, str) and self.annotator != "openai":
             raise UsageError(

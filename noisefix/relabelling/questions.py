@@ -26,11 +26,13 @@ class QuestionParams:
         pool: "candidates" (what is plausible) or "all" (every class).
         with_demonstrations: show the nearest, most surely clean rows as examples.
         votes: how often a row is asked, each time with another order of the labels.
+        first_vote: the number of the first of these votes.
     """
 
     pool: str = "candidates"
     with_demonstrations: bool = True
     votes: int = 1
+    first_vote: int = 0
 
 
 def questions(
@@ -61,7 +63,7 @@ def questions(
         shown = _demonstrations(rows, part, pools, clean) if params.with_demonstrations else None
         for place, (row, pool) in enumerate(zip(part, pools, strict=True)):
             examples = [] if shown is None else shown[place]
-            for vote in range(params.votes):
+            for vote in range(params.first_vote, params.first_vote + params.votes):
                 yield render_question(
                     rows.ids[row],
                     rows.texts[row],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -132,3 +133,46 @@ def test_the_handbook_is_shown_and_named_as_a_reason(cli, run, faults, services,
         assert len(server.requests) == 2 * asked
     reasons = pq.read_table(run / "relabels.parquet").column("reasons").to_pylist()
     assert any("was shown of handbook.md: Parcels, line 3" in line for line in reasons[0])
+
+
+def listed(request):
+    """Return the labels of a question in the order shown."""
+    return re.findall(r'^- "(account|refund|shipping)"', request.text, re.MULTILINE)
+
+
+def test_an_annotator_that_takes_what_stands_first_is_exposed(cli, run, faults):
+    def first(request):
+        return [faults.http(200, faults.completion(json.dumps({"answer": listed(request)[0]})))]
+
+    with faults.FaultServer(first) as server:
+        outcome = cli("relabel", run, *options(server.url, "--paraphrase", 2, "--json"))
+        assert outcome.code == 0, outcome.err
+        asked = len(server.requests)
+        flips = json.loads(outcome.out)["flips"]
+        assert [f["wording"] for f in flips] == ["labels in another order"]
+        # Another label stands first each time, so that every row in dispute is answered otherwise.
+        assert flips[0]["compared"] == flips[0]["changed"] == asked - N_ROWS > 0
+        shown = cli("relabel", run, *options(server.url, "--paraphrase", 2))
+        assert "it gives another answer in" in shown.out
+        assert len(server.requests) == asked  # all of it was stored
+
+
+def test_an_annotator_that_reads_is_asked_once_where_it_agrees(cli, run, faults, services):
+    with faults.FaultServer(services.SERVICES["event stream"]) as server:
+        outcome = cli("relabel", run, *options(server.url, "--paraphrase", 4, "--json"))
+        found = json.loads(outcome.out)
+        again = sum(f["compared"] for f in found["flips"])
+        assert len(server.requests) == N_ROWS + again
+        assert again % 3 == 0
+        # It looks for a word of the text, which a typing error may spoil.
+        changed = {f["wording"]: f["changed"] for f in found["flips"]}
+        assert changed["labels in another order"] == changed["other words"] == 0
+
+
+def test_other_words_are_for_those_who_read(cli, run):
+    outcome = cli("relabel", run, "--annotator", "column:x", "--paraphrase", 3)
+    assert outcome.code == 2
+    assert "reads no prompt" in outcome.err
+    outcome = cli("relabel", run, "--model", "m", "--paraphrase", 3, "--votes", 2)
+    assert outcome.code == 2
+    assert "--votes" in outcome.err
