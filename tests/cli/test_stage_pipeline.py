@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from noisefix.cli.app import main
+from noisefix.neighbors import recall, search
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TFIDF = ("--encoder", "tfidf")
@@ -421,3 +422,19 @@ def test_the_example_runs(tmp_path):
     assert set(parts["stages"]) == {"embed", "joint", "relabel"}
     assert set(parts["outside"]) == {"candidates"}
     assert (out / "clean.csv").read_bytes() == (out / "clean-parts.csv").read_bytes()
+
+
+def test_a_search_that_misses_many_neighbours_says_so(cli, data, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    exact = stages(cli, data, run)
+    assert "nearest rows were found" not in exact.err
+    assert "neighbor_recall" not in run_json(run)["stages"]["candidates"]
+    monkeypatch.setattr(search, "EXACT_PAIRS", 0)
+    monkeypatch.setattr(search, "_CELL_ROWS", 3)
+    monkeypatch.setattr(recall, "TARGET", 0.5)
+    done(cli("candidates", run, "--force"))
+    found = done(cli("candidates", run, "--force"))
+    share = run_json(run)["stages"]["candidates"]["neighbor_recall"]
+    assert 0.4 < share < 0.95
+    assert f"candidates: only {share:.1%} of the nearest rows were found" in found.err
+    assert "nearest rows were found" not in done(cli("candidates", run, "--force", "--quiet")).err
