@@ -15,8 +15,7 @@ from noisefix.labels import check_class_count, class_names
 from noisefix.progress import Progress
 from noisefix.run.arrays import Strings, class_ids
 from noisefix.run.rows import has_texts, name_matrix
-from noisefix.run.schemas import SECOND_EMBEDDING
-from noisefix.run.vector_columns import vectors_of
+from noisefix.run.vector_columns import second_vectors, vectors_of
 from noisefix.vectors import Vectors
 
 if TYPE_CHECKING:
@@ -81,7 +80,6 @@ def see(
     table = tables["embeddings"]
     names, given = _labels(table)
     embeddings = vectors_of(table, vectors)
-    assert embeddings is not None  # the table's schema has them
     step(progress, 0)
     texts, ids = Strings(table["text"]), Strings(table["id"])
     has_text = has_texts(table)
@@ -100,7 +98,7 @@ def see(
             labels,
             n_classes,
             around,
-            second=vectors_of(table, vectors, SECOND_EMBEDDING),
+            second=second_vectors(table, vectors),
             has_text=has_text,
             n_folds=params.n_folds,
             seed=seed,

@@ -6,7 +6,7 @@ import numpy as np
 
 from noisefix.labels import UNLABELLED
 from noisefix.neighbors.search import Neighbors, nearest
-from noisefix.vectors import SomeRows, Vectors, as_vectors
+from noisefix.vectors import SomeRows, Vectors, as_vectors, blocks
 
 N_NEIGHBORS = 30
 TEMPERATURE = 0.15  # cosine difference over which a neighbour's weight falls by a factor e
@@ -69,18 +69,21 @@ def labelled_neighbors(
         (N, k) indices into the N rows; fewer than k only where no more exist.
     """
     vectors, n_rows = as_vectors(embeddings), len(embeddings)
-    indices = np.full((n_rows, n_neighbors), -1, dtype=np.int64)
+    kind = np.int32 if n_rows < 2**31 else np.int64  # they are kept, and are many
+    indices = np.full((n_rows, n_neighbors), -1, dtype=kind)
     similarities = np.zeros((n_rows, n_neighbors), dtype=np.float32)
     missing, recall = np.arange(n_rows), 1.0
     if neighbors is not None:
         recall = neighbors.recall
-        usable = neighbors.indices >= 0
-        usable &= given_labels[neighbors.indices] != UNLABELLED
-        usable &= groups[neighbors.indices] != groups[:, None]
-        place = np.cumsum(usable, axis=1) - 1
-        row, at = np.nonzero(usable & (place < n_neighbors))
-        indices[row, place[row, at]] = neighbors.indices[row, at]
-        similarities[row, place[row, at]] = neighbors.similarities[row, at]
+        for first, last in blocks(n_rows):
+            near, similar = neighbors.indices[first:last], neighbors.similarities[first:last]
+            usable = near >= 0
+            usable &= given_labels[near] != UNLABELLED
+            usable &= groups[near] != groups[first:last, None]
+            place = np.cumsum(usable, axis=1) - 1
+            row, at = np.nonzero(usable & (place < n_neighbors))
+            indices[first + row, place[row, at]] = near[row, at]
+            similarities[first + row, place[row, at]] = similar[row, at]
         missing = np.flatnonzero(indices[:, -1] < 0)
     labelled = np.flatnonzero(given_labels != UNLABELLED)
     if len(missing) and len(labelled):

@@ -24,7 +24,7 @@ from noisefix.probing.judgeable import judgeable_rows, written_rows
 from noisefix.probing.linear_probe import out_of_fold_probs
 from noisefix.probing.pooling import pool_views
 from noisefix.probing.word_features import word_probs
-from noisefix.vectors import InFile, Vectors, as_vectors
+from noisefix.vectors import InFile, Vectors
 
 _SPARE_NEIGHBORS = 10
 """Looked up beyond those that vote, for the duplicates and unlabelled rows among them."""
@@ -108,8 +108,6 @@ def look_around(
             stands for nearly the same text.
         device: "auto", "cpu", "cuda" or "mps".
     """
-    vectors = as_vectors(embeddings)
-    embeddings = vectors.rows(0, len(vectors))
     found = nearest(
         embeddings,
         embeddings,
