@@ -44,11 +44,6 @@ class CellSearch:
     recall: float = 1.0
     on_gpu: bool = False
 
-    @property
-    def is_exact(self) -> bool:
-        """Say whether all cells are probed."""
-        return self.n_probes == len(self.store.centroids)
-
     def find(self, queries: np.ndarray, groups: np.ndarray | None = None) -> Neighbors:
         """Return the neighbours of some queries.
 

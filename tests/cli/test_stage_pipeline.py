@@ -439,3 +439,8 @@ def test_a_search_that_misses_many_neighbours_says_so(cli, tickets, tmp_path, mo
     assert 0.2 < share < 0.95
     assert f"candidates: only {share:.1%} of the nearest rows were found" in found.err
     assert "nearest rows were found" not in done(cli(*again, "--quiet")).err
+    judged = done(cli("joint", run, "--force"))
+    share = run_json(run)["stages"]["joint"]["neighbor_recall"]
+    assert ("joint: only" in judged.err) == (share < 0.95)
+    detected = done(cli("detect", tickets, "-o", run, *TFIDF, "--n-neighbors", 3, "--force"))
+    assert "candidates: only" in detected.err
