@@ -3,12 +3,12 @@ import socket
 
 import pytest
 
-pytest.importorskip("ray")
-
 from noisefix.cluster import connection
 from noisefix.cluster.connection import connect
 from noisefix.errors import DataError, UsageError
 from noisefix.version import __version__
+
+pytest.importorskip("ray")
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def test_the_client_of_ray_is_refused():
 def test_a_port_where_nobody_answers_is_named_at_once(by_environment, monkeypatch):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        address = "127.0.0.1:%d" % free.getsockname()[1]
+        address = f"127.0.0.1:{free.getsockname()[1]}"
     if by_environment:
         monkeypatch.setenv("RAY_ADDRESS", address)
     with pytest.raises(UsageError, match=f"no Ray cluster at {address}") as caught:

@@ -2,16 +2,19 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
-from pathlib import Path
+from functools import partial
 
 import pytest
 
-ray = pytest.importorskip("ray")
-
+from noisefix.cluster import connection
 from noisefix.cluster.ray_executor import RayExecutor
 from noisefix.cluster.work import TASKS_PER_WORKER
 from noisefix.errors import DataError, ModelError
+
+ray = pytest.importorskip("ray")
 
 pytestmark = [
     pytest.mark.slow,
@@ -117,8 +120,6 @@ def test_what_a_user_can_meet_arrives_as_it_was(kind, executor):
 
 @KINDS
 def test_a_task_whose_worker_is_killed_is_done_again(kind, executor, tmp_path):
-    from functools import partial
-
     work = partial(die, folder=tmp_path, times=1)
     assert list(on(executor, kind, work, range(6))) == list(range(6))
     assert len(list(tmp_path.glob("died-*"))) == 1
@@ -126,7 +127,7 @@ def test_a_task_whose_worker_is_killed_is_done_again(kind, executor, tmp_path):
 
 @KINDS
 def test_a_task_that_no_worker_survives_is_named(kind, executor):
-    with pytest.raises(DataError, match="^rows 7: the worker that had them was lost 4 times"):
+    with pytest.raises(DataError, match=r"^rows 7: the worker that had them was lost 4 times"):
         list(on(executor, kind, end, [Rows(7)]))
 
 
@@ -152,8 +153,6 @@ def test_the_folder_must_be_there_and_stays_as_it_was(cluster, tmp_path):
 
 
 def test_a_folder_that_workers_do_not_see_is_refused(cluster, tmp_path, monkeypatch):
-    from noisefix.cluster import connection
-
     class Private(type(tmp_path)):
         """A folder on this machine alone: what is written here is nowhere for others."""
 
@@ -166,9 +165,6 @@ def test_a_folder_that_workers_do_not_see_is_refused(cluster, tmp_path, monkeypa
 
 def test_the_answer_to_sigterm_stays_the_user_s(tmp_path):
     """In a process of its own: Ray puts its own answer in place when it starts."""
-    import subprocess
-    import sys
-
     program = (
         "import signal\n"
         "from pathlib import Path\n"
@@ -182,4 +178,3 @@ def test_the_answer_to_sigterm_stays_the_user_s(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), "nothing on the terminal"
-    assert Path(tmp_path).exists()
