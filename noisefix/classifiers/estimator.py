@@ -170,10 +170,11 @@ def _training_data(judged: Judged, texts: list[str] | None, method: str) -> Trai
 
     groups = judged.surroundings.duplicate_groups
     p_error, n_classes = judged.estimate.p_error, len(judged.class_names)
-    found = retrieve_candidates(judged.embeddings, judged.given_labels, p_error, groups, n_classes)
+    vectors = judged.embeddings.rows(0, len(judged.embeddings))
+    found = retrieve_candidates(vectors, judged.given_labels, p_error, groups, n_classes)
     needs_words = texts is not None and "word_features" in find_method(method).needs
     return TrainingData(
-        features=judged.embeddings,
+        features=vectors,
         given_labels=judged.given_labels,
         n_classes=n_classes,
         word_features=ngram_features(texts) if needs_words and texts is not None else None,

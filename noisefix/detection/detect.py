@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from noisefix.cluster.choose import check_executor, chosen_executor
 from noisefix.detection.across import compare_with, read_across, read_other
 from noisefix.detection.annotated import read_annotated
-from noisefix.detection.candidates import candidates
+from noisefix.detection.candidates import candidates_into
 from noisefix.detection.embed import (
     ProgressCallback,
     embed_into,
@@ -27,6 +27,7 @@ from noisefix.detection.not_column import not_labels
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import CandidatesOptions, DetectOptions
 from noisefix.detection.rejected import SAID
+from noisefix.detection.search_recall import recall_warnings
 from noisefix.detection.several_labels.detect import check_options, detect_sets, remove_tables
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions, read_said
@@ -147,12 +148,13 @@ def detect(
             executor=executor,
         )
         judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress)
-        retrieved = candidates(
+        retrieved = candidates_into(
             run.embeddings,
             run.issues,
             run.candidates,
-            options=options.shared_with(CandidatesOptions),
-            progress=progress,
+            options.shared_with(CandidatesOptions),
+            progress,
+            executor,
         )
         reports = [embedded, *named, judged, retrieved]
         if other is not None:
@@ -176,7 +178,8 @@ def detect(
         + (() if answers is None else answers.warnings)
         + verdict_warnings(judged)
         + language_warning(dataset.texts, str(embedded.parameters["encoder"]))
-        + _few_rows_warning(judged),
+        + _few_rows_warning(judged)
+        + recall_warnings(judged, retrieved),
         seconds={report.name: report.seconds for report in reports},
         skipped=tuple(report.name for report in reports if report.skipped),
         index=index,

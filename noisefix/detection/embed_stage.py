@@ -151,12 +151,10 @@ def _run_given(
 ) -> StageOutput:
     import pyarrow as pa
 
-    first, *more = given.views
-    table = tables["rows"].append_column("embedding", _lists(first))
-    if more:
-        table = table.append_column(SECOND_EMBEDDING, _lists(more[0]))
+    rows, first = tables["rows"], given.views[0]
     if dataset.text_column is None:
-        table = table.append_column(HAS_TEXT, pa.array([False] * len(dataset), pa.bool_()))
+        rows = rows.append_column(HAS_TEXT, pa.array([False] * len(dataset), pa.bool_()))
+    columns = dict(zip(("embedding", SECOND_EMBEDDING), given.views, strict=False))
     names = dataset.class_names
     encoder = {
         "encoder": GIVEN,
@@ -167,7 +165,8 @@ def _run_given(
         "max_tokens": None,
         "n_truncated": 0,
     }
-    return StageOutput({"embeddings": table}, names, encoder | _facts(dataset, names))
+    parts = _parts(rows, columns)
+    return StageOutput({"embeddings": parts}, names, encoder | _facts(dataset, names))
 
 
 def _run(
@@ -207,17 +206,17 @@ def _run(
         "max_tokens": facts.max_tokens,
         "n_truncated": embedded.n_truncated,
     }
-    parts = _parts(tables["rows"], embedded.vectors)
+    parts = _parts(tables["rows"], {"embedding": embedded.vectors})
     return StageOutput({"embeddings": parts}, names, results | _facts(dataset, names))
 
 
-def _parts(rows: pa.Table, vectors: Vectors) -> Iterator[pa.Table]:
+def _parts(rows: pa.Table, columns: Mapping[str, Vectors]) -> Iterator[pa.Table]:
     """Yield the embeddings table in parts, for all vectors may not fit into the memory."""
-    for first in range(0, max(len(vectors), 1), ROW_GROUP):
-        last = min(first + ROW_GROUP, len(vectors))
-        yield rows.slice(first, last - first).append_column(
-            "embedding", _lists(vectors.rows(first, last))
-        )
+    for first in range(0, max(rows.num_rows, 1), ROW_GROUP):
+        part = rows.slice(first, ROW_GROUP)
+        for name, vectors in columns.items():
+            part = part.append_column(name, _lists(vectors.rows(first, first + part.num_rows)))
+        yield part
 
 
 def _facts(dataset: Dataset, names: tuple[str, ...]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from noisefix.cleaning.clean import clean_table
 from noisefix.cleaning.options import DEFAULT_PREFIX, ApplyOptions
 from noisefix.detection.across import AcrossSummary
@@ -13,7 +15,8 @@ from noisefix.detection.frames import all_rows, all_rows_frame, datalab_frame, i
 from noisefix.detection.notebook import detection_html
 from noisefix.detection.ordinal_facts import OrdinalSummary, read_ordinal
 from noisefix.probing.outside import OUTSIDE_FROM
-from noisefix.run.parquet import read_table
+from noisefix.run.arrays import column_array
+from noisefix.run.parquet import read_rows, read_table
 from noisefix.run.schemas import ANNOTATORS, CLASSES_TABLE, ISSUES, PAIRS
 from noisefix.wording import interval, percent, plural
 
@@ -375,7 +378,12 @@ def read_detection(
     """
     columns = ["id", "row_number", "text", "given_label", "suggested_label", "p_error", "reasons"]
     more = ["rank", "is_trusted", "p_outside"]
-    issues, provenance = read_table(run.issues, ISSUES, [*columns, *more])
+    scores, provenance = read_table(run.issues, ISSUES, more)
+    shown = np.flatnonzero(
+        (column_array(scores["rank"]) <= _TOP_ROWS)
+        | (column_array(scores["p_outside"]) >= OUTSIDE_FROM)
+    )
+    issues = read_rows(run.issues, ISSUES, [*columns, *more], shown)
     classes, _ = read_table(run.classes, CLASSES_TABLE)
     pairs, _ = read_table(run.pairs, PAIRS)
     facts: dict[str, Any] = provenance.results

@@ -13,7 +13,8 @@ import numpy as np
 from noisefix.common_options import DEFAULT_ENCODER
 from noisefix.detection.options import split_views
 from noisefix.errors import UsageError
-from noisefix.tables.vectors import COLUMN, read_vectors
+from noisefix.tables.vectors import COLUMN, open_vectors
+from noisefix.vectors import Vectors, blocks
 
 if TYPE_CHECKING:
     from noisefix.tables.dataset import Dataset
@@ -25,7 +26,7 @@ _MOST = 2
 class GivenVectors:
     """One or two kinds of vectors, (N, D) float32 of unit length each, and their digest."""
 
-    views: tuple[np.ndarray, ...]
+    views: tuple[Vectors, ...]
     sha256: str
 
 
@@ -37,7 +38,7 @@ def read_given(given: Any, dataset: Dataset) -> GivenVectors | None:
         dataset: the rows.
 
     Raises:
-        DataError: as ``read_vectors``.
+        DataError: as ``open_vectors``.
         UsageError: more than two are given.
     """
     if given is None:
@@ -47,11 +48,12 @@ def read_given(given: Any, dataset: Dataset) -> GivenVectors | None:
         raise UsageError(
             f"--embeddings: {len(named)} are given", "give one, or two that see different things"
         )
-    views = tuple(read_vectors(one, dataset.source, dataset.ids) for one in named)
+    views = tuple(open_vectors(one, dataset.source, dataset.ids) for one in named)
     digest = hashlib.sha256()
     for view in views:
         digest.update(f"{view.shape}".encode())
-        digest.update(np.ascontiguousarray(view).data)
+        for first, last in blocks(len(view)):
+            digest.update(np.ascontiguousarray(view.rows(first, last)).data)
     return GivenVectors(views, digest.hexdigest())
 
 

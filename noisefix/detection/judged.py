@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
+if TYPE_CHECKING:
     from noisefix.detection.rejected import RuledOut
     from noisefix.detection.voting import Heard
     from noisefix.probing.error_model import ErrorEstimate
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from noisefix.probing.readings import Read
     from noisefix.probing.sequence import Chain
     from noisefix.probing.views import Surroundings, Views
+    from noisefix.vectors import Vectors
 
 DECIMALS = 6
 """Estimates are rounded to this, so that verdicts and ranks do not hang on a machine's last bit."""
@@ -37,7 +38,7 @@ class Judged:
     names: NameView | None
     estimate: ErrorEstimate
     readings: Read
-    embeddings: np.ndarray  # (N, D)
+    embeddings: Vectors  # (N, D)
     is_issue: np.ndarray  # (N,) bool
     scope: Scope  # which rows and classes can be judged; of these alone are views and names
     labelled_by: str
@@ -51,3 +52,33 @@ class Judged:
     heard: Heard | None = None  # None: there are no other annotators
     sequences: Sequences | None = None  # None: the rows have no order
     chain: Chain | None = None  # what the rows before and after say
+
+    def part(self, first: int, last: int) -> Judged:
+        """Return what was judged of the rows first..last-1, numbered from 0.
+
+        Class by class and as a whole nothing changes; neighbours keep their numbers, and the
+        embeddings are those of all rows.
+        """
+        rows = slice(first, last)
+        return replace(
+            self,
+            given_labels=self.given_labels[rows],
+            verified_labels=self.verified_labels[rows],
+            is_trusted=self.is_trusted[rows],
+            pred_probs=self.pred_probs[rows],
+            surroundings=self.surroundings.part(rows),
+            views=self.views and self.views.part(rows),
+            names=self.names and replace(self.names, probs=self.names.probs[rows]),
+            estimate=replace(
+                self.estimate,
+                p_error=self.estimate.p_error[rows],
+                true_label_probs=self.estimate.true_label_probs[rows],
+            ),
+            is_issue=self.is_issue[rows],
+            scope=replace(self.scope, rows=self.scope.rows[rows], written=self.scope.written[rows]),
+            p_outside=self.p_outside[rows],
+            ruled_out=self.ruled_out and self.ruled_out.part(first, last),
+            distance=None if self.distance is None else self.distance[rows],
+            heard=self.heard and self.heard.part(first, last),
+            chain=self.chain and replace(self.chain, log_ratio=self.chain.log_ratio[rows]),
+        )

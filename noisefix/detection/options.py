@@ -272,7 +272,7 @@ class JointOptions(JudgeOptions):
 
 
 @dataclass(frozen=True)
-class CandidatesOptions(Options):
+class CandidatesOptions(ExecutorOptions):
     """Options of ``candidates``."""
 
     n_neighbors: Neighbors = 10

@@ -38,18 +38,60 @@ class ReasonInputs:
     n_neighbors: int
 
 
-def explain(inputs: ReasonInputs) -> list[list[str]]:
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """What the reasons of some rows take from all N rows.
+
+    Attributes:
+        given_labels: (N,) ids.
+        shares: (K,) means of ``pooled``.
+        copies: by duplicate group of several rows, how many of them were given each label.
+    """
+
+    given_labels: np.ndarray
+    shares: np.ndarray
+    copies: dict[int, Counter[int]]
+
+    @classmethod
+    def of(cls, given_labels: np.ndarray, shares: np.ndarray, groups: np.ndarray) -> Whole:
+        """Return what is said of N rows as a whole.
+
+        Args:
+            given_labels: (N,) ids, -1 = unlabelled.
+            shares: (K,) means of the rows' probabilities.
+            groups: (N,) duplicate groups.
+        """
+        found, counts = np.unique(groups, return_counts=True)
+        rows = np.flatnonzero(np.isin(groups, found[counts > 1]))
+        copies: dict[int, Counter[int]] = {}
+        for group, label in zip(groups[rows].tolist(), given_labels[rows].tolist(), strict=True):
+            labels = copies.setdefault(group, Counter())
+            if label != UNLABELLED:
+                labels[label] += 1
+        return cls(given_labels=given_labels, shares=shares, copies=copies)
+
+
+def explain(inputs: ReasonInputs, whole: Whole | None = None) -> list[list[str]]:
     """Give every row its reasons, the plainest first; (N,) lists.
 
     They compare the given label with the most probable other one. Unlabelled rows are told what
     speaks for the suggested label.
+
+    Args:
+        inputs: of N rows.
+        whole: of more rows, of which these are a part; None: there are no others.
     """
+    whole = whole or Whole.of(
+        inputs.given_labels,
+        inputs.pooled.mean(axis=0, dtype=np.float64),
+        inputs.surroundings.duplicate_groups,
+    )
     reasons: list[list[str]] = [[] for _ in range(len(inputs.given_labels))]
     _verified(inputs, reasons)
     _no_other_label(inputs, reasons)
-    _against_the_views(inputs, reasons)
-    _duplicates(inputs, reasons)
-    _neighbors(inputs, reasons)
+    _against_the_views(inputs, whole, reasons)
+    _duplicates(inputs, whole, reasons)
+    _neighbors(inputs, whole, reasons)
     if inputs.views is not None:
         _model("a classifier trained on other rows gives", inputs.views.probe, inputs, reasons)
         if inputs.views.second_probe is not None:
@@ -60,14 +102,34 @@ def explain(inputs: ReasonInputs) -> list[list[str]]:
         _model("your probabilities give", inputs.pooled, inputs, reasons)
     if inputs.names is not None and inputs.names.gain >= _TELLING_GAIN:
         _names(inputs, inputs.names, reasons)
-    _commoner(inputs, reasons)
+    _commoner(inputs, whole, reasons)
     return reasons
+
+
+@dataclass(frozen=True)
+class Lone:
+    """The classes of rows that cannot be judged: how many rows and different texts they have."""
+
+    rows: Counter[int]
+    texts: Counter[int]
+
+    @classmethod
+    def of(cls, given_labels: np.ndarray, groups: np.ndarray, scope: Scope) -> Lone:
+        """Count them in N rows, by (N,) class ids and duplicate groups."""
+        lone = _lone_rows(given_labels, scope)
+        labels = given_labels[lone].tolist()
+        pairs = set(zip(labels, groups[lone].tolist(), strict=True))
+        return cls(Counter(labels), Counter(k for k, _ in pairs))
+
+
+def _lone_rows(given_labels: np.ndarray, scope: Scope) -> np.ndarray:
+    return np.flatnonzero(~scope.rows & scope.written & (given_labels != UNLABELLED))
 
 
 def say_what_is_missing(
     class_names: Sequence[str],
     given_labels: np.ndarray,
-    groups: np.ndarray,
+    lone: Lone,
     scope: Scope,
     reasons: list[list[str]],
 ) -> None:
@@ -76,22 +138,19 @@ def say_what_is_missing(
     Args:
         class_names: all K.
         given_labels: (N,) class ids, -1 = unlabelled.
-        groups: (N,) duplicate groups.
+        lone: the classes of rows without a verdict.
         scope: which rows have a verdict.
         reasons: (N,) lists; where there is no text, only what a person has verified stays.
     """
     for row in np.flatnonzero(~scope.written).tolist():
         kept = [reason for reason in reasons[row] if reason.startswith(_VERIFIED)]
         reasons[row] = [*kept, "there is no text to judge a label by"]
-    lone = np.flatnonzero(~scope.rows & scope.written & (given_labels != UNLABELLED))
-    rows_of = Counter(given_labels[lone].tolist())
-    texts_of = Counter(k for k, _ in set(zip(given_labels[lone], groups[lone], strict=True)))
-    for row in lone.tolist():
+    for row in _lone_rows(given_labels, scope).tolist():
         k = int(given_labels[row])
-        if texts_of[k] > 1:
-            why = f"only {texts_of[k]} different texts are labelled {class_names[k]}"
-        elif rows_of[k] > 1:
-            why = f"all {rows_of[k]} rows labelled {class_names[k]} have (nearly) the same text"
+        if lone.texts[k] > 1:
+            why = f"only {lone.texts[k]} different texts are labelled {class_names[k]}"
+        elif lone.rows[k] > 1:
+            why = f"all {lone.rows[k]} rows labelled {class_names[k]} have (nearly) the same text"
         else:
             why = f"the only row labelled {class_names[k]}"
         reasons[row].insert(0, f"{why}: too little to compare it with")
@@ -122,11 +181,11 @@ def _no_other_label(inputs: ReasonInputs, reasons: list[list[str]]) -> None:
             )
 
 
-def _against_the_views(inputs: ReasonInputs, reasons: list[list[str]]) -> None:
+def _against_the_views(inputs: ReasonInputs, whole: Whole, reasons: list[list[str]]) -> None:
     """Say why a row is flagged although what follows speaks for its label."""
     rows = np.flatnonzero(inputs.is_issue & (inputs.given_labels != UNLABELLED))
     given = inputs.given_labels[rows]
-    shares = inputs.pooled.mean(axis=0, dtype=np.float64)
+    shares = whole.shares
     for row, label in zip(rows.tolist(), given.tolist(), strict=True):
         other = int(inputs.other_label[row])
         if inputs.pooled[row, label] <= inputs.pooled[row, other]:
@@ -143,35 +202,29 @@ def _against_the_views(inputs: ReasonInputs, reasons: list[list[str]]) -> None:
             )
 
 
-def _duplicates(inputs: ReasonInputs, reasons: list[list[str]]) -> None:
+def _duplicates(inputs: ReasonInputs, whole: Whole, reasons: list[list[str]]) -> None:
     """Quote the labels that (nearly) the same text has elsewhere, where one differs."""
-    given = inputs.given_labels
-    members: dict[int, list[int]] = {}
-    group_of = inputs.surroundings.duplicate_groups
-    groups, counts = np.unique(group_of, return_counts=True)
-    repeated = np.isin(group_of, groups[counts > 1])
-    for row in np.flatnonzero(repeated).tolist():
-        members.setdefault(int(group_of[row]), []).append(row)
-    for rows in members.values():
-        labels = Counter(int(given[row]) for row in rows if given[row] != UNLABELLED)
-        for row in rows:
-            others = labels - Counter([int(given[row])])
-            if not any(label != given[row] for label in others):
-                continue
-            # Equally many: in class order, so that the order of the rows does not show.
-            ranked = sorted(others.items(), key=lambda item: (-item[1], item[0]))
-            said = ", ".join(
-                f"{inputs.class_names[label]} ({count} x)"
-                for label, count in ranked[:_SHOWN_DUPLICATES]
-            )
-            reasons[row].append(f"(nearly) the same text is elsewhere labelled {said}")
+    given = inputs.given_labels.tolist()
+    for row, group in enumerate(inputs.surroundings.duplicate_groups.tolist()):
+        if group not in whole.copies:
+            continue
+        others = whole.copies[group] - Counter([given[row]])
+        if not any(label != given[row] for label in others):
+            continue
+        # Equally many: in class order, so that the order of the rows does not show.
+        ranked = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+        said = ", ".join(
+            f"{inputs.class_names[label]} ({count} x)"
+            for label, count in ranked[:_SHOWN_DUPLICATES]
+        )
+        reasons[row].append(f"(nearly) the same text is elsewhere labelled {said}")
 
 
-def _neighbors(inputs: ReasonInputs, reasons: list[list[str]]) -> None:
+def _neighbors(inputs: ReasonInputs, whole: Whole, reasons: list[list[str]]) -> None:
     """Count the neighbours of the other label, the given one, and a third that leads them all."""
     indices = inputs.surroundings.nearest.indices[:, : inputs.n_neighbors]
     found = indices >= 0
-    labels = np.where(found, inputs.given_labels[indices], UNLABELLED)
+    labels = np.where(found, whole.given_labels[indices], UNLABELLED)
     n_found = found.sum(axis=1).tolist()
     n_other = (labels == inputs.other_label[:, None]).sum(axis=1).tolist()
     n_given = ((labels == inputs.given_labels[:, None]) & found).sum(axis=1).tolist()
@@ -225,10 +278,10 @@ def _names(inputs: ReasonInputs, names: NameView, reasons: list[list[str]]) -> N
         reasons[row].append(f"closer in meaning to the name {other} than to {given}")
 
 
-def _commoner(inputs: ReasonInputs, reasons: list[list[str]]) -> None:
+def _commoner(inputs: ReasonInputs, whole: Whole, reasons: list[list[str]]) -> None:
     """Say where only its being common explains that the given label is favoured."""
     given, other = inputs.given_labels, inputs.other_label
-    shares = inputs.pooled.mean(axis=0, dtype=np.float64)
+    shares = whole.shares
     rows = np.arange(len(given))
     usual = shares[given] > 1.5 * shares[other]
     favoured = inputs.pooled[rows, given] > inputs.pooled[rows, other]

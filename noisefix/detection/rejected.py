@@ -14,7 +14,7 @@ from noisefix.run.rejected import reason
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from noisefix.detection.joint_stage import Seen
+    from noisefix.detection.seen import Seen
     from noisefix.detection.verified import Trusted
     from noisefix.probing.judgeable import Scope
 
@@ -28,8 +28,8 @@ class RuledOut:
 
     Attributes:
         parts: of people, then of the column; class ids of the data.
-        words: what to say of a row.
-        labels: names ruled out in a row.
+        words: what to say of a row, by row.
+        labels: names ruled out in a row, by row.
     """
 
     parts: tuple[Rejections, ...]
@@ -39,6 +39,15 @@ class RuledOut:
     def final(self) -> tuple[Rejections, ...]:
         """Return what is ruled out for certain."""
         return tuple(part for part in self.parts if not part.matrix.diagonal().any())
+
+    def part(self, first: int, last: int) -> RuledOut:
+        """Return the words on the rows first..last-1, numbered from 0."""
+        rows = range(first, last)
+        return RuledOut(
+            self.parts,
+            {row - first: self.words[row] for row in rows if row in self.words},
+            {row - first: self.labels[row] for row in rows if row in self.labels},
+        )
 
     def within(self, scope: Scope) -> list[Rejections]:
         """Return the same among the rows and classes that are compared."""

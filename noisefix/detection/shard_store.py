@@ -26,6 +26,28 @@ def discard_shards(folder: Path) -> None:
         folder.rmdir()
 
 
+def shards_folder(folder: Path, key: str) -> Path:
+    """Return a folder for shards, made if it is not there, without those of other keys.
+
+    Args:
+        folder: where the shards lie.
+        key: digest of all that they depend on; the names begin with 16 characters of it.
+
+    Raises:
+        DataError: it cannot be made.
+    """
+    folder = folder.absolute()
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise write_error(error, folder) from error
+    for path in folder.glob(_SHARD_FILES):
+        if not path.name.startswith(f"shard-{key[:16]}-"):
+            with suppress(OSError):
+                path.unlink()
+    return folder
+
+
 class ShardStore:
     """The saved shards of one list of texts and one encoder; those of others are removed."""
 
@@ -40,17 +62,9 @@ class ShardStore:
         Raises:
             DataError: the folder cannot be made.
         """
-        self._folder = folder.absolute()
+        self._folder = shards_folder(folder, key)
         self._key = key[:16]
         self._dimension = dimension
-        try:
-            self._folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise write_error(error, folder) from error
-        for path in self._folder.glob(_SHARD_FILES):
-            if not path.name.startswith(f"shard-{self._key}-"):
-                with suppress(OSError):
-                    path.unlink()
 
     def path(self, number: int) -> Path:
         """Return where a shard lies."""

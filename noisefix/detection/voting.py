@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from noisefix.probing.complementary import Rejections
+    from noisefix.vectors import Vectors
 
 _LEAST_SHARE_OF_NEW = 0.005
 """Of an annotator's answers, beside ``LEAST_OF_NEW``: fewer of a label are slips."""
@@ -63,6 +64,17 @@ class Heard:
     voted: Voted
     quality: tuple[VoterQuality, ...]
     given_counts: bool
+
+    def part(self, first: int, last: int) -> Heard:
+        """Return who was heard of the rows first..last-1, numbered from 0; the rest stays."""
+        voters = tuple(_within(voter, first, last) for voter in self.answers.voters)
+        voted = replace(self.voted, is_vouched=self.voted.is_vouched[first:last])
+        return replace(self, answers=replace(self.answers, voters=voters), voted=voted)
+
+
+def _within(voter: Voter, first: int, last: int) -> Voter:
+    start, end = np.searchsorted(voter.rows, (first, last)).tolist()
+    return Voter(voter.name, voter.rows[start:end] - first, voter.labels[start:end])
 
 
 def encode_answers(table: pa.Table, ids: Sequence[str], names: tuple[str, ...]) -> Answers:
@@ -235,7 +247,7 @@ def moved(interval: Interval, value: float) -> Interval:
 
 
 def text_probe(
-    embeddings: np.ndarray,
+    embeddings: Vectors | np.ndarray,
     written: np.ndarray,
     folds_of: Callable[[np.ndarray], np.ndarray],
     k: int,

@@ -6,14 +6,17 @@ of the rows that the paper fixes, but as large, class by class, as the errors le
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
-from noisefix.neighbors.search import Neighbors, nearest
+from noisefix.neighbors.search import Neighbors, Search, open_search
 from noisefix.neighbors.votes import vote
+from noisefix.vectors import SomeRows, Vectors, as_vectors
 
 _HOPELESS = 0.9  # p_error of a class's best row from which the class may have no pool at all
 
@@ -28,8 +31,116 @@ class Candidates:
     neighbors: Neighbors  # (N, k): the pool rows that voted, as indices into the N rows
 
 
+@dataclass(frozen=True, eq=False)
+class Retrieval:
+    """What is needed to find the candidates of any of N rows; other processes may be given it.
+
+    Attributes:
+        search: of the pool; None: there is no row in it.
+        vectors: (N, D).
+        groups: (N,) duplicate groups.
+        written: (N,) bool: rows with a text.
+        pool: (P,) the rows of the pool, ascending.
+        pool_labels: (P,) their class ids.
+        shares: (K,) float64 of the classes in the pool, for rows that nobody votes on.
+        n_neighbors: k.
+        thresholds: as for ``candidate_weights``.
+    """
+
+    search: Search | None
+    vectors: Vectors
+    groups: np.ndarray
+    written: np.ndarray
+    pool: np.ndarray
+    pool_labels: np.ndarray
+    shares: np.ndarray
+    n_neighbors: int
+    thresholds: tuple[float, float]
+
+    @property
+    def recall(self) -> float:
+        """Share of the pool rows nearest to a row that are found, in [0, 1]."""
+        return 1.0 if self.search is None else self.search.recall
+
+    @property
+    def is_exact(self) -> bool:
+        """Say whether all of the nearest are found for sure, and not as measured."""
+        return self.search is None or self.search.is_exact
+
+    @property
+    def on_gpu(self) -> bool:
+        """Say whether the rows are compared on a GPU."""
+        return self.search is not None and self.search.on_gpu
+
+    def of_rows(self, first: int, last: int) -> Candidates:
+        """Return the candidates of the rows first..last-1, of which the first begins a grain."""
+        found = self._neighbors(first, last)
+        probs = vote(found, self.pool_labels, len(self.shares))
+        probs[probs.sum(axis=1) == 0] = self.shares
+        weights, is_certain = candidate_weights(probs, *self.thresholds)
+        indices = found.indices
+        if len(self.pool):
+            indices = np.where(indices >= 0, self.pool[indices], -1)
+        return Candidates(probs, weights, is_certain, replace(found, indices=indices))
+
+    def _neighbors(self, first: int, last: int) -> Neighbors:
+        """Return the neighbours of some rows, as indices into the pool."""
+        if self.search is None:
+            shape = (last - first, self.n_neighbors)
+            return Neighbors(np.full(shape, -1, np.int64), np.zeros(shape, np.float32))
+        found = self.search.find(self.vectors.rows(first, last), self.groups[first:last])
+        found.indices[~self.written[first:last]] = -1
+        return found
+
+
+@contextmanager
+def open_retrieval(
+    embeddings: Vectors | np.ndarray,
+    given_labels: np.ndarray,
+    p_error: np.ndarray,
+    groups: np.ndarray,
+    n_classes: int,
+    *,
+    written: np.ndarray | None = None,
+    n_neighbors: int = 10,
+    certain_threshold: float = 0.9,
+    dominant_threshold: float = 0.8,
+    device: str = "auto",
+) -> Iterator[Retrieval]:
+    """Yield what finds the candidates of any rows; arguments as for ``retrieve_candidates``."""
+    vectors = as_vectors(embeddings)
+    written = np.ones(len(given_labels), dtype=bool) if written is None else written
+    pool = np.flatnonzero(clean_pool(given_labels, p_error) & written)
+    counts = np.bincount(given_labels[pool], minlength=n_classes).astype(np.float64)
+    shares = counts / counts.sum() if len(pool) else np.full(n_classes, 1.0 / n_classes)
+    with ExitStack() as stack:
+        search = None
+        if len(pool):
+            search = stack.enter_context(
+                open_search(
+                    vectors,
+                    SomeRows(vectors, pool),
+                    n_neighbors,
+                    query_groups=groups,
+                    base_groups=groups[pool],
+                    device=device,
+                )
+            )
+        yield Retrieval(
+            search,
+            vectors,
+            groups,
+            written,
+            pool,
+            given_labels[pool],
+            shares,
+            n_neighbors,
+            (certain_threshold, dominant_threshold),
+        )
+
+
 def retrieve_candidates(
-    embeddings: np.ndarray,
+    embeddings: Vectors | np.ndarray,
     given_labels: np.ndarray,
     p_error: np.ndarray,
     groups: np.ndarray,
@@ -56,27 +167,19 @@ def retrieve_candidates(
         dominant_threshold: top two shares together at or above this: two candidates.
         device: as for ``nearest``.
     """
-    written = np.ones(len(given_labels), dtype=bool) if written is None else written
-    pool = np.flatnonzero(clean_pool(given_labels, p_error) & written)
-    found = nearest(
+    with open_retrieval(
         embeddings,
-        embeddings[pool],
-        n_neighbors,
-        query_groups=groups,
-        base_groups=groups[pool],
+        given_labels,
+        p_error,
+        groups,
+        n_classes,
+        written=written,
+        n_neighbors=n_neighbors,
+        certain_threshold=certain_threshold,
+        dominant_threshold=dominant_threshold,
         device=device,
-    )
-    found.indices[~written] = -1
-    probs = vote(found, given_labels[pool], n_classes)
-    alone = probs.sum(axis=1) == 0
-    if alone.any():
-        shares = np.bincount(given_labels[pool], minlength=n_classes).astype(np.float64)
-        probs[alone] = shares / shares.sum() if len(pool) else 1.0 / n_classes
-    weights, is_certain = candidate_weights(probs, certain_threshold, dominant_threshold)
-    indices = found.indices
-    if len(pool):
-        indices = np.where(indices >= 0, pool[indices], -1)
-    return Candidates(probs, weights, is_certain, Neighbors(indices, found.similarities))
+    ) as retrieval:
+        return retrieval.of_rows(0, len(given_labels))
 
 
 def clean_pool(given_labels: np.ndarray, p_error: np.ndarray) -> np.ndarray:

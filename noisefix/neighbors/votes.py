@@ -6,6 +6,7 @@ import numpy as np
 
 from noisefix.labels import UNLABELLED
 from noisefix.neighbors.search import Neighbors, nearest
+from noisefix.vectors import SomeRows, Vectors, as_vectors, blocks
 
 N_NEIGHBORS = 30
 TEMPERATURE = 0.15  # cosine difference over which a neighbour's weight falls by a factor e
@@ -45,7 +46,7 @@ def weighted_counts(
 
 
 def labelled_neighbors(
-    embeddings: np.ndarray,
+    embeddings: Vectors | np.ndarray,
     given_labels: np.ndarray,
     groups: np.ndarray,
     n_neighbors: int = N_NEIGHBORS,
@@ -67,25 +68,30 @@ def labelled_neighbors(
     Returns:
         (N, k) indices into the N rows; fewer than k only where no more exist.
     """
-    n_rows = len(embeddings)
-    indices = np.full((n_rows, n_neighbors), -1, dtype=np.int64)
+    vectors, n_rows = as_vectors(embeddings), len(embeddings)
+    kind = np.int32 if n_rows < 2**31 else np.int64  # they are kept, and are many
+    indices = np.full((n_rows, n_neighbors), -1, dtype=kind)
     similarities = np.zeros((n_rows, n_neighbors), dtype=np.float32)
-    missing = np.arange(n_rows)
+    missing, recall = np.arange(n_rows), 1.0
     if neighbors is not None:
-        usable = neighbors.indices >= 0
-        usable &= given_labels[neighbors.indices] != UNLABELLED
-        usable &= groups[neighbors.indices] != groups[:, None]
-        place = np.cumsum(usable, axis=1) - 1
-        row, at = np.nonzero(usable & (place < n_neighbors))
-        indices[row, place[row, at]] = neighbors.indices[row, at]
-        similarities[row, place[row, at]] = neighbors.similarities[row, at]
+        recall = neighbors.recall
+        for first, last in blocks(n_rows):
+            near, similar = neighbors.indices[first:last], neighbors.similarities[first:last]
+            usable = near >= 0
+            usable &= given_labels[near] != UNLABELLED
+            usable &= groups[near] != groups[first:last, None]
+            place = np.cumsum(usable, axis=1) - 1
+            row, at = np.nonzero(usable & (place < n_neighbors))
+            indices[first + row, place[row, at]] = near[row, at]
+            similarities[first + row, place[row, at]] = similar[row, at]
         missing = np.flatnonzero(indices[:, -1] < 0)
     labelled = np.flatnonzero(given_labels != UNLABELLED)
     if len(missing) and len(labelled):
         everything = len(missing) == len(labelled) == n_rows
-        base, base_groups = embeddings[labelled], groups[labelled]
+        base = vectors if everything else SomeRows(vectors, labelled)
+        base_groups = groups if everything else groups[labelled]
         found = nearest(
-            base if everything else embeddings[missing],
+            base if everything else SomeRows(vectors, missing),
             base,
             n_neighbors,
             query_groups=base_groups if everything else groups[missing],
@@ -94,7 +100,8 @@ def labelled_neighbors(
         )
         indices[missing] = np.where(found.indices >= 0, labelled[found.indices], -1)
         similarities[missing] = found.similarities
-    return Neighbors(indices, similarities)
+        recall = min(recall, found.recall)
+    return Neighbors(indices, similarities, recall)
 
 
 def knn_probs(

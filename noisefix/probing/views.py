@@ -10,7 +10,7 @@ is said of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,6 +44,15 @@ class Surroundings:
     nearest: Neighbors
     duplicate_groups: np.ndarray
 
+    def part(self, rows: slice) -> Surroundings:
+        """Return what lies near some rows; neighbours and groups keep their numbers."""
+        near = replace(
+            self.nearest,
+            indices=self.nearest.indices[rows],
+            similarities=self.nearest.similarities[rows],
+        )
+        return Surroundings(near, self.duplicate_groups[rows])
+
 
 @dataclass(frozen=True, eq=False)
 class Views:
@@ -62,6 +71,16 @@ class Views:
     neighbors: np.ndarray
     pooled: np.ndarray
     second_probe: np.ndarray | None = None
+
+    def part(self, rows: slice) -> Views:
+        """Return what the views say of some rows."""
+        return Views(
+            self.probe[rows],
+            None if self.words is None else self.words[rows],
+            self.neighbors[rows],
+            self.pooled[rows],
+            None if self.second_probe is None else self.second_probe[rows],
+        )
 
     @property
     def models(self) -> list[np.ndarray]:

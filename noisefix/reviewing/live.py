@@ -97,8 +97,9 @@ class Live:
         return False
 
     def _judge(self, seen: Any, said: Any) -> dict[str, Any]:
+        from noisefix.detection.joint_facts import results
         from noisefix.detection.joint_stage import weigh
-        from noisefix.detection.joint_tables import build, results
+        from noisefix.detection.joint_tables import build
 
         rows = self._embeddings
         ids, texts, given = (rows[name].to_pylist() for name in ("id", "text", "given_label"))

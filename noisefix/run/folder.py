@@ -296,6 +296,7 @@ class RunFolder:
         inputs: Mapping[str, str],
         outputs: Mapping[str, str],
         seconds: float,
+        neighbor_recall: float | None = None,
     ) -> None:
         """Record a finished stage; ``finished_at`` is now.
 
@@ -306,8 +307,10 @@ class RunFolder:
             inputs: SHA-256 of each input, by name.
             outputs: file name of each output, by name.
             seconds: wall time.
+            neighbor_recall: share of the nearest rows that it has found, where not all were
+                compared.
         """
-        about = {
+        about: dict[str, Any] = {
             "parameters": dict(parameters),
             "seed": seed,
             "inputs": dict(inputs),
@@ -315,6 +318,8 @@ class RunFolder:
             "seconds": round(seconds, 3),
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+        if neighbor_recall is not None:
+            about["neighbor_recall"] = neighbor_recall
         with self.lock("noisefix"):
             content = self.read()
             content["stages"][name] = about

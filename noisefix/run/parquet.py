@@ -17,11 +17,14 @@ from noisefix.tables.atomic import atomic_path, read_error
 from noisefix.tables.parquet import damaged_parquet
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
 ROW_GROUP = 1 << 15
 """Rows that are written, and can be read, together."""
+
+_GROUP_VALUES = 1 << 22
 
 
 def write_table(
@@ -71,17 +74,24 @@ def write_parquet(parts: pa.Table | Iterable[pa.Table], path: Path, provenance: 
 
 
 def _row_groups(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Cut and join tables into such of ``ROW_GROUP`` rows, the last one shorter; one at least."""
+    """Cut and join tables into such of ``ROW_GROUP`` rows, the last one shorter; one at least.
+
+    Of wide rows there are fewer, so that a group has up to ``_GROUP_VALUES`` numbers.
+    """
     import pyarrow as pa
 
-    held, n_held, n_written = [], 0, 0
+    held: list[pa.Table] = []
+    n_held, n_written, size = 0, 0, ROW_GROUP
     for part in parts:
+        if not held:
+            width = sum(getattr(field.type, "list_size", 0) for field in part.schema)
+            size = max(min(ROW_GROUP, _GROUP_VALUES // max(width, 1)), 1)
         held.append(part)
         n_held += part.num_rows
-        while n_held >= ROW_GROUP:
+        while n_held >= size:
             whole = pa.concat_tables(held)
-            yield whole.slice(0, ROW_GROUP).combine_chunks()
-            held, n_held, n_written = [whole.slice(ROW_GROUP)], n_held - ROW_GROUP, n_written + 1
+            yield whole.slice(0, size).combine_chunks()
+            held, n_held, n_written = [whole.slice(size)], n_held - size, n_written + 1
     if n_held or not n_written:
         yield pa.concat_tables(held).combine_chunks()
 
@@ -140,6 +150,43 @@ def read_table(
         table = with_optional(table, schema, wanted)
     wanted = table.column_names if columns is None else wanted
     return table.select([name for name in wanted if name not in without]), provenance
+
+
+def read_rows(
+    path: str | Path, schema: TableSchema, columns: Sequence[str], rows: np.ndarray
+) -> pa.Table:
+    """Read some rows of a table, one row group after the other.
+
+    Args:
+        path: the file.
+        schema: what it must be.
+        columns: names to read.
+        rows: (R,) row numbers, 0-based, ascending.
+
+    Raises:
+        DataError: as ``read_table``.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    file, provenance = _open(path)
+    is_ours = provenance is not None and not provenance.is_foreign
+    if not is_ours or not set(columns) <= set(file.schema_arrow.names):
+        file.close()
+        return read_table(path, schema, columns)[0].take(pa.array(rows))
+    with file:
+        sizes = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
+        ends = np.cumsum([0, *sizes])
+        parts = [file.schema_arrow.empty_table().select(list(columns))]
+        try:
+            for k in range(file.num_row_groups):
+                inside = rows[(rows >= ends[k]) & (rows < ends[k + 1])] - ends[k]
+                if len(inside):
+                    part = file.read_row_group(k, list(columns))
+                    parts.append(part.select(list(columns)).take(pa.array(inside)))
+        except (OSError, ValueError) as error:
+            raise damaged_parquet(path, error) from error
+    return pa.concat_tables(parts)
 
 
 def parquet_shape(path: str | Path) -> tuple[int, list[str]]:

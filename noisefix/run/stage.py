@@ -25,6 +25,10 @@ from noisefix.version import __version__
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NEIGHBOR_RECALL = "neighbor_recall"
+"""Among the results of a stage that has not compared all rows: the share of the nearest rows that
+it has found, as measured."""
+
 
 @dataclass(frozen=True)
 class StageOutput:
@@ -50,8 +54,8 @@ class Stage:
     and ``provenances`` are keyed like ``reads``. A stage whose results change for the same inputs
     gets a new ``version``.
 
-    Of a table in ``by_block`` the columns of vectors are left out; ``run`` gets them as
-    ``vectors=``, by table and column, to be read block by block.
+    Of a table in ``columns`` only those are read. Of a table in ``by_block`` the columns of vectors
+    are left out; ``run`` gets them as ``vectors=``, by table and column, to be read block by block.
     """
 
     name: str
@@ -61,6 +65,7 @@ class Stage:
     params: type
     run: Callable[..., StageOutput]
     by_block: frozenset[str] = frozenset()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,7 @@ def run_stage(
             stage.name, skipped, seconds, dict(outputs), parameters, seed, digests, results
         )
 
-    scratch = next(iter(outputs.values())).parent
+    scratch = next(iter(outputs.values())).absolute().parent
     if not force:
         done = _results_if_done(stage, outputs, mark)
         if done is not None:
@@ -173,7 +178,8 @@ def _run(
     for name, path in inputs.items():
         schema, is_long = stage.reads[name], name in stage.by_block
         without = VECTOR_COLUMNS if is_long else ()
-        tables[name], provenances[name] = read_table(path, schema, without=without)
+        columns = stage.columns.get(name)
+        tables[name], provenances[name] = read_table(path, schema, columns, without=without)
         check_key(tables[name], schema, str(path))
         if is_long:
             vectors[name] = opened.enter_context(open_vectors(path, scratch))
@@ -228,6 +234,7 @@ def record(folder: Path, *reports: StageReport) -> None:
             inputs=report.inputs,
             outputs={name: path.name for name, path in report.outputs.items()},
             seconds=report.seconds,
+            neighbor_recall=report.results.get(NEIGHBOR_RECALL),
         )
 
 

@@ -65,8 +65,8 @@ def open_vectors(table: Path, scratch: Path) -> Iterator[dict[str, Vectors]]:
 
 def vectors_of(
     table: pa.Table, opened: Mapping[str, Vectors] | None, column: str = EMBEDDING
-) -> Vectors | None:
-    """Return the vectors of one column of a table; None where it has no such column.
+) -> Vectors:
+    """Return the vectors of one column of a table.
 
     Args:
         table: N rows.
@@ -78,9 +78,14 @@ def vectors_of(
     """
     if opened and column in opened:
         return opened[column]
-    if column not in table.column_names:
-        return None
     return InMemory(embedding_matrix(table, column))
+
+
+def second_vectors(table: pa.Table, opened: Mapping[str, Vectors] | None) -> Vectors | None:
+    """Return the second vectors of a table, as ``vectors_of``; None: it has none."""
+    if SECOND_EMBEDDING in (opened or ()) or SECOND_EMBEDDING in table.column_names:
+        return vectors_of(table, opened, SECOND_EMBEDDING)
+    return None
 
 
 def embedding_matrix(table: pa.Table, column: str = EMBEDDING) -> np.ndarray:

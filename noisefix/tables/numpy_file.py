@@ -87,6 +87,49 @@ def read_array(path: str | Path, name: str, columns: str) -> ArrayFile:
     return found
 
 
+@dataclass(frozen=True)
+class RowsOnDisk:
+    """N rows of an array in a .npy file, read as they are asked for; nothing is kept open."""
+
+    path: Path
+    dtype: np.dtype[Any]
+    offset: int
+    shape: tuple[int, int]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def rows(self, first: int, last: int) -> np.ndarray:
+        """Read the rows first..last-1, in the type of the file."""
+        import numpy as np
+
+        width = self.shape[1]
+        place = self.offset + first * width * self.dtype.itemsize
+        found = np.fromfile(self.path, self.dtype, (last - first) * width, offset=place)
+        return found.reshape(-1, width)
+
+
+def rows_on_disk(path: str | Path) -> RowsOnDisk | None:
+    """Return the rows of a .npy file; None where it holds none of numbers, row after row.
+
+    The file is not mapped into memory: pages of a map count as the process's own.
+    """
+    import numpy as np
+
+    location = local_path(path)
+    try:
+        with location.open("rb") as file:
+            if not file.read(8).startswith(_MAGIC[0]):
+                return None
+        found = np.load(location, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):  # told by ``read_array``
+        return None
+    if found.ndim != 2 or found.dtype.kind not in "fiu" or not found.flags.c_contiguous:
+        return None
+    n_rows, width = found.shape
+    return RowsOnDisk(location, found.dtype, found.offset, (n_rows, width))
+
+
 def load_array(path: str | Path, name: str) -> ArrayFile:
     """Read an array of any shape; nothing in the file is executed.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ import numpy as np
 from noisefix.errors import DataError
 from noisefix.tables.columns import list_columns, resolve_column
 from noisefix.tables.label_values import read_ids
-from noisefix.tables.numpy_file import is_numpy, read_array
+from noisefix.tables.numpy_file import RowsOnDisk, is_numpy, read_array, rows_on_disk
 from noisefix.tables.source import Source, read_source
+from noisefix.vectors import InMemory, Vectors, blocks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,12 +104,25 @@ def unit_rows(matrix: np.ndarray, title: str) -> np.ndarray:
     n_rows, size = matrix.shape
     if not size:
         raise DataError(f"{title}: the vectors hold no numbers", _AS_ARRAY)
-    unit = np.empty((n_rows, size), dtype=np.float32)
+    unit, faults = np.empty((n_rows, size), dtype=np.float32), _Faults(title)
     step = max(_BLOCK // size, 1)
-    bad: list[int] = []
-    zero: list[int] = []
     for start in range(0, n_rows, step):
-        rows = matrix[start : start + step].astype(np.float64)
+        unit[start : start + step] = faults.unit(matrix[start : start + step], start)
+    faults.tell()
+    return unit
+
+
+class _Faults:
+    """Brings rows to unit length, and remembers those that cannot be."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._bad: list[int] = []
+        self._zero: list[int] = []
+
+    def unit(self, matrix: np.ndarray, start: int) -> np.ndarray:
+        """Return (R, D) float64 rows of unit length, of the rows from ``start`` on."""
+        rows = matrix.astype(np.float64)
         finite = np.isfinite(rows).all(axis=1)
         rows[~finite] = 1
         # By the largest number first: squares of what is huge or tiny leave the range of floats.
@@ -117,21 +132,74 @@ def unit_rows(matrix: np.ndarray, title: str) -> np.ndarray:
         rows /= largest
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         lengths[is_zero] = 1
-        unit[start : start + step] = rows / lengths
-        bad += (start + 1 + np.flatnonzero(~finite)).tolist()
-        zero += (start + 1 + np.flatnonzero(is_zero)).tolist()
-    if bad:
-        raise DataError(
-            f"{title}: NaN or infinity in the vectors of {_rows(bad)}",
-            "compute these vectors again, or leave the rows out",
-        )
-    if zero:
-        raise DataError(
-            f"{title}: all numbers are zero in the vectors of {_rows(zero)}, which says nothing "
-            "of what they stand for",
-            "compute these vectors again, or leave the rows out",
-        )
-    return unit
+        self._bad += (start + 1 + np.flatnonzero(~finite)).tolist()
+        self._zero += (start + 1 + np.flatnonzero(is_zero)).tolist()
+        rows /= lengths
+        return rows
+
+    def tell(self) -> None:
+        """Raise what is wrong with the rows, if anything is."""
+        if self._bad:
+            raise DataError(
+                f"{self._title}: NaN or infinity in the vectors of {_rows(self._bad)}",
+                "compute these vectors again, or leave the rows out",
+            )
+        if self._zero:
+            raise DataError(
+                f"{self._title}: all numbers are zero in the vectors of {_rows(self._zero)}, which "
+                "says nothing of what they stand for",
+                "compute these vectors again, or leave the rows out",
+            )
+
+
+@dataclass(frozen=True)
+class _UnitRows:
+    """The rows of a file, brought to unit length as they are read."""
+
+    source: RowsOnDisk
+    title: str
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.source.shape
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def rows(self, first: int, last: int) -> np.ndarray:
+        first, last, _ = slice(first, last).indices(len(self))
+        rows = self.source.rows(first, max(first, last))
+        return _Faults(self.title).unit(rows, first).astype(np.float32)
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        taken = [self.rows(row, row + 1) for row in np.asarray(rows).tolist()]
+        return np.concatenate([np.empty((0, self.shape[1]), np.float32), *taken])
+
+    def check(self) -> None:
+        faults = _Faults(self.title)
+        for first, last in blocks(len(self), max(_BLOCK // self.shape[1], 1)):
+            faults.unit(self.source.rows(first, last), first)
+        faults.tell()
+
+
+def open_vectors(given: Any, source: Source, ids: Sequence[str]) -> Vectors:
+    """Return what ``read_vectors`` does; a .npy file is not held, but read when it is asked for.
+
+    Args:
+        given: as for ``read_vectors``.
+        source: the table.
+        ids: (N,) ids of its rows.
+
+    Raises:
+        DataError: as ``read_vectors``.
+    """
+    is_file = isinstance(given, str | Path) and not str(given).startswith(COLUMN)
+    on_disk = rows_on_disk(given) if is_file and is_numpy(given) else None
+    if on_disk is None or len(on_disk) != len(ids) or not on_disk.shape[1]:
+        return InMemory(read_vectors(given, source, ids))
+    rows = _UnitRows(on_disk, f"--embeddings {given}")
+    rows.check()
+    return rows
 
 
 def _rows(numbers: list[int]) -> str:

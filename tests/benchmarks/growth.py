@@ -1,7 +1,7 @@
 """How time and memory of ``detect`` grow with the rows.
 
-``python tests/benchmarks growth``. The encoder is tfidf: what is measured is what comes beside the
-encoder, whose time grows with the tokens and no faster.
+``python tests/benchmarks growth``. The encoder is tfidf, or vectors are given: what is measured is
+what comes beside a neural encoder, whose time grows with the tokens and no faster.
 """
 
 from __future__ import annotations
@@ -12,26 +12,43 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from made_texts import write_texts
 from processes import noisefix_command, run_process
 from report import Headline, Table, number
 
+GIVEN = "given"
+_DIMENSION, _INNER, _CLASSES, _WRONG, _BLOCK = 384, 24, 20, 0.15, 16_000
+
 
 def run(
-    sizes: tuple[int, ...] = (1_000, 10_000, 100_000), encoder: str = "tfidf"
+    sizes: tuple[int, ...] = (1_000, 10_000, 100_000),
+    encoder: str = "tfidf",
+    given_sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000),
 ) -> dict[str, Any]:
     """Run ``detect`` on ever more rows, each time in a process of its own.
 
     Args:
-        sizes: numbers of rows, ascending.
+        sizes: numbers of texts, ascending.
         encoder: of ``detect``.
+        given_sizes: numbers of rows with given vectors, ascending.
     """
+    return {**measure(sizes, encoder), "given": measure(given_sizes, GIVEN)}
+
+
+def measure(sizes: tuple[int, ...], encoder: str) -> dict[str, Any]:
+    """Run ``detect`` with one encoder, or with ``GIVEN`` vectors."""
     measured = []
     with tempfile.TemporaryDirectory() as name:
         for rows in sizes:
             data = Path(name) / f"{rows}.csv"
-            write_texts(data, rows)
-            command = [*noisefix_command(), "detect", str(data), "--encoder", encoder]
+            command = [*noisefix_command(), "detect", str(data)]
+            if encoder == GIVEN:
+                write_vectors(data, rows)
+                command += ["--embeddings", str(data.with_suffix(".npy"))]
+            else:
+                write_texts(data, rows)
+                command += ["--encoder", encoder]
             used = run_process([*command, "--json", "--quiet"])
             measured.append(
                 {
@@ -53,6 +70,29 @@ def run(
     }
 
 
+def write_vectors(data: Path, n_rows: int, seed: int = 0) -> None:
+    """Write labels as CSV, and beside it (N, 384) vectors of 20 classes; 15 % of labels are wrong.
+
+    Like those of texts, they fill few of their dimensions.
+    """
+    rng = np.random.default_rng(seed)
+    spread = rng.standard_normal((_INNER, _DIMENSION)).astype(np.float32)
+    centres = rng.standard_normal((_CLASSES, _INNER)).astype(np.float32)
+    true = rng.integers(0, _CLASSES, n_rows)
+    given = np.where(rng.random(n_rows) < _WRONG, rng.integers(0, _CLASSES, n_rows), true)
+    shape = (n_rows, _DIMENSION)
+    file = np.lib.format.open_memmap(data.with_suffix(".npy"), "w+", np.float32, shape)
+    for first in range(0, n_rows, _BLOCK):
+        block = slice(first, first + _BLOCK)
+        inner = centres[true[block]] + rng.standard_normal((len(true[block]), _INNER))
+        file[block] = inner.astype(np.float32) @ spread
+        file[block] += 0.3 * rng.standard_normal((len(inner), _DIMENSION), dtype=np.float32)
+    file.flush()
+    with data.open("w", encoding="utf-8") as lines:
+        lines.write("label\n")
+        lines.writelines(f"class {k:02d}\n" for k in given.tolist())
+
+
 def exponent(small: dict[str, Any], large: dict[str, Any], name: str) -> float:
     """Return b of the a * rows ** b that goes through two measurements; NaN for one only."""
     ratio = large["rows"] / small["rows"]
@@ -64,6 +104,12 @@ def exponent(small: dict[str, Any], large: dict[str, Any], name: str) -> float:
 
 def tables(result: dict[str, Any]) -> list[Table]:
     """Return the measurements and the exponents."""
+    given = result.get("given")
+    return [_table(result), *([] if given is None else [_table(given)])]
+
+
+def _table(result: dict[str, Any]) -> Table:
+    what = "--embeddings FILE" if result["encoder"] == GIVEN else f"--encoder {result['encoder']}"
     sizes, stages = result["sizes"], list(result["sizes"][-1]["stages"])
     rows = [
         (
@@ -77,15 +123,12 @@ def tables(result: dict[str, Any]) -> list[Table]:
     ]
     names = ("wall_s", "cpu_s", "peak_mb", *stages)
     rows.append(("exponent", *(number(result["exponents"][name], 2) for name in names)))
-    return [
-        Table(
-            f"Growth of detect --encoder {result['encoder']}",
-            ("rows", "wall s", "processor s", "peak MB", *(f"{stage}, s" for stage in stages)),
-            tuple(rows),
-            "Time and memory grow as rows to the power of the exponent, taken from the last two "
-            "sizes.",
-        )
-    ]
+    return Table(
+        f"Growth of detect {what}",
+        ("rows", "wall s", "processor s", "peak MB", *(f"{stage}, s" for stage in stages)),
+        tuple(rows),
+        "Time and memory grow as rows to the power of the exponent, taken from the last two sizes.",
+    )
 
 
 def headlines(result: dict[str, Any]) -> list[Headline]:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from noisefix import vectors
+from noisefix.detection import candidates_shards
 from noisefix.detection import joint_stage as joint
-from noisefix.detection.candidates_stage import CandidatesParams, run
+from noisefix.detection.candidates_stage import CandidatesParams, find_candidates, run
+from noisefix.detection.search_recall import recall_warnings
 from noisefix.errors import DataError, UsageError
+from noisefix.executors import IN_TURN
+from noisefix.neighbors import search
+from noisefix.run import vector_columns
 from noisefix.run.checks import conform
+from noisefix.run.parquet import read_provenance, write_table
 from noisefix.run.provenance import Provenance
-from noisefix.run.schemas import CANDIDATES
+from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES
+from noisefix.run.stage import record
 
 NAMES = ("billing", "delivery", "refund")
 
@@ -98,3 +111,123 @@ def test_issues_of_other_rows_are_refused(tables, change):
 def test_options_out_of_range():
     with pytest.raises(UsageError, match="--n-neighbors is 0"):
         CandidatesParams(n_neighbors=0)
+
+
+@pytest.fixture
+def files(tables, tmp_path):
+    """Return where embeddings, issues and candidates of a run lie."""
+    paths = {name: tmp_path / f"{name}.parquet" for name in ("embeddings", "issues", "candidates")}
+    for name, schema in (("embeddings", EMBEDDINGS), ("issues", ISSUES)):
+        about = Provenance(schema.name, schema.version, "0", class_names=NAMES)
+        write_table(tables[name], paths[name], schema, about)
+    return paths
+
+
+@pytest.fixture
+def in_small_shards(files, monkeypatch):
+    """Make the table in shards of 20 rows each, which are read from a file."""
+    monkeypatch.setattr(vectors, "GRAIN", 10)
+    monkeypatch.setattr(vector_columns, "IN_MEMORY_ROWS", 0)
+
+    def make(shard_rows=20, executor=IN_TURN, **options):
+        return find_candidates(
+            *files.values(),
+            CandidatesParams(device="cpu"),
+            shard_rows=shard_rows,
+            executor=executor,
+            **options,
+        )
+
+    return make
+
+
+class Backwards:
+    """Works off the last task first, in threads, with what it was given copied as by pickle."""
+
+    n_workers = 3
+    is_here = False
+
+    def map(self, function, tasks, *, on_gpu=False):
+        assert not on_gpu
+        function = pickle.loads(pickle.dumps(function))
+        with ThreadPoolExecutor(3) as pool:
+            done = [pool.submit(function, task) for task in reversed(list(tasks))]
+        return iter([task.result() for task in reversed(done)])
+
+
+def test_shards_and_workers_do_not_change_a_byte(files, in_small_shards):
+    in_small_shards(1000)
+    whole = files["candidates"].read_bytes()
+    steps = []
+    report = in_small_shards(20, force=True, progress=steps.append)
+    assert files["candidates"].read_bytes() == whole
+    assert [step.done for step in steps] == [20, 40, 60, 80, 100, 120, 140, 150]
+    assert report.results == {"certain": report.results["certain"]}  # exact: nothing to measure
+    in_small_shards(50, Backwards(), force=True)
+    assert files["candidates"].read_bytes() == whole
+    left = {path.name for path in files["candidates"].parent.iterdir()}
+    assert left == {path.name for path in files.values()}
+
+
+def test_a_killed_run_goes_on_from_the_shards_that_are_whole(files, in_small_shards, monkeypatch):
+    in_small_shards(1000)
+    whole = files["candidates"].read_bytes()
+    files["candidates"].unlink()
+
+    def killed(step):
+        if step.done == 60:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        in_small_shards(20, progress=killed)
+    assert not files["candidates"].exists()
+    parts = files["candidates"].with_suffix(".parts")
+    made = sorted(parts.iterdir())
+    assert len(made) == 3
+    made[1].write_bytes(made[1].read_bytes()[:100])
+    (parts / "shard-0123456789abcdef-000000000000.parquet").write_bytes(b"of another table")
+    asked = []
+    table = candidates_shards.ShardWork.table
+
+    def counted(work, first, last):
+        asked.append(first)
+        return table(work, first, last)
+
+    monkeypatch.setattr(candidates_shards.ShardWork, "table", counted)
+    in_small_shards(20)
+    assert asked == [20, 60, 80, 100, 120, 140]
+    assert files["candidates"].read_bytes() == whole
+    assert not parts.exists()
+
+
+def test_shards_of_other_options_are_not_taken(files, in_small_shards):
+    def killed(step):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        in_small_shards(20, progress=killed)
+    find_candidates(*files.values(), CandidatesParams(n_neighbors=3, device="cpu"), shard_rows=20)
+    near = pq.read_table(files["candidates"])["neighbor_ids"].to_pylist()
+    assert {len(ids) for ids in near} == {3}
+
+
+def test_recall_is_among_the_results_and_a_low_one_is_told(files, in_small_shards, monkeypatch):
+    monkeypatch.setattr(search, "EXACT_PAIRS", 0)
+    monkeypatch.setattr(search, "_CELL_ROWS", 10)
+    report = in_small_shards(50)
+    recall = report.results["neighbor_recall"]
+    assert 0.5 < recall <= 1
+    assert read_provenance(files["candidates"]).results["neighbor_recall"] == recall
+    low = replace(report, results={"neighbor_recall": 0.9})
+    (warning,) = recall_warnings(replace(report, results={}), low)
+    assert "candidates: only 90.0% of the nearest rows" in warning
+    assert recall_warnings(replace(report, results={"neighbor_recall": 0.95})) == ()
+
+
+def test_recall_is_recorded_in_run_json(make_run, verdict, in_small_shards):
+    folder = make_run("text,label\nx,a\ny,b\n", [verdict("a", "a", 0.9), verdict("b", "b", 0.9)])
+    report = in_small_shards(50)
+    record(folder.path, report)
+    assert "neighbor_recall" not in folder.read()["stages"]["candidates"]
+    record(folder.path, replace(report, results={"neighbor_recall": 0.97}))
+    assert folder.read()["stages"]["candidates"]["neighbor_recall"] == 0.97

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from threadpoolctl import threadpool_limits
 
 from noisefix.confident.filters import FILTERS, find_issues
+from noisefix.detection.joint_facts import results
 from noisefix.detection.joint_stage import STAGE, JointParams, judge_labels, run
-from noisefix.detection.joint_tables import results
 from noisefix.errors import DataError, UsageError
 from noisefix.labels import class_names, encode_labels
 from noisefix.run.checks import conform
@@ -602,3 +603,40 @@ def test_no_filter_flags_what_has_no_verdict(make_set, filter_by, own):
     assert not found.is_issue[[0, 7, 70]].any()
     np.testing.assert_allclose(found.estimate.true_label_probs.sum(axis=1), 1, atol=1e-5)
     assert run(tables, JointParams(filter_by=filter_by)).tables["issues"].num_rows == 120
+
+
+def test_vectors_in_a_file_and_parts_of_any_size_make_the_same_tables(
+    make_set, tmp_path, monkeypatch
+):
+    from noisefix.detection import issues_table
+    from noisefix.run import vector_columns
+    from noisefix.run.parquet import write_table
+    from noisefix.run.provenance import Provenance
+    from noisefix.run.schemas import EMBEDDINGS
+    from noisefix.run.stage import run_stage
+
+    table = make_set([60, 50, 40]).tables()["embeddings"]
+    source = tmp_path / "embeddings.parquet"
+    write_table(table, source, EMBEDDINGS, Provenance("embeddings", 1, "0"))
+
+    def written(name):
+        folder = tmp_path / name
+        folder.mkdir()
+        outputs = {key: folder / f"{key}.parquet" for key in STAGE.writes}
+        run_stage(STAGE, {"embeddings": source}, outputs, JointParams())
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    held = written("held")
+    monkeypatch.setattr(vector_columns, "IN_MEMORY_ROWS", 0)
+    in_file = written("in_file")
+    assert in_file == held
+    assert set(held) >= {"issues.parquet", "pairs.parquet"}
+    monkeypatch.setattr(issues_table, "_PART_ROWS", 1)
+    monkeypatch.setattr(issues_table, "blocks", lambda n, size: ((k, k + 1) for k in range(n)))
+    assert written("in_parts") == held
+    whole = run({"embeddings": table}, JointParams()).tables["issues"]
+    assert (
+        pq.read_table(tmp_path / "held" / "issues.parquet")
+        .select(whole.column_names)
+        .equals(conform(whole, ISSUES, "issues").select(whole.column_names))
+    )

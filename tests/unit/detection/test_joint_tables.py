@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from noisefix.detection.joint_facts import results
 from noisefix.detection.joint_stage import STAGE, JointParams, judge_labels, run
-from noisefix.detection.joint_tables import build, results
+from noisefix.detection.joint_tables import build
 from noisefix.run.checks import conform
 
 NAMES = ("billing", "delivery", "refund", "technical")

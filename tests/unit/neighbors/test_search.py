@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from noisefix.errors import DataError, ModelError
+from noisefix.neighbors import exact, search
 from noisefix.neighbors import scan as scan_module
-from noisefix.neighbors import search
 from noisefix.neighbors.search import nearest
 
 
@@ -48,7 +48,7 @@ def test_blocks_and_threads_do_not_change_a_bit(monkeypatch):
     for block, threads in ((37, "1"), (64, "3")):
         monkeypatch.setattr(scan_module, "_BLOCK", block)
         monkeypatch.setattr(scan_module, "_FIRST", block // 2)
-        monkeypatch.setattr(search, "_RANK_VALUES", 5000)
+        monkeypatch.setattr(exact, "RANK_VALUES", 5000)
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
         again, again_all = nearest(queries, base, 7), nearest(base, base, 7)
         for a, b in ((first, again), (first_all, again_all)):

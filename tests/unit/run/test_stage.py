@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from noisefix.errors import DataError
 from noisefix.run import parquet
 from noisefix.run import stage as base
-from noisefix.run.parquet import read_table, write_table
+from noisefix.run.parquet import read_rows, read_table, write_table
 from noisefix.run.provenance import Provenance
 from noisefix.run.schemas import EMBEDDINGS, Column, TableSchema
 from noisefix.run.stage import Stage, StageOutput, StageReport, run_stage
@@ -323,3 +324,11 @@ def test_vectors_are_left_out_of_a_table_that_is_read_by_block(tmp_path, stage, 
     run_stage(by_block, {"rows": path}, {"totals": tmp_path / "totals.parquet"}, Params())
     assert seen["columns"] == ["id", "row_number", "text", "given_label"]
     assert seen["matrix"].tolist() == [[1, 0], [0, 1]]
+
+
+def test_some_rows_are_those_of_the_table(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(parquet, "ROW_GROUP", 4)
+    write_words(tmp_path / "words.parquet", tuple("abcdefghijk"))
+    for rows in ([], [0], [3, 4], [1, 5, 10], [10]):
+        found = read_rows(tmp_path / "words.parquet", WORDS, ["word"], np.array(rows, np.int64))
+        assert found.to_pydict() == {"word": ["abcdefghijk"[row] for row in rows]}

@@ -13,7 +13,7 @@ from noisefix.run import vector_columns
 from noisefix.run.parquet import write_table
 from noisefix.run.provenance import Provenance
 from noisefix.run.schemas import EMBEDDINGS, SECOND_EMBEDDING
-from noisefix.run.vector_columns import open_vectors, vectors_of
+from noisefix.run.vector_columns import open_vectors, second_vectors, vectors_of
 from noisefix.vectors import InFile, InMemory
 
 N_ROWS, D = 23, 3
@@ -100,4 +100,7 @@ def test_vectors_left_out_of_a_table_or_in_it(matrix):
     assert vectors_of(table.drop_columns("embedding"), opened) is opened["embedding"]
     found = vectors_of(table, None)
     np.testing.assert_array_equal(found.rows(0, N_ROWS), matrix)
-    assert vectors_of(table, None, SECOND_EMBEDDING) is None
+    assert second_vectors(table, opened) is None
+    both = table_of(matrix, matrix[:, :2].copy())
+    assert second_vectors(both, None).shape == (N_ROWS, 2)
+    assert second_vectors(table, {SECOND_EMBEDDING: InMemory(matrix)}).shape == (N_ROWS, D)

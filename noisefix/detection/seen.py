@@ -1,0 +1,193 @@
+"""What is known of every row before a person's word counts: the views, and what follows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from noisefix.detection.joint_params import JointParams
+from noisefix.detection.user_knowledge import known_class, known_shares
+from noisefix.errors import DataError
+from noisefix.labels import check_class_count, class_names
+from noisefix.progress import Progress
+from noisefix.run.arrays import Strings, class_ids
+from noisefix.run.rows import has_texts, name_matrix
+from noisefix.run.vector_columns import second_vectors, vectors_of
+from noisefix.vectors import Vectors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from noisefix.detection.voting import Answers
+    from noisefix.probing.hidden_chain import Sequences
+    from noisefix.probing.hypotheses import Hypotheses
+    from noisefix.probing.judgeable import Scope
+    from noisefix.probing.label_names import NameView
+    from noisefix.probing.outside import Outside
+    from noisefix.probing.readings import Read
+    from noisefix.probing.views import Surroundings, Views
+    from noisefix.probing.voted import Probe
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """All that is known of N rows before a person's word counts: what takes time."""
+
+    ids: Sequence[str]
+    class_names: tuple[str, ...]  # those given, then those that only annotators give
+    given_labels: np.ndarray  # (N,) ids, -1 = unlabelled
+    embeddings: Vectors  # (N, D)
+    surroundings: Surroundings
+    scope: Scope
+    views: Views | None
+    names: NameView | None
+    pooled: np.ndarray  # (N, classes of the scope)
+    hypotheses: Hypotheses
+    readings: Read
+    answers: Answers | None
+    probe: Probe
+    outside: Outside
+    sequences: Sequences | None
+
+
+def see(
+    tables: dict[str, pa.Table],
+    params: JointParams,
+    *,
+    vectors: Mapping[str, Vectors] | None = None,
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+) -> Seen:
+    """Compute what does not hang on verified rows; args as of ``joint_stage.judge_labels``."""
+    from noisefix.detection.order import sequences_of
+    from noisefix.detection.own_probs import own_probs
+    from noisefix.detection.voting import encode_answers, text_probe
+    from noisefix.probability import sigmoid
+    from noisefix.probing.error_model import ERROR_MODEL
+    from noisefix.probing.folds import make_folds, row_keys
+    from noisefix.probing.hypotheses import Evidence, judge
+    from noisefix.probing.judgeable import find_scope, written_rows
+    from noisefix.probing.label_names import name_view
+    from noisefix.probing.latent_classes import fit_latent_classes
+    from noisefix.probing.one_sided import ONE_SIDED, trust_what_was_looked_at
+    from noisefix.probing.outside import find_outside
+    from noisefix.probing.readings import read, shares_as_given
+    from noisefix.probing.views import look, look_around
+
+    table = tables["embeddings"]
+    names, given = _labels(table)
+    embeddings = vectors_of(table, vectors)
+    step(progress, 0)
+    texts, ids = Strings(table["text"]), Strings(table["id"])
+    has_text = has_texts(table)
+    around = look_around(embeddings, texts, given, has_text=has_text, device=params.device)
+    is_own = "pred_probs" in tables
+    scope = find_scope(
+        given, around.duplicate_groups, written_rows(texts), len(names), every_class=is_own
+    )
+    labels, n_classes = scope.labels(given), len(scope.classes)
+    if is_own:
+        views, pooled = None, own_probs(tables["pred_probs"], list(ids), names)
+    else:
+        views = look(
+            embeddings,
+            texts,
+            labels,
+            n_classes,
+            around,
+            second=second_vectors(table, vectors),
+            has_text=has_text,
+            n_folds=params.n_folds,
+            seed=seed,
+        )
+        pooled = views.pooled
+        pooled[~scope.written] = pooled[scope.written].mean(axis=0)
+    step(progress, 1)
+    label_names = _name_embeddings(tables.get("label_names"), names, embeddings.shape[1])
+    view = None
+    if label_names is not None:
+        view = name_view(embeddings, label_names[scope.classes], labels)
+    latent = fit_latent_classes(embeddings, labels, n_classes)
+    shares = known_shares(params.class_shares, names)
+    if shares is not None:
+        shares = shares[scope.classes] / max(shares[scope.classes].sum(), 1e-9)
+    weights = np.array(ERROR_MODEL.weights)
+    hypotheses = judge(Evidence(pooled, labels, latent, view, shares), weights)
+    readings = read(
+        shares_as_given([pooled] if views is None else views.models, labels, shares),
+        hypotheses.log_odds @ weights,
+        params.labelled_by,
+        0.0 if view is None else view.gain,
+        knows_shares=shares is not None,
+    )
+    unverified = known_class("--unverified-class", params.unverified_class, names)
+    if unverified is not None:
+        trust = ONE_SIDED if params.one_sided is None else params.one_sided
+        readings = trust_what_was_looked_at(readings, given != unverified, trust)
+    answers = None
+    if "annotations" in tables:
+        answers = encode_answers(tables["annotations"], ids, names)
+        names = (*names, *answers.new_names)
+        scope = replace(scope, n_classes=len(names))
+
+    def folds_of(labels: np.ndarray) -> np.ndarray:
+        groups, keys = around.duplicate_groups, row_keys(texts, seed)
+        return make_folds(labels, groups, n_folds=params.n_folds, seed=seed, keys=keys)
+
+    outside = find_outside(
+        embeddings,
+        labels,
+        pooled,
+        sigmoid(readings.base),
+        around.duplicate_groups,
+        scope.written,
+        row_keys(texts, seed),
+    )
+    return Seen(
+        ids=ids,
+        class_names=names,
+        given_labels=given,
+        embeddings=embeddings,
+        surroundings=around,
+        scope=scope,
+        views=views,
+        names=view,
+        pooled=pooled,
+        hypotheses=hypotheses,
+        readings=readings,
+        outside=outside,
+        sequences=sequences_of(tables.get("order"), ids),
+        answers=answers,
+        probe=text_probe(embeddings, scope.written, folds_of, len(names)),
+    )
+
+
+def step(progress: Callable[[Progress], None] | None, done: int) -> None:
+    """Say how many of the joint stage's three steps are done."""
+    if progress is not None:
+        progress(Progress("joint", done, 3, "steps"))
+
+
+def _labels(table: pa.Table) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the class names, and (N,) class ids."""
+    column = table["given_label"]
+    names = class_names(column.unique().to_pylist())
+    if len(names) < 2:
+        found = f"one class ({names[0]!r})" if names else "no labels"
+        raise DataError(
+            f"the embeddings table has {found}; wrong labels are found by comparing classes",
+            "give at least two classes, or choose another --label-column",
+        )
+    check_class_count(len(names), len(column) - column.null_count, "the embeddings table")
+    return names, class_ids(column, names)
+
+
+def _name_embeddings(
+    table: pa.Table | None, names: tuple[str, ...], dimension: int
+) -> np.ndarray | None:
+    """Return (K, D) in class order, or None where a class is missing or the sizes differ."""
+    matrix = None if table is None else name_matrix(table, names)
+    return matrix if matrix is not None and matrix.shape[1] == dimension else None
