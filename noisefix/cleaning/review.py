@@ -203,8 +203,9 @@ def _reviewed(words: tuple[Word, ...]) -> Review:
 
 def review_of(decided: Mapping[str, PersonDecision]) -> Review:
     """Return the decisions of a run, by id, as a review."""
-    choices = {key: word.label or word.decision for key, word in decided.items()}
-    return Review(choices, frozenset(key for key, word in decided.items() if word.label))
+    labels = {key: word.label for key, word in decided.items() if word.label is not None}
+    choices = {key: word.decision for key, word in decided.items()} | labels
+    return Review(choices, frozenset(labels))
 
 
 def decisions_of(
@@ -302,7 +303,8 @@ def reviewed_issues(issues: pa.Table, review: Review) -> pa.Table:
         if choice is None or (choice == DROP and key not in review.labels):
             continue
         label = choice if key in review.labels else given[row]
-        columns["suggested_label"][row] = label or columns["suggested_label"][row]
+        if label is not None:
+            columns["suggested_label"][row] = label
         columns["p_error"][row] = None if label is None else 0.0
         columns["is_issue"][row] = False
         columns["reasons"][row] = [_reason(review, key)]
@@ -349,5 +351,5 @@ def overruled(decisions: Sequence[Decision], issues: pa.Table, review: Review) -
 
 def _reason(review: Review, key: str) -> str:
     if key in review.labels:
-        return f"a person says {review.choices[key]}"
+        return f"a person says {review.choices[key] or 'none of the labels'}"
     return "a person keeps it" if review.choices[key] == KEEP else "a person leaves it out"

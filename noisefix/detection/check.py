@@ -164,12 +164,6 @@ def _of_run(
     refuse_label_reading(Path(run), options, SeveralLabels)
     said = () if options.decisions is None else read_named(Path(options.decisions))
     folder = RunFolder.open(run, options.run_data, several_labels=True)
-    if folder.set_reading() is not None and options.decisions is not None:
-        raise UsageError(
-            f"--decisions is for runs with one label a row, and the rows of {run} have several "
-            "(--multi-label or --label-columns)",
-            "leave it out",
-        )
     return _result(folder, known, gates, options.max_leaks, said)
 
 

@@ -19,7 +19,7 @@ def overview(judged: Judgement) -> dict[str, Any]:
         "verdict": _verdict(judged),
         "noise": _noise(judged),
         "classes": _classes(judged),
-        "confusions": _confusions(judged),
+        "confusions": None if judged.has_several_labels else _confusions(judged),
     }
 
 
@@ -61,6 +61,9 @@ def _classes(judged: Judgement) -> dict[str, list[Any]]:
         )
     }
     counts = {"rows": columns["rows"], "flagged": columns["issues"]}
+    if judged.has_several_labels:
+        missing = [round(float(value), 1) for value in columns["missing"]]
+        counts |= {"lacking": columns["lacking"], "missing": missing}
     return {"name": list(judged.class_names), **counts, **shares}
 
 

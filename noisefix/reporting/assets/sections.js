@@ -97,9 +97,12 @@ function verdictPart(data, onaudit) {
 function classPart(data, app) {
   const c = data.classes,
     most = Math.max(...c.high, 0.01);
+  const heads = c.lacking
+    ? ["Label", "Rows", "Given", "Estimated", "Seem wrong", "Seem missing", "Wrong, with interval", "Expected missing", ""]
+    : ["Class", "Rows", "Given", "Estimated", "Flagged", "Wrong, with interval", ""];
   return table(
-    "Classes",
-    ["Class", "Rows", "Given", "Estimated", "Flagged", "Wrong, with interval", ""],
+    c.lacking ? "Labels" : "Classes",
+    heads,
     c.name.map((name, i) => {
       const band = el("i", { class: "band" }),
         point = el("i", { class: "point" });
@@ -123,15 +126,20 @@ function classPart(data, app) {
             app.chip(i),
           ),
         ),
-        [count(c.rows[i]), percent(c.given[i]), percent(c.estimated[i]), count(c.flagged[i])].map((v) =>
-          el("td", { class: "num" }, v),
-        ),
+        [
+          count(c.rows[i]),
+          percent(c.given[i]),
+          percent(c.estimated[i]),
+          count(c.flagged[i]),
+          ...(c.lacking ? [count(c.lacking[i])] : []),
+        ].map((v) => el("td", { class: "num" }, v)),
         el(
           "td",
           { class: "num" },
           `${percent(c.wrong[i])}, `,
           el("span", { class: "quiet" }, range(c.low[i], c.high[i])),
         ),
+        c.missing && el("td", { class: "num" }, `about ${count(Math.round(c.missing[i]))}`),
         el("td", { class: "mini", "aria-hidden": "true" }, el("div", {}, band, point)),
       );
     }),
@@ -331,10 +339,10 @@ function openDialog(box) {
   box.showModal();
 }
 
-function keysBox() {
+function keysBox(decisions, several) {
   const all = [
-    ...DECISIONS.map(([, k, n, w]) => [k, `${n}: ${w}`]),
-    ["1 – 9", "this class"],
+    ...decisions.map(([, k, n, w]) => [k, `${n}: ${w}`]),
+    ["1 – 9", several ? "mark this label, or not" : "this class"],
     ["n", "write a note for the decision"],
     ["z", "undo the last decision"],
     ["↑ ↓", "move in the list"],
