@@ -35,8 +35,8 @@ def check_set_options(options: ApplyOptions) -> None:
         if getattr(options, name):
             raise UsageError(
                 f"--{name.replace('_', '-')} is for runs with one label a row",
-                "leave it out: flag, drop, weight, relabel with --min-probability, and what people "
-                "decide in noisefix review or report do",
+                "leave it out: flag, drop, weight and relabel --min-probability go by labels, and "
+                "what people decide in noisefix review is written by all of them",
             )
 
 
@@ -49,7 +49,7 @@ def decide_sets(
 ) -> list[Decision]:
     """Decide what becomes of the rows, in the order of the table.
 
-    flag and drop go by row; rows that a person has decided on are not flagged in it. relabel adds and takes away single labels of flagged rows, if
+    flag and drop go by row. relabel adds and takes away single labels of flagged rows, if
     ``min_probability`` is given (nothing but the labels themselves vouches for a change), where a
     change is that probable, and more probable than the label as it is by ``min_margin``.
     ``fill_unlabelled`` gives rows without labels those that are that probable.

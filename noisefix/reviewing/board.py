@@ -207,10 +207,11 @@ def board_of(tables: RunTables) -> Board:
     Raises:
         DataError: its decisions cannot be read.
     """
-    rows = (tables.issues[name].to_pylist() for name in ("id", "text", "given_label"))
+    columns = (tables.issues[name].to_pylist() for name in ("id", "text", "given_label"))
+    ids, texts, given = columns
     judged = tables.judged
     classes = judged.class_names if judged.has_several_labels else None
-    return Board(tables.folder.decisions, *rows, classes=classes)
+    return Board(tables.folder.decisions, ids, texts, given, classes=classes)
 
 
 def _text(said: Any, name: str) -> str:

@@ -104,12 +104,16 @@ def judge_sets(
     progress: Callable[[Progress], None] | None = None,
     around: Surroundings | None = None,
 ) -> JudgedSets:
-    """Compute probabilities, error estimates and verdicts; see ``run``.
+    """Compute probabilities, error estimates and verdicts.
 
     A row that a person has decided on is learned from as decided; its labels are right or wrong
     for certain, and it is not flagged. One to be left out is not learned from.
 
     Args:
+        tables: see ``run``.
+        params: options.
+        seed: seed of the folds.
+        progress: called as the labels are done.
         around: the rows' surroundings, where they are known already.
     """
     from noisefix.probability import sigmoid
