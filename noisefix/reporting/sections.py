@@ -24,7 +24,7 @@ def overview(judged: Judgement) -> dict[str, Any]:
 
 
 def _verdict(judged: Judgement) -> dict[str, str]:
-    facts = judged.facts
+    facts, several = judged.facts, judged.has_several_labels
     level = facts.get("verdict", "some")
     issues = int(judged.is_issue.sum())
     expected = float(judged.p_error[judged.is_issue].sum())
@@ -33,7 +33,7 @@ def _verdict(judged: Judgement) -> dict[str, str]:
         ends = [expected] * 3
     return {
         "level": level,
-        "sentence": f"{opening(level, facts['noise_rate'])}.",
+        "sentence": f"{opening(level, facts['noise_rate'], several_labels=several)}.",
         "detail": f"{flags(issues, *ends)}. All this is estimated from the data themselves.",
     }
 

@@ -32,6 +32,7 @@ const pairs = (list) =>
 function verdictPart(data, onaudit) {
   const { rate, low, high, interval } = data.noise,
     audit = data.audit,
+    what = data.rows.sets ? "Rows with a wrong or missing label" : "Wrong labels",
     end = [0.04, 0.08, 0.12, 0.2, 0.4, 0.6, 0.8].find((v) => v >= high * 1.15) || 1,
     at = (v) => `${(100 * v) / end}%`;
   const band = el("i", { class: "band" }),
@@ -41,7 +42,7 @@ function verdictPart(data, onaudit) {
       {
         class: "rate",
         role: "img",
-        "aria-label": `Wrong labels: about ${percent(rate)}, ${percent(interval)} interval ${range(low, high)}`,
+        "aria-label": `${what}: about ${percent(rate)}, ${percent(interval)} interval ${range(low, high)}`,
       },
       band,
       point,
@@ -74,7 +75,7 @@ function verdictPart(data, onaudit) {
       el(
         "p",
         { class: "quiet" },
-        `Wrong labels: ${percent(rate)}; ${percent(interval)} interval ${range(low, high)}.`,
+        `${what}: ${percent(rate)}; ${percent(interval)} interval ${range(low, high)}.`,
       ),
     ),
     el(
@@ -247,7 +248,7 @@ function trustPart(data) {
       el(
         "p",
         {},
-        "No row has been verified yet, so nobody knows how well these probabilities fit your data. The audit above finds out.",
+        `No row has been verified yet, so nobody knows how well these probabilities fit your data. ${data.audit.rows.length ? "The audit above finds out." : "Decide on some, and this says how often they were right."}`,
       ),
     );
   if (t.ledger)
