@@ -31,15 +31,15 @@ def item_names(schema: pa.Schema, column: str) -> tuple[str, ...]:
     from pyarrow import types
 
     kind = schema.field(column).type
-    if not (types.is_nested(kind) and kind.num_fields == 1):
-        return ()
-    if not types.is_integer(kind.field(0).type):
+    is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    if not (is_list and types.is_integer(kind.value_type)):
         return ()
     feature = _feature(schema, column)
     if isinstance(feature, list) and len(feature) == 1:  # as datasets wrote it before 4.0
         return _names(feature[0])
-    is_list = isinstance(feature, dict) and feature.get("_type") in _LIST_FEATURES
-    return _names(feature.get("feature")) if is_list else ()
+    if not isinstance(feature, dict) or feature.get("_type") not in _LIST_FEATURES:
+        return ()
+    return _names(feature.get("feature"))
 
 
 def _feature(schema: pa.Schema, column: str) -> Any:
