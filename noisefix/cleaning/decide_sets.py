@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from noisefix.tables.label_sets import LabelSets
 
 _COLUMNS = ("id", "label", "given", "p_error", "reasons")
-_OF_ONE_LABEL = (*("format", "only_flagged", "review_csv", "review", "drop_outside"),)
 
 
 def check_set_options(options: ApplyOptions) -> None:
@@ -31,13 +30,16 @@ def check_set_options(options: ApplyOptions) -> None:
     Raises:
         UsageError: such an option is given.
     """
-    for name in _OF_ONE_LABEL:
-        if getattr(options, name):
-            raise UsageError(
-                f"--{name.replace('_', '-')} is for runs with one label a row",
-                "leave it out: flag, drop, weight and relabel --min-probability go by labels, and "
-                "what people decide in noisefix review is written by all of them",
-            )
+    if options.drop_outside:
+        raise UsageError(
+            "--drop-outside is for runs with one label a row",
+            "leave it out: a row that belongs to no class has none of the labels",
+        )
+    if options.format == "xlsx":
+        raise UsageError(
+            "--format xlsx is for runs with one label a row: its list to choose from gives one",
+            "take --review-csv, --format csv, label-studio or argilla",
+        )
 
 
 def decide_sets(

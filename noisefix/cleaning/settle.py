@@ -97,7 +97,9 @@ def _decided(
     known = run_decisions(folder, given)
     if options.review is None:
         return review_of(known), list(given)
-    review = read_review(Path(options.review), issues["id"].to_pylist(), class_names)
+    several = folder.set_reading() is not None
+    ids = issues["id"].to_pylist()
+    review = read_review(Path(options.review), ids, class_names, several_labels=several)
     lines = (*read_decisions(folder.decisions), *given)
     words = [*given, *decisions_of(review, issues, known, lines=lines)]
     known_review = review_of({k: w for k, w in known.items() if k not in review.choices})

@@ -209,6 +209,7 @@ def _result(
     from noisefix.tables.line_numbers import line_numbers
 
     issues, class_names, rate, n_settled = _judged_rows(folder, said)
+    rate = rate if folder.set_reading() is None else replace(rate, of="rows")
     keys = row_keys(issues)
     fresh = None if baseline is None else new_issues(issues, keys, baseline, class_names)
     n_issues = int(issues["is_issue"].to_numpy().sum())

@@ -141,7 +141,7 @@ def test_flags_rows_and_weights_go_by_row(cli, tmp_path):
     assert "noisefix_weight" in weighed.read_text().splitlines()[0]
     outcome = cli("apply", run, "--strategy", "relabel", "--dry-run", "--json")
     assert json.loads(outcome.out)["relabelled"] == 0  # nobody vouches for a change
-    for option in (("--format", "xlsx"), ("--review-csv", tmp_path / "r.csv"), ("--only-flagged",)):
+    for option in (("--format", "xlsx"), ("--drop-outside",)):
         outcome = cli("apply", run, "-o", tmp_path / "x.csv", *option)
         assert (outcome.code, "one label a row" in outcome.err) == (2, True)
 
