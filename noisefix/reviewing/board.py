@@ -162,7 +162,7 @@ class Board:
         if decision not in (KEEP, CLASS, DROP, UNSURE, NOT):
             raise DataError("this is no decision", _HINT)
         if decision == KEEP and self._given[row] is None:
-            raise DataError("this row has no label to keep", "choose a class")
+            raise DataError("this row has no label to keep or to rule out", "choose a class")
         checked = self._checked_label if self._classes is None else self._checked_set
         label = checked(decision, label, self._given[row])
         texts = {name: _text(said.get(name, ""), name) for name in ("who", "note")}
@@ -184,7 +184,7 @@ class Board:
         if decision != NOT and (decision == CLASS) != bool(label):
             raise DataError("this is no decision", _HINT)
         if decision == NOT and not label and given is None:
-            raise DataError("this row has no label to rule out", "choose a class")
+            raise DataError("this row has no label to keep or to rule out", "choose a class")
         if decision == NOT and label == given:
             return None
         return _text(label or "", "label") or None

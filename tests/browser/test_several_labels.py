@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+import signal
+import time
 
 import pytest
 
 import noisefix
 from noisefix.run.decisions import read_decisions
 from noisefix.run.folder import RunFolder
+
+from .test_review import start_server
 
 pytestmark = pytest.mark.browser
 WORDS = {"<b>bold</b>": "bold strong thick", "a|b": "pipe bar line", "plain": "simple flat even"}
@@ -101,3 +105,37 @@ def test_a_label_is_searched_filtered_and_marked(opened, expect, run):
     page.keyboard.press("?")
     expect(page.locator("dialog")).to_contain_text("These labels")
     assert "Not this" not in page.locator("dialog").inner_text()
+
+
+@pytest.mark.slow
+def test_a_server_judges_sets_anew_and_shows_them(browser, expect, run, tmp_path):
+    pytest.importorskip("uvicorn", reason="the extra review is not installed")
+    address, process = start_server(run, tmp_path / "log")
+    errors: list[str] = []
+    try:
+        page = browser.new_context().new_page()
+        page.on("pageerror", lambda e: errors.append(str(e)))
+        page.on("console", lambda m: m.type == "error" and errors.append(m.text))
+        page.goto(address)
+        page.wait_for_selector("html[data-ready]")
+        page.click('[data-show="all"]')
+        for _ in range(10):
+            for name in ("1", "2", "3"):
+                mark = page.locator(f'#card .nine [aria-keyshortcuts="{name}"]')
+                if mark.get_attribute("aria-pressed") == "false":
+                    page.keyboard.press(name)
+            page.keyboard.press("t")
+        expect(page.locator("#verdict .lead")).not_to_be_empty()
+        deadline = time.monotonic() + 60
+        while not page.evaluate("document.documentElement.noisefix.rows.trusted.some((x) => x)"):
+            assert time.monotonic() < deadline
+            page.wait_for_timeout(200)
+        assert page.evaluate("document.documentElement.noisefix.waiting()") == 0
+    finally:
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert errors == []
+    lines = read_decisions(run.decisions)
+    assert len(lines) == 10
+    assert {line.label for line in lines} <= {"<b>bold</b>|a\\|b|plain", None}
+    assert b"10 decisions in this review" in out

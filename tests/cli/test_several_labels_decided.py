@@ -65,11 +65,12 @@ def test_from_detect_to_a_person_to_apply_and_check(cli, tmp_path, kind):
         for name in NAMES
         if set_labels(judged(run)[8]["suggested_label"]).count(name) and name not in before[7]
     )
-    digit = str(NAMES.index(missing) + 1)
     first, second, third, fourth = EXTRA
     extra = rows()[first - 1][1][0]
     less = str(NAMES.index(extra) + 1)
-    desk = Desk({8: (digit, "t"), first: (less, "t"), second: "k", third: "d", fourth: "u"})
+    desk = Desk(
+        {8: ("/", *missing, "\n", "t"), first: (less, "t"), second: "k", third: "d", fourth: "u"}
+    )
     result = review_at(desk, run, ReviewOptions(name="ann"))
     assert (result.written, result.decided, result.notes) == (5, 4, ())
     assert desk.cards[8].marked == before[7] | {missing}

@@ -129,6 +129,7 @@ def judge_sets(
     written = written_rows(texts)
     usable = (labelled | words.is_decided) & written & ~words.is_dropped
     around = surroundings_of(table, params) if around is None else around
+    around = _without(around, words.is_dropped)
     n_labels = len(params.names)
 
     def tell(done: int) -> None:
@@ -173,6 +174,14 @@ def judge_sets(
         decided=words.is_decided,
         learned=words.learned,
     )
+
+
+def _without(around: Surroundings, is_dropped: np.ndarray) -> Surroundings:
+    """Let rows that are to be left out be nobody's neighbours."""
+    indices = around.nearest.indices
+    gone = (indices >= 0) & is_dropped[indices]
+    nearest = replace(around.nearest, indices=np.where(gone, -1, indices))
+    return replace(around, nearest=nearest)
 
 
 @dataclass(frozen=True, eq=False)
