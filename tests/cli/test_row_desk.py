@@ -80,3 +80,19 @@ def test_a_terminal_is_needed(cli, tmp_path, write_page_run):
     done = cli("review", run.path, "--terminal")
     assert done.code == 2
     assert "needs a terminal" in done.err
+
+
+def test_of_several_labels_those_marked_are_shown():
+    from dataclasses import replace
+
+    card = replace(CARD, given_label="ham|spam", suggested_label="", marked=frozenset({"spam"}))
+    lines = [line.rstrip() for line in drawn(card).splitlines()]
+    assert "Given ham|spam → none of the labels" in lines
+    assert "  1  [ ] ham" in lines
+    assert "  2  [x] spam" in lines
+    shown = "\n".join(lines)
+    assert "t these labels" in shown
+    assert "not this label" not in shown
+    more = drawn(replace(card, marked=frozenset({"spam", "other\x1b[31m"})))
+    assert "and  other" in more
+    assert "\x1b" not in more
