@@ -150,7 +150,7 @@ def _commands(folder: RunFolder, record: dict[str, Any]) -> list[str]:
         made = stages.get(name, {"parameters": {}})["parameters"]
         for key in options:
             if made.get(key) not in (None, [], "auto", "unknown"):
-                detect += [f"--{key.replace('_', '-')}", str(made[key])]
+                detect += _option(key, made[key])
     return [shlex.join(detect), report]
 
 
@@ -160,8 +160,12 @@ def _reading(folder: RunFolder) -> list[str]:
     if reading is None:
         return []
     if reading.columns:
-        return ["--label-columns", ",".join(reading.columns)]
-    return ["--multi-label", str(reading.separator)]
+        return _option("label_columns", ",".join(reading.columns))
+    return _option("multi_label", reading.separator)
+
+
+def _option(name: str, value: Any) -> list[str]:
+    return [f"--{name.replace('_', '-')}", str(value)]
 
 
 _REPEATED = {

@@ -64,12 +64,12 @@ class RowCard:
         reasons: why it is asked about.
         neighbors: nearest rows, nearest first.
         classes: what the keys 1 to 9 stand for.
-        marked: where a row may have several labels, those to take; None: it has one.
         typing: "class" or "note" while one is typed, else "".
         typed: what has been typed of it.
         found: classes that fit what was typed; Enter takes the first.
         note: kept with the decision.
         is_whole: show the text however long it is.
+        marked: where a row may have several labels, those to take; None: it has one.
     """
 
     row: int
@@ -81,12 +81,12 @@ class RowCard:
     reasons: tuple[str, ...] = ()
     neighbors: tuple[Neighbor, ...] = ()
     classes: tuple[str, ...] = ()
-    marked: frozenset[str] | None = None
     typing: str = ""
     typed: str = ""
     found: tuple[str, ...] = ()
     note: str = ""
     is_whole: bool = False
+    marked: frozenset[str] | None = None
 
     @property
     def commands(self) -> dict[str, str]:

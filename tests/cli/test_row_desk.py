@@ -65,13 +65,15 @@ def test_a_long_text_is_cut_until_the_whole_is_wanted():
 
 
 def test_nothing_in_a_row_reaches_the_terminal_as_a_command():
+    from dataclasses import replace
+
     evil = "\x1b]0;owned\x07\x1b[2J[bold red]x[/]\u202e:smile:\r\n\x9b31m"
     near = (Neighbor(evil, evil, 0.9),)
     for typing in ("", "class", "note"):
         card = RowCard(
             1, evil, evil, evil, evil, 0.5, (evil,), near, (evil,), typing, evil, (evil,), evil
         )
-        shown = drawn(card)
+        shown = drawn(card) + drawn(replace(card, marked=frozenset({evil, evil * 2})))
         assert not {"\x1b", "\x07", "\u202e", "\x9b", "\r"} & set(shown)
 
 
