@@ -86,6 +86,7 @@ def test_sets_are_shown_marked_decided_and_exported(opened, expect, exported, ru
     expect(again.locator('#card [aria-pressed="true"]')).to_have_count(len(before) - 1)
 
 
+@pytest.mark.slow
 def test_a_label_is_searched_filtered_and_marked(opened, expect, run):
     page = opened(run, width=400, height=800)
     assert page.evaluate("document.documentElement.scrollWidth") == 400

@@ -123,6 +123,7 @@ def test_decisions_go_with_the_text_into_another_run(cli, tmp_path):
     assert before[8] not in after
 
 
+@pytest.mark.slow
 def test_what_a_person_decides_is_learned_from(cli, tmp_path):
     path, how = write(tmp_path, "cells")
     run = tmp_path / "run"
@@ -139,6 +140,7 @@ def test_what_a_person_decides_is_learned_from(cli, tmp_path):
     assert full[1] > full[0] + 0.5  # the rest looks as if it had nearly all labels
 
 
+@pytest.mark.slow
 def test_a_label_that_only_a_person_names_is_written_or_refused(cli, tmp_path):
     for kind, code in (("cells", 0), ("columns", 3)):
         folder = tmp_path / kind
@@ -175,6 +177,7 @@ def test_labels_with_the_separator_in_them_are_told_apart(cli, tmp_path):
     assert sorted(after) == ["a|b", "b\\"]
 
 
+@pytest.mark.slow
 def test_gaps_in_columns_are_filled_by_a_person_alone(cli, tmp_path):
     path, how = write(tmp_path, "columns")
     lines = path.read_text().splitlines()
@@ -193,6 +196,7 @@ def test_gaps_in_columns_are_filled_by_a_person_alone(cli, tmp_path):
     assert set(after[21].split(",")[1:]) == {"yes", ""}  # a model says no "no"
 
 
+@pytest.mark.slow
 def test_lists_in_parquet_take_a_person_s_word(cli, tmp_path):
     path, how = write(tmp_path, "parquet")
     table = pq.read_table(path)

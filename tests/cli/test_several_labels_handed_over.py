@@ -88,6 +88,7 @@ def test_label_studio_and_argilla_choose_several(cli, run, tmp_path):
     assert labels_after(cli, run, "--review", records)[row] == [HOSTILE["account"]]
 
 
+@pytest.mark.slow
 def test_tables_for_people_have_the_sets(cli, run, tmp_path):
     table = tmp_path / "flagged.csv"
     assert cli("apply", run, "-o", table, "--format", "csv", "--only-flagged").code == 0
@@ -127,6 +128,7 @@ def test_init_sees_how_several_labels_are_written(cli, tmp_path, kind, option):
     assert sets_of(path, kind)
 
 
+@pytest.mark.slow
 def test_init_leaves_one_label_a_row_alone(cli, tmp_path):
     made = [(text, labels[0]) for text, labels in rows()]
     lines = [f"{text},{label},{k % 2},yes" for k, (text, label) in enumerate(made)]

@@ -77,6 +77,7 @@ def test_codes_of_a_parquet_file_have_names_and_come_back_as_codes(cli, tmp_path
     assert back.features["tags"].feature.names == CODES
 
 
+@pytest.mark.slow
 def test_a_class_that_no_row_has_is_written_by_its_code(cli, tmp_path):
     path, run, cleaned = (tmp_path / name for name in ("d.parquet", "run", "c.parquet"))
     hugging_face().to_parquet(path)
@@ -107,6 +108,7 @@ def test_a_hugging_face_data_set_keeps_its_features():
     assert data["tags"][:] == made()[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", [list, slow(tuple), slow(np.array)])
 def test_cells_of_a_data_frame_keep_their_kind(cell):
     texts, labels = zip(*rows(), strict=True)
@@ -152,6 +154,7 @@ def test_a_column_a_class_keeps_its_type(make, kind):
     assert len(flagged.columns) == len(data.columns) + 4
 
 
+@pytest.mark.slow
 def test_a_person_s_word_reaches_the_table_in_memory(tmp_path):
     texts, labels = zip(*rows(), strict=True)
     data = pa.table({"text": list(texts), "label": [list(some) for some in labels]})

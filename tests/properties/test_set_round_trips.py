@@ -160,13 +160,13 @@ def check(kind: str, table, blank: str) -> None:
             assert (got if got is None else set_text(sorted(set_labels(got)))) == text
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data(), st.sampled_from([k for k in KINDS if k != "xlsx"]), st.sampled_from(["", " "]))
 def test_sets_are_written_back_and_all_else_stays(data, kind, blank):
     check(kind, data.draw(tables(kind)), blank)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(tables("xlsx"))
 def test_sets_in_a_workbook(table):
     check("xlsx", table, "")

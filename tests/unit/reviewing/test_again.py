@@ -37,7 +37,11 @@ def run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("most", "labels"), [(2, ("billing|delivery", "", "account")), (1, ("billing", "account"))]
+    ("most", "labels"),
+    [
+        (2, ("billing|delivery", "", "account")),
+        pytest.param(1, ("billing", "account"), marks=pytest.mark.slow),
+    ],
 )
 def test_in_memory_and_in_the_tables_it_is_the_same(run, most, labels):
     folder = run(most)
