@@ -59,7 +59,7 @@ def report(run: str | Path, output: str | Path, *, options: ReportOptions) -> Re
     folder = RunFolder.open(run, several_labels=True)
     if options.predictions and folder.set_reading() is not None:
         raise UsageError(
-            f"--predictions is for runs with one label a row, and the rows of {run} have several",
+            f"--predictions is for runs with one label a row; those of {run} have several labels",
             "leave it out",
         )
     take_in(folder, options.decisions)
