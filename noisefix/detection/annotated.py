@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -28,8 +29,8 @@ def read_annotated(
 ) -> tuple[Dataset, Annotations | None]:
     """Read a table, and the answers of annotators where some are named.
 
-    Where no column holds the labels, or the one that looks like it is an annotator's, the given
-    label of a row is what most annotators say of it; the data set has no label column then.
+    Where no column holds the labels, the given label of a row is what most annotators say of it;
+    the data set has no label column then.
 
     Args:
         data: the table.
@@ -47,18 +48,10 @@ def read_annotated(
         return read_dataset(data, options, stdin, needs_labels=True, needs_text=needs_text), None
     dataset = read_dataset(data, options, stdin, needs_labels=False, needs_text=needs_text)
     source, label = dataset.source, dataset.label_column
-    is_guess = options.label_column is None
-    named = annotator_columns(
-        source,
-        columns,
-        {
-            "text": dataset.text_column,
-            "id": dataset.id_column,
-            **({} if is_guess else {"label": label}),
-        },
-    )
-    if is_guess and label in named:
+    purposes = {"text": dataset.text_column, "id": dataset.id_column}
+    if _is_a_vote(dataset, columns, options):
         label = None
+    named = annotator_columns(source, columns, purposes | {"label": label})
     parts = []
     if named:
         given = () if label is None else dataset.given_labels
@@ -72,6 +65,24 @@ def read_annotated(
     if label is not None:
         return _checked(dataset, label), answers
     return _by_vote(dataset, answers), answers
+
+
+def _is_a_vote(dataset: Dataset, columns: Sequence[str], options: DetectOptions) -> bool:
+    """Say whether the column taken for the labels is one of several annotators' after all.
+
+    It was chosen because it has few values, as theirs do, and not by its name.
+    """
+    from noisefix.tables.columns import guess_label, resolve_column
+
+    label, source = dataset.label_column, dataset.source
+    if options.label_column is not None or label is None:
+        return False
+    if len(columns) + (options.annotations is not None) < 2:
+        return False
+    taken = [name for name in (dataset.text_column, dataset.id_column) if name is not None]
+    if guess_label(source, taken, by_name_only=True).column == label:
+        return False
+    return any(resolve_column(source, name, "--annotator-columns") == label for name in columns)
 
 
 def _checked(dataset: Dataset, label: str) -> Dataset:

@@ -15,6 +15,7 @@ from noisefix.tables.label_rules import NO_RULES, LabelRules
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from noisefix.detection.options import KnownOptions
     from noisefix.run.folder import RunFolder
     from noisefix.tables.source import Source
 
@@ -75,7 +76,10 @@ def annotator_columns(
         if other in named:
             raise UsageError(
                 f"--annotator-columns {other}: this is the {purpose} column itself",
-                "the given labels count as an annotator by themselves: name the others only",
+                "the given labels count as an annotator by themselves: name the others only; where "
+                "another column holds the given labels, say so with --label-column"
+                if purpose == "label"
+                else "name the columns with annotators' labels only",
             )
     if len(set(named)) < len(named):
         raise UsageError("--annotator-columns names a column twice", "give each column once")
@@ -244,6 +248,32 @@ def kept_answers(folder: RunFolder, inputs: Collection[str]) -> dict[str, pa.Tab
 
     table, _ = read_table(folder.annotations, ANNOTATIONS)
     return {"annotations": table}
+
+
+def check_heard(folder: RunFolder, options: KnownOptions) -> None:
+    """Refuse annotators that a run was not judged with.
+
+    Raises:
+        UsageError: one is named that the run knows nothing of.
+        DataError: the run's tables cannot be read.
+    """
+    columns = parse_columns(options.annotator_columns)
+    if not columns and options.annotations is None:
+        return
+    from noisefix.run.parquet import read_table
+    from noisefix.run.schemas import ANNOTATORS
+
+    heard: set[str] = set()
+    if folder.annotators.is_file():
+        table, _ = read_table(folder.annotators, ANNOTATORS, ("column",))
+        heard = {name.casefold() for name in table["column"].to_pylist()}
+    missing = [name for name in columns if name.casefold() not in heard]
+    if missing or not heard:
+        named = f"--annotator-columns {missing[0]}" if missing else "--annotations"
+        raise UsageError(
+            f"{named}: {folder.path} was judged without",
+            "give the option to noisefix detect, or check the table itself",
+        )
 
 
 def consensus(table: pa.Table, ids: Sequence[str]) -> list[str | None]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from noisefix.detection.annotations import check_heard
 from noisefix.detection.baseline import (
     Baseline,
     baseline_of,
@@ -148,6 +149,7 @@ def _verified(
             options.labels,
             options.label_map,
             options.decisions,
+            options.annotations,
             options.against,
         )
         check_baseline_output(written, read)
@@ -164,6 +166,7 @@ def _of_run(
     refuse_label_reading(Path(run), options, SeveralLabels)
     said = () if options.decisions is None else read_named(Path(options.decisions))
     folder = RunFolder.open(run, options.run_data, several_labels=True)
+    check_heard(folder, options)
     if folder.set_reading() is not None and options.decisions is not None:
         raise UsageError(
             f"--decisions is for runs with one label a row, and the rows of {run} have several "

@@ -41,14 +41,15 @@ _SHOWN = 5
 
 
 def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, pa.Table]:
-    """Return issues, joint, classes, pairs, duplicates, deciding and annotators.
+    """Return issues, joint, classes, pairs, duplicates, deciding and, where some are, annotators.
 
     Args:
         embeddings: the embeddings table, for id, row_number, text and given_label.
         judged: N rows in the order of that table.
         n_neighbors: neighbours quoted in the reasons.
     """
-    suggested = _suggested(judged)
+    suggested, heard = _suggested(judged), judged.heard
+    annotators = {} if heard is None else {"annotators": annotators_table(judged, heard)}
     return {
         "issues": _issues(embeddings, judged, suggested, n_neighbors),
         "joint": _joint(judged),
@@ -56,7 +57,7 @@ def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, p
         "pairs": _pairs(embeddings, judged, suggested),
         "duplicates": _duplicates(embeddings, judged),
         "deciding": deciding_rows(embeddings, judged, suggested),
-        "annotators": annotators_table(judged),
+        **annotators,
     }
 
 

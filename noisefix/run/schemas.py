@@ -284,7 +284,7 @@ ANNOTATORS = TableSchema(
     "annotators",
     1,
     "One row for each annotator beside the given label (`--annotator-columns`, `--annotations`): "
-    "how good it is, and who errs with whom. Empty without them.",
+    "how good it is, and who errs with whom. Not there without them.",
     (
         Column("column", "string", "the column, or the annotator's name"),
         Column("rows", "int64", "rows of which it says something"),
