@@ -32,6 +32,15 @@ def relabel(run: RunArgument, options: RelabelOptions, shown: Shown) -> None:
             f"{read.unknown:,} to other questions, {read.unreadable:,} unreadable lines",
         )
     )
+    if read is not None and read.outstanding:
+        counts += (
+            f"{read.outstanding:,} requests still lie in a batch: read its other files (of output "
+            "and of errors) with --import-batch too, or say --batch-lost",
+        )
+    if read is not None and read.unknown:
+        counts += (
+            "responses to other questions count once they are read with the options of the export",
+        )
     tell((*counts, *result.notes), quiet=shown.quiet)
     if shown.as_json:
         write_json(result.estimate or result.exported or result)

@@ -20,7 +20,8 @@ from noisefix.run.folder import RunFolder
 if TYPE_CHECKING:
     import numpy as np
 
-    from noisefix.annotators.batch import BatchExport, BatchImport
+    from noisefix.annotators.batch_export import BatchExport
+    from noisefix.annotators.batch_import import BatchImport
     from noisefix.annotators.progress import AskProgress
     from noisefix.annotators.protocol import Annotator, Answer
     from noisefix.relabelling.connect import OpenDesk
@@ -79,7 +80,12 @@ def relabel(
         UsageError: an option is out of range.
         ModelError: the local model cannot be loaded.
     """
-    from noisefix.relabelling.batch import check_export, export_requests, import_responses
+    from noisefix.relabelling.batch import (
+        check_export,
+        check_not_out,
+        export_requests,
+        import_responses,
+    )
     from noisefix.relabelling.connect import connect, connect_person, connection_note
 
     if options.export_batch is not None:
@@ -106,6 +112,8 @@ def relabel(
         read = None
         if options.import_batch:
             read = import_responses(plan, who, options.import_batch)
+        else:
+            check_not_out(plan, who)
         result = finish(plan, who, progress=progress, ask_nobody=read is not None)
         return replace(result, imported=read, notes=connection_note(who))
 
