@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noisefix.cleaning.consensus import consensus_column, consensus_labels
 from noisefix.cleaning.decide import verdict_values, weight_values
 from noisefix.cleaning.edited import Edits, edited
 from noisefix.cleaning.outputs import check_new_columns
-from noisefix.cleaning.settle import settle
+from noisefix.cleaning.settle import Settled, settle
 from noisefix.errors import DataError, UsageError
 from noisefix.run.folder import RunFolder
 from noisefix.tables.pandas_frames import need_pandas
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from noisefix.cleaning.options import ApplyOptions
     from noisefix.tables.dataset import Dataset
     from noisefix.tables.label_rules import LabelRules
@@ -48,11 +47,16 @@ def clean_table(run: str | Path, data: Any, options: ApplyOptions) -> Any:
         source = table_source(data)
     settled = settle(folder, source, options)
     rows = folder.load(source)
-    _check_same(rows, settled.issues)
+    _check_same(rows, settled)
     values = _VALUES.get(options.strategy)
     added = {} if values is None else values(settled.issues, options.column_prefix)
+    if settled.given_by_vote:
+        name = consensus_column(options.column_prefix)
+        added[name] = consensus_labels(settled.issues, settled.decisions)
     check_new_columns(source, added)
     new = {d.row_number - 1: d.new_label for d in settled.decisions if d.new_label is not None}
+    if settled.given_by_vote:
+        new = {}  # the added column holds them
     if new and rows.label_column is None:
         raise UsageError(f"{source.name}: has no label column to write to", "take strategy='flag'")
     dropped = {d.row_number - 1 for d in settled.decisions if d.action == "drop"}
@@ -66,11 +70,12 @@ def clean_table(run: str | Path, data: Any, options: ApplyOptions) -> Any:
     return edited(data, edits)
 
 
-def _check_same(rows: Dataset, issues: pa.Table) -> None:
+def _check_same(rows: Dataset, settled: Settled) -> None:
     """Check that texts and labels are those that were judged."""
-    pairs: list[tuple[str, list[Any], list[Any]]] = [
-        ("label", rows.given_labels, issues["given_label"].to_pylist())
-    ]
+    issues = settled.issues
+    pairs: list[tuple[str, list[Any], list[Any]]] = []
+    if not settled.given_by_vote:
+        pairs.append(("label", rows.given_labels, issues["given_label"].to_pylist()))
     if rows.text_column is not None:
         pairs.append(("text", rows.texts, [text or "" for text in issues["text"].to_pylist()]))
     for what, now, judged in pairs:

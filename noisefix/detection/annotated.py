@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -17,6 +16,7 @@ from noisefix.detection.annotations import (
     together,
 )
 from noisefix.detection.embed import read_dataset
+from noisefix.errors import UsageError
 
 if TYPE_CHECKING:
     from noisefix.detection.options import DetectOptions
@@ -39,7 +39,8 @@ def read_annotated(
 
     Raises:
         DataError: the table or the answers cannot be read, or there are no labels to judge.
-        UsageError: an annotator's column serves another purpose.
+        UsageError: an annotator's column serves another purpose, or there is one annotator and
+            nothing else.
     """
     columns = parse_columns(options.annotator_columns)
     several = options.multi_label is not None or options.label_columns is not None
@@ -48,10 +49,8 @@ def read_annotated(
         return read_dataset(data, options, stdin, needs_labels=True, needs_text=needs_text), None
     dataset = read_dataset(data, options, stdin, needs_labels=False, needs_text=needs_text)
     source, label = dataset.source, dataset.label_column
-    purposes = {"text": dataset.text_column, "id": dataset.id_column}
-    if _is_a_vote(dataset, columns, options):
-        label = None
-    named = annotator_columns(source, columns, purposes | {"label": label})
+    purposes = {"text": dataset.text_column, "id": dataset.id_column, "label": label}
+    named = annotator_columns(source, columns, purposes)
     parts = []
     if named:
         given = () if label is None else dataset.given_labels
@@ -67,24 +66,6 @@ def read_annotated(
     return _by_vote(dataset, answers), answers
 
 
-def _is_a_vote(dataset: Dataset, columns: Sequence[str], options: DetectOptions) -> bool:
-    """Say whether the column taken for the labels is one of several annotators' after all.
-
-    It was chosen because it has few values, as theirs do, and not by its name.
-    """
-    from noisefix.tables.columns import guess_label, resolve_column
-
-    label, source = dataset.label_column, dataset.source
-    if options.label_column is not None or label is None:
-        return False
-    if len(columns) + (options.annotations is not None) < 2:
-        return False
-    taken = [name for name in (dataset.text_column, dataset.id_column) if name is not None]
-    if guess_label(source, taken, by_name_only=True).column == label:
-        return False
-    return any(resolve_column(source, name, "--annotator-columns") == label for name in columns)
-
-
 def _checked(dataset: Dataset, label: str) -> Dataset:
     """Return the data set, if its labels are such that they can be judged."""
     from noisefix.tables.label_checks import check_classes, label_warnings
@@ -98,6 +79,14 @@ def _checked(dataset: Dataset, label: str) -> Dataset:
 def _by_vote(dataset: Dataset, answers: Annotations) -> Dataset:
     from noisefix.tables.label_checks import check_classes
 
+    who = set(answers.table["annotator"].to_pylist())
+    if len(who) == 1:
+        (name,) = who
+        raise UsageError(
+            f"{dataset.source.name}: one annotator, {name!r}, and no label column to hold its "
+            "answers against",
+            "name the column whose labels are to be judged with --label-column",
+        )
     labels = consensus(answers.table, dataset.ids)
     check_classes(labels, f"{dataset.source.name}, what most annotators say")
     notes = tuple(note for note in dataset.notes if not note.startswith("label column"))
