@@ -76,6 +76,11 @@ def show_relabels(screen: Screen, result: RelabelResult) -> None:
             + ".",
             style="bold",
         )
+        if report.beside:
+            screen.line(
+                f"{plural(report.beside, 'annotator')} of detect had a say: a contradicted label "
+                "changes where all together come to the answer."
+            )
         if report.accuracy is not None:
             low, high = report.accuracy.low, report.accuracy.high
             screen.line(

@@ -260,13 +260,7 @@ def check_heard(folder: RunFolder, options: KnownOptions) -> None:
     columns = parse_columns(options.annotator_columns)
     if not columns and options.annotations is None:
         return
-    from noisefix.run.parquet import read_table
-    from noisefix.run.schemas import ANNOTATORS
-
-    heard: set[str] = set()
-    if folder.annotators.is_file():
-        table, _ = read_table(folder.annotators, ANNOTATORS, ("column",))
-        heard = {name.casefold() for name in table["column"].to_pylist()}
+    heard = {name.casefold() for name in heard_columns(folder)}
     missing = [name for name in columns if name.casefold() not in heard]
     if missing or not heard:
         named = f"--annotator-columns {missing[0]}" if missing else "--annotations"
@@ -274,6 +268,21 @@ def check_heard(folder: RunFolder, options: KnownOptions) -> None:
             f"{named}: {folder.path} was judged without",
             "give the option to noisefix detect, or check the table itself",
         )
+
+
+def heard_columns(folder: RunFolder) -> tuple[str, ...]:
+    """Return the names of the annotators that a run was judged with.
+
+    Raises:
+        DataError: the run's table of them cannot be read.
+    """
+    from noisefix.run.parquet import read_table
+    from noisefix.run.schemas import ANNOTATORS
+
+    if not folder.annotators.is_file():
+        return ()
+    table, _ = read_table(folder.annotators, ANNOTATORS, ("column",))
+    return tuple(table["column"].to_pylist())
 
 
 def consensus(table: pa.Table, ids: Sequence[str]) -> list[str | None]:

@@ -28,7 +28,7 @@ from noisefix.neighbors.duplicates import conflicts
 from noisefix.neighbors.search import nearest
 from noisefix.probing.ordinal import median_labels
 from noisefix.run.rejected import NOT_LABELS
-from noisefix.run.schemas import VOUCHED
+from noisefix.run.schemas import UNHEARD_PROBS, VOUCHED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -211,6 +211,7 @@ def _added(judged: Judged) -> dict[str, pa.Array]:
         columns[NOT_LABELS] = pa.array(cells, pa.list_(pa.string()))
     if judged.heard is not None:
         columns[VOUCHED] = pa.array(judged.heard.voted.is_vouched)
+        columns[UNHEARD_PROBS] = _rows(judged.heard.unheard)
     return columns
 
 

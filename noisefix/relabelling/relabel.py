@@ -141,6 +141,7 @@ def finish(
         DataError: the same, of a column.
     """
     from noisefix.annotators.protocol import HUMAN, identity_of
+    from noisefix.relabelling.beside import heard_beside
     from noisefix.relabelling.verdicts import weigh_and_write
 
     started = time.perf_counter()
@@ -158,6 +159,7 @@ def finish(
             answers,
             plan.probe,
             offers_all=plan.offers_all(annotator),
+            beside=heard_beside(plan.folder, plan.rows),
             seed=plan.options.seed,
         )
         who = identity_of(annotator)

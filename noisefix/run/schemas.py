@@ -176,6 +176,10 @@ VOUCHED = "is_vouched"
 """One more column of the issues of a run with annotators: True where they vouch for another label
 than the given one, so that ``apply --strategy relabel`` changes it unasked."""
 
+UNHEARD_PROBS = "probs_without_annotators"
+"""And what P(true label) was before they were heard: an answer of ``relabel`` is weighed beside
+theirs from there."""
+
 LABEL_ISSUES = TableSchema(
     "label_issues",
     1,
