@@ -309,3 +309,131 @@ def test_joint_without_a_run_needs_the_table(cli, crowd, tmp_path):
     assert "name the table that holds it with --data" in outcome.err
     given = ("--data", crowd, *OPTION)
     assert cli("joint", tmp_path / "e.parquet", "-o", tmp_path / "out", *given).code == 0
+
+
+@pytest.fixture
+def asked(detect, cli, crowd, plain, tmp_path):
+    """Return a function: the labels after apply, by id, once an annotator was asked or nobody."""
+    rng = random.Random(2)
+    with_column(
+        crowd, "llm", (r["gold"] if rng.random() < 0.9 else rng.choice([*WORDS]) for r in plain)
+    )
+    detect("--annotator-columns", "gpt,rules")
+    run = crowd.with_name("crowd.noisefix")
+
+    def labels(*ask: str) -> dict[str, str]:
+        if ask:
+            outcome = cli("relabel", run, *ask, "--data", crowd)
+            assert outcome.code == 0, outcome.err
+        out = tmp_path / "clean.csv"
+        assert cli("apply", run, "--strategy", "relabel", "-o", out).code == 0
+        with out.open(newline="") as file:
+            return {row["id"]: row["label"] for row in csv.DictReader(file)}
+
+    return labels
+
+
+def test_asking_an_annotator_that_is_not_heeded_takes_nothing_back(asked):
+    before = asked()
+    assert asked("--annotator", "column:coin") == before
+
+
+def test_asking_one_that_knows_adds_to_what_the_columns_say(asked, crowd):
+    before = asked()
+    after = asked("--annotator", "column:llm")
+    with crowd.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    wrong = [sum(one[row["id"]] != row["gold"] for row in rows) for one in (before, after)]
+    assert wrong[1] < wrong[0] - 3
+
+
+def test_a_column_that_was_heard_is_not_asked_again(detect, cli, crowd):
+    detect("--annotator-columns", "gpt,rules")
+    refused = cli("relabel", crowd.with_name("crowd.noisefix"), "--annotator", "column:GPT")
+    assert (refused.code, "is weighed in already" in refused.err) == (2, True)
+
+
+def with_column(path: Path, name: str, cells) -> None:
+    lines = path.read_text().splitlines()
+    added = [name, *cells]
+    path.write_text("".join(f"{a},{b}\n" for a, b in zip(lines, added, strict=True)))
+
+
+@pytest.fixture
+def plain(crowd):
+    """The same rows without the cells that break lines."""
+    with crowd.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with crowd.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(row | {"gpt": row["gpt"] if row["gpt"] in WORDS else ""})
+    return rows
+
+
+def test_verified_rows_and_annotators(detect, crowd, plain):
+    with_column(crowd, "checked", (r["gold"] if k % 4 == 0 else "" for k, r in enumerate(plain)))
+    detect("--annotator-columns", "gpt,rules", "--trusted-column", "checked")
+    issues = table(crowd, "issues").to_pylist()
+    for row, known in zip(issues[::4], plain[::4], strict=True):
+        assert row["p_error"] == float(row["given_label"] != known["gold"])
+        assert (row["suggested_label"], row["is_vouched"]) == (known["gold"], False)
+    assert any(row["is_vouched"] for row in issues)
+
+
+def test_what_rows_are_not_and_annotators(detect, crowd, plain):
+    right = [k for k, row in enumerate(plain) if row["label"] == row["gold"] == row["rules"]][:5]
+    with_column(crowd, "no", (r["label"] if k in right else "" for k, r in enumerate(plain)))
+    detect("--annotator-columns", "gpt,rules")
+    before = table(crowd, "issues").to_pylist()
+    detect("--annotator-columns", "gpt,rules", "--not-column", "no")
+    after = table(crowd, "issues").to_pylist()
+    assert all(after[k]["p_error"] > before[k]["p_error"] for k in right)
+    assert all(after[k]["not_labels"] == [after[k]["given_label"]] for k in right)
+    assert any(row["is_vouched"] for row in after)
+
+
+def test_an_order_of_classes_and_annotators(detect, crowd, plain):
+    ordinal = ("--ordinal", ",".join(WORDS), "--json")
+    found = json.loads(detect("--annotator-columns", "gpt,rules", *ordinal).out)
+    assert found["ordinal"] is not None
+    assert found["annotators"]["used"] == 2
+    issues = table(crowd, "issues").to_pylist()
+    ranked = sorted((row for row in issues if row["rank"]), key=lambda row: row["rank"])
+    distances = [row["expected_distance"] for row in ranked]
+    assert distances == sorted(distances, reverse=True)
+    assert any(row["is_vouched"] for row in issues)
+
+
+def test_an_order_of_rows_and_annotators(cli, tmp_path):
+    rng = random.Random(3)
+    names = list(WORDS)
+    lines = ["id,text,label,a,b,talk,turn"]
+    true = []
+    for row in range(600):
+        here = names[row % 3]  # one class follows the other
+        true.append(here)
+
+        def said(accuracy, here=here):
+            return here if rng.random() < accuracy else rng.choice(names)
+
+        words = " ".join(rng.sample(WORDS[said(0.6)], 2))
+        lines.append(
+            f"{row},{words} {row},{said(0.75)},{said(0.8)},{said(0.8)},{row // 30},{row % 30}"
+        )
+    path = tmp_path / "talks.csv"
+    path.write_text("\n".join(lines) + "\n")
+    detect = ("detect", path, "--encoder", "tfidf", "--json")
+    order = ("--order-column", "turn", "--group-column", "talk")
+    voters = ("--annotator-columns", "a,b")
+    wrong = {}
+    for name, options in (("order", order), ("voters", voters), ("both", (*order, *voters))):
+        outcome = cli(*detect, *options)
+        assert outcome.code == 0, outcome.err
+        found = json.loads(outcome.out)
+        rows = table(path, "issues").to_pylist()
+        wrong[name] = sum(r["suggested_label"] != t for r, t in zip(rows, true, strict=True))
+    assert found["order"]["is_used"]
+    assert found["annotators"]["used"] == 2
+    assert wrong["both"] < min(wrong["order"], wrong["voters"])
