@@ -196,6 +196,7 @@ def test_apply_writes_the_consensus_into_a_column_of_its_own(cli, voted, tmp_pat
     assert clean.read_bytes() == (tmp_path / "votes.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_persons_word_and_an_answer_go_into_that_column_too(cli, voted, tmp_path):
     review, clean = tmp_path / "review.csv", tmp_path / "clean.csv"
     assert cli("apply", voted, "--review-csv", review).code == 0
@@ -221,6 +222,7 @@ def test_a_persons_word_and_an_answer_go_into_that_column_too(cli, voted, tmp_pa
         assert key == rows[0]["id"] or consensus(clean)[key] == row["final_label"]
 
 
+@pytest.mark.slow
 def test_the_same_in_memory(voted, tmp_path):
     import pandas as pd
 
@@ -290,6 +292,7 @@ def test_check_takes_annotators(cli, crowd, tmp_path):
     assert (refused.code, answers.read_text()[:3]) == (2, "id,")
 
 
+@pytest.mark.slow
 def test_check_of_a_run_knows_whether_it_has_heard_them(detect, cli, crowd):
     detect("--annotator-columns", "gpt,rules")
     run = crowd.with_name("crowd.noisefix")
@@ -382,6 +385,7 @@ def test_verified_rows_and_annotators(detect, crowd, plain):
     assert any(row["is_vouched"] for row in issues)
 
 
+@pytest.mark.slow
 def test_what_rows_are_not_and_annotators(detect, crowd, plain):
     right = [k for k, row in enumerate(plain) if row["label"] == row["gold"] == row["rules"]][:5]
     with_column(crowd, "no", (r["label"] if k in right else "" for k, r in enumerate(plain)))
@@ -406,6 +410,7 @@ def test_an_order_of_classes_and_annotators(detect, crowd, plain):
     assert any(row["is_vouched"] for row in issues)
 
 
+@pytest.mark.slow
 def test_an_order_of_rows_and_annotators(cli, tmp_path):
     rng = random.Random(3)
     names = list(WORDS)
