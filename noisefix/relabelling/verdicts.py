@@ -13,6 +13,7 @@ from noisefix.annotators.weighing import NO_ANSWER, NONE_FITS, RELABEL, REVIEW, 
 from noisefix.labels import UNLABELLED
 from noisefix.redaction import redact
 from noisefix.relabelling.beside import Beside, Together, settle_together
+from noisefix.relabelling.knowledge import Knowledge
 from noisefix.relabelling.rejections import answer_of_two, heed_rejections
 from noisefix.relabelling.report import RelabelReport, make_report
 from noisefix.run.parquet import write_table
@@ -36,6 +37,7 @@ def weigh_and_write(
     offers_all: bool = False,
     beside: Beside | None = None,
     seed: int = 0,
+    knowledge: Knowledge | None = None,
 ) -> RelabelReport:
     """Weigh the answers and write relabels.parquet.
 
@@ -50,6 +52,7 @@ def weigh_and_write(
         offers_all: every class was offered for each row, not just its ``label_pool``.
         beside: annotators' columns that the run has heard; a person is not weighed against them.
         seed: recorded.
+        knowledge: the passages that were shown; None: none were.
     """
     place = {key: row for row, key in enumerate(rows.ids)}
     own = {place[answer.id]: answer for answer in answers if answer.answer is not None}
@@ -83,7 +86,7 @@ def weigh_and_write(
     undecided = touched & rows.is_issue & ((labels == NO_ANSWER) | bool(verdicts.alarm))
     undecided &= verdicts.actions != RELABEL
     verdicts.actions[undecided] = REVIEW
-    table = _table(rows, everything, own, verdicts, probe, together)
+    table = _table(rows, everything, own, verdicts, probe, knowledge, together)
     n_silent = len(answers) - len(own)
     n_beside = 0 if together is None else together.n_columns
     report = make_report(rows, own, everything, labels, verdicts, probe, n_silent, n_beside)
@@ -143,6 +146,7 @@ def _table(
     own: dict[int, Answer],
     verdicts: Verdicts,
     probe: np.ndarray,
+    knowledge: Knowledge | None,
     together: Together | None,
 ) -> pa.Table:
     import pyarrow as pa
@@ -164,7 +168,8 @@ def _table(
                 "final_label": None if final == UNLABELLED else rows.class_names[final],
                 "action": str(verdicts.actions[row]),
                 "reasons": _reasons(rows, row, answer, row in own, verdicts)
-                + _beside_reasons(row, together),
+                + _beside_reasons(row, together)
+                + ([] if knowledge is None or row not in own else [knowledge.named(row)]),
                 "annotator": None if by_columns else answer.annotator or None,
                 "model": answer.model or None,
                 "prompt_sha256": answer.prompt_sha256 or None,
