@@ -50,7 +50,7 @@ def column_annotator(
         raise UsageError(
             f"column {name!r} is one of the annotators that detect has heard: what it says is "
             "weighed in already",
-            "name another column, or detect again without it in --annotator-columns",
+            "name another column, or run noisefix detect again without naming this one",
         )
     values = column_labels(source, name, like=columns["label"], rules=folder.label_rules()).labels
     cells = dict(zip(folder.load(source).ids, values, strict=True))

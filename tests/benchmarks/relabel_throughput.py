@@ -149,16 +149,17 @@ def relabel_run(url: str, rows: int, concurrency: int) -> dict[str, float]:
         data.write_text("\n".join(["text,label", *lines]) + "\n")
         np.save(file, vectors.astype(np.float32))
         detect(data, run, embeddings=str(file))
-        before, began = resident_mb(), time.perf_counter()
+        before, began, cpu_began = resident_mb(), time.perf_counter(), time.process_time()
         options = {"base_url": url, "model": "m", "concurrency": concurrency}
         found = relabel(run, **options, max_rows=rows, progress=look)
-        seconds = time.perf_counter() - began
+        seconds, cpu_s = time.perf_counter() - began, time.process_time() - cpu_began
     assert found.report is not None
     assert found.report.asked == rows
     counts = sorted(resident)
     first = next(count for count in counts if count >= rows / 10)
     return {
         "requests_per_s": rows / seconds,
+        "cpu_ms_per_request": 1000 * cpu_s / rows,
         "before_mb": before,
         "after_a_tenth_mb": resident[first],
         "after_all_mb": resident[counts[-1]],
