@@ -140,19 +140,18 @@ def apply(
         decisions = [decision for decision in decisions if decision.action == "flag"]
         issues = unflagged(issues, decided.choices)
         added = handed_columns(folder, issues, column_prefix, handed)
-    is_consensus = settled.given_by_vote and handed is None
-    if is_consensus:
-        edits = consensus_edits(decisions, column_prefix)
-        labels = consensus_labels(issues, decisions)
-        added[consensus_column(column_prefix)] = [label or "" for label in labels]
-        before = {}
+    edits: tuple[Edit, ...] = ()
+    if settled.given_by_vote and handed is None:
+        # The new column holds them all.
+        added[consensus_column(column_prefix)] = [
+            label or "" for label in consensus_labels(issues, decisions)
+        ]
+        noted = consensus_edits(decisions, column_prefix)
     else:
-        edits = label_edits(folder, source, decisions)
-        before = _cells_before(folder, source, edits)
+        edits = noted = label_edits(folder, source, decisions)
     check_new_columns(source, added)
-    changes = _changes(decisions, edits, before, f"{column_prefix}is_issue")
-    if is_consensus:
-        edits = ()  # the new column holds them
+    before = _cells_before(folder, source, edits)
+    changes = _changes(decisions, noted, before, f"{column_prefix}is_issue")
     result = ApplyResult(
         run=folder.path,
         output=None,

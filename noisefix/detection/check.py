@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from noisefix.detection.annotations import check_heard
 from noisefix.detection.baseline import (
     Baseline,
     baseline_of,
@@ -23,6 +22,7 @@ from noisefix.detection.baseline import (
 from noisefix.detection.check_result import CheckResult, flagged_rows
 from noisefix.detection.detect import detect
 from noisefix.detection.gates import Gates, NoiseRate, judge
+from noisefix.detection.heard import check_heard
 from noisefix.detection.leaks import check_compared, judge_leaks
 from noisefix.detection.options import CheckOptions, DetectOptions, SeveralLabels
 from noisefix.detection.settled_rate import settled_rate

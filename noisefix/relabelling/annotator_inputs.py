@@ -34,7 +34,7 @@ def column_annotator(
         UsageError: it holds the labels to be judged, or answers that are weighed in already.
     """
     from noisefix.annotators.column import ColumnAnnotator
-    from noisefix.detection.annotations import heard_columns
+    from noisefix.detection.heard import heard_columns
     from noisefix.tables.columns import resolve_column
     from noisefix.tables.label_values import column_labels
 
