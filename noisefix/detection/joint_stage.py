@@ -311,6 +311,7 @@ def weigh(
     from noisefix.probing.error_model import estimate_errors
     from noisefix.probing.ordinal import expected_distance, with_steps
     from noisefix.probing.sequence import smooth, with_chain
+    from noisefix.probing.unnamed import find_unnamed
 
     scope, given, view = seen.scope, seen.given_labels, seen.names
     labels = scope.labels(given)
@@ -379,6 +380,12 @@ def weigh(
         p_outside=np.where(vouched.is_trusted, 0.0, seen.outside.p_outside),
         sequences=seen.sequences,
         chain=chain,
+        unnamed=find_unnamed(
+            labels,
+            seen.surroundings.nearest,
+            seen.surroundings.duplicate_groups,
+            vouched.labels != UNLABELLED,
+        ),
     )
 
 
