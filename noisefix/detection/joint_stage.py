@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noisefix.detection import joint_tables
+from noisefix.detection.cross_check import widened
 from noisefix.detection.decided import merged
 from noisefix.detection.judged import DECIMALS, Judged
 from noisefix.detection.options import (
@@ -240,7 +241,7 @@ def see(
         shares_as_given([pooled] if views is None else views.models, labels, shares),
         hypotheses.log_odds @ weights,
         params.labelled_by,
-        0.0 if view is None else view.gain,
+        None if view is None else view.gain,
         knows_shares=shares is not None,
     )
     unverified = known_class("--unverified-class", params.unverified_class, names)
@@ -356,6 +357,9 @@ def weigh(
         distance = expected_distance(probs, given, places)
     flags = _verdicts(labels, seen.pooled, estimate, params, vouched.is_trusted, distance)
     _step(progress, 3)
+    if view is None and heard is None:
+        near = seen.surroundings
+        wide = widened(wide, given, near.nearest, near.duplicate_groups)
     return Judged(
         class_names=seen.class_names,
         verified_names=vouched.names,
