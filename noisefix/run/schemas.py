@@ -172,6 +172,10 @@ ISSUES = TableSchema(
     ),
 )
 
+UNNAMED = "unnamed_group"
+"""One more column of the issues where groups of rows may be a class of their own: which group, 1 =
+the largest; null: in none."""
+
 VOUCHED = "is_vouched"
 """One more column of the issues of a run with annotators: True where they vouch for another label
 than the given one, so that ``apply --strategy relabel`` changes it unasked."""
