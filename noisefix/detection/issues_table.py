@@ -15,10 +15,11 @@ from noisefix.detection.order_facts import say_before_and_after
 from noisefix.detection.ordinal_facts import say_how_far
 from noisefix.detection.outside import say_outside
 from noisefix.detection.reasons import Lone, ReasonInputs, Whole, explain, say_what_is_missing
+from noisefix.detection.unnamed import say_unnamed, unnamed_column, unnamed_words
 from noisefix.detection.voter_tables import annotators_reasons
 from noisefix.labels import UNLABELLED, decode_labels
 from noisefix.run.rejected import NOT_LABELS
-from noisefix.run.schemas import VOUCHED
+from noisefix.run.schemas import UNHEARD_PROBS, UNNAMED, VOUCHED
 from noisefix.vectors import GRAIN, blocks
 
 if TYPE_CHECKING:
@@ -76,17 +77,22 @@ def issue_parts(
     del summary
     shares = scope.narrow(judged.pred_probs.mean(axis=0, dtype=np.float64)[None])[0]
     whole = Whole.of(scope.labels(given), shares, groups)
-    lone = Lone.of(given, groups, scope)
+    lone, words = Lone.of(given, groups, scope), unnamed_words(judged)
     has_ruled_out = judged.ruled_out is not None and bool(judged.ruled_out.labels)
     for first, last in blocks(len(given), _PART_ROWS):
         part, of_part = judged.part(first, last), scores.part(first, last)
-        reasons = _reasons(part, whole, lone, of_part.suggested, n_neighbors)
+        reasons = _reasons(part, whole, lone, words, of_part.suggested, n_neighbors)
         rows = embeddings.slice(first, last - first)
         yield _table(rows, part, of_part, reasons, has_ruled_out)
 
 
 def _reasons(
-    judged: Judged, whole: Whole, lone: Lone, suggested: np.ndarray, n_neighbors: int
+    judged: Judged,
+    whole: Whole,
+    lone: Lone,
+    of_unnamed: list[str],
+    suggested: np.ndarray,
+    n_neighbors: int,
 ) -> list[list[str]]:
     given, names, scope = judged.given_labels, judged.class_names, judged.scope
     seen, likely = scope.labels(given), scope.narrow(judged.estimate.true_label_probs)
@@ -113,6 +119,7 @@ def _reasons(
         whole,
     )
     say_before_and_after(judged, reasons)
+    say_unnamed(judged, of_unnamed, reasons)
     say_outside(judged, reasons)
     say_what_is_missing(names, given, lone, scope, reasons)
     out = judged.ruled_out
@@ -158,8 +165,11 @@ def _table(
     if judged.ruled_out is not None and has_ruled_out:
         cells = [judged.ruled_out.labels.get(row) for row in range(len(rows))]
         table = table.append_column(NOT_LABELS, pa.array(cells, pa.list_(pa.string())))
+    if judged.unnamed:
+        table = table.append_column(UNNAMED, unnamed_column(judged))
     if judged.heard is not None:
         table = table.append_column(VOUCHED, pa.array(judged.heard.voted.is_vouched))
+        table = table.append_column(UNHEARD_PROBS, _lists(judged.heard.unheard))
     return table
 
 

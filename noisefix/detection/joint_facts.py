@@ -12,6 +12,7 @@ from noisefix.detection.order_facts import order_facts
 from noisefix.detection.ordinal_facts import ordinal_facts
 from noisefix.detection.outside import outside_facts
 from noisefix.detection.search_recall import recall_result
+from noisefix.detection.unnamed import unnamed_facts
 from noisefix.detection.voter_tables import annotators_facts
 from noisefix.detection.witness import find_witness
 from noisefix.labels import UNLABELLED
@@ -55,6 +56,7 @@ def results(judged: Judged) -> dict[str, Any]:
         "duplicate_conflicts": int((disputed & (judged.given_labels != UNLABELLED)).sum()),
         "annotators": annotators,
         **outside_facts(judged),
+        **unnamed_facts(judged),
         **order_facts(judged),
         "name_gain": gain,
         "can_relabel": witness.can_relabel,

@@ -52,6 +52,7 @@ class Judged:
     heard: Heard | None = None  # None: there are no other annotators
     sequences: Sequences | None = None  # None: the rows have no order
     chain: Chain | None = None  # what the rows before and after say
+    unnamed: tuple[np.ndarray, ...] = ()  # rows of groups that may be a class of their own
 
     def part(self, first: int, last: int) -> Judged:
         """Return what was judged of the rows first..last-1, numbered from 0.
@@ -81,4 +82,7 @@ class Judged:
             distance=None if self.distance is None else self.distance[rows],
             heard=self.heard and self.heard.part(first, last),
             chain=self.chain and replace(self.chain, log_ratio=self.chain.log_ratio[rows]),
+            unnamed=tuple(
+                group[(group >= first) & (group < last)] - first for group in self.unnamed
+            ),
         )

@@ -172,7 +172,7 @@ def _judged(
         shares_as_given(models, evidence.given_labels, shares),
         hypotheses.log_odds @ weights,
         params.labelled_by,
-        0.0 if evidence.names is None else evidence.names.gain,
+        None if evidence.names is None else evidence.names.gain,
         knows_shares=shares is not None,
     )
     return hypotheses, readings

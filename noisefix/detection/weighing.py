@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from noisefix.detection.cross_check import widened
 from noisefix.detection.joint_params import DEFAULT_VERDICT, JointParams
 from noisefix.detection.judged import DECIMALS, Judged
 from noisefix.detection.seen import Seen, step
@@ -48,6 +49,7 @@ def weigh(
     from noisefix.detection.voting import hear
     from noisefix.probing.error_model import estimate_errors
     from noisefix.probing.ordinal import expected_distance, with_steps
+    from noisefix.probing.unnamed import find_unnamed
 
     scope, given, view = seen.scope, seen.given_labels, seen.names
     labels = scope.labels(given)
@@ -85,6 +87,9 @@ def weigh(
         distance = expected_distance(probs, given, places)
     flags = _verdicts(labels, seen.pooled, estimate, params, vouched.is_trusted, distance)
     step(progress, 3)
+    if view is None and heard is None:
+        near = seen.surroundings
+        wide = widened(wide, given, near.nearest, near.duplicate_groups)
     return Judged(
         class_names=seen.class_names,
         verified_names=vouched.names,
@@ -109,6 +114,12 @@ def weigh(
         p_outside=np.where(vouched.is_trusted, 0.0, seen.outside.p_outside),
         sequences=seen.sequences,
         chain=chain,
+        unnamed=find_unnamed(
+            labels,
+            seen.surroundings.nearest,
+            seen.surroundings.duplicate_groups,
+            vouched.labels != UNLABELLED,
+        ),
     )
 
 

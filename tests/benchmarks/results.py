@@ -37,9 +37,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "corrected_rows",
         "label_columns",
         "outside",
+        "missing_classes",
         "order",
+        "not_this_one",
     ),
-    "relabel": ("relabel_quality", "weighing_fit", "guessing"),
+    "relabel": ("relabel_quality", "weighing_fit", "guessing", "relabel_voters"),
     "speed": (
         "embedding",
         "probe",
