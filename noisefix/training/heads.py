@@ -71,6 +71,19 @@ def head_logits(
 ) -> torch.Tensor:
     """Return (M, B, K) logits of (B, D) features, or of (M, B, D): a batch for each head."""
     import torch
+
+    last = last_features(parameters, features, dropout)
+    return torch.baddbmm(parameters["bias"], last, parameters["weight"])
+
+
+def last_features(
+    parameters: dict[str, torch.Tensor], features: torch.Tensor, dropout: float = 0.0
+) -> torch.Tensor:
+    """Return what the last layer sees of (B, D) or (M, B, D) features, (M, B, H).
+
+    The hidden layer of an mlp; the features themselves where the head is linear.
+    """
+    import torch
     from torch.nn import functional
 
     if features.ndim == 2:
@@ -80,7 +93,23 @@ def head_logits(
         features = functional.gelu(features)  # (M, B, H)
         if dropout > 0:
             features = functional.dropout(features, dropout)
-    return torch.baddbmm(parameters["bias"], features, parameters["weight"])
+    return features
+
+
+def shaken(parameters: dict[str, torch.Tensor], size: float) -> dict[str, torch.Tensor]:
+    """Return the heads with normal noise of this size in the weights of their last layer.
+
+    To second order, what it adds to the expected loss is size^2 / 2 times the trace of the loss's
+    curvature: a ridge by how much each weight matters.
+
+    Source: Xie, He, Fu, Sato, Tao, Sugiyama, Artificial Neural Variability for Deep Learning, 2020
+    (NVRM; known from the authors' code). There the noise is taken out of the weights again now and
+    then, and what is saved in between has it in; here the weights never have it.
+    """
+    import torch
+
+    weight = parameters["weight"]
+    return parameters | {"weight": weight + size * torch.randn_like(weight)}
 
 
 class HeadClassifier:

@@ -48,6 +48,16 @@ METHODS: dict[str, MethodSpec] = {
     ),
     "cpc": MethodSpec(f"{_HOME}.cpc", "a mixture over the losses of each class"),
     "ill": MethodSpec(f"{_HOME}.ill", "EM over candidate labels", ("candidate_weights",)),
+    "gaussian": MethodSpec(
+        f"{_HOME}.gaussian", "linear discriminant analysis in closed form", ("true_label_probs",)
+    ),
+    "forward": MethodSpec(
+        f"{_HOME}.forward", "given labels through a noise matrix", ("true_label_probs",)
+    ),
+    "weight": MethodSpec(f"{_HOME}.weight", "rows count by their p_error", ("p_error",)),
+    "rcal": MethodSpec(f"{_HOME}.rcal", "rare classes filled up", ("true_label_probs",)),
+    "lsa": MethodSpec(f"{_HOME}.lsa", "noisy rows parted by a straight cut"),
+    "pu": MethodSpec(f"{_HOME}.pu", "one class means that nobody looked"),
     "sidyp": MethodSpec(
         f"{_HOME}.sidyp",
         "co-regularised branches, then label diffusion",
