@@ -191,6 +191,15 @@ class HeadClassifier:
         return int(self.parameters[name].shape[1])
 
 
+def first_head(both: HeadClassifier, n_features: int) -> HeadClassifier:
+    """Return the first of several heads, without places of features that only others have."""
+    tensors, _ = both.state()
+    first = "hidden_weight" if "hidden_weight" in tensors else "weight"
+    parameters = {name: value[:1] for name, value in tensors.items() if name != "log_prior"}
+    parameters[first] = parameters[first][:, :n_features]
+    return HeadClassifier(parameters, both.log_prior)
+
+
 def _gelu(x: np.ndarray) -> np.ndarray:
     from scipy.special import erf
 

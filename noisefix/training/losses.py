@@ -198,6 +198,31 @@ def non_negative_risk(scores: Tensor, is_seen: Tensor, share: float) -> Tensor:
     return (share * towards + away.clamp_min(0)).mean()
 
 
+def constrained_angles(
+    cosines: Tensor, targets: Tensor, inner: float, outer: float, slope: float
+) -> Tensor:
+    """Return - in(a_g) cos a_g + sum over other classes of out(a_k) cos a_k, (.., B).
+
+    in(a) = sigmoid(slope (a - inner)) and out(a) = sigmoid(slope (outer - a)), both without
+    gradient, of the angle a in radians: rows nearer than ``inner`` are no longer pulled, classes
+    further than ``outer`` no longer pushed. A soft target has a share in both.
+
+    Args:
+        cosines: (.., B, K).
+        targets: (B, K) distributions.
+        inner: angle at which pulling stops.
+        outer: angle at which pushing stops.
+        slope: how abruptly.
+
+    Source: Zhong et al., SFace, IEEE TIP 2021, without its scale, which an optimiser like Adam does
+    not see.
+    """
+    angles = cosines.detach().clamp(-1 + 1e-6, 1 - 1e-6).acos()  # at 1 it has no slope
+    pull = (slope * (angles - inner)).sigmoid()
+    push = (slope * (outer - angles)).sigmoid()
+    return ((1 - targets) * push * cosines - targets * pull * cosines).sum(-1)
+
+
 def pick(values: Tensor, labels: Tensor) -> Tensor:
     """Return (.., B): of every row of (.., B, K) the entry of its label."""
     return values.gather(-1, _index(values, labels)).squeeze(-1)

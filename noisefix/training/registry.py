@@ -58,6 +58,22 @@ METHODS: dict[str, MethodSpec] = {
     "rcal": MethodSpec(f"{_HOME}.rcal", "rare classes filled up", ("true_label_probs",)),
     "lsa": MethodSpec(f"{_HOME}.lsa", "noisy rows parted by a straight cut"),
     "pu": MethodSpec(f"{_HOME}.pu", "one class means that nobody looked"),
+    "storm": MethodSpec(f"{_HOME}.storm", "learnt weights of rows", ("p_error",)),
+    "olr": MethodSpec(f"{_HOME}.olr", "labels give way to what heads come to agree on"),
+    "sface": MethodSpec(f"{_HOME}.sface", "rows are pulled and pushed only so far"),
+    "opl": MethodSpec(f"{_HOME}.opl", "classes at right angles in the hidden layer"),
+    "nested": MethodSpec(f"{_HOME}.nested", "the first directions of the features"),
+    "nmtune": MethodSpec(f"{_HOME}.nmtune", "a hidden layer that spreads the features"),
+    "erase": MethodSpec(f"{_HOME}.erase", "labels smoothed among neighbours"),
+    "twoview": MethodSpec(
+        f"{_HOME}.twoview", "embeddings and words weigh each other's rows", ("word_features",)
+    ),
+    "selfdistil": MethodSpec(
+        f"{_HOME}.selfdistil", "towards what detect's probe says", ("pred_probs",)
+    ),
+    "absorb": MethodSpec(
+        f"{_HOME}.absorb", "suspicious rows teach what is thrown away", ("p_error",)
+    ),
     "sidyp": MethodSpec(
         f"{_HOME}.sidyp",
         "co-regularised branches, then label diffusion",

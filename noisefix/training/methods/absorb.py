@@ -19,7 +19,7 @@ import numpy as np
 
 from noisefix.errors import UsageError
 from noisefix.training.head_training import train_heads
-from noisefix.training.heads import HeadClassifier
+from noisefix.training.heads import first_head
 from noisefix.training.interface import Checkpoint, Training, TrainingData
 from noisefix.training.losses import cross_entropy
 from noisefix.training.methods import ce
@@ -98,5 +98,4 @@ def fit(
     both = yield from train_heads(
         data, params, objective, seed=seed, device=device, checkpoint=checkpoint
     )
-    tensors, _ = both.state()
-    return HeadClassifier({k: v[:1] for k, v in tensors.items() if k != "log_prior"})
+    return first_head(both, both.n_features)
