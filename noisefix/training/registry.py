@@ -60,6 +60,7 @@ METHODS: dict[str, MethodSpec] = {
     "pu": MethodSpec(f"{_HOME}.pu", "one class means that nobody looked"),
     "storm": MethodSpec(f"{_HOME}.storm", "learnt weights of rows", ("p_error",)),
     "olr": MethodSpec(f"{_HOME}.olr", "labels give way to what heads come to agree on"),
+    "adele": MethodSpec(f"{_HOME}.adele", "classes give way when errors are learnt by heart"),
     "sface": MethodSpec(f"{_HOME}.sface", "rows are pulled and pushed only so far"),
     "opl": MethodSpec(f"{_HOME}.opl", "classes at right angles in the hidden layer"),
     "nested": MethodSpec(f"{_HOME}.nested", "the first directions of the features"),
