@@ -78,4 +78,5 @@ def top_share(hidden: Tensor, n_top: int = 5) -> Tensor:
     turned = hidden if n_rows <= width else hidden.transpose(-1, -2)
     gram = turned @ turned.transpose(-1, -2)
     values = torch.linalg.eigvalsh(gram).clamp_min(_TINY**2).sqrt()  # ascending
-    return (values[..., -n_top:].mean(-1) / values.sum(-1)).mean()
+    share: Tensor = (values[..., -n_top:].mean(-1) / values.sum(-1)).mean()
+    return share
