@@ -58,10 +58,6 @@ class Params(ce.Params):
         super().__post_init__()
         if self.meta_weights not in ("self", "p_error"):
             raise UsageError(f"meta_weights {self.meta_weights!r} is unknown", "self or p_error")
-        if self.head != "linear":
-            raise UsageError(
-                "--method storm tries steps of a linear head only", "leave out --set head"
-            )
         if min(self.meta_rate, self.tried_rate) <= 0:
             raise UsageError("meta_rate and tried_rate must be above 0")
 
@@ -139,8 +135,12 @@ class Rescaled(ce.GivenLabels):
     def __init__(self, data: TrainingData, params: Params, device: str) -> None:
         import torch
 
-        super().__init__(data, params, device)
+        if params.head != "linear":
+            raise UsageError(
+                "--method storm tries steps of a linear head only", "leave out --set head"
+            )
         data.check_frozen("storm")
+        super().__init__(data, params, device)
         n_rows, k = self.targets.shape
         self.features = to_device(data.features, device)
         self.labels = self.targets.argmax(1)
