@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.errors import ModelError, UsageError
-from noisefix.training.interface import State
+from noisefix.training.interface import Classifier, State
 
 if TYPE_CHECKING:
     import torch
@@ -191,13 +191,18 @@ class HeadClassifier:
         return int(self.parameters[name].shape[1])
 
 
-def first_head(both: HeadClassifier, n_features: int) -> HeadClassifier:
-    """Return the first of several heads, without places of features that only others have."""
+def first_head(both: Classifier, n_features: int | None = None) -> HeadClassifier:
+    """Return the first of several heads.
+
+    Args:
+        both: the heads.
+        n_features: places of features that it has, where others have more; None: as many.
+    """
     tensors, _ = both.state()
     first = "hidden_weight" if "hidden_weight" in tensors else "weight"
     parameters = {name: value[:1] for name, value in tensors.items() if name != "log_prior"}
     parameters[first] = parameters[first][:, :n_features]
-    return HeadClassifier(parameters, both.log_prior)
+    return HeadClassifier(parameters, tensors["log_prior"])
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:

@@ -98,4 +98,4 @@ def fit(
     both = yield from train_heads(
         data, params, objective, seed=seed, device=device, checkpoint=checkpoint
     )
-    return first_head(both, both.n_features)
+    return first_head(both)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -86,13 +86,13 @@ def high_losses(losses: np.ndarray, *, is_low: bool = False) -> np.ndarray:
     return found
 
 
-def _fitted(mixture: object, rows: np.ndarray) -> object:
+def _fitted(mixture: Any, rows: np.ndarray) -> Any:
     """Fit a mixture for as many steps as it is given, which need not be enough."""
     import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ten steps, as the authors have them, seldom converge
-        return mixture.fit(rows)  # type: ignore[attr-defined]
+        return mixture.fit(rows)
 
 
 def separated(features: np.ndarray, is_noisy: np.ndarray, folds: np.ndarray) -> np.ndarray | None:

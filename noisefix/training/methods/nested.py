@@ -27,7 +27,7 @@ from noisefix.probing.linear_probe import out_of_fold_probs
 from noisefix.probing.sampling import some_rows
 from noisefix.training.head_training import train_heads
 from noisefix.training.heads import HeadClassifier
-from noisefix.training.interface import Checkpoint, Training, TrainingData, TrustedRows
+from noisefix.training.interface import Checkpoint, Classifier, Training, TrainingData, TrustedRows
 from noisefix.training.losses import cross_entropy
 from noisefix.training.methods import ce
 from noisefix.training.objective import Batch
@@ -106,7 +106,8 @@ def sufficient_rank(data: TrainingData, rotated: np.ndarray, penalty: float) -> 
     by_rank = np.array(gains)  # few directions first
     losses = by_rank[by_rank.mean(axis=1).argmax()] - by_rank
     errors = losses.std(axis=1) / np.sqrt(len(rows))
-    return ranks[::-1][int(np.flatnonzero(losses.mean(axis=1) <= errors + 1e-12)[0])]
+    first = int(np.flatnonzero(losses.mean(axis=1) <= errors + 1e-12)[0])
+    return int(ranks[::-1][first])
 
 
 class NestedDropout(ce.GivenLabels):
@@ -162,7 +163,7 @@ def _turned(data: TrainingData, directions: np.ndarray) -> TrustedRows | None:
     return replace(data.trusted, features=data.trusted.features @ directions.astype(np.float32))
 
 
-def turned_back(head: HeadClassifier, directions: np.ndarray) -> HeadClassifier:
+def turned_back(head: Classifier, directions: np.ndarray) -> HeadClassifier:
     """Return the head for features as they are, of one for features along (D, R) directions."""
     tensors = {name: value for name, value in head.state()[0].items() if name != "log_prior"}
     first = "hidden_weight" if "hidden_weight" in tensors else "weight"
