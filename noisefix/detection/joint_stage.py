@@ -137,7 +137,8 @@ def run(
     """
     judged = judge_labels(tables, params, seed=seed, progress=progress)
     built = joint_tables.build(tables["embeddings"], judged, params.n_neighbors)
-    built["annotations"] = tables.get("annotations", ANNOTATIONS.arrow().empty_table())
+    if "annotations" in tables:
+        built["annotations"] = tables["annotations"]
     return StageOutput(built, judged.class_names, joint_tables.results(judged))
 
 
@@ -452,4 +453,5 @@ STAGE = Stage(
     },
     params=JointParams,
     run=run,
+    only_with={"annotators": "annotations", "annotations": "annotations"},
 )

@@ -28,7 +28,7 @@ from noisefix.neighbors.duplicates import conflicts
 from noisefix.neighbors.search import nearest
 from noisefix.probing.ordinal import median_labels
 from noisefix.run.rejected import NOT_LABELS
-from noisefix.run.schemas import VOUCHED
+from noisefix.run.schemas import UNHEARD_PROBS, VOUCHED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,14 +41,15 @@ _SHOWN = 5
 
 
 def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, pa.Table]:
-    """Return issues, joint, classes, pairs, duplicates, deciding and annotators.
+    """Return issues, joint, classes, pairs, duplicates, deciding and, where some are, annotators.
 
     Args:
         embeddings: the embeddings table, for id, row_number, text and given_label.
         judged: N rows in the order of that table.
         n_neighbors: neighbours quoted in the reasons.
     """
-    suggested = _suggested(judged)
+    suggested, heard = _suggested(judged), judged.heard
+    annotators = {} if heard is None else {"annotators": annotators_table(judged, heard)}
     return {
         "issues": _issues(embeddings, judged, suggested, n_neighbors),
         "joint": _joint(judged),
@@ -56,7 +57,7 @@ def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, p
         "pairs": _pairs(embeddings, judged, suggested),
         "duplicates": _duplicates(embeddings, judged),
         "deciding": deciding_rows(embeddings, judged, suggested),
-        "annotators": annotators_table(judged),
+        **annotators,
     }
 
 
@@ -210,6 +211,7 @@ def _added(judged: Judged) -> dict[str, pa.Array]:
         columns[NOT_LABELS] = pa.array(cells, pa.list_(pa.string()))
     if judged.heard is not None:
         columns[VOUCHED] = pa.array(judged.heard.voted.is_vouched)
+        columns[UNHEARD_PROBS] = _rows(judged.heard.unheard)
     return columns
 
 
