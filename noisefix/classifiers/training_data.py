@@ -18,7 +18,7 @@ from noisefix.run.rejected import run_rejected, without_rejected
 from noisefix.run.rows import in_order, name_matrix
 from noisefix.run.schemas import CANDIDATES, EMBEDDINGS, ISSUES, LABEL_NAMES, RELABELS
 from noisefix.run.settled import run_decisions, settled
-from noisefix.run.vector_columns import embedding_matrix
+from noisefix.run.vector_columns import VECTOR_COLUMNS, read_matrix
 from noisefix.training.interface import TrainingData
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
     """
     from noisefix.tables.atomic import sha256_file
 
-    embeddings, made = read_table(run.embeddings, EMBEDDINGS)
+    embeddings, made = read_table(run.embeddings, EMBEDDINGS, without=VECTOR_COLUMNS)
     issues, judged = read_table(run.issues, ISSUES, columns=_ISSUE_COLUMNS)
     ids: list[str] = embeddings["id"].to_pylist()
     issues = in_order(issues, ids, str(run.issues), str(run.embeddings))
@@ -112,7 +112,7 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
         optional["word_features"] = ngram_features(texts)
     groups = issues["duplicate_group"]
     data = TrainingData(
-        features=embedding_matrix(embeddings),
+        features=read_matrix(run.embeddings),
         given_labels=given,
         n_classes=len(names),
         pred_probs=np.ascontiguousarray(list_matrix(issues["pred_probs"]), np.float32),

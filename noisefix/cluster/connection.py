@@ -70,7 +70,7 @@ def connect(address: str | None) -> bool:
     try:
         with _own_signals():
             _silence()
-            ray.init(wanted, log_to_driver=False, configure_logging=False, **own)
+            ray.init(wanted, log_to_driver=False, logging_level=logging.CRITICAL, **own)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise _no_cluster(wanted, lines[0]) from error

@@ -39,6 +39,7 @@ class RayExecutor:
         self, function: Callable[[T], R], tasks: Iterable[T], *, on_gpu: bool = False
     ) -> Iterator[R]:
         """Yield ``function(task)`` of every task, in their order."""
+        self._connect()  # before anything is asked of Ray, which would start a cluster of its own
         n_cards = self._n("GPU") if on_gpu else 0
         named = ((name_of(task, number), task) for number, task in enumerate(tasks))
         yield from (
@@ -68,14 +69,17 @@ class RayExecutor:
             for _, left in waiting:
                 ray.cancel(left)
 
-    def _n(self, kind: str) -> int:
-        """Return how many cores or cards the cluster has."""
-        import ray
-
+    def _connect(self) -> None:
         if not self._is_connected:
             self._is_mine = connect(self._address)
             self._is_connected = True
             check_machines(self._folder)
+
+    def _n(self, kind: str) -> int:
+        """Return how many cores or cards the cluster has."""
+        import ray
+
+        self._connect()
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         return int(resources.get(kind, 0))
 

@@ -63,6 +63,28 @@ def open_vectors(table: Path, scratch: Path) -> Iterator[dict[str, Vectors]]:
                 file.unlink(missing_ok=True)
 
 
+def read_matrix(table: Path, column: str = EMBEDDING) -> np.ndarray:
+    """Read an embedding column as (N, D) float32, without holding it twice.
+
+    Args:
+        table: a Parquet file whose schema has been checked (``read_table``).
+        column: which of its columns.
+
+    Raises:
+        DataError: as for ``open_vectors``.
+    """
+    n_rows, _ = parquet_shape(table)
+    parts = _finite(column_parts(table, column, _BLOCK_ROWS))
+    head = next(parts)
+    matrix = np.empty((n_rows, head.shape[1]), np.float32)
+    matrix[: len(head)] = head
+    done = len(head)
+    for part in parts:
+        matrix[done : done + len(part)] = part
+        done += len(part)
+    return matrix
+
+
 def vectors_of(
     table: pa.Table, opened: Mapping[str, Vectors] | None, column: str = EMBEDDING
 ) -> Vectors:

@@ -13,7 +13,7 @@ from noisefix.run import vector_columns
 from noisefix.run.parquet import write_table
 from noisefix.run.provenance import Provenance
 from noisefix.run.schemas import EMBEDDINGS, SECOND_EMBEDDING
-from noisefix.run.vector_columns import open_vectors, second_vectors, vectors_of
+from noisefix.run.vector_columns import open_vectors, read_matrix, second_vectors, vectors_of
 from noisefix.vectors import InFile, InMemory
 
 N_ROWS, D = 23, 3
@@ -104,3 +104,18 @@ def test_vectors_left_out_of_a_table_or_in_it(matrix):
     both = table_of(matrix, matrix[:, :2].copy())
     assert second_vectors(both, None).shape == (N_ROWS, 2)
     assert second_vectors(table, {SECOND_EMBEDDING: InMemory(matrix)}).shape == (N_ROWS, D)
+
+
+def test_a_matrix_is_read_in_parts_into_its_place(tmp_path, matrix, in_files):
+    path = write(tmp_path / "embeddings.parquet", table_of(matrix, matrix[:, :2].copy()))
+    found = read_matrix(path)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, matrix)
+    np.testing.assert_array_equal(read_matrix(path, SECOND_EMBEDDING), matrix[:, :2])
+
+
+def test_a_matrix_with_what_is_no_number_is_refused(tmp_path, matrix, in_files):
+    matrix[17, 1] = np.nan
+    path = write(tmp_path / "embeddings.parquet", table_of(matrix))
+    with pytest.raises(DataError, match="row 18 holds NaN"):
+        read_matrix(path)
