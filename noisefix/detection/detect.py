@@ -27,17 +27,13 @@ from noisefix.detection.not_column import not_labels
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import CandidatesOptions, DetectOptions
 from noisefix.detection.rejected import SAID
-<<<<<<< HEAD
 from noisefix.detection.search_recall import recall_warnings
-from noisefix.detection.several_labels.detect import check_options, detect_sets, remove_tables
-=======
 from noisefix.detection.several_labels.detect import (
     check_options,
     check_undecided,
     detect_sets,
     remove_tables,
 )
->>>>>>> main
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions, read_said
 from noisefix.run.folder import TABLE_NAMES, RunFolder, default_run_path

@@ -98,8 +98,9 @@ class OneLabel:
 
     def judge(self, said: Sequence[PersonDecision]) -> Judgement:
         """See ``Again``."""
+        from noisefix.detection.joint_facts import results
         from noisefix.detection.joint_stage import weigh
-        from noisefix.detection.joint_tables import build, results
+        from noisefix.detection.joint_tables import build
 
         rows = self._rows
         words, table = rows.decided(said)

@@ -78,34 +78,3 @@ class Live:
             with self._board.changed:
                 self._board.changed.wait(0.5)
         return False
-<<<<<<< HEAD
-
-    def _judge(self, seen: Any, said: Any) -> dict[str, Any]:
-        from noisefix.detection.joint_facts import results
-        from noisefix.detection.joint_stage import weigh
-        from noisefix.detection.joint_tables import build
-
-        rows = self._embeddings
-        ids, texts, given = (rows[name].to_pylist() for name in ("id", "text", "given_label"))
-        decided = decided_rows(ids, texts, given, standing(said))
-        table = verified_table(ids, given, decided) if decided else None
-        out = rejected_rows(texts, given, said)
-        more = {DECIDED: rejected_table(ids, out)} if out else {}
-        judged = weigh(seen, merged(None, table), self._params, ruled_out=more, seed=self._seed)
-        tables = build(rows, judged, self._params.n_neighbors)
-        issues = tables["issues"]
-        if self._answers is not None:
-            issues = with_answers(issues, self._answers)
-        words = {ids[row]: word for row, word in decided.items()}
-        ruled_out = {ids[row]: labels for row, labels in out.items()}
-        issues = settled(issues, words, judged.class_names)
-        found = judgement(
-            without_rejected(issues, ruled_out, judged.class_names),
-            judged.class_names,
-            results(judged),
-            tables["classes"],
-            tables["pairs"],
-        )
-        return {**verdict_columns(found), **overview(found)}
-=======
->>>>>>> main

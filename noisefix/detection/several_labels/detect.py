@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-<<<<<<< HEAD
 from noisefix.cluster.choose import chosen_executor
-=======
 from noisefix.detection.decided import with_decisions
->>>>>>> main
 from noisefix.detection.embed import ProgressCallback, embed_into, truncation_warning
 from noisefix.detection.encoder_limits import language_warning
 from noisefix.detection.findings import DetectResult, SetsSummary, class_rows, top_rows

@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.detection.judged import DECIMALS
-<<<<<<< HEAD
 from noisefix.detection.search_recall import recall_result
-=======
 from noisefix.labels import set_text
->>>>>>> main
 from noisefix.neighbors.duplicates import conflicts
 from noisefix.probing.error_model import Interval
 from noisefix.probing.whole import judge_whole
@@ -110,12 +107,8 @@ def results(judged: JudgedSets) -> dict[str, Any]:
         "flagged_wrong_high": float(judged.row_bounds[1][flagged].sum()),
         "labelled_by": judged.labelled_by,
         "verdict": judge_whole(Interval(rate, low, high), n_issues / labelled),
-<<<<<<< HEAD
         **recall_result(judged.surroundings.nearest.recall),
-        "trusted": 0,
-=======
         "trusted": int(judged.decided.sum()),
->>>>>>> main
         "learned_from": 0,
         "judged": int(seen.sum()),
         "no_text": int((~judged.written).sum()),
