@@ -18,7 +18,7 @@ from noisefix.detection.reasons import Lone, ReasonInputs, Whole, explain, say_w
 from noisefix.detection.voter_tables import annotators_reasons
 from noisefix.labels import UNLABELLED, decode_labels
 from noisefix.run.rejected import NOT_LABELS
-from noisefix.run.schemas import VOUCHED
+from noisefix.run.schemas import UNHEARD_PROBS, VOUCHED
 from noisefix.vectors import GRAIN, blocks
 
 if TYPE_CHECKING:
@@ -160,6 +160,7 @@ def _table(
         table = table.append_column(NOT_LABELS, pa.array(cells, pa.list_(pa.string())))
     if judged.heard is not None:
         table = table.append_column(VOUCHED, pa.array(judged.heard.voted.is_vouched))
+        table = table.append_column(UNHEARD_PROBS, _lists(judged.heard.unheard))
     return table
 
 

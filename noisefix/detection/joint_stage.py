@@ -71,7 +71,8 @@ def run(
     opened = None if vectors is None else vectors["embeddings"]
     judged = judge_labels(tables, params, vectors=opened, seed=seed, progress=progress)
     built = build(tables["embeddings"], judged, params.n_neighbors, in_parts=vectors is not None)
-    built["annotations"] = tables.get("annotations", ANNOTATIONS.arrow().empty_table())
+    if "annotations" in tables:
+        built["annotations"] = tables["annotations"]
     return StageOutput(built, judged.class_names, results(judged))
 
 
@@ -114,4 +115,5 @@ STAGE = Stage(
     params=JointParams,
     run=run,
     by_block=frozenset({"embeddings"}),
+    only_with={"annotators": "annotations", "annotations": "annotations"},
 )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def build(
     embeddings: pa.Table, judged: Judged, n_neighbors: int, *, in_parts: bool = False
 ) -> dict[str, Any]:
-    """Return issues, joint, classes, pairs, duplicates, deciding and annotators.
+    """Return issues, joint, classes, pairs, duplicates, deciding and, where some are, annotators.
 
     Args:
         embeddings: the embeddings table, for id, row_number, text and given_label.
@@ -38,7 +38,8 @@ def build(
     """
     import pyarrow as pa
 
-    suggested = _suggested(judged)
+    suggested, heard = _suggested(judged), judged.heard
+    annotators = {} if heard is None else {"annotators": annotators_table(judged, heard)}
     issues = issue_parts(embeddings, judged, suggested, n_neighbors)
     return {
         "issues": issues if in_parts else pa.concat_tables(issues),
@@ -47,7 +48,7 @@ def build(
         "pairs": pairs_table(embeddings, judged, suggested),
         "duplicates": _duplicates(embeddings, judged),
         "deciding": deciding_rows(embeddings, judged, suggested),
-        "annotators": annotators_table(judged),
+        **annotators,
     }
 
 

@@ -52,7 +52,8 @@ class Stage:
 
     ``run`` is called as ``run(tables, params, *, seed, progress, provenances)`` where ``tables``
     and ``provenances`` are keyed like ``reads``. A stage whose results change for the same inputs
-    gets a new ``version``.
+    gets a new ``version``. ``only_with`` names, for tables that are not always written, the input
+    without which there are none.
 
     Of a table in ``columns`` only those are read. Of a table in ``by_block`` the columns of vectors
     are left out; ``run`` gets them as ``vectors=``, by table and column, to be read block by block.
@@ -66,6 +67,7 @@ class Stage:
     run: Callable[..., StageOutput]
     by_block: frozenset[str] = frozenset()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    only_with: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def run_stage(
     Args:
         stage: what to run.
         inputs: the file of each table in ``stage.reads``; those left out are not passed on.
-        outputs: the file for each table in ``stage.writes``.
+        outputs: the file for each table in ``stage.writes``; of a table that is not written, one
+            from an earlier run is removed.
         params: an instance of ``stage.params``.
         seed: seed of all the stage's randomness.
         force: run even if nothing changed.
@@ -139,6 +142,9 @@ def run_stage(
     digests |= {name: table_digest(table) for name, table in in_memory.items()}
     digests |= dict(extra_inputs or {})
     mark = fingerprint(stage.name, stage.version, parameters, seed, digests)
+    absent = {name for name, needed in stage.only_with.items() if needed not in digests}
+    leftovers = [path for name, path in outputs.items() if name in absent]
+    outputs = {name: path for name, path in outputs.items() if name not in absent}
 
     def report(skipped: bool, results: dict[str, Any]) -> StageReport:
         seconds = time.perf_counter() - started
@@ -149,17 +155,19 @@ def run_stage(
     scratch = next(iter(outputs.values())).absolute().parent
     if not force:
         done = _results_if_done(stage, outputs, mark)
-        if done is not None:
+        if done is not None and not any(path.exists() for path in leftovers):
             return report(True, done)
-        check_not_foreign(outputs.values())
+        check_not_foreign([*outputs.values(), *leftovers])
 
     with ExitStack() as opened:
         output = _run(stage, inputs, in_memory, params, seed, progress, scratch, opened)
-        if set(output.tables) != set(stage.writes):
+        if set(output.tables) != set(outputs):
             raise TypeError(
-                f"stage {stage.name} returned {sorted(output.tables)}, not {sorted(stage.writes)}"
+                f"stage {stage.name} returned {sorted(output.tables)}, not {sorted(outputs)}"
             )
         _write(stage, output, report(False, output.results), mark)
+    for path in leftovers:
+        path.unlink(missing_ok=True)
     return report(False, output.results)
 
 

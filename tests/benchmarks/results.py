@@ -39,7 +39,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "outside",
         "order",
     ),
-    "relabel": ("relabel_quality", "weighing_fit", "guessing"),
+    "relabel": ("relabel_quality", "weighing_fit", "guessing", "relabel_voters"),
     "speed": (
         "embedding",
         "probe",
