@@ -21,7 +21,7 @@ from noisefix.labels import UNLABELLED
 from noisefix.probing.folds import make_folds, row_keys
 from noisefix.probing.voters import Voter
 from noisefix.run.arrays import list_matrix
-from noisefix.run.parquet import column_names, read_table
+from noisefix.run.parquet import read_columns, read_table
 from noisefix.run.rows import RunRows
 from noisefix.run.schemas import ISSUES, UNHEARD_PROBS, VOUCHED
 
@@ -57,7 +57,7 @@ def heard_beside(folder: RunFolder, rows: RunRows) -> Beside | None:
     Raises:
         DataError: a table cannot be read.
     """
-    if not {VOUCHED, UNHEARD_PROBS} <= set(column_names(folder.issues)):
+    if not {VOUCHED, UNHEARD_PROBS} <= set(read_columns(folder.issues)):
         return None
     issues, provenance = read_table(folder.issues, ISSUES, ("id", VOUCHED, UNHEARD_PROBS))
     facts = provenance.results.get("annotators")
