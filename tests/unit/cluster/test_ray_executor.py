@@ -163,16 +163,24 @@ def test_a_folder_that_workers_do_not_see_is_refused(cluster, tmp_path, monkeypa
         connection.check_machines(Private(tmp_path))
 
 
-def test_the_answer_to_sigterm_stays_the_user_s(tmp_path):
-    """In a process of its own: Ray puts its own answer in place when it starts."""
+def test_the_terminal_and_the_answer_to_sigterm_stay_the_user_s(tmp_path):
+    """In a process of its own: Ray answers SIGTERM its way when it starts, and tells of losses."""
     program = (
-        "import signal\n"
+        "import os, signal, time\n"
         "from pathlib import Path\n"
+        "def once(mark):\n"
+        "    if not mark.exists():\n"
+        "        mark.touch()\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "from noisefix.cluster.ray_executor import RayExecutor\n"
         f"executor = RayExecutor(None, Path({str(tmp_path)!r}))\n"
         "before = signal.getsignal(signal.SIGTERM)\n"
         "assert list(executor.map(str, range(3))) == ['0', '1', '2']\n"
         "assert signal.getsignal(signal.SIGTERM) is before\n"
+        f"mark = Path({str(tmp_path / 'mark')!r})\n"
+        "assert list(executor.map(once, [mark])) == [None]\n"
+        "assert mark.exists()\n"
+        "time.sleep(3)\n"
         "executor.close()\n"
         "assert signal.getsignal(signal.SIGTERM) is before\n"
     )
