@@ -167,7 +167,7 @@ def run(
         device=params.device,
     ) as retrieval:
         work = ShardWork(retrieval, embeddings.select(["id", "given_label"]), names)
-        results = recall_result(retrieval)
+        results = recall_result(retrieval.recall)
         found: pa.Table | Iterator[pa.Table]
         if shards is None or n_rows <= shards.size:
             found = work.table(0, n_rows)

@@ -179,7 +179,7 @@ def detect(
         + verdict_warnings(judged)
         + language_warning(dataset.texts, str(embedded.parameters["encoder"]))
         + _few_rows_warning(judged)
-        + recall_warnings(judged, retrieved),
+        + recall_warnings(retrieved),
         seconds={report.name: report.seconds for report in reports},
         skipped=tuple(report.name for report in reports if report.skipped),
         index=index,

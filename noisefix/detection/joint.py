@@ -14,6 +14,7 @@ from noisefix.detection.joint_sources import read_annotations, read_order, read_
 from noisefix.detection.open_run import refuse_sets
 from noisefix.detection.options import JointOptions, JudgeOptions
 from noisefix.detection.order_summary import order_said, unplaced_warning
+from noisefix.detection.search_recall import recall_warnings
 from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions, read_said
@@ -92,7 +93,10 @@ def joint(
     return JointResult(
         **vars(report),
         notes=() if by_order is None else (by_order,),
-        warnings=told + _no_text_warning(report) + verdict_warnings(report),
+        warnings=told
+        + _no_text_warning(report)
+        + verdict_warnings(report)
+        + recall_warnings(report),
     )
 
 
@@ -176,11 +180,12 @@ def _paths(embeddings: Path, output: str | Path | None) -> tuple[Path, Path]:
 
 
 def verdict_warnings(judged: StageReport) -> tuple[str, ...]:
-    """Say what a person should know of verdicts that there are none of."""
+    """Say which verdicts there are none of, or are less sure than usual."""
     return (
         _lone_classes_warning(judged)
         + _all_trusted_warning(judged)
         + unplaced_warning(judged.results["order"])
+        + recall_warnings(judged)
     )
 
 

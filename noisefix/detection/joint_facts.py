@@ -11,6 +11,7 @@ from noisefix.detection.deciding import dispute_facts, flagged_wrong
 from noisefix.detection.order_facts import order_facts
 from noisefix.detection.ordinal_facts import ordinal_facts
 from noisefix.detection.outside import outside_facts
+from noisefix.detection.search_recall import recall_result
 from noisefix.detection.voter_tables import annotators_facts
 from noisefix.detection.witness import find_witness
 from noisefix.labels import UNLABELLED
@@ -59,6 +60,7 @@ def results(judged: Judged) -> dict[str, Any]:
         "can_relabel": witness.can_relabel,
         "relabel_reason": witness.reason,
         **ordinal_facts(judged),
+        **recall_result(judged.surroundings.nearest.recall),
     }
 
 

@@ -63,11 +63,6 @@ class Retrieval:
         return 1.0 if self.search is None else self.search.recall
 
     @property
-    def is_exact(self) -> bool:
-        """Say whether all of the nearest are found for sure, and not as measured."""
-        return self.search is None or self.search.is_exact
-
-    @property
     def on_gpu(self) -> bool:
         """Say whether the rows are compared on a GPU."""
         return self.search is not None and self.search.on_gpu

@@ -44,11 +44,6 @@ class CellSearch:
     recall: float = 1.0
     on_gpu: bool = False
 
-    @property
-    def is_exact(self) -> bool:
-        """Say whether all cells are probed."""
-        return self.n_probes == len(self.store.centroids)
-
     def find(self, queries: np.ndarray, groups: np.ndarray | None = None) -> Neighbors:
         """Return the neighbours of some queries.
 
@@ -159,8 +154,8 @@ class _Block:
         if not pairs:
             empty = np.zeros(0, dtype=np.int64)
             pairs = [(empty, empty, np.zeros(0, dtype=np.float32))]
-        columns = (np.concatenate(column) for column in zip(*pairs, strict=True))
-        found, _ = rank_members(*columns, n_rows=len(which), wanted=wanted)
+        rows, members, cosines = (np.concatenate(column) for column in zip(*pairs, strict=True))
+        found, _ = rank_members(rows, members, cosines, len(which), wanted)
         is_open = found.similarities[:, -1] < best.scores.min(axis=1) + ROUNDING
         return found, which[is_open]
 

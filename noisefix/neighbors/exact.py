@@ -37,7 +37,6 @@ class ExactSearch:
         wanted: neighbours of each query.
         device: "cpu", or what torch calls a device.
         recall: 1.
-        is_exact: True.
     """
 
     base: Vectors
@@ -45,7 +44,6 @@ class ExactSearch:
     wanted: int
     device: str = "cpu"
     recall: float = 1.0
-    is_exact: bool = True
 
     @property
     def on_gpu(self) -> bool:

@@ -41,17 +41,13 @@ _QUERY_ROWS = 64 * GRAIN  # looked up at once
 class Search(Protocol):
     """A base in which queries are looked up; it can be handed to other processes.
 
-    Its ``recall`` is the share of the true neighbours that are found, in [0, 1], as measured; 1
-    where it ``is_exact``.
+    Its ``recall`` is the share of the true neighbours that are found, in [0, 1]: measured, or 1
+    where all are found for sure.
     """
 
     @property
     def recall(self) -> float:
         """Return the share of the true neighbours that are found."""
-
-    @property
-    def is_exact(self) -> bool:
-        """Say whether all of them are found for sure."""
 
     @property
     def on_gpu(self) -> bool:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from noisefix.cli.app import main
+from noisefix.neighbors import recall, search
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TFIDF = ("--encoder", "tfidf")
@@ -421,3 +422,25 @@ def test_the_example_runs(tmp_path):
     assert set(parts["stages"]) == {"embed", "joint", "relabel"}
     assert set(parts["outside"]) == {"candidates"}
     assert (out / "clean.csv").read_bytes() == (out / "clean-parts.csv").read_bytes()
+
+
+def test_a_search_that_misses_many_neighbours_says_so(cli, tickets, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    exact = stages(cli, tickets, run)
+    assert "nearest rows were found" not in exact.err
+    assert "neighbor_recall" not in run_json(run)["stages"]["candidates"]
+    monkeypatch.setattr(search, "EXACT_PAIRS", 0)
+    monkeypatch.setattr(search, "_CELL_ROWS", 6)
+    monkeypatch.setattr(recall, "TARGET", 0.1)
+    monkeypatch.setattr(recall, "_LEAST_PROBES", 1)
+    again = ("candidates", run, "--n-neighbors", 3, "--force")
+    found = done(cli(*again))
+    share = run_json(run)["stages"]["candidates"]["neighbor_recall"]
+    assert 0.2 < share < 0.95
+    assert f"candidates: only {share:.1%} of the nearest rows were found" in found.err
+    assert "nearest rows were found" not in done(cli(*again, "--quiet")).err
+    judged = done(cli("joint", run, "--force"))
+    share = run_json(run)["stages"]["joint"]["neighbor_recall"]
+    assert ("joint: only" in judged.err) == (share < 0.95)
+    detected = done(cli("detect", tickets, "-o", run, *TFIDF, "--n-neighbors", 3, "--force"))
+    assert "candidates: only" in detected.err

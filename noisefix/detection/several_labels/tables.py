@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.detection.judged import DECIMALS
+from noisefix.detection.search_recall import recall_result
 from noisefix.neighbors.duplicates import conflicts
 from noisefix.probing.error_model import Interval
 from noisefix.probing.whole import judge_whole
@@ -104,6 +105,7 @@ def results(judged: JudgedSets) -> dict[str, Any]:
         "flagged_wrong_high": float(judged.row_bounds[1][flagged].sum()),
         "labelled_by": judged.labelled_by,
         "verdict": judge_whole(Interval(rate, low, high), n_issues / labelled),
+        **recall_result(judged.surroundings.nearest.recall),
         "trusted": 0,
         "learned_from": 0,
         "judged": int(seen.sum()),

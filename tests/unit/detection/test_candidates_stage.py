@@ -219,7 +219,8 @@ def test_recall_is_among_the_results_and_a_low_one_is_told(files, in_small_shard
     assert 0.5 < recall <= 1
     assert read_provenance(files["candidates"]).results["neighbor_recall"] == recall
     low = replace(report, results={"neighbor_recall": 0.9})
-    (warning,) = recall_warnings(replace(report, results={}), low)
+    assert recall_warnings(replace(report, results={})) == ()
+    (warning,) = recall_warnings(low)
     assert "candidates: only 90.0% of the nearest rows" in warning
     assert recall_warnings(replace(report, results={"neighbor_recall": 0.95})) == ()
 

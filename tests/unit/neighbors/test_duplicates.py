@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from noisefix.neighbors.duplicates import conflicts, duplicate_groups, normalise, overlap
+from noisefix.neighbors.duplicates import (
+    ClosePairs,
+    close_pairs,
+    conflicts,
+    duplicate_groups,
+    normalise,
+    overlap,
+    same_vectors,
+)
+from noisefix.neighbors.found import Neighbors
+from noisefix.neighbors.search import nearest
+from noisefix.vectors import write_vectors
 
 
 def together(n_rows, n_features=8, seed=0, spread=0.0):
@@ -103,3 +114,65 @@ def test_conflicts_are_groups_with_two_labels():
     labels = np.array([1, 2, 1, 1, -1, 3, -1, 0])
     assert conflicts(groups, labels).tolist() == [0]
     assert conflicts(groups, np.full(8, -1)).tolist() == []
+
+
+def near_texts(seed, n_rows=120):
+    """Texts that are cut out of one row of words, some of them copies, and vectors near by."""
+    rng = np.random.default_rng(seed)
+    words = [f"w{i:02d}xyz" for i in range(60)]
+    starts = rng.integers(0, 40, n_rows)
+    texts = [" ".join(words[i : i + 20]) for i in starts]
+    embeddings = together(40, spread=0.03, seed=seed)[starts]
+    return texts, embeddings
+
+
+def plain_groups(texts, embeddings, found):
+    """Join the closest pair first, the smaller group into the larger; leaders are compared."""
+    normal = [normalise(text) for text in texts]
+    first = {text: row for row, text in reversed(list(enumerate(normal)))}
+    copies = {text: normal.count(text) for text in normal}
+    groups = [[text] for text in sorted(first)]
+    rows, at = np.nonzero(found.similarities >= 0.97)
+    pairs = {
+        (-found.similarities[i, j], *sorted((normal[i], normal[found.indices[i, j]])))
+        for i, j in zip(rows, at, strict=True)
+    }
+    for _, a, b in sorted(pairs):
+        mine, theirs = (next(g for g in groups if t in g) for t in (a, b))
+        if mine is theirs or overlap(a, b) < 0.8:
+            continue
+        large, small = sorted((mine, theirs), key=lambda g: (-sum(map(copies.get, g)), g[0]))
+        leader = large[0]
+        if all(
+            embeddings[first[t]] @ embeddings[first[leader]] >= 0.95 and overlap(t, leader) >= 0.7
+            for t in small
+        ):
+            large += small
+            groups = [g for g in groups if g is not small]
+    number = {t: min(normal.index(u) for u in g) for g in groups for t in g}
+    return [number[text] for text in normal]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_groups_are_those_of_the_plain_rule(seed):
+    texts, embeddings = near_texts(seed)
+    found = nearest(embeddings, embeddings, 10, exclude=np.arange(len(texts)))
+    expected = plain_groups(texts, embeddings, found)
+    assert duplicate_groups(texts, embeddings).tolist() == expected
+    assert 1 < len(set(expected)) < len(set(texts))
+
+
+def test_vectors_in_a_file_and_pairs_found_in_blocks_make_the_same_groups(tmp_path):
+    texts, embeddings = near_texts(7)
+    expected = duplicate_groups(texts, embeddings).tolist()
+    file = write_vectors(tmp_path / "vectors", [embeddings], embeddings.shape[1])
+    assert duplicate_groups(texts, file).tolist() == expected
+    found = nearest(embeddings, embeddings, 10, exclude=np.arange(len(texts)))
+    blocks = [
+        close_pairs(Neighbors(found.indices[a:b], found.similarities[a:b]), a)
+        for a, b in ((0, 50), (50, 51), (51, 120))
+    ]
+    together_again = ClosePairs.together(blocks)
+    assert duplicate_groups(texts, file, neighbors=together_again).tolist() == expected
+    copies = same_vectors(file, close_pairs(found, min_cosine=0.9995))
+    assert copies.tolist() == same_vectors(embeddings, found).tolist()

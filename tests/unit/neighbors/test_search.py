@@ -140,6 +140,30 @@ def test_large_work_goes_to_a_gpu_where_there_is_one(monkeypatch):
         nearest(unit(3), unit(3), 1, device="cuda")
 
 
+def test_a_gpu_compares_all_rows_where_the_processor_looks_into_cells(monkeypatch):
+    base = unit(700)
+    expected = nearest(base, base, 5)
+    used = []
+
+    def on_the_processor(queries, rows, n_best, device):
+        used.append((len(queries), device))
+        return scan_module.scan_torch(queries, rows, n_best, "cpu")
+
+    monkeypatch.setattr(search, "EXACT_PAIRS", 0)
+    monkeypatch.setattr(search, "_choose_device", lambda device, work: device)
+    monkeypatch.setattr(exact, "scan_torch", on_the_processor)
+    for queries in (base, base.copy()):
+        found = nearest(queries, base, 5, device="cuda")
+        assert found.recall == 1
+        assert found.indices.tobytes() == expected.indices.tobytes()
+    assert (700, "cuda") in used
+    monkeypatch.setattr(search, "_GPU_EXACT_PAIRS", 0)
+    monkeypatch.setattr(search, "_CELL_ROWS", 50)
+    used.clear()
+    nearest(base, base, 5, device="cuda")
+    assert not used
+
+
 def test_search_does_not_import_torch_or_scikit_learn():
     code = (
         "import sys, numpy as np\n"

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from noisefix.errors import DataError
+from noisefix.tables import vectors
 from noisefix.tables.source import Source, read_source
-from noisefix.tables.vectors import read_vectors, unit_rows
+from noisefix.tables.vectors import open_vectors, read_vectors, unit_rows
+from noisefix.vectors import InMemory
 
 VECTORS = np.array([[3.0, 4.0], [0.0, -2.0], [1.0, 0.0]])
 UNIT = np.array([[0.6, 0.8], [0.0, -1.0], [1.0, 0.0]], dtype=np.float32)
@@ -127,3 +129,47 @@ def test_rows_of_any_size_get_unit_length_and_keep_their_direction(matrix):
     scaled = matrix / np.abs(matrix).max(axis=1, keepdims=True)
     by_hand = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
     np.testing.assert_allclose(unit, by_hand, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["<f4", ">f4", "<f8", "<f2", "<i4"])
+def test_a_npy_file_is_read_where_it_lies(tmp_path, source, kind):
+    matrix = np.array([[3, 4], [0, 2], [5, 12]]).astype(kind)
+    np.save(tmp_path / "x.npy", matrix)
+    opened = open_vectors(tmp_path / "x.npy", source, IDS[:3])
+    assert not isinstance(opened, InMemory)
+    assert opened.shape == (3, 2)
+    held = read_vectors(tmp_path / "x.npy", source, IDS[:3])
+    for first, last in ((0, 3), (1, 2), (2, 9), (3, 3)):
+        np.testing.assert_array_equal(opened.rows(first, last), held[first:last])
+    np.testing.assert_array_equal(opened.take(np.array([2, 0, 2])), held[[2, 0, 2]])
+    assert opened.take(np.array([], dtype=np.int64)).shape == (0, 2)
+
+
+def test_a_npy_file_that_lies_otherwise_is_held(tmp_path, source):
+    matrix = np.asfortranarray(np.arange(1.0, 7.0).reshape(3, 2))
+    np.save(tmp_path / "x.npy", matrix)
+    np.savez(tmp_path / "x.npz", embeddings=matrix)
+    for name in ("x.npy", "x.npz"):
+        opened = open_vectors(tmp_path / name, source, IDS[:3])
+        held = read_vectors(tmp_path / name, source, IDS[:3])
+        np.testing.assert_array_equal(opened.rows(0, 3), held)
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        [[1.0, np.nan], [1.0, 1.0], [np.inf, 0.0]],
+        [[1.0, 0.0], [0.0, 0.0], [1.0, 1.0]],
+        [[1.0, 0.0], [1.0, 1.0]],
+        [1.0, 2.0, 3.0],
+        np.zeros((3, 0)),
+    ],
+)
+def test_faults_of_a_npy_file_are_those_of_an_array(tmp_path, source, monkeypatch, matrix):
+    monkeypatch.setattr(vectors, "_BLOCK", 2)
+    np.save(tmp_path / "x.npy", np.array(matrix))
+    with pytest.raises(DataError) as held:
+        read_vectors(tmp_path / "x.npy", source, IDS[:3])
+    with pytest.raises(DataError) as opened:
+        open_vectors(tmp_path / "x.npy", source, IDS[:3])
+    assert str(opened.value) == str(held.value)
