@@ -80,7 +80,7 @@ def probed_cells(
     n_probes: int,
     barred: Barred | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nearest cells of some queries.
+    """Return the nearest cells of some queries. Call it within ``one_blas_thread``.
 
     Args:
         queries: (Q, D), beginning with a whole grain.
@@ -113,11 +113,12 @@ def cell_places(
         (Q, C) int32.
     """
     places = np.empty((len(queries), len(centroids)), dtype=np.int32)
-    for first, last in blocks(len(queries), GRAIN):
-        scores = _scores(queries, np.arange(first, last), first, last, centroids, barred)
-        order = np.argsort(-scores, axis=1, kind="stable")
-        numbers = np.arange(len(centroids), dtype=np.int32)[None]
-        np.put_along_axis(places[first:last], order, numbers, axis=1)
+    numbers = np.arange(len(centroids), dtype=np.int32)[None]
+    with one_blas_thread():
+        for first, last in blocks(len(queries), GRAIN):
+            scores = _scores(queries, np.arange(first, last), first, last, centroids, barred)
+            order = np.argsort(-scores, axis=1, kind="stable")
+            np.put_along_axis(places[first:last], order, numbers, axis=1)
     return places
 
 
