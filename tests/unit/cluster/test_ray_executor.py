@@ -26,7 +26,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def cluster():
     """Two cores, and two cards that are there in name only."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.update(connection._QUIET)  # as a cluster is started by connect()
     ray.init("local", num_cpus=2, num_gpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
