@@ -45,8 +45,15 @@ def double(task):
     return 2 * task
 
 
-def card(task):
-    return os.environ.get("CUDA_VISIBLE_DEVICES"), os.getpid()
+def card(task, folder=None):
+    """Return the card and the process; with a folder, when two cards have been seen there."""
+    device = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if folder is not None:
+        (folder / f"card-{device}").touch()
+        deadline = time.monotonic() + 60
+        while len(list(folder.glob("card-*"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    return device, os.getpid()
 
 
 def refuse(task):
@@ -131,8 +138,8 @@ def test_a_task_that_no_worker_survives_is_named(kind, executor):
         list(on(executor, kind, end, [Rows(7)]))
 
 
-def test_each_actor_has_a_card_of_its_own_and_keeps_it(executor):
-    found = list(executor.map(card, range(40), on_gpu=True))
+def test_each_actor_has_a_card_of_its_own_and_keeps_it(executor, tmp_path):
+    found = list(executor.map(partial(card, folder=tmp_path), range(40), on_gpu=True))
     assert {device for device, _ in found} == {"0", "1"}
     assert len(set(found)) == 2, "one process a card"
     deadline = time.monotonic() + 30
