@@ -16,14 +16,14 @@ from noisefix.progress import Progress
 from noisefix.run.arrays import Strings, class_ids
 from noisefix.run.rows import has_texts, name_matrix
 from noisefix.run.vector_columns import second_vectors, vectors_of
-from noisefix.vectors import Vectors
+from noisefix.vectors import InMemory, SomeRows, Vectors, mean_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from noisefix.detection.voting import Answers
     from noisefix.probing.hidden_chain import Sequences
-    from noisefix.probing.hypotheses import Hypotheses
+    from noisefix.probing.hypotheses import Evidence, Hypotheses
     from noisefix.probing.judgeable import Scope
     from noisefix.probing.label_names import NameView
     from noisefix.probing.outside import Outside
@@ -66,15 +66,12 @@ def see(
     from noisefix.detection.own_probs import own_probs
     from noisefix.detection.voting import encode_answers, text_probe
     from noisefix.probability import sigmoid
-    from noisefix.probing.error_model import ERROR_MODEL
     from noisefix.probing.folds import make_folds, row_keys
-    from noisefix.probing.hypotheses import Evidence, judge
+    from noisefix.probing.hypotheses import Evidence
     from noisefix.probing.judgeable import find_scope, written_rows
     from noisefix.probing.label_names import name_view
     from noisefix.probing.latent_classes import fit_latent_classes
-    from noisefix.probing.one_sided import ONE_SIDED, trust_what_was_looked_at
     from noisefix.probing.outside import find_outside
-    from noisefix.probing.readings import read, shares_as_given
     from noisefix.probing.views import look, look_around
 
     table = tables["embeddings"]
@@ -104,29 +101,17 @@ def see(
             seed=seed,
         )
         pooled = views.pooled
-        pooled[~scope.written] = pooled[scope.written].mean(axis=0)
+        if not scope.written.all():
+            written = SomeRows(InMemory(pooled), np.flatnonzero(scope.written))
+            pooled[~scope.written] = mean_of(written)
     step(progress, 1)
     label_names = _name_embeddings(tables.get("label_names"), names, embeddings.shape[1])
     view = None
     if label_names is not None:
         view = name_view(embeddings, label_names[scope.classes], labels)
-    latent = fit_latent_classes(embeddings, labels, n_classes)
-    shares = known_shares(params.class_shares, names)
-    if shares is not None:
-        shares = shares[scope.classes] / max(shares[scope.classes].sum(), 1e-9)
-    weights = np.array(ERROR_MODEL.weights)
-    hypotheses = judge(Evidence(pooled, labels, latent, view, shares), weights)
-    readings = read(
-        shares_as_given([pooled] if views is None else views.models, labels, shares),
-        hypotheses.log_odds @ weights,
-        params.labelled_by,
-        0.0 if view is None else view.gain,
-        knows_shares=shares is not None,
-    )
-    unverified = known_class("--unverified-class", params.unverified_class, names)
-    if unverified is not None:
-        trust = ONE_SIDED if params.one_sided is None else params.one_sided
-        readings = trust_what_was_looked_at(readings, given != unverified, trust)
+    evidence = Evidence(pooled, labels, fit_latent_classes(embeddings, labels, n_classes), view)
+    hypotheses, readings = _judged(evidence, views, params, names, scope)
+    readings = _as_looked_at(readings, given, params, names)
     answers = None
     if "annotations" in tables:
         answers = encode_answers(tables["annotations"], ids, names)
@@ -163,6 +148,47 @@ def see(
         answers=answers,
         probe=text_probe(embeddings, scope.written, folds_of, len(names)),
     )
+
+
+def _judged(
+    evidence: Evidence,
+    views: Views | None,
+    params: JointParams,
+    names: tuple[str, ...],
+    scope: Scope,
+) -> tuple[Hypotheses, Read]:
+    """Return what each hypothesis says of every row, and both readings of it."""
+    from noisefix.probing.error_model import ERROR_MODEL
+    from noisefix.probing.hypotheses import judge
+    from noisefix.probing.readings import read, shares_as_given
+
+    shares = known_shares(params.class_shares, names)
+    if shares is not None:
+        shares = shares[scope.classes] / max(shares[scope.classes].sum(), 1e-9)
+    weights = np.array(ERROR_MODEL.weights)
+    hypotheses = judge(replace(evidence, class_shares=shares), weights)
+    models = [evidence.pooled] if views is None else views.models
+    readings = read(
+        shares_as_given(models, evidence.given_labels, shares),
+        hypotheses.log_odds @ weights,
+        params.labelled_by,
+        0.0 if evidence.names is None else evidence.names.gain,
+        knows_shares=shares is not None,
+    )
+    return hypotheses, readings
+
+
+def _as_looked_at(
+    readings: Read, given: np.ndarray, params: JointParams, names: tuple[str, ...]
+) -> Read:
+    """Trust labels more where the user says that somebody has looked."""
+    from noisefix.probing.one_sided import ONE_SIDED, trust_what_was_looked_at
+
+    unverified = known_class("--unverified-class", params.unverified_class, names)
+    if unverified is None:
+        return readings
+    trust = ONE_SIDED if params.one_sided is None else params.one_sided
+    return trust_what_was_looked_at(readings, given != unverified, trust)
 
 
 def step(progress: Callable[[Progress], None] | None, done: int) -> None:

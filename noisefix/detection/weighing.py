@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from noisefix.probing.error_model import ErrorEstimate
+    from noisefix.probing.readings import Read
+    from noisefix.probing.sequence import Chain
 
 
 def weigh(
@@ -46,7 +48,6 @@ def weigh(
     from noisefix.detection.voting import hear
     from noisefix.probing.error_model import estimate_errors
     from noisefix.probing.ordinal import expected_distance, with_steps
-    from noisefix.probing.sequence import smooth, with_chain
 
     scope, given, view = seen.scope, seen.given_labels, seen.names
     labels = scope.labels(given)
@@ -62,14 +63,7 @@ def weigh(
         rejections=rejections.within(scope),
         seed=seed,
     )
-    readings, chain = seen.readings, None
-    estimate = estimate_from(seen.hypotheses, readings=readings)
-    if seen.sequences is not None:
-        said = estimate.true_label_probs
-        chain = smooth(said, seen.pooled, labels, seen.sequences, seed)
-        if chain.is_used:
-            hypotheses, readings = with_chain(seen.hypotheses, readings, said, labels, chain)
-            estimate = estimate_from(hypotheses, readings=readings)
+    estimate, readings, chain = _estimated(seen, labels, estimate_from, seed)
     step(progress, 2)
     wide = scope.widen_estimate(estimate, given, vouched.labels)
     heard = None
@@ -116,6 +110,23 @@ def weigh(
         sequences=seen.sequences,
         chain=chain,
     )
+
+
+def _estimated(
+    seen: Seen, labels: np.ndarray, estimate_from: Callable[..., ErrorEstimate], seed: int
+) -> tuple[ErrorEstimate, Read, Chain | None]:
+    """Estimate the errors; where the rows have an order that tells something, in its light."""
+    from noisefix.probing.sequence import smooth, with_chain
+
+    estimate, readings = estimate_from(seen.hypotheses, readings=seen.readings), seen.readings
+    if seen.sequences is None:
+        return estimate, readings, None
+    said = estimate.true_label_probs
+    chain = smooth(said, seen.pooled, labels, seen.sequences, seed)
+    if chain.is_used:
+        hypotheses, readings = with_chain(seen.hypotheses, readings, said, labels, chain)
+        estimate = estimate_from(hypotheses, readings=readings)
+    return estimate, readings, chain
 
 
 def _verdicts(
