@@ -30,6 +30,7 @@ _START_S = 120.0
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is told to a server that the user did not name
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # who has asked for no card sees none
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # of a lost worker it would tell on standard output
     "RAY_task_oom_retries": "3",  # by default without end: a piece too large would never fail
 }
 

@@ -140,12 +140,12 @@ class _Cards:
         except ray.exceptions.RayTaskError as error:
             raise error.cause from error
         except ray.exceptions.RayError as error:
-            self._replace(job, error)
+            self._restart(job, error)
             return None
         self._idle.append(actor)
         return None if job is None else (job.number, value)
 
-    def _replace(self, job: _Job | None, error: Exception) -> None:
+    def _restart(self, job: _Job | None, error: Exception) -> None:
         """Start another actor for one that died; its job is to be done again."""
         if job is None:
             self._n_failed_starts += 1

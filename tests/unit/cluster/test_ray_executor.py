@@ -26,7 +26,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def cluster():
     """Two cores, and two cards that are there in name only."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.update(connection._QUIET)  # as a cluster is started by connect()
     ray.init("local", num_cpus=2, num_gpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
@@ -45,8 +45,15 @@ def double(task):
     return 2 * task
 
 
-def card(task):
-    return os.environ.get("CUDA_VISIBLE_DEVICES"), os.getpid()
+def card(task, folder=None):
+    """Return the card and the process; with a folder, when two cards have been seen there."""
+    device = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if folder is not None:
+        (folder / f"card-{device}").touch()
+        deadline = time.monotonic() + 60
+        while len(list(folder.glob("card-*"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    return device, os.getpid()
 
 
 def refuse(task):
@@ -131,8 +138,8 @@ def test_a_task_that_no_worker_survives_is_named(kind, executor):
         list(on(executor, kind, end, [Rows(7)]))
 
 
-def test_each_actor_has_a_card_of_its_own_and_keeps_it(executor):
-    found = list(executor.map(card, range(40), on_gpu=True))
+def test_each_actor_has_a_card_of_its_own_and_keeps_it(executor, tmp_path):
+    found = list(executor.map(partial(card, folder=tmp_path), range(40), on_gpu=True))
     assert {device for device, _ in found} == {"0", "1"}
     assert len(set(found)) == 2, "one process a card"
     deadline = time.monotonic() + 30
@@ -163,16 +170,24 @@ def test_a_folder_that_workers_do_not_see_is_refused(cluster, tmp_path, monkeypa
         connection.check_machines(Private(tmp_path))
 
 
-def test_the_answer_to_sigterm_stays_the_user_s(tmp_path):
-    """In a process of its own: Ray puts its own answer in place when it starts."""
+def test_the_terminal_and_the_answer_to_sigterm_stay_the_user_s(tmp_path):
+    """In a process of its own: Ray answers SIGTERM its way when it starts, and tells of losses."""
     program = (
-        "import signal\n"
+        "import os, signal, time\n"
         "from pathlib import Path\n"
+        "def once(mark):\n"
+        "    if not mark.exists():\n"
+        "        mark.touch()\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "from noisefix.cluster.ray_executor import RayExecutor\n"
         f"executor = RayExecutor(None, Path({str(tmp_path)!r}))\n"
         "before = signal.getsignal(signal.SIGTERM)\n"
         "assert list(executor.map(str, range(3))) == ['0', '1', '2']\n"
         "assert signal.getsignal(signal.SIGTERM) is before\n"
+        f"mark = Path({str(tmp_path / 'mark')!r})\n"
+        "assert list(executor.map(once, [mark])) == [None]\n"
+        "assert mark.exists()\n"
+        "time.sleep(3)\n"
         "executor.close()\n"
         "assert signal.getsignal(signal.SIGTERM) is before\n"
     )
