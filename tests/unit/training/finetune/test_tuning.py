@@ -147,7 +147,7 @@ def test_wrong_options_are_usage_errors(tiny_bert):
     ):
         with pytest.raises(UsageError):
             TuningParams(**wrong)
-    with pytest.raises(UsageError, match="no weights to tune"):
+    with pytest.raises(UsageError, match="no layers to tune"):
         Tuning(find_encoder("tfidf"), ["a"])
     with pytest.raises(UsageError, match="max_tokens is 17"):
         Tuning(tiny_bert, ["a"], TuningParams(max_tokens=17)).start("cpu")
