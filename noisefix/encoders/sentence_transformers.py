@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 
 from noisefix.encoders.word_pieces import CHARACTERS_PER_TOKEN
 from noisefix.errors import ModelError
+from noisefix.hardware import fetch, steady_attention
 from noisefix.threads import n_threads
 
 if TYPE_CHECKING:
@@ -70,13 +71,15 @@ class SentenceTransformerModel:
 
     def embed(self, items: Sequence[str]) -> np.ndarray:
         """Return (B, D) float32 unit vectors of B texts."""
+        return self.start(items)()
+
+    def start(self, items: Sequence[str]) -> Callable[[], np.ndarray]:
+        """Hand the work of ``embed`` to the device; what is returned waits for the vectors."""
         import torch
         from torch.nn import functional
 
-        with torch.inference_mode():
-            vectors = self.raw_vectors(items)
-            result: np.ndarray = functional.normalize(vectors, dim=1).cpu().numpy()
-        return result
+        with torch.inference_mode(), steady_attention(self.device):
+            return fetch(functional.normalize(self.raw_vectors(items), dim=1))
 
     def raw_vectors(self, items: Sequence[str]) -> torch.Tensor:
         """Return (B, D) float32 vectors of B texts as the model gives them, with gradients."""

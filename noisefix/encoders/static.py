@@ -7,7 +7,7 @@ Source: library model2vec, https://github.com/MinishLab/model2vec.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +74,8 @@ class StaticTextModel:
         """Return (B, D) float32 unit vectors; texts without a known token share one."""
         found = self._model.encode(list(items), max_length=None, use_multiprocessing=False)
         return unit_rows(np.asarray(found, dtype=np.float32))
+
+    def start(self, items: Sequence[str]) -> Callable[[], np.ndarray]:
+        """Do the work of ``embed``; what is returned has the vectors."""
+        found = self.embed(items)
+        return lambda: found

@@ -39,6 +39,15 @@ def test_the_order_within_a_batch_does_not_matter(model, precision):
     assert np.abs(np.linalg.norm(forward, axis=1) - 1).max() < 1e-6
 
 
+def test_idle_tokens_at_the_end_of_a_batch_change_no_vector(model, precision, monkeypatch):
+    ids, _ = model.prepare(TEXTS)
+    plain = model.embed(ids)
+    monkeypatch.setattr(model, "_step", 64)  # as on a GPU
+    with_idle = model.embed(ids)
+    assert with_idle.shape == plain.shape
+    assert np.abs(with_idle - plain).max() < ROUNDING[precision]
+
+
 def test_damaged_weights_are_a_model_error(minilm_copy):
     files = read_bert_files(minilm_copy)
     path = minilm_copy / "model.safetensors"
