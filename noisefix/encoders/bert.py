@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.encoders.bert_files import BertFiles
-from noisefix.encoders.products import make_product
+from noisefix.encoders.products import Product, make_product
 from noisefix.encoders.word_pieces import WordPieces
 from noisefix.errors import ModelError
 from noisefix.hardware import fetch, send, steady_attention
@@ -111,7 +111,7 @@ class PackedBert:
                 x += layer.attention_output(attended)
                 x = self._normalize(x, layer.attention_norm)
                 hidden = layer.intermediate(x.to(self._dtype))  # (T, 4 D)
-                x += layer.output(functional.gelu(hidden))
+                x += layer.output(hidden)
                 x = self._normalize(x, layer.output_norm)
             return fetch(functional.normalize(self._pool(x, runs), dim=1))
 
@@ -159,17 +159,17 @@ class _Layer:
     def __init__(self, weights: _Weights, prefix: str, dtype: torch.dtype) -> None:
         import torch
 
-        def product(*names: str) -> Callable[[torch.Tensor], torch.Tensor]:
+        def product(*names: str, gelu: bool = False) -> Product:
             parts = [weights.affine(prefix + name) for name in names]
             weight, bias = (torch.cat(tensors).to(dtype) for tensors in zip(*parts, strict=True))
-            return make_product(weight, bias)
+            return make_product(weight, bias, gelu=gelu)
 
         self.queries_keys_values = product(
             "attention.self.query", "attention.self.key", "attention.self.value"
         )
         self.attention_output = product("attention.output.dense")
         self.attention_norm = weights.affine(f"{prefix}attention.output.LayerNorm")
-        self.intermediate = product("intermediate.dense")
+        self.intermediate = product("intermediate.dense", gelu=True)
         self.output = product("output.dense")
         self.output_norm = weights.affine(f"{prefix}output.LayerNorm")
 
