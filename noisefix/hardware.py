@@ -125,12 +125,12 @@ def steady_attention(device: str) -> AbstractContextManager[Any]:
     )
 
 
-def send(array: np.ndarray, device: str) -> torch.Tensor:
-    """Return an array as a tensor on a device; a GPU fetches it while this process goes on."""
+def send(values: np.ndarray | torch.Tensor, device: str) -> torch.Tensor:
+    """Return values as a tensor on a device; a GPU fetches them while this process goes on."""
     import torch
 
-    tensor = torch.from_numpy(array)
-    if device.startswith("cuda"):
+    tensor = torch.as_tensor(values)
+    if device.startswith("cuda") and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 

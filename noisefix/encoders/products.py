@@ -37,9 +37,7 @@ def make_product(weight: torch.Tensor, bias: torch.Tensor, *, gelu: bool = False
     return _onednn(weight, bias, plain, gelu) or plain
 
 
-def _onednn(
-    weight: torch.Tensor, bias: torch.Tensor, plain: Product, gelu: bool
-) -> Product | None:
+def _onednn(weight: torch.Tensor, bias: torch.Tensor, plain: Product, gelu: bool) -> Product | None:
     """Return the product through oneDNN if this torch has it and it agrees with ``plain``."""
     import torch
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.errors import UsageError
-from noisefix.hardware import autocast, choose_precision
+from noisefix.hardware import autocast, choose_precision, send
 from noisefix.training.features import FeatureSource, FrozenFeatures
 from noisefix.training.heads import HeadClassifier, head_logits, init_heads
 from noisefix.training.interface import Checkpoint, Fit, State, Training, TrainingData
@@ -161,8 +161,8 @@ class _Run:
         threads = nullcontext() if self.source.weights else single_thread(self.device)
         with threads, torch_seed([self.seed, epoch, 1], self.params.dropout):
             self.objective.start_epoch(epoch, self.look)
-            order = torch.from_numpy(rng.permutation(self.rows)).to(self.device)
-            total = torch.zeros((), device=self.device)
+            order = torch.from_numpy(rng.permutation(self.rows))
+            total = torch.zeros((), device=self.device)  # read once an epoch: a GPU need not stop
             for rows in order.tensor_split(self.batches):
                 total += self._step(rows, rng) * len(rows)
         loss = float(total) / max(len(self.rows), 1)
@@ -174,7 +174,8 @@ class _Run:
         features = self.source.batch(rows, [self.seed, step, 2])
         with autocast(self.device, self.precision):
             logits = self._forward(features)
-        batch = Batch(rows, features, logits.float(), step / self.steps, self._forward, rng)
+        on_device = send(rows, self.device)
+        batch = Batch(on_device, features, logits.float(), step / self.steps, self._forward, rng)
         loss = self.objective.loss(batch)
         squares = sum(w.square().sum() for name, w in self.heads.items() if "weight" in name)
         held_back = loss + self.penalty / (2 * len(self.rows)) * squares
