@@ -146,7 +146,7 @@ def fetch(tensor: torch.Tensor) -> Callable[[], np.ndarray]:
     if tensor.device.type != "cuda":
         return now
     copy = tensor.to("cpu", non_blocking=True)
-    is_there = torch.cuda.Event()
+    is_there = torch.cuda.Event()  # type: ignore[no-untyped-call]
     is_there.record(torch.cuda.current_stream(tensor.device))
 
     def later() -> np.ndarray:

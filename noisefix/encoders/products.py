@@ -42,7 +42,7 @@ def _onednn(weight: torch.Tensor, bias: torch.Tensor, plain: Product, gelu: bool
     import torch
 
     # What comes after the product, and by which formula: "none" is the exact one.
-    after = ("gelu", [], "none") if gelu else ("none", [], "")
+    after: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
     try:
         reorder = torch.ops.mkldnn._reorder_linear_weight
         linear = torch.ops.mkldnn._linear_pointwise
