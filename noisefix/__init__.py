@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from noisefix.evaluation.evaluate import evaluate as evaluate
     from noisefix.evaluation.noise import noise as noise
     from noisefix.evaluation.rank_stability import rank_stability as rank_stability
+    from noisefix.recipes.recipe import recipe as recipe
     from noisefix.relabelling.relabel import relabel as relabel
     from noisefix.reporting.report import report as report
     from noisefix.reviewing.review import review as review
@@ -57,6 +58,7 @@ _HOMES = {
     "noise": "noisefix.evaluation.noise",
     "predict": "noisefix.classifiers.predict",
     "rank_stability": "noisefix.evaluation.rank_stability",
+    "recipe": "noisefix.recipes.recipe",
     "relabel": "noisefix.relabelling.relabel",
     "report": "noisefix.reporting.report",
     "review": "noisefix.reviewing.review",

@@ -146,10 +146,14 @@ def _option_name(key: str) -> str:
 
 
 def _check_value(origin: str, key: str, value: Any) -> Any:
-    if isinstance(value, (str, bool, int, float)):
+    for one in value if isinstance(value, list) else [value]:
+        if not isinstance(one, (str, bool, int, float)):
+            break
+    else:
         return value
     raise UsageError(
-        f"{origin}: {key} must be a text, a number, true or false, not {type(value).__name__}",
+        f"{origin}: {key} must be a text, a number, true or false, or a list of these, not "
+        f"{type(value).__name__}",
         f"run noisefix COMMAND --help to see what {key} takes",
     )
 

@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "noisefix"
 LAYERS = (
     {"__main__"},
     {"cli"},
+    {"recipes"},
     {
         "evaluation.calibrate",
         "evaluation.evaluate",

@@ -26,6 +26,7 @@ from noisefix.cli.joint import joint
 from noisefix.cli.noise import noise
 from noisefix.cli.paths import guarded
 from noisefix.cli.predict import predict
+from noisefix.cli.recipe import recipe
 from noisefix.cli.relabel import relabel
 from noisefix.cli.report import report
 from noisefix.cli.review import review
@@ -63,6 +64,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "predict": predict,
     "noise": noise,
+    "recipe": recipe,
 }
 """Every command by its name; a new one is a file beside this one and a line here."""
 

@@ -118,7 +118,10 @@ def _settings(ctx: Any, path: Path) -> dict[str, Any]:
         option = options[command][name]
         parameter = str(option.name)
         if getattr(option, "multiple", False):
-            value = str(value).split(",") if parameter in roles else [value]
+            if not isinstance(value, list):
+                value = str(value).split(",") if parameter in roles else [value]
+        elif isinstance(value, list):
+            value = ",".join(map(str, value))
         found[parameter] = _from(path.parent, value) if parameter in roles else value
     return found
 

@@ -12,6 +12,7 @@ COMMAND_GROUPS = {
     "Repair": ("relabel", "apply"),
     "Guard": ("check", "init"),
     "Train": ("train", "predict"),
+    "All": ("recipe",),
     "Parts": ("embed", "joint", "candidates", "noise"),
 }
 """Every command, in the order in which they are listed."""
@@ -22,7 +23,8 @@ _NAMES = {
     " strategy dry-run diff revert format only-flagged bom review-csv review rows csv from"
     " fill-unlabelled drop-outside max-noise-rate max-issues max-new-issues baseline write-baseline"
     " show output-format github max-drift max-leaks junit method features epochs valid"
-    " compare seeds test truth truth-column rank-stability predictions proba kind rate matrix"
+    " recipe steps set explain compare seeds test truth truth-column rank-stability predictions"
+    " proba kind rate matrix"
     " quiet json config no-config help version install-completion show-completion",
     "Input": "text-column label-column id-column missing-labels label-map merge-case multi-label"
     " label-columns labels trusted-column not-column annotator-columns annotations order-column"
@@ -102,6 +104,10 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     "predict": (
         ("a label for every row", "noisefix predict model new.csv -o predictions.csv"),
         ("and all probabilities", "noisefix predict model new.csv -o out.parquet --proba"),
+    ),
+    "recipe": (
+        ("all of it, with the usual steps", "noisefix recipe data.csv -o all"),
+        ("your steps, as a shell script", "noisefix recipe d.csv -o all --recipe r.toml --explain"),
     ),
     "embed": (
         ("begin a run folder", "noisefix embed data.csv -o run"),

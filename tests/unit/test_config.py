@@ -29,7 +29,7 @@ def test_a_common_key_of_other_commands_is_passed_over():
         ({"sead": 1}, "no command has an option 'sead'", "did you mean 'seed'?"),
         ({"check": {"top": 1}}, "[check] has no option 'top'", "known: max_noise_rate"),
         ({"chek": {}}, "[chek] names no command", "did you mean 'check'?"),
-        ({"seed": [1]}, "seed must be a text, a number, true or false, not list", "--help"),
+        ({"seed": [[1]]}, "seed must be a text, a number, true or false, or a list", "--help"),
     ],
 )
 def test_mistakes_are_named_with_a_remedy(config, message, hint):
