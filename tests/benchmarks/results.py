@@ -38,6 +38,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "label_columns",
         "outside",
         "order",
+        "static",
     ),
     "relabel": ("relabel_quality", "weighing_fit", "guessing"),
     "speed": (

@@ -165,13 +165,9 @@ def headlines(result: Result) -> list[Headline]:
         Headline(
             "a static encoder instead of the default one: times faster",
             number(ratio, 1),
-            "told",
-            None,
         ),
         Headline(
             "the same, average precision lost: mean, and the worst set",
             f"{number(float(lost.mean()), 3)}, {number(float(lost.max()), 3)}",
-            "told",
-            None,
         ),
     ]
