@@ -362,7 +362,7 @@ def test_a_static_encoder_is_judged_beside_the_default_one(load, make_task, with
             kinds = [words.get(text.split()[0], 2) for text in texts]
             return np.eye(3, N_FEATURES, dtype=np.float32)[kinds]
 
-    found = static.judge_set(make_task("noisy"), Encoder())
+    found = static.judge_set(make_task("noisy"), {"static": Encoder(), "tfidf": Encoder()})
     assert min(found[name] for name in ("default", "static", "tfidf")) > 0.8
     other = {"name": "b", "who": "rules", "default": 0.5, "static": 0.4, "tfidf": 0.3}
     speeds = {"default": 10.0, "static": 200.0}

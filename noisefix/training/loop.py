@@ -92,7 +92,8 @@ class Learner:
             spread()
         self._optimiser.step()
         decay = min(self._decay, (1 + self.step) / (10 + self.step))
-        average = get_ema_multi_avg_fn(decay)  # all weights at once: a GPU is told of it once
+        # All weights at once: a GPU is told of it once.
+        average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         average(list(self.average.values()), [v.detach() for v in self.weights.values()], self.step)
         self.step += 1
 

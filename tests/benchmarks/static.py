@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,29 +76,34 @@ def run(
         static = load_encoder(f"static:{name}")
         sets = []
         for task in tasks:
-            sets.append(judge_set(task, static))
+            # Fitted to its texts, so another one for each set.
+            others = {"static": static, "tfidf": load_encoder("tfidf")}
+            sets.append(judge_set(task, others))
             progress(f"{task.name}: {sets[-1]}")
         texts = [text for task in tasks for text in task.texts][:: max(1, len(tasks) // 4)]
         speeds = {"default": speed(encoder(), texts), "static": speed(static, texts)}
     return {"distil_s": seconds, "texts_per_s": speeds, "sets": sets}
 
 
-def judge_set(task: Task, static: Encoder) -> Result:
-    """Return the average precision of finding the wrong labels, by encoder."""
-    from noisefix.encoders import load_encoder
+def judge_set(task: Task, others: Mapping[str, Encoder]) -> Result:
+    """Return the average precision of finding the wrong labels, by encoder.
 
+    Args:
+        task: the set; its embeddings are those of the default encoder.
+        others: encoders beside it, by name; "tfidf" does not know what label names mean.
+    """
     _, given, truth = class_ids(task)
     known = (given >= 0) & (truth >= 0)
     who = WHO.get(task.name, "model")
-    found: Result = {"name": task.name, "who": who}
     plain = stage_tables(task)
-    for name, one in (("default", None), ("static", static), ("tfidf", load_encoder("tfidf"))):
-        tables = plain
-        if one is not None:
-            made = replace(task, embeddings=one.encode(list(task.texts)))
-            tables = stage_tables(made) | _names(plain, one)
-            if name == "tfidf":  # it does not know what words mean
-                del tables["label_names"]
+    inputs = {"default": plain}
+    for name, one in others.items():
+        made = replace(task, embeddings=one.encode(list(task.texts)))
+        inputs[name] = stage_tables(made) | _names(plain, one)
+        if name == "tfidf":
+            del inputs[name]["label_names"]
+    found: Result = {"name": task.name, "who": who}
+    for name, tables in inputs.items():
         judged = judge_labels(tables, JointParams(labelled_by=who))
         wrong = (given != truth)[known]
         found[name] = average_precision(wrong, judged.estimate.p_error[known])
