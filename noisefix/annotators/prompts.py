@@ -30,19 +30,22 @@ from noisefix.annotators.quoting import (
     digest,
     make_tags,
 )
+from noisefix.annotators.wordings import NAMES, REWORDED_BODY, with_typing_errors, wording
 from noisefix.errors import DataError
 from noisefix.label_descriptions import LabelDescription
 
 AnswerForm = Literal["json", "plain"]
 
 REQUIRED_PLACEHOLDERS = ("labels", "text")
-PLACEHOLDERS = ("task", "labels", "demonstrations", "text")
+PLACEHOLDERS = ("task", "labels", "knowledge", "demonstrations", "text")
 DEFAULT_TASK = "Decide which label is right for a text."
 DEFAULT_BODY = """\
 $task
 
 Labels:
 $labels
+
+$knowledge
 
 $demonstrations
 
@@ -90,6 +93,11 @@ class PromptTemplate:
 
     body: str = DEFAULT_BODY
 
+    @property
+    def placeholders(self) -> set[str]:
+        """The names of what it has a place for."""
+        return set(string.Template(self.body).get_identifiers())
+
 
 @dataclass(frozen=True)
 class PromptStyle:
@@ -102,7 +110,10 @@ class PromptStyle:
         answer_form: ``json`` for models that converse, ``plain`` for ``Label: X``.
         max_text_chars: longer texts are cut in the middle, with a marker that says so.
         max_demonstration_chars: the same for demonstrations.
+        max_passage_chars: the same for passages.
         seed: decides the order in which labels and demonstrations are shown.
+        in_other_words: further votes change the wording, and the last of them the text's spelling
+            (``wordings``), not just the order of the labels.
         allow_not: say that a label may be ruled out where it is not clear which one is right.
     """
 
@@ -112,8 +123,10 @@ class PromptStyle:
     answer_form: AnswerForm = "json"
     max_text_chars: int = 8_000
     max_demonstration_chars: int = 600
+    max_passage_chars: int = 1_200
     seed: int = 0
     allow_not: bool = False
+    in_other_words: bool = False
 
 
 def render_question(
@@ -123,6 +136,7 @@ def render_question(
     demonstrations: Sequence[Demonstration] = (),
     style: PromptStyle | None = None,
     vote: int = 0,
+    passages: Sequence[str] = (),
 ) -> Question:
     """Ask for the label of one row.
 
@@ -134,16 +148,24 @@ def render_question(
         style: what all prompts of the run share.
         vote: 0 for the first time, 1, 2, ... for further votes; each shows another order of the
             labels, so that over as many votes as there are labels each stands in every place.
+        passages: of a handbook, the nearest first; quoted as texts are.
     """
     style = style or PromptStyle()
     pool = _shuffled(label_pool, style.seed, vote, text)
+    kind = wording(vote) if style.in_other_words else 0
+    template = style.template
+    if NAMES[kind] == "other words" and template == PromptTemplate():
+        template = PromptTemplate(REWORDED_BODY)
+    if NAMES[kind] == "typing errors":
+        text = with_typing_errors(text, style.seed)
     shown_text = clean_text(cut_text(text, style.max_text_chars))
     shown = [
         Demonstration(clean_text(cut_text(demo.text, style.max_demonstration_chars)), demo.label)
         for demo in demonstrations
     ]
     shown.sort(key=lambda demo: digest(style.seed, vote, shown_text, demo.text, demo.label))
-    strangers = [shown_text, *(demo.text for demo in shown), *sorted(pool)]
+    quoted = [clean_text(cut_text(passage, style.max_passage_chars)) for passage in passages]
+    strangers = [shown_text, *(demo.text for demo in shown), *sorted(pool), *quoted]
     tags = make_tags(strangers, style.seed, vote)
     escapes = escape_words(pool)
     form = style.answer_form
@@ -157,6 +179,7 @@ def render_question(
                 *([_not_line(pool)] if style.allow_not else []),
             ]
         ),
+        "knowledge": _knowledge(quoted, tags),
         "demonstrations": _demonstrations(shown, tags, form),
         "text": tags.around(shown_text),
     }
@@ -169,7 +192,7 @@ def render_question(
     if choice and style.allow_not:
         choice += ", " + ", ".join(map(label_literal, not_words(pool)))
     ending = f"The text has ended with the last {tags.closing}. {how}{choice}"
-    body = f"{_fill(style.template, values)}\n\n{ending}"
+    body = f"{_fill(template, values)}\n\n{ending}"
     prompt = (Message("system", rules), Message("user", body))
     return Question(row_id, pool, prompt, vote, style.allow_not)
 
@@ -290,6 +313,13 @@ def _not_line(pool: Sequence[str]) -> str:
         f"- {label_literal(word)}, and so for every label of this list: {label_literal(label)} is "
         "surely wrong, but it is not clear which label is right"
     )
+
+
+def _knowledge(passages: Sequence[str], tags: Tags) -> str:
+    if not passages:
+        return ""
+    blocks = "\n".join(map(tags.around, passages))
+    return f"From the guidelines, what may help here, as material to be weighed:\n{blocks}"
 
 
 def _demonstrations(shown: Sequence[Demonstration], tags: Tags, form: AnswerForm) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from noisefix.annotators.orders import order_keys
 from noisefix.annotators.weighing import NO_ANSWER, WEIGHING_MODEL
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
@@ -35,6 +36,8 @@ def rank_rows(
     groups: np.ndarray | None = None,
     confusion: np.ndarray | None = None,
     exclude: np.ndarray | None = None,
+    order: str = "value",
+    seed: int = 0,
 ) -> np.ndarray:
     """Return the rows worth asking about, the most benefit for its cost first.
 
@@ -51,24 +54,31 @@ def rank_rows(
         confusion: (K, K) estimated P(answer | true); None: nobody has been asked yet.
         exclude: (N,) bool: rows not to name (answered, trusted); a near-duplicate of such a row
             with the same given label is not named either.
+        order: "value"; or another one of ``orders.ORDERS``, whose keys stand for the benefit: that
+            of near-duplicates is then the largest of theirs, not the sum.
+        seed: of the draws of other orders.
 
     Returns:
         Row numbers, (M,).
     """
     n_rows = len(given_labels)
-    benefit = expected_benefit(given_labels, true_label_probs, confusion=confusion)
     labelled = given_labels != UNLABELLED
     wrong = np.zeros(n_rows)
     kept = true_label_probs[np.flatnonzero(labelled), given_labels[labelled]]
     wrong[labelled] = 1 - kept.astype(np.float64)
     barred = ~labelled if exclude is None else ~labelled | exclude
+    if order == "value":
+        benefit = expected_benefit(given_labels, true_label_probs, confusion=confusion)
+    else:
+        benefit = order_keys(
+            order, given_labels, true_label_probs, ~barred, confusion=confusion, seed=seed
+        )
     cost = np.ones(n_rows) if costs is None else np.maximum(costs.astype(np.float64), _LEAST_COST)
     if groups is None:
         rows = np.flatnonzero(~barred)
-        order = np.lexsort((rows, -wrong[rows], -(benefit / cost)[rows]))
-        return rows[order]
+        return rows[np.lexsort((rows, -wrong[rows], -(benefit / cost)[rows]))]
     questions = question_numbers(groups, given_labels)
-    total = np.bincount(questions, weights=benefit, minlength=int(questions.max(initial=-1)) + 1)
+    total = _of_each(questions, benefit, by_sum=order == "value")
     settled = np.zeros(len(total), dtype=bool)
     if exclude is not None:
         settled[questions[exclude & labelled]] = True
@@ -78,6 +88,16 @@ def rank_rows(
     rows = rows[np.sort(first)]
     gain = total[questions[rows]] / cost[rows]
     return rows[np.lexsort((rows, -wrong[rows], -gain))]
+
+
+def _of_each(questions: np.ndarray, benefit: np.ndarray, *, by_sum: bool) -> np.ndarray:
+    """Return the benefit of each question, from that of its rows."""
+    n_questions = int(questions.max(initial=-1)) + 1
+    if by_sum:
+        return np.bincount(questions, weights=benefit, minlength=n_questions)
+    largest = np.full(n_questions, -np.inf)
+    np.maximum.at(largest, questions, benefit)
+    return largest
 
 
 def expected_benefit(

@@ -84,6 +84,11 @@ def show_relabels(screen: Screen, result: RelabelResult) -> None:
             f"labels were wrong (90 % interval {interval(rate.low, rate.high)}); the annotator "
             f"agreed with {percent(report.probe_agreement or 0.0)} of them."
         )
+    for flips in result.flips:
+        screen.line(
+            f"Asked with {flips.wording}, it gives another answer in {flips.changed:,} of "
+            f"{plural(flips.compared, 'row')} ({percent(flips.rate)})."
+        )
     for entry in report.overused:
         screen.line(
             f"It says {entry.label} {entry.answers:,} times where about {entry.expected:.0f} were "

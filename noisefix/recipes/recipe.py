@@ -172,7 +172,9 @@ def _kept_if_used(folder: Path) -> Iterator[None]:
 
 def _check_folder(folder: Path) -> None:
     if is_stdout(folder):
-        raise UsageError("-o -: a folder is not written to standard output", "name a new folder with -o")
+        raise UsageError(
+            "-o -: a folder is not written to standard output", "name a new folder with -o"
+        )
     if folder.exists() and not folder.is_dir():
         raise DataError(f"-o {folder}: a file is in the way", "name a new folder with -o")
     if not folder.is_dir() or (folder / NAME).exists():

@@ -42,18 +42,21 @@ class Asker:
         self._kinds: Counter[str] = Counter()
         self._last_useless: Answer | None = None
 
-    def ask(self, questions: Iterable[Question], n_rows: int) -> Iterator[Answer]:
+    def ask(
+        self, questions: Iterable[Question], n_rows: int, votes: int | None = None
+    ) -> Iterator[Answer]:
         """Yield one answer a row.
 
         Args:
             questions: of all votes on these rows.
             n_rows: how many rows they are about.
+            votes: votes a row; None: as the options say.
 
         Raises:
             NothingUsableError: not one answer, of all goes so far, can be used.
             ServiceError: see ``engine.ask``.
         """
-        votes = self._options.votes
+        votes = self._options.votes if votes is None else votes
         answers = ask(
             self._annotator,
             questions,

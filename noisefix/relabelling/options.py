@@ -180,6 +180,36 @@ class RelabelOptions(ServerOptions, AskOptions):
         int,
         Option("--probe", "Unflagged rows to ask about too, drawn at random.", "N", at_least=0),
     ] = 50
+    knowledge: Annotated[
+        str | Path | None,
+        Option(
+            "--knowledge",
+            "Handbook or glossary (.md, .txt, or a table of texts): the passages nearest to a row "
+            "are shown to an LLM with it.",
+            "FILE",
+            role=READS,
+        ),
+    ] = None
+    paraphrase: Annotated[
+        int | None,
+        Option(
+            "--paraphrase",
+            "Ask K times, in other words and with typing errors, where the first answer is neither "
+            "the given nor the likely label; and say what the wording changes.",
+            "K",
+            at_least=2,
+            at_most=8,
+        ),
+    ] = None
+    order: Annotated[
+        str,
+        Option(
+            "--order",
+            "Which rows first: where an answer should help most; others to compare with: rad "
+            "(drawn, against the worst case), margin (least clear), random.",
+            words=("value", "rad", "margin", "random"),
+        ),
+    ] = "value"
     allow_not: Annotated[
         bool,
         Option(
@@ -212,6 +242,19 @@ class RelabelOptions(ServerOptions, AskOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.knowledge is not None and _reads_nothing(self.annotator):
+            raise UsageError(
+                f"--knowledge: {self.annotator} reads no prompt", "it is for an LLM that is asked"
+            )
+        if self.paraphrase is not None and _reads_nothing(self.annotator):
+            raise UsageError(
+                f"--paraphrase: {self.annotator} reads no prompt", "it is for an LLM that is asked"
+            )
+        if self.paraphrase is not None and (self.votes > 1 or self.export_batch):
+            raise UsageError(
+                "--paraphrase asks again in the light of the first answer",
+                "leave out --votes and --export-batch",
+            )
         if self.allow_not and isinstance(self.annotator, str) and self.annotator != "openai":
             raise UsageError(
                 f"--allow-not: {self.annotator} cannot answer so",
@@ -223,5 +266,16 @@ class RelabelOptions(ServerOptions, AskOptions):
 
         Raises:
             DataError: labels.toml or the template cannot be used.
+            UsageError: there are passages to show, and the template has no place for them.
         """
-        return replace(super().style(), allow_not=self.allow_not)
+        style = replace(super().style(), allow_not=self.allow_not)
+        if self.knowledge is not None and "knowledge" not in style.template.placeholders:
+            raise UsageError(
+                f"--template {self.template}: has no place for the passages of --knowledge",
+                "write $knowledge where they belong",
+            )
+        return style
+
+
+def _reads_nothing(annotator: Any) -> bool:
+    return isinstance(annotator, str) and annotator.startswith(("column:", "human"))

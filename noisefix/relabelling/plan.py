@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
+from noisefix.relabelling.knowledge import Knowledge, read_knowledge
 from noisefix.relabelling.options import RelabelOptions
 from noisefix.relabelling.questions import questions
 from noisefix.run.decisions import read_said
@@ -44,6 +45,7 @@ class RelabelPlan:
         n_most: rows that may be asked about.
         said: what ``--decisions`` holds; the rows are as it says, and the run folder keeps it once
             somebody is asked.
+        knowledge: the passages shown with each question; None: there are none.
     """
 
     folder: RunFolder
@@ -54,12 +56,14 @@ class RelabelPlan:
     probe: np.ndarray
     n_most: int
     said: tuple[PersonDecision, ...] = ()
+    knowledge: Knowledge | None = None
 
     def questions(self, asked: np.ndarray | None = None) -> Iterator[Question]:
         """Yield the questions about some rows, in order; None: about all that are planned."""
         params = self.options.question_params()
         chosen = self.asked if asked is None else asked
-        return questions(self.rows, chosen.tolist(), self.style, params)
+        rows, style = self.rows, self.style
+        return questions(rows, chosen.tolist(), style, params, knowledge=self.knowledge)
 
     def offers_all(self, annotator: Annotator) -> bool:
         """Say whether every class is offered for each row, not just what is plausible there."""
@@ -116,8 +120,12 @@ def plan_relabel(run: str | Path, options: RelabelOptions) -> RelabelPlan:
     check_label_names(rows.class_names)
     style = options.style()
     n_most = _most_rows(options, rows)
-    asked, probe = first_rows(rows, n_most, options.probe, seed=options.seed)
-    return RelabelPlan(folder, rows, options, style, asked, probe, n_most, said)
+    asked, probe = first_rows(rows, n_most, options.probe, order=options.order, seed=options.seed)
+    knowledge = None
+    if options.knowledge is not None:
+        path = Path(options.knowledge)
+        knowledge = read_knowledge(path, folder, rows.texts, rows.embeddings, options.device)
+    return RelabelPlan(folder, rows, options, style, asked, probe, n_most, said, knowledge)
 
 
 def estimate_plan(plan: RelabelPlan) -> PlanEstimate:

@@ -11,6 +11,7 @@ from noisefix.annotators.demonstrations import DemonstrationParams, choose_demon
 from noisefix.annotators.prompts import Demonstration, PromptStyle, render_question
 from noisefix.annotators.protocol import Question
 from noisefix.labels import UNLABELLED
+from noisefix.relabelling.knowledge import Knowledge
 from noisefix.run.rows import RunRows
 
 _ROWS_AT_ONCE = 512
@@ -25,11 +26,13 @@ class QuestionParams:
         pool: "candidates" (what is plausible) or "all" (every class).
         with_demonstrations: show the nearest, most surely clean rows as examples.
         votes: how often a row is asked, each time with another order of the labels.
+        first_vote: the number of the first of these votes.
     """
 
     pool: str = "candidates"
     with_demonstrations: bool = True
     votes: int = 1
+    first_vote: int = 0
 
 
 def questions(
@@ -38,6 +41,7 @@ def questions(
     style: PromptStyle,
     params: QuestionParams,
     clean: np.ndarray | None = None,
+    knowledge: Knowledge | None = None,
 ) -> Iterator[Question]:
     """Yield the questions about some rows, in their order.
 
@@ -50,6 +54,7 @@ def questions(
         params: how they are asked about.
         clean: indices of the rows that may be shown as examples; None: the most surely clean half
             of each class, by p_error.
+        knowledge: passages to show with each question; None: there are none.
     """
     asked = list(asked)
     for start in range(0, len(asked), _ROWS_AT_ONCE):
@@ -58,7 +63,7 @@ def questions(
         shown = _demonstrations(rows, part, pools, clean) if params.with_demonstrations else None
         for place, (row, pool) in enumerate(zip(part, pools, strict=True)):
             examples = [] if shown is None else shown[place]
-            for vote in range(params.votes):
+            for vote in range(params.first_vote, params.first_vote + params.votes):
                 yield render_question(
                     rows.ids[row],
                     rows.texts[row],
@@ -66,6 +71,7 @@ def questions(
                     examples,
                     style,
                     vote,
+                    () if knowledge is None else knowledge.shown(row),
                 )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from noisefix.annotators.batch import BatchExport, BatchImport
     from noisefix.annotators.progress import AskProgress
     from noisefix.annotators.protocol import Annotator, Answer
+    from noisefix.annotators.wordings import Flips
     from noisefix.relabelling.connect import OpenDesk
     from noisefix.relabelling.report import RelabelReport
 
@@ -40,6 +41,7 @@ class RelabelResult:
         exported: the requests written, of an export.
         imported: the responses read, of an import.
         notes: what a person should know.
+        flips: how many answers other wordings changed; none unless they were asked for.
     """
 
     run: Path
@@ -49,6 +51,7 @@ class RelabelResult:
     exported: BatchExport | None = None
     imported: BatchImport | None = None
     notes: tuple[str, ...] = ()
+    flips: tuple[Flips, ...] = ()
 
 
 @takes(RelabelOptions)
@@ -138,7 +141,7 @@ def finish(
     started = time.perf_counter()
     with plan.folder.lock("noisefix relabel"):
         import_decisions(plan.folder.decisions, plan.said)
-        answers, failure = _collect(plan, annotator, progress, ask_nobody)
+        answers, failure, flips = _collect(plan, annotator, progress, ask_nobody)
         if all(answer.is_useless for answer in answers):
             by_person = identity_of(annotator).annotator == HUMAN
             if failure is None and (by_person or not len(plan.asked)):
@@ -151,6 +154,7 @@ def finish(
             plan.probe,
             offers_all=plan.offers_all(annotator),
             seed=plan.options.seed,
+            knowledge=plan.knowledge,
         )
         who = identity_of(annotator)
         plan.folder.record_stage(
@@ -161,7 +165,7 @@ def finish(
             outputs={"relabels": plan.folder.relabels.name},
             seconds=time.perf_counter() - started,
         )
-    return RelabelResult(plan.folder.path, report, failure)
+    return RelabelResult(plan.folder.path, report, failure, flips=flips)
 
 
 def _nothing_usable(annotator: Annotator, answers: Sequence[Answer]) -> NoisefixError:
@@ -184,24 +188,31 @@ def _collect(
     annotator: Annotator,
     progress: Callable[[AskProgress], None] | None,
     ask_nobody: bool,
-) -> tuple[list[Answer], ServiceError | None]:
-    """Return one answer a row, and why there are not more."""
+) -> tuple[list[Answer], ServiceError | None, tuple[Flips, ...]]:
+    """Return one answer a row, why there are not more, and what other words have changed."""
     from noisefix.annotators.column import ColumnAnnotator
     from noisefix.annotators.engine import stored_answers
     from noisefix.annotators.store import STORE_NAME, AnswerStore
     from noisefix.annotators.votes import majority
     from noisefix.relabelling.asker import Asker
+    from noisefix.relabelling.paraphrase import Paraphraser
 
     if isinstance(annotator, ColumnAnnotator):
         # A column is looked up, not asked: see its docstring.
         look_up = annotator.look_up
-        return _in_rounds(plan, annotator, lambda rows: look_up(plan.rows.ids[r] for r in rows))
+        found = _in_rounds(plan, annotator, lambda rows: look_up(plan.rows.ids[r] for r in rows))
+        return *found, ()
     with AnswerStore(plan.folder.path / STORE_NAME) as store:
         if ask_nobody:
-            found = stored_answers(annotator, plan.questions(), store)
-            return list(majority(found, plan.options.votes)), None
+            stored = stored_answers(annotator, plan.questions(), store)
+            return list(majority(stored, plan.options.votes)), None, ()
         asker = Asker(annotator, plan.options, store, progress)
-        return _in_rounds(plan, annotator, lambda rows: asker.ask(plan.questions(rows), len(rows)))
+        if plan.options.paraphrase is not None:
+            paraphraser = Paraphraser(plan, asker, plan.options.paraphrase)
+            answers, failure = _in_rounds(plan, annotator, paraphraser.ask)
+            return answers, failure, paraphraser.flips()
+        found = _in_rounds(plan, annotator, lambda rows: asker.ask(plan.questions(rows), len(rows)))
+        return *found, ()
 
 
 def _in_rounds(
@@ -217,7 +228,14 @@ def _in_rounds(
     offers_all = plan.offers_all(annotator)
     by_person = identity_of(annotator).annotator == HUMAN
     for rows in rounds(
-        plan.rows, plan.asked, plan.probe, plan.n_most, collected, offers_all=offers_all
+        plan.rows,
+        plan.asked,
+        plan.probe,
+        plan.n_most,
+        collected,
+        offers_all=offers_all,
+        order=plan.options.order,
+        seed=plan.options.seed,
     ):
         try:
             for answer in ask(rows):

@@ -20,7 +20,7 @@ _LEAST_PER_ROUND = 20
 
 
 def first_rows(
-    rows: RunRows, n_most: int, n_probe: int, *, seed: int = 0
+    rows: RunRows, n_most: int, n_probe: int, *, order: str = "value", seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows to ask about, before anybody has answered, and the random probe among them.
 
@@ -31,6 +31,7 @@ def first_rows(
         rows: the run's rows.
         n_most: rows that may be asked about, the probe included.
         n_probe: unflagged rows to draw; at most half of ``n_most``.
+        order: as for ``rank_rows``.
         seed: of the draw.
 
     Returns:
@@ -43,7 +44,12 @@ def first_rows(
     settled = barred.copy()
     settled[probe] = True
     ranked = rank_rows(
-        rows.given_labels, rows.true_label_probs, groups=rows.groups, exclude=settled
+        rows.given_labels,
+        rows.true_label_probs,
+        groups=rows.groups,
+        exclude=settled,
+        order=order,
+        seed=seed,
     )[: n_most - len(probe)]
     shuffled = np.random.default_rng(seed).permutation(probe)
     return _spread(ranked, shuffled), probe
@@ -57,6 +63,8 @@ def rounds(
     answers: Sequence[Answer],
     *,
     offers_all: bool = False,
+    order: str = "value",
+    seed: int = 0,
 ) -> Iterator[np.ndarray]:
     """Yield the rows of each round; ``answers`` grows between them.
 
@@ -70,12 +78,14 @@ def rounds(
         n_most: rows that may be asked about.
         answers: the answers so far, seen anew before each round.
         offers_all: every class is offered for each row, not just its ``label_pool``.
+        order: as for ``rank_rows``.
+        seed: likewise.
     """
     size = max(-(-n_most // N_ROUNDS), _LEAST_PER_ROUND)
     asked = np.zeros(len(rows), dtype=bool)
-    order = first
+    planned = first
     for _ in range(N_ROUNDS):
-        now = order[: min(size, n_most - int(asked.sum()))]
+        now = planned[: min(size, n_most - int(asked.sum()))]
         if not len(now):
             return
         asked[now] = True
@@ -94,11 +104,19 @@ def rounds(
             pools=None if offers_all else rows.offered(np.flatnonzero(labels >= 0)),
             pred_probs=rows.pred_probs,
         )
-        order = _next_order(rows, asked, in_random_order, verdicts, n_most - int(asked.sum()))
+        planned = _next_order(
+            rows, asked, in_random_order, verdicts, n_most - int(asked.sum()), order, seed
+        )
 
 
 def _next_order(
-    rows: RunRows, asked: np.ndarray, probe: np.ndarray, verdicts: Verdicts, n_left: int
+    rows: RunRows,
+    asked: np.ndarray,
+    probe: np.ndarray,
+    verdicts: Verdicts,
+    n_left: int,
+    order: str,
+    seed: int,
 ) -> np.ndarray:
     settled = asked | _barred(rows)
     settled[probe] = True
@@ -108,6 +126,8 @@ def _next_order(
         groups=rows.groups,
         confusion=verdicts.reliability.confusion,
         exclude=settled,
+        order=order,
+        seed=seed,
     )
     left = probe[~asked[probe]]
     return _spread(ranked[: n_left - len(left)], left)

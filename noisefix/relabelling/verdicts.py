@@ -12,6 +12,7 @@ from noisefix.annotators.protocol import HUMAN, NONE, Answer
 from noisefix.annotators.weighing import NO_ANSWER, NONE_FITS, RELABEL, REVIEW, Verdicts, weigh
 from noisefix.labels import UNLABELLED
 from noisefix.redaction import redact
+from noisefix.relabelling.knowledge import Knowledge
 from noisefix.relabelling.rejections import answer_of_two, heed_rejections
 from noisefix.relabelling.report import RelabelReport, make_report
 from noisefix.run.parquet import write_table
@@ -34,6 +35,7 @@ def weigh_and_write(
     *,
     offers_all: bool = False,
     seed: int = 0,
+    knowledge: Knowledge | None = None,
 ) -> RelabelReport:
     """Weigh the answers and write relabels.parquet.
 
@@ -47,6 +49,7 @@ def weigh_and_write(
         probe: indices of the rows asked as part of the random probe.
         offers_all: every class was offered for each row, not just its ``label_pool``.
         seed: recorded.
+        knowledge: the passages that were shown; None: none were.
     """
     place = {key: row for row, key in enumerate(rows.ids)}
     own = {place[answer.id]: answer for answer in answers if answer.answer is not None}
@@ -72,7 +75,7 @@ def weigh_and_write(
     undecided = touched & rows.is_issue & ((labels == NO_ANSWER) | bool(verdicts.alarm))
     undecided &= verdicts.actions != RELABEL
     verdicts.actions[undecided] = REVIEW
-    table = _table(rows, everything, own, verdicts, probe)
+    table = _table(rows, everything, own, verdicts, probe, knowledge)
     n_silent = len(answers) - len(own)
     report = make_report(rows, own, everything, labels, verdicts, probe, n_silent)
     write_table(table, folder.relabels, RELABELS, _provenance(rows, report, seed))
@@ -131,6 +134,7 @@ def _table(
     own: dict[int, Answer],
     verdicts: Verdicts,
     probe: np.ndarray,
+    knowledge: Knowledge | None,
 ) -> pa.Table:
     import pyarrow as pa
 
@@ -149,7 +153,8 @@ def _table(
                 "confidence": answer.confidence,
                 "final_label": None if final == UNLABELLED else rows.class_names[final],
                 "action": str(verdicts.actions[row]),
-                "reasons": _reasons(rows, row, answer, row in own, verdicts),
+                "reasons": _reasons(rows, row, answer, row in own, verdicts)
+                + ([] if knowledge is None or row not in own else [knowledge.named(row)]),
                 "annotator": answer.annotator or None,
                 "model": answer.model or None,
                 "prompt_sha256": answer.prompt_sha256 or None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -113,3 +114,67 @@ def test_nobody_there_is_told_at_once(cli, run):
     assert outcome.code == 5
     assert "nobody is there" in outcome.err
     assert "--base-url" in outcome.err
+
+
+def test_the_handbook_is_shown_and_named_as_a_reason(cli, run, faults, services, tmp_path):
+    path = tmp_path / "handbook.md"
+    path.write_text("# Parcels\n\nA parcel that arrived late is shipping.\n\nPasswords: account.\n")
+    with faults.FaultServer(services.SERVICES["event stream"]) as server:
+        more = ("--knowledge", path)
+        assert cli("relabel", run, *options(server.url, *more)).code == 0
+        asked = len(server.requests)
+        body = json.dumps(server.requests[0].body)
+        assert "A parcel that arrived late is shipping." in body
+        # The same handbook: nothing is asked again; a changed one is another question.
+        assert cli("relabel", run, *options(server.url, *more)).code == 0
+        assert len(server.requests) == asked
+        path.write_text("# Parcels\n\nA parcel that never came is shipping.\n")
+        assert cli("relabel", run, *options(server.url, *more)).code == 0
+        assert len(server.requests) == 2 * asked
+    reasons = pq.read_table(run / "relabels.parquet").column("reasons").to_pylist()
+    assert any("was shown of handbook.md: Parcels, line 3" in line for line in reasons[0])
+
+
+def listed(request):
+    """Return the labels of a question in the order shown."""
+    return re.findall(r'^- "(account|refund|shipping)"', request.text, re.MULTILINE)
+
+
+def test_an_annotator_that_takes_what_stands_first_is_exposed(cli, run, faults):
+    def first(request):
+        return [faults.http(200, faults.completion(json.dumps({"answer": listed(request)[0]})))]
+
+    with faults.FaultServer(first) as server:
+        outcome = cli("relabel", run, *options(server.url, "--paraphrase", 2, "--json"))
+        assert outcome.code == 0, outcome.err
+        asked = len(server.requests)
+        flips = json.loads(outcome.out)["flips"]
+        assert [f["wording"] for f in flips] == ["labels in another order"]
+        # Another label stands first each time, so that every row in dispute is answered otherwise.
+        assert flips[0]["compared"] == flips[0]["changed"] == asked - N_ROWS > 0
+        shown = cli("relabel", run, *options(server.url, "--paraphrase", 2))
+        assert "it gives another answer in" in shown.out
+        assert len(server.requests) == asked  # all of it was stored
+
+
+def test_an_annotator_that_reads_is_asked_once_where_it_agrees(cli, run, faults):
+    def reads(request):
+        known = "account" if "password" in request.text else "refund"
+        return [faults.http(200, faults.completion(json.dumps({"answer": known})))]
+
+    with faults.FaultServer(reads) as server:
+        more = ("--no-demonstrations", "--paraphrase", 3)
+        outcome = cli("relabel", run, *options(server.url, *more, "--json"))
+        found = json.loads(outcome.out)["flips"]
+        assert len(server.requests) == N_ROWS + sum(f["compared"] for f in found)
+        assert len(server.requests) < 3 * N_ROWS
+        assert [f["changed"] for f in found] == [0, 0]
+
+
+def test_other_words_are_for_those_who_read(cli, run):
+    outcome = cli("relabel", run, "--annotator", "column:x", "--paraphrase", 3)
+    assert outcome.code == 2
+    assert "reads no prompt" in outcome.err
+    outcome = cli("relabel", run, "--model", "m", "--paraphrase", 3, "--votes", 2)
+    assert outcome.code == 2
+    assert "--votes" in outcome.err
