@@ -25,7 +25,7 @@ from noisefix.classifiers.fitting import (
 from noisefix.classifiers.options import CompareOptions
 from noisefix.classifiers.trusted_labels import TrustedTable, read_trusted
 from noisefix.common_options import LabelledTableOptions
-from noisefix.errors import UsageError
+from noisefix.errors import DataError, UsageError
 from noisefix.options import takes
 from noisefix.progress import Progress
 from noisefix.seeds import check_seed
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from noisefix.classifiers.training_data import RunData
 
 BASELINE = "ce"
+ALL = "all"
+"""Instead of names: every method that can be trained on this data."""
 
 _DRAWS = 2000
 _CONFIDENCE = 0.95
@@ -108,7 +110,8 @@ def compare(
 
     Args:
         source: run folder, or a table.
-        methods: their names.
+        methods: their names; "all": every method, but for those that this data does not suit,
+            which are named in the notes. The table then begins with the best.
         options: what was chosen; its fields may be named one by one instead. ``parameters`` are for
             those methods that have them, ``seed`` is the first of the seeds.
         progress: called after every training.
@@ -125,7 +128,9 @@ def compare(
             "difference of about 6 points, 1,000 rows one of about 3",
         )
     check_seed(seed, n_seeds)
-    names = [BASELINE, *dict.fromkeys(name for name in methods if name != BASELINE)]
+    is_all = list(methods) == [ALL]
+    wanted = known_methods() if is_all else methods
+    names = [BASELINE, *dict.fromkeys(name for name in wanted if name != BASELINE)]
     chosen = {
         name: _params(name, options.features, dict(options.parameters or {})) for name in names
     }
@@ -146,11 +151,14 @@ def compare(
         label_column=options.label_column,
         bad_rows=options.bad_rows,
     )
-    right, cost = _trials(run, prepared, trusted, chosen, options, progress)
-    n_compared = len(names) - 1
+    unfit: dict[str, str] | None = {} if is_all else None
+    right, cost = _trials(run, prepared, trusted, chosen, options, progress, unfit)
+    n_compared = len(right) - 1
     scores = tuple(
-        score_method(name, right[name], right[BASELINE], *cost[name], n_compared) for name in names
+        score_method(name, right[name], right[BASELINE], *cost[name], n_compared) for name in right
     )
+    if is_all:
+        scores = (scores[0], *sorted(scores[1:], key=lambda score: -score.accuracy))
     return CompareResult(
         Path(test),
         trusted.column,
@@ -159,8 +167,19 @@ def compare(
         scores,
         conclude(scores),
         resolution(scores),
-        (*notes, *trusted.notes),
+        (
+            *notes,
+            *trusted.notes,
+            *(f"{name} is left out: {why}" for name, why in (unfit or {}).items()),
+        ),
     )
+
+
+def known_methods() -> tuple[str, ...]:
+    """Return the names of all methods."""
+    from noisefix.training.registry import METHODS
+
+    return tuple(METHODS)
 
 
 def _trials(
@@ -170,28 +189,44 @@ def _trials(
     chosen: dict[str, tuple[Any, Any]],
     options: CompareOptions,
     progress: Callable[[Any], None] | None,
+    unfit: dict[str, str] | None,
 ) -> tuple[dict[str, np.ndarray], dict[str, tuple[float, float]]]:
-    """Train every method with every seed; return which (S, T) were right, and what it cost."""
+    """Train every method with every seed; return which (S, T) were right, and what it cost.
+
+    A method that refuses the data goes into ``unfit``, with the reason; where that is None, its
+    error is raised.
+    """
     seed, n_seeds, device = options.seed, options.n_seeds, options.device
     texts, labels = trusted.texts, trusted.labels
     frozen = embed_texts(prepared, texts, device) if options.features == "frozen" else np.empty(0)
     right: dict[str, np.ndarray] = {}
     cost: dict[str, tuple[float, float]] = {}
+
+    def trained(name: str, seed: int) -> np.ndarray:
+        params, encoder_params = chosen[name]
+        tuning = None if encoder_params is None else begin_tuning(run, encoder_params)
+        data = replace(prepared.data, tuning=tuning)
+        model = fit_method(name, data, params, seed, device)
+        found = frozen if tuning is None else tuning.encode(texts)
+        is_right: np.ndarray = model.predict_probs(found).argmax(axis=1) == labels
+        return is_right
+
     # What is loaded once is not to be charged to the method that happens to come first.
     fit_method(BASELINE, prepared.data, choose_params(BASELINE, {"epochs": 1}), seed, device)
     for done, name in enumerate(chosen):
         hits, started = [], time.perf_counter()
-        with _peak_memory() as peak:
-            for offset in range(n_seeds):
-                params, encoder_params = chosen[name]
-                tuning = None if encoder_params is None else begin_tuning(run, encoder_params)
-                data = replace(prepared.data, tuning=tuning)
-                model = fit_method(name, data, params, seed + offset, device)
-                found = frozen if tuning is None else tuning.encode(texts)
-                hits.append(model.predict_probs(found).argmax(axis=1) == labels)
-                if progress is not None:
-                    step = done * n_seeds + offset + 1
-                    progress(Progress("compare", step, len(chosen) * n_seeds, "trainings"))
+        try:
+            with _peak_memory() as peak:
+                for offset in range(n_seeds):
+                    hits.append(trained(name, seed + offset))
+                    if progress is not None:
+                        step = done * n_seeds + offset + 1
+                        progress(Progress("compare", step, len(chosen) * n_seeds, "trainings"))
+        except (UsageError, DataError) as error:
+            if unfit is None or name == BASELINE:
+                raise
+            unfit[name] = error.message
+            continue
         right[name] = np.array(hits)
         cost[name] = ((time.perf_counter() - started) / n_seeds, peak())
     return right, cost

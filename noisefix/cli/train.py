@@ -36,7 +36,7 @@ def train(
         typer.Option(
             "--compare",
             metavar="A,B,C",
-            help="Compare methods on --test instead of writing a model.",
+            help="Compare methods on --test instead of writing a model; all: every one.",
         ),
     ] = None,
     seeds: Annotated[

@@ -114,6 +114,31 @@ def test_compare_ranks_by_trusted_labels(cli, run_folder, test_table):
     assert "beyond the noise" in result["verdict"]
 
 
+def test_compare_all_names_what_the_data_does_not_suit(cli, run_folder, test_table, monkeypatch):
+    from noisefix.classifiers import compare, fitting
+    from noisefix.errors import DataError
+
+    monkeypatch.setattr(compare, "known_methods", lambda: ("ce", "gce", "prune", "repair"))
+
+    def refuse(name, *args):
+        if name == "gce":
+            raise DataError("needs two classes")
+        return fitting.fit_method(name, *args)
+
+    monkeypatch.setattr(compare, "fit_method", refuse)
+    words = ("--compare", "all", "--seeds", 1, "--test", test_table, "--json")
+    done = cli("train", run_folder, *words)
+    assert done.code == 0, done.err
+    scores = json.loads(done.out)["scores"]
+    assert scores[0]["method"] == "ce"
+    assert {score["method"] for score in scores} == {"ce", "prune", "repair"}
+    accuracies = [score["accuracy"] for score in scores[1:]]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert "gce is left out: needs two classes" in done.err
+    named = cli("train", run_folder, "--compare", "gce", "--seeds", 1, "--test", test_table)
+    assert named.code == 3
+
+
 def test_compare_refuses_to_rank_without_trusted_labels(cli, run_folder):
     done = cli("train", run_folder, "--compare", "ce,prune")
     assert done.code == 2
