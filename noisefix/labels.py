@@ -6,13 +6,20 @@ Class names are strings everywhere outside of arrays; inside arrays a label is a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
 from noisefix.errors import DataError
 
 UNLABELLED = -1
+
+BETWEEN = "|"
+"""What stands between the labels of a row, where it has several, in what noisefix writes."""
+
+_ESCAPED = re.compile(r"[\\|]")
+_PART = re.compile(r"((?:[^\\|]|\\.)*)(?:\||$)", re.DOTALL)
 
 MOST_CLASSES = 5_000
 """The tables of classes by classes have 25 million rows then, and each row as many numbers."""
@@ -35,6 +42,28 @@ def class_names(labels: Iterable[str | None]) -> tuple[str, ...]:
     if all(_is_canonical_integer(label) for label in distinct):
         return tuple(sorted(distinct, key=int))
     return tuple(sorted(distinct))
+
+
+def set_text(labels: Iterable[str]) -> str:
+    """Return the labels of a row as one text: "a|b"; "" has none.
+
+    A ``|`` within a label has a backslash in front, and so has a backslash.
+    """
+    return BETWEEN.join(_ESCAPED.sub(r"\\\g<0>", label) for label in labels)
+
+
+def set_labels(text: str) -> tuple[str, ...]:
+    """Return the labels that ``set_text`` was given."""
+    if not text:
+        return ()
+    parts = (hit[1] for hit in _PART.finditer(f"{text}{BETWEEN}") if hit[0])
+    return tuple(re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) for part in parts)
+
+
+def ordered_set(labels: Collection[str], names: Sequence[str]) -> str:
+    """Return ``set_text`` of labels in the order of the class names, unknown ones last."""
+    known = [name for name in names if name in labels]
+    return set_text([*known, *sorted(set(labels) - set(known))])
 
 
 def check_class_count(n_classes: int, n_labelled: int, where: str) -> None:

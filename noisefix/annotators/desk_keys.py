@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 KEEP, SUGGESTED, SEARCH, REJECT, UNSURE, DROP = "k", "s", "/", "x", "u", "d"
-NOTE, UNDO, LATER, WHOLE, QUIT = "n", "z", ".", "v", "q"
+TAKE, NOTE, UNDO, LATER, WHOLE, QUIT = "t", "n", "z", ".", "v", "q"
 ENTER, ESCAPE = "\n", "\x1b"
 ERASE = ("\x7f", "\b")
 END = ""
@@ -23,6 +23,7 @@ NAMES = {
     REJECT: "not this label",
     UNSURE: "unsure",
     DROP: "drop",
+    TAKE: "these labels",
     NOTE: "note",
     UNDO: "undo",
     LATER: "later",

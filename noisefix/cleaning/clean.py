@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noisefix.cleaning.decide import verdict_values, weight_values
+from noisefix.cleaning.decide_sets import check_set_options
 from noisefix.cleaning.edited import Edits, edited
+from noisefix.cleaning.edits import label_edits
 from noisefix.cleaning.outputs import check_new_columns
 from noisefix.cleaning.settle import settle
 from noisefix.errors import DataError, UsageError
@@ -16,6 +20,8 @@ from noisefix.tables.pandas_frames import need_pandas
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from noisefix.cleaning.cell_edit import Edit
+    from noisefix.cleaning.decide import Decision
     from noisefix.cleaning.options import ApplyOptions
     from noisefix.tables.dataset import Dataset
     from noisefix.tables.label_rules import LabelRules
@@ -39,7 +45,9 @@ def clean_table(run: str | Path, data: Any, options: ApplyOptions) -> Any:
     """
     from noisefix.tables.memory import table_source
 
-    folder = RunFolder.open(run)
+    folder = RunFolder.open(run, several_labels=True)
+    if folder.set_reading() is not None:
+        check_set_options(options)
     if data is None:
         need_pandas()
         source = folder.read_input()
@@ -52,14 +60,10 @@ def clean_table(run: str | Path, data: Any, options: ApplyOptions) -> Any:
     values = _VALUES.get(options.strategy)
     added = {} if values is None else values(settled.issues, options.column_prefix)
     check_new_columns(source, added)
-    new = {d.row_number - 1: d.new_label for d in settled.decisions if d.new_label is not None}
-    if new and rows.label_column is None:
-        raise UsageError(f"{source.name}: has no label column to write to", "take strategy='flag'")
     dropped = {d.row_number - 1 for d in settled.decisions if d.action == "drop"}
     kept = [row for row in range(len(rows)) if row not in dropped]
     edits = Edits(
-        column=rows.label_column or "",
-        values=_raw_values(source, rows, new, folder.label_rules()),
+        values=_new_values(folder, source, rows, settled.decisions),
         kept=kept if dropped else None,
         added=added,
     )
@@ -82,6 +86,34 @@ def _check_same(rows: Dataset, issues: pa.Table) -> None:
             )
 
 
+def _new_values(
+    folder: RunFolder, source: Source, rows: Dataset, decisions: Sequence[Decision]
+) -> dict[str, dict[int, Any]]:
+    """Return the cells that get new labels, by column and row."""
+    if rows.sets is not None:
+        return _set_values(source, label_edits(folder, source, decisions))
+    new = {d.row_number - 1: d.new_label for d in decisions if d.new_label is not None}
+    if not new:
+        return {}
+    if rows.label_column is None:
+        raise UsageError(f"{source.name}: has no label column to write to", "take strategy='flag'")
+    return {rows.label_column: _raw_values(source, rows, new, folder.label_rules())}
+
+
+def _set_values(source: Source, edits: Sequence[Edit]) -> dict[str, dict[int, Any]]:
+    """Return edits as values of the columns' types."""
+    from pyarrow import types
+
+    values: dict[str, dict[int, Any]] = {}
+    for edit in edits:
+        kind = source.table.schema.field(edit.column).type
+        is_number = types.is_integer(kind) or types.is_floating(kind)
+        is_json = types.is_nested(kind) or is_number or types.is_boolean(kind)
+        value = json.loads(edit.value) if is_json else edit.value
+        values.setdefault(edit.column, {})[edit.decision.row_number - 1] = value
+    return values
+
+
 def _raw_values(
     source: Source, rows: Dataset, new: dict[int, str], rules: LabelRules
 ) -> dict[int, Any]:
@@ -93,7 +125,7 @@ def _raw_values(
     from noisefix.tables.label_cells import written_labels
 
     column = rows.label_column
-    if not new or column is None:
+    if column is None:
         return {}
     cells: dict[str, Counter[Any]] = {}
     for cell, label in zip(source.table[column].to_pylist(), rows.given_labels, strict=True):

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.cleaning.decide import MIN_PROBABILITY, ApplyParams, Decision
-from noisefix.cleaning.set_edits import SetDecision
 from noisefix.errors import UsageError
+from noisefix.labels import ordered_set
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import LABEL_ISSUES
-from noisefix.tables.label_sets import set_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Sequence
 
     import pyarrow as pa
 
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from noisefix.tables.label_sets import LabelSets
 
 _COLUMNS = ("id", "label", "given", "p_error", "reasons")
-_OF_ONE_LABEL = (
-    *("format", "only_flagged", "review_csv", "review", "decisions"),
-    "drop_outside",
-)
 
 
 def check_set_options(options: ApplyOptions) -> None:
@@ -35,16 +30,24 @@ def check_set_options(options: ApplyOptions) -> None:
     Raises:
         UsageError: such an option is given.
     """
-    for name in _OF_ONE_LABEL:
-        if getattr(options, name):
-            raise UsageError(
-                f"--{name.replace('_', '-')} is for runs with one label a row",
-                "leave it out: flag, drop, weight, and relabel with --min-probability do",
-            )
+    if options.drop_outside:
+        raise UsageError(
+            "--drop-outside is for runs with one label a row",
+            "leave it out: a row that belongs to no class has none of the labels",
+        )
+    if options.format == "xlsx":
+        raise UsageError(
+            "--format xlsx is for runs with one label a row: its list to choose from gives one",
+            "take --review-csv, --format csv, label-studio or argilla",
+        )
 
 
 def decide_sets(
-    folder: RunFolder, issues: pa.Table, sets: LabelSets, params: ApplyParams
+    folder: RunFolder,
+    issues: pa.Table,
+    class_names: Sequence[str],
+    sets: LabelSets,
+    params: ApplyParams,
 ) -> list[Decision]:
     """Decide what becomes of the rows, in the order of the table.
 
@@ -56,6 +59,7 @@ def decide_sets(
     Args:
         folder: the run, with label_issues.parquet.
         issues: its issues, in the order of the input.
+        class_names: (L,) names in the order of ``true_label_probs``.
         sets: the labels of the input, N rows.
         params: strategy and thresholds.
 
@@ -79,7 +83,7 @@ def decide_sets(
             probs = issues["true_label_probs"][index].as_py()
             more = [
                 {"label": name, "given": False, "reasons": []}
-                for name, p in zip(sets.names, probs, strict=True)
+                for name, p in zip(class_names, probs, strict=True)
                 if p >= least
             ]
             if more:
@@ -99,17 +103,11 @@ def _sure_changes(folder: RunFolder, params: ApplyParams) -> dict[str, list[dict
 
 def _changed(
     index: int, row: dict[str, Any], action: str, sets: LabelSets, changes: list[dict[str, Any]]
-) -> SetDecision:
-    added = tuple(change["label"] for change in changes if not change["given"])
-    removed = tuple(change["label"] for change in changes if change["given"])
-    labels = {sets.names[k] for k in np.flatnonzero(sets.given[index])} - set(removed) | set(added)
+) -> Decision:
+    labels = {sets.names[k] for k in np.flatnonzero(sets.given[index])}
+    labels ^= {change["label"] for change in changes}
     reasons = tuple(why for change in changes for why in change["reasons"])
-    base = _decision(index, row, action, _text(labels, sets.names), reasons)
-    return SetDecision(**vars(base), added=added, removed=removed)
-
-
-def _text(labels: Collection[str], names: tuple[str, ...]) -> str:
-    return set_text([name for name in names if name in labels])
+    return _decision(index, row, action, ordered_set(labels, sets.names), reasons)
 
 
 def _decision(

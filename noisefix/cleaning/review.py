@@ -16,6 +16,7 @@ from noisefix.annotators.protocol import HUMAN
 from noisefix.cleaning.decide import Decision
 from noisefix.cleaning.review_files import is_filled, read_answers
 from noisefix.errors import DataError
+from noisefix.labels import BETWEEN, ordered_set, set_labels
 from noisefix.run.decisions import (
     CLASS,
     DROP,
@@ -45,6 +46,7 @@ REVIEW_COLUMNS = (
 )
 
 _SHOWN_LABELS = 12
+_NO_LABELS = "none"
 _NOT = re.compile(r"not\s+(?P<label>.+)", re.IGNORECASE | re.DOTALL)
 
 
@@ -136,25 +138,34 @@ def review_csv_bytes(issues: pa.Table, rows: np.ndarray) -> bytes:
     return file.getvalue().encode("utf-8-sig")
 
 
-def read_review(path: Path, ids: Sequence[str], class_names: Sequence[str]) -> Review:
+def read_review(
+    path: Path, ids: Sequence[str], class_names: Sequence[str], *, several_labels: bool = False
+) -> Review:
     """Read people's decisions from a table, a workbook, or an export of Label Studio or Argilla.
 
     Of a table the columns ``id`` and ``decision`` count, all else is ignored. A decision is a class
     name, ``keep``, ``drop``, ``reject`` (the given label is wrong), ``not CLASS``, ``unsure`` or
-    nothing. A class name wins over these words; whatever the case, where that is clear.
+    nothing. A class name wins over these words; whatever the case, where that is clear. Where a row
+    may have several labels, a decision is all of them with ``|`` between, ``none``, ``keep``,
+    ``drop``, ``unsure`` or nothing.
 
     Args:
         path: the file; see ``review_files.read_answers``.
         ids: every id of the run.
         class_names: every class of the run.
+        several_labels: a row may have several.
 
     Raises:
         DataError: the file cannot be read, lacks a column, names an id that the run does not have
             or a decision that is none, or one person decides twice on a row.
         UsageError: a workbook, and openpyxl is not installed.
     """
-    answers = read_answers(path)
-    known, meanings = set(ids), _meanings(class_names)
+    answers = read_answers(path, several_labels=several_labels)
+    known = set(ids)
+    meanings = _set_meanings(class_names) if several_labels else _meanings(class_names)
+    what, words_known = ("a class", "reject, unsure or not CLASS")
+    if several_labels:
+        what, words_known = (f"labels with {BETWEEN} between", "none or unsure")
     words: dict[tuple[str, str], Word] = {}
     for said in answers.said:
         where = f"{answers.name}, {said.where}"
@@ -170,8 +181,7 @@ def read_review(path: Path, ids: Sequence[str], class_names: Sequence[str]) -> R
             shown = ", ".join(class_names[:_SHOWN_LABELS])
             more = ", ..." if len(class_names) > _SHOWN_LABELS else ""
             raise DataError(
-                f"{where}: the decision is neither a class nor keep, drop, reject, unsure or "
-                "not CLASS",
+                f"{where}: the decision is neither {what} nor keep, drop, {words_known}",
                 f"the classes are {shown}{more}",
             )
         choice, is_label, rejects = meaning
@@ -203,8 +213,9 @@ def _reviewed(words: tuple[Word, ...]) -> Review:
 
 def review_of(decided: Mapping[str, PersonDecision]) -> Review:
     """Return the decisions of a run, by id, as a review."""
-    choices = {key: word.label or word.decision for key, word in decided.items()}
-    return Review(choices, frozenset(key for key, word in decided.items() if word.label))
+    labels = {key: word.label for key, word in decided.items() if word.label is not None}
+    choices = {key: word.decision for key, word in decided.items()} | labels
+    return Review(choices, frozenset(labels))
 
 
 def decisions_of(
@@ -258,8 +269,12 @@ def has_decisions(path: Path, columns: Sequence[str] = REVIEW_COLUMNS) -> bool:
     return is_filled(tuple(columns), path)
 
 
-def _meanings(class_names: Sequence[str]) -> Callable[[str], tuple[str, bool, bool] | None]:
-    """Return a function from a cell to (choice, is a class name, is what it is not), or None."""
+_Meaning = tuple[str, bool, bool]
+"""(choice, is a class name, is what the row is not)."""
+
+
+def _name_finder(class_names: Sequence[str]) -> Callable[[str], str | None]:
+    """Return a function from what is written to the class that it names."""
     exact = set(class_names)
     folded: dict[str, list[str]] = {}
     for name in class_names:
@@ -274,7 +289,32 @@ def _meanings(class_names: Sequence[str]) -> Callable[[str], tuple[str, bool, bo
                 return alike[0]
         return None
 
-    def meaning(said: str) -> tuple[str, bool, bool] | None:
+    return name_of
+
+
+def _set_meanings(class_names: Sequence[str]) -> Callable[[str], _Meaning | None]:
+    """Return a function from a cell to its meaning, where a row may have several labels."""
+    name_of = _name_finder(class_names)
+
+    def meaning(said: str) -> _Meaning | None:
+        for cell in (said, restored(said)):
+            found = [name_of(part.strip()) for part in set_labels(cell)]
+            names = {name for name in found if name is not None}
+            if found and None not in found:
+                return ordered_set(names, class_names), True, False
+        word = said.casefold() or UNSURE
+        if word == _NO_LABELS:
+            return "", True, False
+        return (word, False, False) if word in (KEEP, DROP, UNSURE) else None
+
+    return meaning
+
+
+def _meanings(class_names: Sequence[str]) -> Callable[[str], _Meaning | None]:
+    """Return a function from a cell to its meaning, or None."""
+    name_of = _name_finder(class_names)
+
+    def meaning(said: str) -> _Meaning | None:
         name = name_of(said)
         if name is not None:
             return name, True, False
@@ -302,7 +342,8 @@ def reviewed_issues(issues: pa.Table, review: Review) -> pa.Table:
         if choice is None or (choice == DROP and key not in review.labels):
             continue
         label = choice if key in review.labels else given[row]
-        columns["suggested_label"][row] = label or columns["suggested_label"][row]
+        if label is not None:
+            columns["suggested_label"][row] = label
         columns["p_error"][row] = None if label is None else 0.0
         columns["is_issue"][row] = False
         columns["reasons"][row] = [_reason(review, key)]
@@ -349,5 +390,5 @@ def overruled(decisions: Sequence[Decision], issues: pa.Table, review: Review) -
 
 def _reason(review: Review, key: str) -> str:
     if key in review.labels:
-        return f"a person says {review.choices[key]}"
+        return f"a person says {review.choices[key] or 'none of the labels'}"
     return "a person keeps it" if review.choices[key] == KEEP else "a person leaves it out"

@@ -33,11 +33,15 @@ class Answers:
     said: tuple[Said, ...]
 
 
-def read_answers(path: Path) -> Answers:
+def read_answers(path: Path, *, several_labels: bool = False) -> Answers:
     """Read a table with the columns id and decision, or an export of Label Studio or Argilla.
 
     What it is, the content tells: a workbook (.xlsx), a list of JSON (an export), or a table in any
     format and dialect that an input may have.
+
+    Args:
+        path: the file.
+        several_labels: a row may have several; of an export they are one text then, ``set_text``.
 
     Raises:
         DataError: the file cannot be read, or lacks what is needed.
@@ -48,7 +52,7 @@ def read_answers(path: Path) -> Answers:
         columns, said = read_workbook(path)
         return Answers(path.name, columns, tuple(said))
     if start.removeprefix(_BOM).lstrip()[:1] == b"[":
-        return Answers(path.name, (), tuple(_exported(path)))
+        return Answers(path.name, (), tuple(_exported(path, several_labels)))
     return _in_table(path)
 
 
@@ -60,7 +64,7 @@ def _start(path: Path) -> bytes:
         return file.read(256)
 
 
-def _exported(path: Path) -> list[Said]:
+def _exported(path: Path, several_labels: bool) -> list[Said]:
     try:
         records: Any = parse_json(read_bytes(path).removeprefix(_BOM))
     except ValueError as error:
@@ -68,7 +72,7 @@ def _exported(path: Path) -> list[Said]:
     readers = ((is_argilla, read_argilla), (is_label_studio, read_label_studio))
     for is_mine, read in readers:
         if is_mine(records):
-            return read(records, path.name)
+            return read(records, path.name, several_labels=several_labels)
     raise DataError(
         f"{path.name}: is an export of neither Label Studio nor Argilla",
         "export the project that apply --format label-studio or argilla was imported into: JSON in "

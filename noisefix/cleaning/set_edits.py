@@ -9,18 +9,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from noisefix.annotators.protocol import HUMAN
 from noisefix.cleaning.cell_edit import Edit
 from noisefix.cleaning.decide import Decision
 from noisefix.errors import DataError
-from noisefix.tables.label_sets import (
-    BETWEEN,
-    LISTS,
-    SetReading,
-    cell_parts,
-    cell_values,
-)
+from noisefix.labels import BETWEEN, set_labels
+from noisefix.tables.class_label import item_names, label_cell
+from noisefix.tables.label_sets import LISTS, SetReading, cell_parts, cell_values
 from noisefix.tables.label_values import column_labels, read_labels
-from noisefix.tables.yes_no import is_yes, no_like, yes_like
+from noisefix.tables.yes_no import is_yes, no_like, read_yes_no, yes_like
 
 if TYPE_CHECKING:
     from noisefix.run.folder import RunFolder
@@ -30,16 +29,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SetDecision(Decision):
-    """A decision on a row with several labels.
+class _Change:
+    """What a decision does to the labels of its row, each in class order."""
 
-    Attributes:
-        added: labels that it gains.
-        removed: labels that it loses.
-    """
-
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
+    decision: Decision
+    labels: tuple[str, ...]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
 
 
 def set_edits(
@@ -48,31 +44,61 @@ def set_edits(
     """Return the cells that change; see ``edits.label_edits``.
 
     Labels that stay keep their spelling and their order; new ones come after them, spelled as in
-    most cells.
+    most cells. Where each class has a column, a person's word fills all of them.
+
+    Raises:
+        DataError: a label cannot be written: it holds the separator, or has no column.
     """
-    changed = [decision for decision in decisions if isinstance(decision, SetDecision)]
-    if reading.columns:
-        return _column_edits(source, changed, reading)
-    column = folder.read()["input"]["columns"]["label"]
     sets = folder.load(source).sets
     if sets is None:
         raise TypeError("the rows have one label each")
-    return _cell_edits(source, changed, str(column), sets, folder.label_rules())
+    changes = [_change(decision, sets) for decision in decisions]
+    if reading.columns:
+        return _column_edits(source, changes, reading)
+    column = folder.read()["input"]["columns"]["label"]
+    return _cell_edits(source, changes, str(column), sets, folder.label_rules())
+
+
+def _change(decision: Decision, sets: LabelSets) -> _Change:
+    before = [sets.names[k] for k in np.flatnonzero(sets.given[decision.row_number - 1])]
+    labels = set_labels(decision.new_label or "")
+    added = tuple(label for label in labels if label not in before)
+    removed = tuple(label for label in before if label not in labels)
+    return _Change(decision, labels, added, removed)
 
 
 def _column_edits(
-    source: Source, decisions: Sequence[SetDecision], reading: SetReading
+    source: Source, changes: Sequence[_Change], reading: SetReading
 ) -> tuple[Edit, ...]:
     """Return 1 and 0, or whatever stands for them in the column of a class."""
+    has, known = read_yes_no(source, reading.columns)
     words: dict[str, tuple[str, str]] = {}
     edits = []
-    for decision in decisions:
-        for label in (*decision.added, *decision.removed):
+    for change in changes:
+        for label in change.labels:
+            if label not in reading.columns:
+                raise DataError(
+                    f"{source.name}: row {change.decision.row_number}: no column is called "
+                    f"{label!r}, which the row is to have",
+                    "decide anew on the row: noisefix review",
+                )
+        row = change.decision.row_number - 1
+        for k, label in enumerate(reading.columns):
+            if _stays(change, label, bool(has[row, k]), bool(known[row, k])):
+                continue
             if label not in words:
                 words[label] = _yes_and_no(source, label, reading)
             yes, no = words[label]
-            edits.append(Edit(decision, label, yes if label in decision.added else no))
+            edits.append(Edit(change.decision, label, yes if label in change.labels else no))
     return tuple(edits)
+
+
+def _stays(change: _Change, label: str, has: bool, is_known: bool) -> bool:
+    """Tell whether a cell of a class stays: models fill no gap with "no", and overrule no cell."""
+    if change.decision.annotator != HUMAN and not is_known:
+        return label not in change.labels
+    is_fill = change.decision.annotator != HUMAN and change.decision.action == "fill"
+    return is_known and (is_fill or (label in change.labels) == has)
 
 
 def _yes_and_no(source: Source, column: str, reading: SetReading) -> tuple[str, str]:
@@ -85,46 +111,57 @@ def _yes_and_no(source: Source, column: str, reading: SetReading) -> tuple[str, 
         no = next((word for word in ordered if not is_yes(word)), None)
         if said:
             break
-    return yes or yes_like(no or "0"), no or no_like(yes or "1")
+    both = yes or yes_like(no or "0"), no or no_like(yes or "1")
+    yes, no = (label_cell(source, column, word) for word in both)
+    return str(yes), str(no)
 
 
 def _cell_edits(
     source: Source,
-    decisions: Sequence[SetDecision],
+    changes: Sequence[_Change],
     column: str,
     sets: LabelSets,
     rules: LabelRules,
 ) -> tuple[Edit, ...]:
     cells, about = source.table.column(column), source.table.schema.field(column)
     values, reading = cell_values(cells, about), sets.reading
-    class_of = _classes_of(values, reading, rules)
+    names = item_names(source.table.schema, column)
+    class_of = _classes_of(values, reading, rules, names)
     between = _usual_between(values, reading)
+
+    def spelled(label: str) -> str:
+        other = rules.spelling(label)
+        return sets.spellings.get(label) or (str(names.index(other)) if other in names else other)
+
     edits = []
-    for decision in decisions:
-        row = decision.row_number - 1
+    for change in changes:
+        row = change.decision.row_number - 1
         old = values[row]
         parts = cell_parts(old, reading) or []
-        kept = [k for k, part in enumerate(parts) if class_of(part) not in decision.removed]
-        new = [sets.spellings.get(label, rules.spelling(label)) for label in decision.added]
+        kept = [k for k, part in enumerate(parts) if class_of(part) not in change.removed]
+        new = [spelled(label) for label in change.added]
         if reading.separator == LISTS:
             items = [old[k] for k in kept] if isinstance(old, list) else []
             text = _list_text([*items, *(_like(items, values, x) for x in new)], cells[row].as_py())
+        elif not change.added and not change.removed:
+            continue  # a blank cell says already that nothing is there
         else:
-            _check_writable(source, decision, column, new, str(reading.separator))
+            _check_writable(source, change.decision, column, new, str(reading.separator))
             text = _joined([parts[k] for k in kept], new, str(old or ""), between)
-        edits.append(Edit(decision, column, text))
+        edits.append(Edit(change.decision, column, text))
     return tuple(edits)
 
 
 def _classes_of(
-    values: Sequence[Any], reading: SetReading, rules: LabelRules
+    values: Sequence[Any], reading: SetReading, rules: LabelRules, names: Sequence[str]
 ) -> Callable[[str], str | None]:
     """Return a function from a label as it is written to its class."""
     import pyarrow as pa
 
     written = sorted({part for value in values for part in cell_parts(value, reading) or ()})
     column = pa.chunked_array([pa.array(written, pa.large_string())])
-    found = read_labels(column, pa.field("label", pa.large_string()), "", rules=rules)
+    field = pa.field("label", pa.large_string())
+    found = read_labels(column, field, "", names=names, rules=rules)
     classes = dict(zip(written, found.labels, strict=True))
     return classes.__getitem__
 

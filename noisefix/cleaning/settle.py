@@ -54,8 +54,7 @@ class Settled:
 def settle(folder: RunFolder, source: Source, options: ApplyOptions) -> Settled:
     """Decide what becomes of every row of an input.
 
-    Nothing is written: whoever calls keeps the words once nothing can be refused any more. Where
-    rows have several labels, the verdicts alone decide, label by label.
+    Nothing is written: whoever calls keeps the words once nothing can be refused any more.
 
     Args:
         folder: the run folder.
@@ -77,14 +76,13 @@ def settle(folder: RunFolder, source: Source, options: ApplyOptions) -> Settled:
     names = provenance.class_names
     has_witness = bool(provenance.results.get("can_relabel", False))
     issues = _in_input_order(issues, source, folder)
-    if folder.set_reading() is not None:
-        sets = folder.load(source).sets
-        assert sets is not None
-        found = decide_sets(folder, issues, sets, params)
-        return Settled(issues, found, review_of({}), [], names, has_witness)
     review, words = _decided(folder, issues, names, options)
     issues = without_rejected(issues, run_rejected(folder, words), names)
-    decisions = decide(issues, names, params, has_witness=has_witness)
+    sets = None if folder.set_reading() is None else folder.load(source).sets
+    if sets is not None:
+        decisions = decide_sets(folder, issues, names, sets, params)
+    else:
+        decisions = decide(issues, names, params, has_witness=has_witness)
     if review.choices:
         decisions = overruled(decisions, issues, review)
         issues = reviewed_issues(issues, review)
@@ -99,7 +97,9 @@ def _decided(
     known = run_decisions(folder, given)
     if options.review is None:
         return review_of(known), list(given)
-    review = read_review(Path(options.review), issues["id"].to_pylist(), class_names)
+    several = folder.set_reading() is not None
+    ids = issues["id"].to_pylist()
+    review = read_review(Path(options.review), ids, class_names, several_labels=several)
     lines = (*read_decisions(folder.decisions), *given)
     words = [*given, *decisions_of(review, issues, known, lines=lines)]
     known_review = review_of({k: w for k, w in known.items() if k not in review.choices})

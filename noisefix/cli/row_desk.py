@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from noisefix.cli.terminal import sanitize
 from noisefix.cli.wording import how_sure
-from noisefix.reviewing.terminal import COMMANDS, RowCard
+from noisefix.reviewing.terminal import RowCard
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,8 +51,11 @@ def _lines(card: RowCard, number: int, total: int, width: int) -> Iterator[Text]
         yield Text(sanitize(line))
     if len(shown) < len(card.text):
         yield Text(f"… {len(card.text) - len(shown):,} more characters; v shows them", style="dim")
-    given = "no label" if card.given_label is None else label(card.given_label)
-    yield Text.assemble(("\nGiven ", "dim"), given, (" → ", "dim"), label(card.suggested_label))
+    given, suggested = (
+        "no label" if said is None else label(said) or "none of the labels"
+        for said in (card.given_label, card.suggested_label)
+    )
+    yield Text.assemble(("\nGiven ", "dim"), given, (" → ", "dim"), suggested)
     if not math.isnan(card.p_error):
         yield Text(f"{how_sure(card.p_error)} wrong, {card.p_error:.2f}", style="yellow")
     for reason in card.reasons:
@@ -70,11 +73,15 @@ def _lines(card: RowCard, number: int, total: int, width: int) -> Iterator[Text]
         yield Text(f"Note: {sanitize(card.typed)}_  (Enter keeps it, Esc leaves)")
         return
     for key, name in enumerate(card.classes, start=1):
-        yield Text.assemble("  ", (str(key), "bold green"), "  ", label(name))
+        mark = "" if card.marked is None else "[x] " if name in card.marked else "[ ] "
+        yield Text.assemble("  ", (str(key), "bold green"), "  ", mark, label(name))
+    others = sorted((card.marked or frozenset()) - set(card.classes))
+    if others:
+        yield Text(f"  and  {', '.join(map(label, others))}")
     if card.note:
         yield Text(f"Note: {sanitize(card.note)}", style="yellow")
     keys = Text("\n", style="dim")
-    for letter, name in COMMANDS.items():
+    for letter, name in card.commands.items():
         keys.append(letter, style="bold")
         keys.append(f" {name}   ")
     yield keys

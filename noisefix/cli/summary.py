@@ -73,8 +73,9 @@ def _show_verdict(screen: Screen, result: DetectResult) -> None:
     ]
     screen.line(f"{result.input_name}: {', '.join(parts)}")
     wrong = (result.flagged_wrong, result.flagged_wrong_low, result.flagged_wrong_high)
+    several = result.several_labels is not None
     screen.line(
-        f"{opening(result.verdict, result.noise_rate)} "
+        f"{opening(result.verdict, result.noise_rate, several_labels=several)} "
         f"({uncertainty(result.noise_rate_low, result.noise_rate_high)}). "
         f"{flags(result.n_issues, *wrong)}.",
         style=_STYLES[result.verdict],
@@ -248,6 +249,9 @@ def _show_classes(screen: Screen, result: DetectResult) -> None:
 
 
 def _show_steps_for_sets(screen: Screen, run: str, suffix: str, limit: float) -> None:
+    screen.command(
+        f"noisefix report {run} -o report.html", "all of it as a page: look, and decide with a key"
+    )
     screen.command(
         f"noisefix apply {run} -o flagged{suffix}", "the verdicts as columns, to look through"
     )

@@ -164,12 +164,6 @@ def _of_run(
     refuse_label_reading(Path(run), options, SeveralLabels)
     said = () if options.decisions is None else read_named(Path(options.decisions))
     folder = RunFolder.open(run, options.run_data, several_labels=True)
-    if folder.set_reading() is not None and options.decisions is not None:
-        raise UsageError(
-            f"--decisions is for runs with one label a row, and the rows of {run} have several "
-            "(--multi-label or --label-columns)",
-            "leave it out",
-        )
     return _result(folder, known, gates, options.max_leaks, said)
 
 
@@ -215,6 +209,7 @@ def _result(
     from noisefix.tables.line_numbers import line_numbers
 
     issues, class_names, rate, n_settled = _judged_rows(folder, said)
+    rate = rate if folder.set_reading() is None else replace(rate, of="rows")
     keys = row_keys(issues)
     fresh = None if baseline is None else new_issues(issues, keys, baseline, class_names)
     n_issues = int(issues["is_issue"].to_numpy().sum())

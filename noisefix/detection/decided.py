@@ -16,6 +16,7 @@ from noisefix.run.decisions import (
     verified_table,
 )
 from noisefix.run.folder import RunFolder
+from noisefix.run.rejected import refuse_rejections
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,8 +27,12 @@ def take_in(folder: RunFolder, decisions: str | Path | None) -> None:
 
     Raises:
         DataError: a file cannot be read or written.
+        UsageError: see ``refuse_rejections``.
     """
-    import_decisions(folder.decisions, read_said(decisions))
+    said = read_said(decisions)
+    if folder.set_reading() is not None:
+        refuse_rejections(said, decisions)
+    import_decisions(folder.decisions, said)
 
 
 def with_decisions(

@@ -26,7 +26,12 @@ from noisefix.detection.not_column import not_labels
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import CandidatesOptions, DetectOptions
 from noisefix.detection.rejected import SAID
-from noisefix.detection.several_labels.detect import check_options, detect_sets, remove_tables
+from noisefix.detection.several_labels.detect import (
+    check_options,
+    check_undecided,
+    detect_sets,
+    remove_tables,
+)
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions, read_said
 from noisefix.run.folder import TABLE_NAMES, RunFolder, default_run_path
@@ -102,6 +107,7 @@ def detect(
     if dataset.sets is not None:
         found = detect_sets(dataset, folder, options, progress)
         return replace(found, index=index, kept=kept)
+    check_undecided(folder, several_labels=False)
     if answers is not None:
         more["annotations"] = answers.table
     by_vote = answers is not None and dataset.label_column is None

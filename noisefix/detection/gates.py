@@ -41,11 +41,15 @@ class Gates:
 
 @dataclass(frozen=True)
 class NoiseRate:
-    """Estimated share of wrong labels, with the ends of its 90 % interval; all in [0, 1]."""
+    """Estimated share of wrong labels, with the ends of its 90 % interval; all in [0, 1].
+
+    Where a row may have several labels it is the share ``of`` rows with a wrong or missing one.
+    """
 
     estimate: float
     low: float
     high: float
+    of: str = "labels"
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def _noise_rate(rate: NoiseRate, limit: float) -> GateResult:
         NOISE_RATE,
         rate.low,
         limit,
-        f"at least {_percent(rate.low)} of the labels look wrong (estimate "
+        f"at least {_percent(rate.low)} of the {rate.of} look wrong (estimate "
         f"{_percent(rate.estimate)}, 90 % interval {_percent(rate.low).removesuffix(' %')} to "
         f"{_percent(rate.high)}), limit "
         f"{_percent(limit)}",

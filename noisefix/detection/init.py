@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ class InitResult:
 
     Attributes:
         config: noisefix.toml.
-        labels: labels.toml, to be filled in; None where one was named.
+        labels: labels.toml, to be filled in; None where one was named, or rows have several labels.
         run: run folder that the gate rests on.
         max_noise_rate: the gate, in [0, 1].
         noise_rate: estimated share of wrong labels, with the ends of its 90 % interval.
@@ -58,6 +58,8 @@ def init(
 ) -> InitResult:
     """Write noisefix.toml and labels.toml beside a table, after looking for its wrong labels.
 
+    Where rows seem to have several labels, they are read so, and the configuration says how.
+
     Args:
         data: the table; its run folder is used if nothing has changed since.
         output: run folder; None: NAME.noisefix beside the table.
@@ -73,12 +75,14 @@ def init(
         raise UsageError(f"{data}: init writes beside a table", "name a file")
     folder = Path(data).parent
     config = folder / OWN_NAME
-    labels = None if options.labels is not None else folder / LABELS_NAME
+    options, notes = _with_reading(data, options)
+    several = options.multi_label is not None or options.label_columns is not None
+    # What several labels mean is not used yet: nothing reads a description of them.
+    has_labels = options.labels is not None or several
+    labels = None if has_labels else folder / LABELS_NAME
     _check_targets((config, labels), data, options)
     found = detect(data, output, options=options.shared_with(DetectOptions), progress=progress)
-    text = config_text(
-        found.input_name, _settings(found.run, options), found, options.labels is not None
-    )
+    text = config_text(found.input_name, _settings(found.run, options), found, has_labels)
     write_bytes(config, text.encode())
     if labels is not None:
         write_bytes(labels, labels_text(found.classes, found.pairs).encode())
@@ -90,9 +94,29 @@ def init(
         noise_rate=found.noise_rate,
         noise_rate_low=found.noise_rate_low,
         noise_rate_high=found.noise_rate_high,
-        notes=found.notes,
+        notes=notes + found.notes,
         warnings=found.warnings,
     )
+
+
+def _with_reading(data: str | Path, options: InitOptions) -> tuple[InitOptions, tuple[str, ...]]:
+    """Add how several labels a row are written, where the table shows it, and say so."""
+    from noisefix.detection.several_labels.recognise import how_it_is_read, recognised
+    from noisefix.tables.source import read_source
+
+    if options.multi_label is not None or options.label_columns is not None:
+        return options, ()
+    reading = recognised(
+        read_source(data, bad_rows=options.bad_rows),
+        text_column=options.text_column,
+        label_column=options.label_column,
+        id_column=options.id_column,
+    )
+    if reading is None:
+        return options, ()
+    columns = ",".join(reading.columns) or None
+    options = replace(options, multi_label=reading.separator, label_columns=columns)
+    return options, (how_it_is_read(reading),)
 
 
 def _check_targets(

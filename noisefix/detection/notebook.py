@@ -18,8 +18,9 @@ _MOST_CHARACTERS = 160
 def detection_html(result: DetectResult) -> str:
     """Return a summary as HTML; texts, labels and names are escaped."""
     wrong = (result.flagged_wrong, result.flagged_wrong_low, result.flagged_wrong_high)
+    several = result.several_labels is not None
     verdict = (
-        f"{opening(result.verdict, result.noise_rate)} "
+        f"{opening(result.verdict, result.noise_rate, several_labels=several)} "
         f"({uncertainty(result.noise_rate_low, result.noise_rate_high)}). "
         f"{flags(result.n_issues, *wrong)}."
     )

@@ -351,7 +351,7 @@ class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions, SeveralLab
 
 
 @dataclass(frozen=True)
-class InitOptions(KnownOptions, EncodeOptions, LabelledTableOptions):
+class InitOptions(KnownOptions, EncodeOptions, LabelledTableOptions, SeveralLabels):
     """Options of ``init``."""
 
     force: Annotated[

@@ -13,6 +13,7 @@ from noisefix.errors import UsageError
 if TYPE_CHECKING:
     from noisefix.detection.embed import ProgressCallback
     from noisefix.detection.joint_stage import JointParams
+    from noisefix.detection.several_labels.stage import SetParams
     from noisefix.run.folder import RunFolder
     from noisefix.run.stage import StageReport
 
@@ -53,22 +54,46 @@ def joint_as_made(folder: RunFolder) -> tuple[JointParams, int]:
     return JointParams(**parameters), int(made["seed"] or 0)
 
 
+def sets_as_made(folder: RunFolder) -> tuple[SetParams, int]:
+    """Return with which parameters and seed the rows of a run were judged that have several labels.
+
+    Raises:
+        UsageError: the folder does not say it.
+    """
+    from noisefix.detection.several_labels.stage import SetParams
+
+    made: dict[str, Any] = folder.read()["stages"].get("several_labels") or {}
+    if not made:
+        raise UsageError(
+            f"{folder.path}: does not say how its labels were judged",
+            "judge them with noisefix detect, which reads the decisions",
+        )
+    parameters = made["parameters"] | {"names": tuple(made["parameters"]["names"])}
+    return SetParams(**parameters), int(made["seed"] or 0)
+
+
 def rejudge(
     folder: RunFolder, *, progress: ProgressCallback | None = None
-) -> tuple[StageReport, StageReport]:
-    """Write the tables of a run anew: verdicts, then candidates.
+) -> tuple[StageReport, ...]:
+    """Write the tables of a run anew: verdicts, then candidates where rows have one label.
 
     Args:
         folder: the run folder.
         progress: called with how far it has come.
 
     Returns:
-        The reports of both stages; what was there is kept where no decision is new.
+        The reports of the stages; what was there is kept where no decision is new.
 
     Raises:
         UsageError: see ``joint_as_made``.
         DataError: a table cannot be read or written.
     """
+    if folder.set_reading() is not None:
+        from noisefix.detection.several_labels.detect import judge_sets_into
+
+        params_of_sets, seed = sets_as_made(folder)
+        with folder.lock("noisefix"):
+            return (judge_sets_into(folder, params_of_sets, seed=seed, progress=progress),)
     params, seed = joint_as_made(folder)
     more = kept_answers(folder, folder.read()["stages"]["joint"]["inputs"])
     made = folder.read()["stages"].get("candidates") or {"parameters": {}, "seed": seed}

@@ -51,6 +51,7 @@ def config_text(
         f"{100 * share:.1f} %"
         for share in (found.noise_rate, found.noise_rate_low, found.noise_rate_high)
     )
+    what = "labels" if found.several_labels is None else "rows"
     lines = [
         "# Options of noisefix, found from the data upwards; what is typed wins.",
         *(f"{key} = {_value(value)}" for key, value in settings.items() if value is not None),
@@ -60,7 +61,7 @@ def config_text(
     lines += [
         "",
         "[check]",
-        f"# Today about {rate} of the labels look wrong, 90 % interval {low} to {high}.",
+        f"# Today about {rate} of the {what} look wrong, 90 % interval {low} to {high}.",
         "# The lower end is held against the limit.",
         f"max_noise_rate = {gate_limit(found.noise_rate_low)}",
         "# No new wrong labels: after noisefix check DATA --write-baseline FILE",

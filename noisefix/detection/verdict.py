@@ -11,15 +11,24 @@ _WORDS = {
 }
 """By verdict: how the sentence begins, and what the share is of."""
 
+_WORDS_OF_ROWS = {
+    "clean": ("These labels look clean", "of the rows look wrong"),
+    "some": ("Some rows look wrongly labelled", "of them"),
+    "many": ("Many rows look wrongly labelled", "of them"),
+}
+"""The same where a row may have several labels, and is wrong if any of them is."""
 
-def opening(verdict: str, noise_rate: float) -> str:
+
+def opening(verdict: str, noise_rate: float, *, several_labels: bool = False) -> str:
     """Say how the labels look: "Some labels look wrong: about 14 % of them".
 
     Args:
         verdict: "clean", "some" or "many".
-        noise_rate: estimated share of wrong labels, in [0, 1].
+        noise_rate: estimated share of wrong labels, in [0, 1]; of rows with one where a row may
+            have several.
+        several_labels: it may.
     """
-    words, about = _WORDS[verdict]
+    words, about = (_WORDS_OF_ROWS if several_labels else _WORDS)[verdict]
     return f"{words}: about {percent(noise_rate)} {about}"
 
 

@@ -38,6 +38,8 @@ def audit_columns(folder: RunFolder, ids: Sequence[str], seed: int) -> dict[str,
     """
     command = shlex.join(["noisefix", "audit", folder.path.name])
     none = {"rows": [], "stratum": [], "unsure": [], "said": [], "minutes": 0, "command": command}
+    if folder.set_reading() is not None:
+        return none | {"why": "it measures rows with one label each"}
     if not folder.audit.exists() and not os.access(folder.path, os.W_OK):
         return none | {"why": "the run folder cannot be written to, and has no sample yet"}
     try:

@@ -19,6 +19,7 @@ from noisefix.reporting.details import (
     detail_columns,
     detailed_rows,
     duplicate_groups,
+    nearest_rows,
 )
 from noisefix.reporting.extra import section_data
 from noisefix.reporting.judgement import ISSUE_COLUMNS, Judgement, judgement
@@ -110,6 +111,7 @@ def read_tables(folder: RunFolder) -> RunTables:
         provenance.results,
         _read(folder.classes, CLASSES_TABLE),
         _read(folder.pairs, PAIRS),
+        several_labels=folder.set_reading() is not None,
     )
     vectors = None if embeddings is None else embedding_matrix(embeddings)
     return RunTables(folder, issues, judged, candidates, vectors, decided, said)
@@ -129,6 +131,8 @@ def page_data(tables: RunTables, *, seed: int = 0, transport: str = "file") -> d
     audit = audit_columns(tables.folder, ids, seed)
     asked = np.array(audit["rows"], np.int64)
     rows = detailed_rows(judged, asked, np.flatnonzero(np.isin(ids, deciding)))
+    vectors = tables.embeddings if judged.has_several_labels else None
+    near = nearest_rows(tables.candidates, vectors, ids, rows)
     data: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -142,7 +146,7 @@ def page_data(tables: RunTables, *, seed: int = 0, transport: str = "file") -> d
         },
         "duplicates": duplicate_groups(issues),
         "kinds": [*(name for name, _ in KINDS), *[DECIDING_KIND] * bool(deciding)],
-        "detail": detail_columns(judged, issues, tables.candidates, rows, deciding),
+        "detail": detail_columns(judged, issues, near, rows, deciding),
         "audit": audit,
         "decisions": decision_records(tables.decided, ids),
         "trust": {
@@ -165,7 +169,9 @@ def page_data(tables: RunTables, *, seed: int = 0, transport: str = "file") -> d
 def verdict_columns(judged: Judgement) -> dict[str, Any]:
     """Return what is said of every row, packed."""
     trusted = judged.is_trusted
+    several = {"sets": [list(classes) for classes in judged.sets]}
     return {
+        **(several if judged.has_several_labels else {}),
         "given": judged.given_labels.tolist(),
         "suggested": judged.suggested_labels.tolist(),
         "p": probabilities(judged.p_error),

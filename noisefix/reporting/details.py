@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from noisefix.reporting.judgement import Judgement, probabilities_of
+from noisefix.reporting.judgement import Judgement, membership, probabilities_of
 from noisefix.reporting.packing import safe
 from noisefix.run.arrays import column_array, take_rows
 
@@ -20,6 +20,12 @@ RANKED = 5000
 
 _NEAREST = 3
 _PROBABILITIES = 5
+_LABELS = 12
+"""Of several labels a row, so many at most have their probability shown."""
+
+_GIVEN_WORTH = 0.15
+"""Given labels that nobody doubts come after those that may be wrong or missing."""
+
 _NOBODY = (-1, 0.0)
 
 KINDS = (
@@ -50,7 +56,7 @@ def detailed_rows(judged: Judgement, *wanted: np.ndarray) -> np.ndarray:
 def detail_columns(
     judged: Judgement,
     issues: pa.Table,
-    candidates: pa.Table | None,
+    near: list[list[tuple[int, float]]],
     rows: np.ndarray,
     deciding: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -59,7 +65,7 @@ def detail_columns(
     Args:
         judged: the rows.
         issues: the issues table of the same rows.
-        candidates: the candidates table in the same order; None: there are no neighbours.
+        near: (R,) three nearest rows and their similarities, see ``nearest_rows``.
         rows: (R,) which.
         deciding: ids of rows on which two readings of the noise differ.
     """
@@ -73,9 +79,10 @@ def detail_columns(
         + ((ids[row] in deciding_ids) << len(KINDS))
         for row, lines in zip(rows.tolist(), said, strict=True)
     ]
-    near = _nearest(candidates, ids, rows)
     probs = probabilities_of(issues, rows)
-    best = np.argsort(-probs, axis=1, kind="stable")[:, :_PROBABILITIES]
+    worth = probs if judged.doubts is None else worth_showing(judged, rows)
+    n_shown = _PROBABILITIES if judged.doubts is None else _LABELS
+    best = np.argsort(-worth, axis=1, kind="stable")[:, :n_shown]
     return {
         "row": rows.tolist(),
         "reasons": ["\n".join(safe(line) for line in lines) for lines in said],
@@ -88,10 +95,39 @@ def detail_columns(
     }
 
 
-def _nearest(
-    candidates: pa.Table | None, ids: Sequence[str], rows: np.ndarray
+def worth_showing(judged: Judgement, rows: np.ndarray) -> np.ndarray:
+    """Return (R, K) how much a label is worth showing: the doubted ones, then those given.
+
+    Args:
+        judged: rows that may have several labels.
+        rows: (R,) which.
+    """
+    doubts = judged.doubts[rows] if judged.doubts is not None else np.zeros((len(rows), 0))
+    given = membership(judged.sets, doubts.shape[1])[judged.given_labels[rows]]
+    worth: np.ndarray = np.maximum(doubts, np.where(given, _GIVEN_WORTH, 0.0))
+    return worth
+
+
+def nearest_rows(
+    candidates: pa.Table | None,
+    vectors: np.ndarray | None,
+    ids: Sequence[str],
+    rows: np.ndarray,
 ) -> list[list[tuple[int, float]]]:
-    """Return three rows and their similarities for each; (-1, 0) where there are fewer."""
+    """Return three rows and their similarities for each; (-1, 0) where there are fewer.
+
+    Args:
+        candidates: the candidates table; None: there is none, and the vectors tell.
+        vectors: (N, D) unit-length rows; None: there are no neighbours.
+        ids: (N,) row ids.
+        rows: (R,) which.
+    """
+    if candidates is None and vectors is not None:
+        from noisefix.neighbors.search import nearest
+
+        found_rows = nearest(vectors[rows], vectors, _NEAREST, exclude=rows)
+        pairs = zip(found_rows.indices.tolist(), found_rows.similarities.tolist(), strict=True)
+        return [list(zip(places, alike, strict=True)) for places, alike in pairs]
     if candidates is None:
         return [[_NOBODY] * _NEAREST for _ in rows.tolist()]
     place = {key: row for row, key in enumerate(ids)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from noisefix.detection.decided import take_in
+from noisefix.errors import UsageError
 from noisefix.options import takes
 from noisefix.reporting.options import ReportOptions
 from noisefix.run.folder import RunFolder
@@ -47,14 +48,20 @@ def report(run: str | Path, output: str | Path, *, options: ReportOptions) -> Re
 
     Raises:
         DataError: a table is missing or broken, or the file cannot be written.
-        UsageError: the output is an input or a file of a run folder, or is not called like a page.
+        UsageError: the output is an input or a file of a run folder, or is not called like a page;
+            ``predictions`` where rows have several labels.
     """
     from noisefix.reporting.data import page_data, read_tables
     from noisefix.reporting.page import build_page
     from noisefix.tables.atomic import write_bytes
 
     check_output(output, (run, options.decisions, *(options.predictions or ())), kinds=("html",))
-    folder = RunFolder.open(run)
+    folder = RunFolder.open(run, several_labels=True)
+    if options.predictions and folder.set_reading() is not None:
+        raise UsageError(
+            f"--predictions is for runs with one label a row; those of {run} have several labels",
+            "leave it out",
+        )
     take_in(folder, options.decisions)
     tables = read_tables(folder)
     data = page_data(tables, seed=options.seed)

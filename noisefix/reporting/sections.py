@@ -19,12 +19,12 @@ def overview(judged: Judgement) -> dict[str, Any]:
         "verdict": _verdict(judged),
         "noise": _noise(judged),
         "classes": _classes(judged),
-        "confusions": _confusions(judged),
+        "confusions": None if judged.has_several_labels else _confusions(judged),
     }
 
 
 def _verdict(judged: Judgement) -> dict[str, str]:
-    facts = judged.facts
+    facts, several = judged.facts, judged.has_several_labels
     level = facts.get("verdict", "some")
     issues = int(judged.is_issue.sum())
     expected = float(judged.p_error[judged.is_issue].sum())
@@ -33,7 +33,7 @@ def _verdict(judged: Judgement) -> dict[str, str]:
         ends = [expected] * 3
     return {
         "level": level,
-        "sentence": f"{opening(level, facts['noise_rate'])}.",
+        "sentence": f"{opening(level, facts['noise_rate'], several_labels=several)}.",
         "detail": f"{flags(issues, *ends)}. All this is estimated from the data themselves.",
     }
 
@@ -61,6 +61,9 @@ def _classes(judged: Judgement) -> dict[str, list[Any]]:
         )
     }
     counts = {"rows": columns["rows"], "flagged": columns["issues"]}
+    if judged.has_several_labels:
+        missing = [round(float(value), 1) for value in columns["missing"]]
+        counts |= {"lacking": columns["lacking"], "missing": missing}
     return {"name": list(judged.class_names), **counts, **shares}
 
 

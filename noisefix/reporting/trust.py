@@ -145,18 +145,33 @@ def _commands(folder: RunFolder, record: dict[str, Any]) -> list[str]:
     report = f"noisefix report {run} -o report.html"
     if not about:
         return [report]
-    detect = ["noisefix", "detect", str(about["name"]), "-o", folder.path.name]
+    detect = ["noisefix", "detect", str(about["name"]), "-o", folder.path.name, *_reading(folder)]
     for name, options in _REPEATED.items():
         made = stages.get(name, {"parameters": {}})["parameters"]
         for key in options:
             if made.get(key) not in (None, [], "auto", "unknown"):
-                detect += [f"--{key.replace('_', '-')}", str(made[key])]
+                detect += _option(key, made[key])
     return [shlex.join(detect), report]
+
+
+def _reading(folder: RunFolder) -> list[str]:
+    """Return the options that say how several labels a row are written."""
+    reading = folder.set_reading()
+    if reading is None:
+        return []
+    if reading.columns:
+        return _option("label_columns", ",".join(reading.columns))
+    return _option("multi_label", reading.separator)
+
+
+def _option(name: str, value: Any) -> list[str]:
+    return [f"--{name.replace('_', '-')}", str(value)]
 
 
 _REPEATED = {
     "embed": ("encoder", "precision"),
     "joint": ("labelled_by", "unverified_class", "one_sided", "flag_precision", "flag_top"),
+    "several_labels": ("labelled_by", "one_sided", "flag_precision", "flag_top"),
 }
 """Stages and those of their parameters that detect has an option for."""
 
@@ -164,7 +179,8 @@ _REPEATED = {
 def made_before(folder: RunFolder) -> bool:
     """Say whether the verdicts were made without the decisions of people."""
     try:
-        stage = folder.read()["stages"].get("joint") or {}
+        stages = folder.read()["stages"]
+        stage = stages.get("joint") or stages.get("several_labels") or {}
     except DataError:
         return True
     return "decided" not in stage.get("inputs", {})

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Condition
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError
+from noisefix.labels import ordered_set, set_labels
 from noisefix.run.decisions import (
     CLASS,
     DROP,
@@ -29,6 +30,9 @@ from noisefix.run.decisions import (
     whole_key,
 )
 
+if TYPE_CHECKING:
+    from noisefix.reporting.data import RunTables
+
 LEASE_S = 60.0
 _MOST_SIGNS = {"who": 80, "note": 500, "label": 300}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00")
@@ -44,6 +48,7 @@ class Board:
         texts: (N,) texts.
         given_labels: (N,) given labels, None = unlabelled.
         clock: seconds, for leases.
+        classes: every class, where a row may have several labels (``set_text``); None: it has one.
 
     Raises:
         DataError: the file cannot be read.
@@ -56,12 +61,14 @@ class Board:
         texts: Sequence[str | None],
         given_labels: Sequence[str | None],
         clock: Callable[[], float] = time.monotonic,
+        classes: Sequence[str] | None = None,
     ) -> None:
         self.changed = Condition()  # held while anything below is looked at
         self._path = path
         self._ids = ids
         self._given = given_labels
         self._clock = clock
+        self._classes = classes
         self._keys = [decision_key(*row) for row in zip(texts, given_labels, strict=True)]
         self._rows: dict[str, list[int]] = defaultdict(list)
         for row, key in enumerate(self._keys):
@@ -154,17 +161,11 @@ class Board:
             raise DataError("there is no such row", _HINT)
         if decision not in (KEEP, CLASS, DROP, UNSURE, NOT):
             raise DataError("this is no decision", _HINT)
-        if decision != NOT and (decision == CLASS) != bool(label):
-            raise DataError("this is no decision", _HINT)
-        given = self._given[row]
-        if given is None and (decision == KEEP or (decision == NOT and not label)):
+        if decision == KEEP and self._given[row] is None:
             raise DataError("this row has no label to keep or to rule out", "choose a class")
-        if decision == NOT and label == given:
-            label = None
-        texts = {"label": label or "", "who": said.get("who", ""), "note": said.get("note", "")}
-        for name, most in _MOST_SIGNS.items():
-            if not isinstance(texts[name], str) or len(texts[name]) > most:
-                raise DataError(f"the {name} is too long", f"{most} signs at most")
+        checked = self._checked_label if self._classes is None else self._checked_set
+        label = checked(decision, label, self._given[row])
+        texts = {name: _text(said.get(name, ""), name) for name in ("who", "note")}
         when = said.get("when")
         if not (isinstance(when, str) and _TIME.fullmatch(when)):
             raise DataError("the time is missing", _HINT)
@@ -172,9 +173,49 @@ class Board:
             key=self._keys[row],
             id=self._ids[row],
             decision=decision,
-            label=label or None,
-            who=texts["who"],
+            label=label,
             when=min(when, now()),  # a clock that runs ahead may not win over later words
-            note=texts["note"],
             is_random=said.get("is_random") is True,
+            **texts,
         )
+
+    def _checked_label(self, decision: str, label: Any, given: str | None) -> str | None:
+        """Return the class that is decided on; None where none is, or it is the given one."""
+        if decision != NOT and (decision == CLASS) != bool(label):
+            raise DataError("this is no decision", _HINT)
+        if decision == NOT and not label and given is None:
+            raise DataError("this row has no label to keep or to rule out", "choose a class")
+        if decision == NOT and label == given:
+            return None
+        return _text(label or "", "label") or None
+
+    def _checked_set(self, decision: str, label: Any, given: str | None) -> str | None:
+        """Return the labels that are decided on, in class order; None where none are."""
+        if decision == NOT or (decision == CLASS) != isinstance(label, str):
+            raise DataError("this is no decision on several labels", _HINT)
+        if label is None or self._classes is None:
+            return None
+        chosen = set(set_labels(label))
+        if not chosen <= set(self._classes):
+            raise DataError("there is no such label", _HINT)
+        return ordered_set(chosen, self._classes)
+
+
+def board_of(tables: RunTables) -> Board:
+    """Return the board of a run.
+
+    Raises:
+        DataError: its decisions cannot be read.
+    """
+    columns = (tables.issues[name].to_pylist() for name in ("id", "text", "given_label"))
+    ids, texts, given = columns
+    judged = tables.judged
+    classes = judged.class_names if judged.has_several_labels else None
+    return Board(tables.folder.decisions, ids, texts, given, classes=classes)
+
+
+def _text(said: Any, name: str) -> str:
+    most = _MOST_SIGNS[name]
+    if not isinstance(said, str) or len(said) > most:
+        raise DataError(f"the {name} is too long", f"{most} signs at most")
+    return said

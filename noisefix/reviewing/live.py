@@ -6,20 +6,9 @@ import time
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from noisefix.detection.annotations import kept_answers
-from noisefix.detection.decided import merged, rejected_table
-from noisefix.detection.joint import is_made_from
-from noisefix.detection.rejected import DECIDED
-from noisefix.detection.rejudge import joint_as_made
 from noisefix.reporting.data import verdict_columns
-from noisefix.reporting.judgement import judgement
 from noisefix.reporting.sections import overview
-from noisefix.run.answers import with_answers
-from noisefix.run.decisions import decided_rows, rejected_rows, standing, verified_table
-from noisefix.run.parquet import read_table
-from noisefix.run.rejected import without_rejected
-from noisefix.run.schemas import EMBEDDINGS, LABEL_NAMES, RELABELS
-from noisefix.run.settled import settled
+from noisefix.reviewing.again import again
 
 if TYPE_CHECKING:
     from noisefix.reviewing.board import Board
@@ -27,7 +16,6 @@ if TYPE_CHECKING:
 
 BATCH = 10
 IDLE_S = 3.0
-_ANSWER = ("id", "action", "final_label", "p_error", "reasons", "annotator", "cost_usd")
 
 
 class Live:
@@ -38,21 +26,13 @@ class Live:
         board: what people decide.
 
     Raises:
-        UsageError: the run cannot be judged as it was, see ``joint_as_made``.
+        UsageError: the run cannot be judged as it was, see ``again``.
         DataError: a table cannot be read.
     """
 
     def __init__(self, folder: RunFolder, board: Board) -> None:
-        self._params, self._seed = joint_as_made(folder)
+        self._again = again(folder)
         self._board = board
-        self._embeddings, _ = read_table(folder.embeddings, EMBEDDINGS)
-        self._tables = {"embeddings": self._embeddings}
-        if is_made_from(folder.label_names, folder.embeddings):
-            self._tables["label_names"], _ = read_table(folder.label_names, LABEL_NAMES)
-        self._tables |= kept_answers(folder, folder.read()["stages"]["joint"]["inputs"])
-        self._answers = None
-        if folder.relabels.exists():
-            self._answers, _ = read_table(folder.relabels, RELABELS, _ANSWER)
         self._stopped = Event()
         self._thread = Thread(target=self._work, daemon=True, name="judging")
         self.judged = 0
@@ -71,14 +51,17 @@ class Live:
         self._thread.join()
 
     def _work(self) -> None:
-        from noisefix.detection.joint_stage import see
-
         done = len(self._board.log())
         try:
-            seen = see(self._tables, self._params, seed=self._seed)
+            self._again.look()
             while self._waits_for_more_than(done):
                 said = self._board.log()
-                self.now = self._judge(seen, said) | {"judged": self.judged + 1}
+                found = self._again.judge(said)
+                self.now = {
+                    **verdict_columns(found),
+                    **overview(found),
+                    "judged": self.judged + 1,
+                }
                 self.judged, done = self.judged + 1, len(said)
         except Exception as error:  # said at the end; what people decide is safe without it
             self.fault = error
@@ -95,30 +78,3 @@ class Live:
             with self._board.changed:
                 self._board.changed.wait(0.5)
         return False
-
-    def _judge(self, seen: Any, said: Any) -> dict[str, Any]:
-        from noisefix.detection.joint_stage import weigh
-        from noisefix.detection.joint_tables import build, results
-
-        rows = self._embeddings
-        ids, texts, given = (rows[name].to_pylist() for name in ("id", "text", "given_label"))
-        decided = decided_rows(ids, texts, given, standing(said))
-        table = verified_table(ids, given, decided) if decided else None
-        out = rejected_rows(texts, given, said)
-        more = {DECIDED: rejected_table(ids, out)} if out else {}
-        judged = weigh(seen, merged(None, table), self._params, ruled_out=more, seed=self._seed)
-        tables = build(rows, judged, self._params.n_neighbors)
-        issues = tables["issues"]
-        if self._answers is not None:
-            issues = with_answers(issues, self._answers)
-        words = {ids[row]: word for row, word in decided.items()}
-        ruled_out = {ids[row]: labels for row, labels in out.items()}
-        issues = settled(issues, words, judged.class_names)
-        found = judgement(
-            without_rejected(issues, ruled_out, judged.class_names),
-            judged.class_names,
-            results(judged),
-            tables["classes"],
-            tables["pairs"],
-        )
-        return {**verdict_columns(found), **overview(found)}

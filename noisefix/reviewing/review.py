@@ -92,16 +92,15 @@ def review(
     from noisefix.auditing.plan import open_plan
     from noisefix.reporting.audit import audit_said
     from noisefix.reporting.data import page_data, read_tables
-    from noisefix.reviewing.board import Board
+    from noisefix.reviewing.board import board_of
     from noisefix.reviewing.server import make_app
 
     uvicorn = _uvicorn()
-    folder = RunFolder.open(run)
+    folder = RunFolder.open(run, several_labels=True)
     take_in(folder, options.decisions)
     tables = read_tables(folder)
-    columns = (tables.issues[name].to_pylist() for name in ("id", "text", "given_label"))
-    ids, texts, given = columns
-    board = Board(folder.decisions, ids, texts, given)
+    texts = tables.issues["text"].to_pylist()
+    board = board_of(tables)
     n_before = len(board.log())
     data = page_data(tables, seed=options.seed, transport="server")
     live, notes = _live(folder, board)

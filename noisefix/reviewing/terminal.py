@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from noisefix.annotators.desk_keys import (
     DIGITS,
     END,
@@ -23,6 +25,7 @@ from noisefix.annotators.desk_keys import (
     REJECT,
     SEARCH,
     SUGGESTED,
+    TAKE,
     UNDO,
     WHOLE,
     edited,
@@ -33,17 +36,16 @@ from noisefix.annotators.desk_keys import KEEP as KEEP_KEY
 from noisefix.annotators.desk_keys import UNSURE as UNSURE_KEY
 from noisefix.annotators.human import Neighbor
 from noisefix.detection.decided import take_in
+from noisefix.labels import ordered_set, set_labels
 from noisefix.reporting.data import RunTables, read_tables
-from noisefix.reviewing.board import Board
+from noisefix.reporting.details import worth_showing
+from noisefix.reviewing.board import Board, board_of
 from noisefix.reviewing.options import ReviewOptions
 from noisefix.reviewing.review import ReviewResult, finish
 from noisefix.run.decisions import CLASS, DROP, KEEP, NOT, UNSURE, now
 from noisefix.run.folder import RunFolder
 
-COMMANDS = {
-    key: NAMES[key]
-    for key in (KEEP_KEY, SUGGESTED, SEARCH, REJECT, UNSURE_KEY, DROP_KEY, NOTE, UNDO, WHOLE, QUIT)
-}
+_ALWAYS = (UNSURE_KEY, DROP_KEY, NOTE, UNDO, WHOLE, QUIT)
 _NEIGHBORS = 3
 _MOST_NOTE = 500
 
@@ -67,6 +69,7 @@ class RowCard:
         found: classes that fit what was typed; Enter takes the first.
         note: kept with the decision.
         is_whole: show the text however long it is.
+        marked: where a row may have several labels, those to take; None: it has one.
     """
 
     row: int
@@ -83,6 +86,13 @@ class RowCard:
     found: tuple[str, ...] = ()
     note: str = ""
     is_whole: bool = False
+    marked: frozenset[str] | None = None
+
+    @property
+    def commands(self) -> dict[str, str]:
+        """What the keys do, beside those of the classes."""
+        own = (REJECT,) if self.marked is None else (TAKE,)
+        return {key: NAMES[key] for key in (KEEP_KEY, SUGGESTED, SEARCH, *own, *_ALWAYS)}
 
 
 class RowDesk(Protocol):
@@ -108,11 +118,10 @@ def review_at(desk: RowDesk, run: str | Path, options: ReviewOptions) -> ReviewR
     Raises:
         DataError: a table is missing or broken, or a decision cannot be written.
     """
-    folder = RunFolder.open(run)
+    folder = RunFolder.open(run, several_labels=True)
     take_in(folder, options.decisions)
     tables = read_tables(folder)
-    columns = [tables.issues[name].to_pylist() for name in ("id", "text", "given_label")]
-    board = Board(folder.decisions, *columns)
+    board = board_of(tables)
     before = len(board.log())
     judged = tables.judged
     asked = [row for row in judged.order.tolist() if judged.is_issue[row]]
@@ -161,7 +170,9 @@ def _choose(
             return None
         if card.typing:
             if card.typing == "class" and key == ENTER and card.found:
-                return *_taken(card, card.found[0]), card.note
+                if card.marked is None:
+                    return *_taken(card, card.found[0]), card.note
+                card = _marked(card, card.found[0])
             card = _typed(card, key, class_names)
         elif key == QUIT:
             return None
@@ -172,21 +183,36 @@ def _choose(
         elif key in (SEARCH, NOTE):
             kind, begun = ("class", "") if key == SEARCH else ("note", card.note)
             card = replace(card, typing=kind, typed=begun, found=tuple(class_names))
-        elif (decided := _decided(card, key)) is not None:
+        elif card.marked is not None and key in _digits(card):
+            card = _marked(card, card.classes[int(key) - 1])
+        elif (decided := _decided(card, key, class_names)) is not None:
             return *decided, card.note
 
 
-def _decided(card: RowCard, key: str) -> tuple[str, str | None] | None:
+def _decided(card: RowCard, key: str, class_names: Sequence[str]) -> tuple[str, str | None] | None:
     """Return what a key decides; None where it means nothing."""
+    if key == REJECT and card.marked is not None:
+        return None
     if key in (KEEP_KEY, REJECT):
         return None if card.given_label is None else (KEEP if key == KEEP_KEY else NOT, None)
     if key in (UNSURE_KEY, DROP_KEY):
         return (UNSURE if key == UNSURE_KEY else DROP), None
     if key == SUGGESTED:
         return _taken(card, card.suggested_label)
-    if key in DIGITS and int(key) <= len(card.classes):
+    if key == TAKE and card.marked is not None:
+        return _taken(card, ordered_set(card.marked, class_names))
+    if key in _digits(card):
         return _taken(card, card.classes[int(key) - 1])
     return None
+
+
+def _digits(card: RowCard) -> str:
+    return DIGITS[: len(card.classes)]
+
+
+def _marked(card: RowCard, label: str) -> RowCard:
+    """Mark a label, or take its mark away."""
+    return replace(card, marked=(card.marked or frozenset()) ^ {label})
 
 
 def _taken(card: RowCard, label: str) -> tuple[str, str | None]:
@@ -217,24 +243,30 @@ class _Cards:
         judged = self._tables.judged
         columns = ["id", "text", "given_label", "suggested_label", "reasons", "true_label_probs"]
         [facts] = self._tables.issues.select(columns).slice(row, 1).to_pylist()
+        given = facts["given_label"]
         return RowCard(
             row=row,
             id=facts["id"],
             text=facts["text"] or "",
-            given_label=facts["given_label"],
+            given_label=given,
             suggested_label=facts["suggested_label"],
             p_error=float(judged.p_error[row]),
             reasons=tuple(facts["reasons"]),
             neighbors=self._neighbors(row),
-            classes=self._classes(facts["true_label_probs"]),
+            classes=self._classes(row, facts["true_label_probs"]),
+            marked=frozenset(set_labels(given or "")) if judged.has_several_labels else None,
         )
 
-    def _classes(self, probabilities: Sequence[float]) -> tuple[str, ...]:
+    def _classes(self, row: int, probabilities: Sequence[float]) -> tuple[str, ...]:
         """Return the classes of the keys: always the same where nine are enough."""
-        names = self._tables.judged.class_names
+        judged = self._tables.judged
+        names = judged.class_names
         if len(names) <= len(DIGITS):
             return names
-        likely = sorted(range(len(probabilities)), key=lambda k: -probabilities[k])[:5]
+        worth = probabilities
+        if judged.has_several_labels:
+            worth = worth_showing(judged, np.array([row]))[0].tolist()
+        likely = sorted(range(len(worth)), key=lambda k: -worth[k])[:5]
         return tuple(
             names[k] for k in list(dict.fromkeys([*likely, *self._by_size]))[: len(DIGITS)]
         )

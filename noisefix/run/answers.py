@@ -50,9 +50,11 @@ def read_verdicts(
     issues, provenance = read_table(folder.issues, ISSUES, wanted)
     decided = run_decisions(folder, said)
     names = provenance.class_names
+    several = folder.set_reading() is not None
 
     def with_words(issues: pa.Table) -> pa.Table:
-        words = without_rejected(settled(issues, decided, names), rejected, names)
+        words = settled(issues, decided, names, several_labels=several)
+        words = without_rejected(words, rejected, names)
         kept = [name for name in words.column_names if name not in more_columns]
         return words if columns is None else words.select([*columns, *_added(kept, columns)])
 

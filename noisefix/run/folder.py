@@ -150,7 +150,7 @@ class RunFolder:
             raise UsageError(
                 f"{path}: its rows have several labels each, and this command knows one label a "
                 "row only",
-                "noisefix apply, apply --revert and check take such runs",
+                "noisefix report, review, apply, apply --revert and check take such runs",
             )
         if fresh is not None:
             run._note_foreign_tables()

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from noisefix.errors import UsageError
 from noisefix.probing.complementary import Rejections, complementary_matrix
 from noisefix.run.arrays import list_matrix
-from noisefix.run.decisions import PersonDecision, read_decisions, rejected_rows, rejections
+from noisefix.run.decisions import (
+    NOT,
+    PersonDecision,
+    read_decisions,
+    rejected_rows,
+    rejections,
+)
 from noisefix.run.parquet import read_table, with_columns
 from noisefix.run.schemas import ISSUES
 
@@ -40,13 +48,35 @@ def run_rejected(
 
     Raises:
         DataError: the decisions or the issues cannot be read.
+        UsageError: see ``refuse_rejections``.
     """
     said = (*read_decisions(folder.decisions), *more)
     if not rejections(said):
         return {}
+    if folder.set_reading() is not None:
+        refuse_rejections(said, folder.decisions)
     rows, _ = read_table(folder.issues, ISSUES, _ROW)
     ids, texts, given = (rows[name].to_pylist() for name in _ROW)
     return {ids[row]: labels for row, labels in rejected_rows(texts, given, said).items()}
+
+
+def refuse_rejections(said: Iterable[PersonDecision], path: str | Path | None) -> None:
+    """Refuse decisions that say only what a row is not, where rows have several labels.
+
+    Args:
+        said: what is to be taken in.
+        path: where it comes from.
+
+    Raises:
+        UsageError: there is one.
+    """
+    word = next((word for word in said if word.decision == NOT), None)
+    if word is not None:
+        raise UsageError(
+            f"{path}: the decision on {word.id} is 'not', which is for rows with one label; here "
+            "they have several",
+            "decide which labels the row has: noisefix review",
+        )
 
 
 def without_rejected(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from noisefix.labels import set_labels
 from noisefix.run.decisions import (
     CLASS,
     DROP,
@@ -46,7 +47,11 @@ def run_decisions(
 
 
 def settled(
-    issues: pa.Table, decided: Mapping[str, PersonDecision], class_names: tuple[str, ...]
+    issues: pa.Table,
+    decided: Mapping[str, PersonDecision],
+    class_names: tuple[str, ...],
+    *,
+    several_labels: bool = False,
 ) -> pa.Table:
     """Return an issues table in which decided rows are as people said.
 
@@ -59,10 +64,11 @@ def settled(
         issues: an issues table, or some of its columns, with ids.
         decided: decisions by id, see ``run_decisions``.
         class_names: every class of the run.
+        several_labels: a row may have several; its labels are one text.
     """
     if not decided:
         return issues
-    place = {name: k for k, name in enumerate(class_names)}
+    known = set(class_names)
     touched = (
         "given_label",
         "suggested_label",
@@ -88,8 +94,9 @@ def settled(
             new |= {"suggested_label": label, "p_error": float(label != given), "p_outside": 0.0}
             if given is None:
                 new["p_error"] = None
-            if label in place:
-                new[probs] = [float(k == place[label]) for k in range(len(class_names))]
+            right = set(set_labels(label or "")) if several_labels else {label}
+            if right <= known:
+                new[probs] = [float(name in right) for name in class_names]
         for name, value in new.items():
             if name in columns:
                 columns[name][row] = value
@@ -99,5 +106,6 @@ def settled(
 def reason(word: PersonDecision) -> str:
     """Return in words what a person decided."""
     who = f"{word.who} (a person)" if word.who else "a person"
-    said = {KEEP: "keeps it", DROP: "leaves it out", CLASS: f"says {word.label}"}[word.decision]
+    label = word.label or "none of the labels"
+    said = {KEEP: "keeps it", DROP: "leaves it out", CLASS: f"says {label}"}[word.decision]
     return f"{who} {said}"

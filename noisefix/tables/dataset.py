@@ -132,6 +132,7 @@ def load_dataset(
     if sets is not None:
         several = read_sets(source, label, sets, texts, rules)
         labels, label = several.as_text(), None if sets.columns else label
+        notes += () if label is None else names_note(source, label)
         warnings += several.warnings
         rules = rules.knowing(several.names)
     elif label is not None:

@@ -123,22 +123,42 @@ def check_single(labels: Sequence[str | None], where: str) -> list[str]:
         DataError: cells hold several labels.
     """
     counts = Counter(label for label in labels if label is not None)
+    separator, joined = _joined(counts)
+    if separator is None:
+        return []
+    if _is_sure(separator, joined):
+        raise _several(joined, counts, where, separator)
+    return [
+        f"{where}: the label {joined[0]!r} ({counts[joined[0]]:,} rows) is made of other "
+        "classes, and taken for a class of its own; if a row may have several labels: "
+        f"noisefix detect --multi-label {_quoted(separator)}"
+    ]
+
+
+def separator_of(labels: Sequence[str | None]) -> str | None:
+    """Return what stands between several labels in a cell; None: cells hold one label each.
+
+    Args:
+        labels: (N,) labels, None for an unlabelled row; as for ``check_single``.
+    """
+    separator, joined = _joined(Counter(label for label in labels if label is not None))
+    return separator if separator is not None and _is_sure(separator, joined) else None
+
+
+def _joined(counts: Counter[str]) -> tuple[str | None, list[str]]:
+    """Return a separator ("list": none, but lists) and the labels that it divides."""
     lists = [label for label in counts if _is_list(label)]
     if lists:
-        raise _several(lists, counts, where, "list")
+        return "list", lists
     for separator in _SEPARATORS:
         joined = [label for label in counts if _is_joined(label, separator, counts)]
-        if separator == "," and all(_is_decimal(label) for label in joined):
-            continue
-        if len(joined) > 1 or (joined and separator in _NEVER_IN_A_NAME):
-            raise _several(joined, counts, where, separator)
-        if joined:
-            return [
-                f"{where}: the label {joined[0]!r} ({counts[joined[0]]:,} rows) is made of other "
-                "classes, and taken for a class of its own; if a row may have several labels: "
-                f"noisefix detect --multi-label {_quoted(separator)}"
-            ]
-    return []
+        if joined and not (separator == "," and all(_is_decimal(label) for label in joined)):
+            return separator, joined
+    return None, []
+
+
+def _is_sure(separator: str, joined: Sequence[str]) -> bool:
+    return len(joined) > 1 or separator in ("list", *_NEVER_IN_A_NAME)
 
 
 def check_scores(labels: Sequence[str | None], where: str) -> list[str]:

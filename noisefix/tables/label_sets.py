@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.errors import DataError, UsageError
-from noisefix.labels import class_names
+from noisefix.labels import class_names, set_text
+from noisefix.tables.class_label import item_names
 from noisefix.tables.columns import resolve_column, split_names
 from noisefix.tables.json_values import KINDS_KEY
 from noisefix.tables.label_rules import NO_RULES, LabelRules
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 LISTS = "list"
 """In place of a separator: the cells are lists."""
-
-BETWEEN = "|"
-"""What stands between the labels of a row in every table that noisefix writes."""
 
 _SHOWN = 5
 _LOOKED_AT = 1000
@@ -82,11 +80,6 @@ class LabelSets:
             set_text([self.names[k] for k in np.flatnonzero(row)]) if known else None
             for row, known in zip(self.given, self.labelled.tolist(), strict=True)
         ]
-
-
-def set_text(labels: Sequence[str]) -> str:
-    """Return labels as one text."""
-    return BETWEEN.join(labels)
 
 
 def set_reading(
@@ -258,7 +251,8 @@ def _of_parts(
     where = f"{source.name}, column {column!r}"
     flat = [part for cell in cells for part in cell or ()]
     parts = pa.chunked_array([pa.array(flat, pa.large_string())])
-    values = read_labels(parts, pa.field(column, pa.large_string()), where, rules=rules)
+    field, items = pa.field(column, pa.large_string()), item_names(source.table.schema, column)
+    values = read_labels(parts, field, where, names=items, rules=rules)
     names = _enough(class_names(values.labels), where, reading)
     place = {name: k for k, name in enumerate(names)}
     given = np.zeros((len(cells), len(names)), dtype=bool)

@@ -103,17 +103,21 @@ class _Finder:
         elif local == "c" and self._row is not None:
             reference = attributes.get("r")
             self._column = column_of(reference) if reference else self._column + 1
-            self._cell = XmlCell(at, at, attributes)
+            self._cell = XmlCell(at, self._tag_end(at), attributes)
             self._row.cells[self._column] = self._cell
 
     def _end(self, name: str) -> None:
         local = name.rpartition(":")[2]
-        # Of an element without content, the end is where it begins: the tag is both.
-        end = self._tag_end(self.parser.CurrentByteIndex)
         if local == "c" and self._cell is not None:
-            self._cell.end, self._cell = end, None
+            self._cell.end, self._cell = self._element_end(self._cell.end), None
         elif local == "row" and self._row is not None:
-            self._row.end, self._row = end, None
+            self._row.end, self._row = self._element_end(self._row.open_end), None
+
+    def _element_end(self, open_end: int) -> int:
+        """Return the end of the element that ends now; an empty one is its start tag alone."""
+        if self._data[open_end - 2 : open_end] == b"/>":
+            return open_end
+        return self._tag_end(self.parser.CurrentByteIndex)
 
     def _tag_end(self, at: int) -> int:
         found = _TAG.match(self._data, at)

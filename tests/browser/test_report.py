@@ -316,3 +316,13 @@ def test_100_000_rows(opened, tmp_path, write_page_run):
     print(f"first picture {first} ms, filters {times}")
     assert first < 3000
     assert max(times.values()) < 100
+
+
+def test_headings_of_columns_are_whole_at_every_width(opened, run):
+    page = opened(run)
+    page.click(".line.head .c-p button")  # an arrow is added
+    cut = """[...document.querySelectorAll(".line.head > div")].filter(
+      (cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.innerText)"""
+    for width in (400, 700, 1000, 1300, 1440, 2600):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert (width, page.evaluate(cut)) == (width, [])

@@ -65,13 +65,15 @@ def test_a_long_text_is_cut_until_the_whole_is_wanted():
 
 
 def test_nothing_in_a_row_reaches_the_terminal_as_a_command():
+    from dataclasses import replace
+
     evil = "\x1b]0;owned\x07\x1b[2J[bold red]x[/]\u202e:smile:\r\n\x9b31m"
     near = (Neighbor(evil, evil, 0.9),)
     for typing in ("", "class", "note"):
         card = RowCard(
             1, evil, evil, evil, evil, 0.5, (evil,), near, (evil,), typing, evil, (evil,), evil
         )
-        shown = drawn(card)
+        shown = drawn(card) + drawn(replace(card, marked=frozenset({evil, evil * 2})))
         assert not {"\x1b", "\x07", "\u202e", "\x9b", "\r"} & set(shown)
 
 
@@ -80,3 +82,19 @@ def test_a_terminal_is_needed(cli, tmp_path, write_page_run):
     done = cli("review", run.path, "--terminal")
     assert done.code == 2
     assert "needs a terminal" in done.err
+
+
+def test_of_several_labels_those_marked_are_shown():
+    from dataclasses import replace
+
+    card = replace(CARD, given_label="ham|spam", suggested_label="", marked=frozenset({"spam"}))
+    lines = [line.rstrip() for line in drawn(card).splitlines()]
+    assert "Given ham|spam → none of the labels" in lines
+    assert "  1  [ ] ham" in lines
+    assert "  2  [x] spam" in lines
+    shown = "\n".join(lines)
+    assert "t these labels" in shown
+    assert "not this label" not in shown
+    more = drawn(replace(card, marked=frozenset({"spam", "other\x1b[31m"})))
+    assert "and  other" in more
+    assert "\x1b" not in more

@@ -141,7 +141,7 @@ def test_flags_rows_and_weights_go_by_row(cli, tmp_path):
     assert "noisefix_weight" in weighed.read_text().splitlines()[0]
     outcome = cli("apply", run, "--strategy", "relabel", "--dry-run", "--json")
     assert json.loads(outcome.out)["relabelled"] == 0  # nobody vouches for a change
-    for option in (("--format", "xlsx"), ("--review-csv", tmp_path / "r.csv"), ("--only-flagged",)):
+    for option in (("--format", "xlsx"), ("--drop-outside",)):
         outcome = cli("apply", run, "-o", tmp_path / "x.csv", *option)
         assert (outcome.code, "one label a row" in outcome.err) == (2, True)
 
@@ -185,8 +185,7 @@ def test_commands_for_one_label_a_row_refuse(cli, tmp_path):
     for command in (
         ("train", run, "-o", x),
         ("relabel", run, "--dry-run"),
-        ("report", run, "-o", tmp_path / "x.html"),
-        ("review", run),
+        ("report", run, "-o", tmp_path / "x.html", "--predictions", path),
         ("audit", run),
         ("joint", run),
         ("candidates", run),
@@ -255,4 +254,6 @@ def test_the_summary_says_what_seems_wrong_and_missing(cli, tmp_path):
     said = " ".join(outcome.out.split())
     assert "labels on average. Of all labels about" in said
     assert "label_issues.parquet" in said
-    assert "noisefix report" not in said
+    assert "noisefix report" in said
+    assert "rows look wrongly labelled: about" in said
+    assert "noisefix relabel" not in said

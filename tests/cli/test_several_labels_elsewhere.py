@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from noisefix import detect
-from noisefix.errors import UsageError
-from noisefix.run.decisions import KEEP, PersonDecision, import_decisions
+from noisefix.run.decisions import KEEP, NOT, PersonDecision, import_decisions
 from noisefix.tables.source import read_source
 
 from .test_several_labels import FAST, LACKING, NAMES, RELABEL, SUBJECTS, TOP, WRONG, rows, write
@@ -79,8 +78,7 @@ def test_a_table_in_memory_has_lists(tmp_path):
     assert found.n_issues == found.to_arrow()["is_issue"].to_pylist().count(True) == len(WRONG)
     assert found.several_labels is not None
     assert f"{len(WRONG)} flagged" in repr(found)
-    with pytest.raises(UsageError, match="several labels"):
-        found.clean(frame)
+    assert found.clean(frame)["noisefix_is_issue"].sum() == len(WRONG)
 
 
 def test_own_vectors_take_the_place_of_an_encoder(cli, tmp_path):
@@ -102,7 +100,7 @@ def test_own_vectors_take_the_place_of_an_encoder(cli, tmp_path):
     [
         *(("--annotator-columns", "note"), ("--annotations", "answers.csv")),
         *(("--not-column", "note"), ("--order-column", "note"), ("--group-column", "note")),
-        *(("--decisions", "decisions.jsonl"), ("--against", "d.csv"), ("--pred-probs", "p.csv")),
+        *(("--against", "d.csv"), ("--pred-probs", "p.csv")),
     ],
 )
 def test_options_of_one_label_a_row_are_refused_by_both_names(cli, tmp_path, option):
@@ -117,13 +115,27 @@ def test_decisions_about_one_label_are_no_decisions_about_several(cli, tmp_path)
     path, how = write(tmp_path, "cells")
     run, one = tmp_path / "run", tmp_path / "one"
     assert cli("detect", path, "-o", run, *how, *FAST).code == 0
-    said = tmp_path / "said.jsonl"
-    import_decisions(said, [PersonDecision("0" * 64, "1", KEEP)])
-    outcome = cli("check", run, "--max-issues", 1, "--decisions", said)
-    assert (outcome.code, "--multi-label" in outcome.err) == (2, True)
     outcome = cli("apply", run, "-o", tmp_path / "x.csv", "--drop-outside")
     assert (outcome.code, "--drop-outside is for runs with one label" in outcome.err) == (2, True)
-    one.mkdir()
-    import_decisions(one / "decisions.jsonl", [PersonDecision("0" * 64, "1", KEEP)])
-    outcome = cli("detect", path, "-o", one, *how, *FAST)
+    word = PersonDecision("0" * 64, "1", KEEP)
+    said = tmp_path / "said.jsonl"
+    import_decisions(said, [word, PersonDecision("1" * 64, "row-8", NOT)])
+    for command in (
+        ("check", run, "--max-issues", 1),
+        ("apply", run, "-o", tmp_path / "x.csv"),
+        ("report", run, "-o", tmp_path / "x.html"),
+        ("detect", path, "-o", run, *how, *FAST),
+    ):
+        outcome = cli(*command, "--decisions", said)
+        assert (outcome.code, "decision on row-8 is 'not'" in outcome.err) == (2, True), command
+    assert not (run / "decisions.jsonl").exists()
+    assert not (tmp_path / "x.csv").exists()
+    plain = tmp_path / "plain.csv"
+    plain.write_text(path.read_text().replace(" / ", "-"))
+    assert cli("detect", plain, "-o", one, *FAST).code == 0
+    import_decisions(one / "decisions.jsonl", [word])
+    import_decisions(run / "decisions.jsonl", [word])
+    outcome = cli("detect", plain, "-o", one, *FAST, "--multi-label", "-")
     assert (outcome.code, "people have decided on rows with one label" in outcome.err) == (2, True)
+    outcome = cli("detect", plain, "-o", run, *FAST, "--force")
+    assert (outcome.code, "rows with several labels each, and now" in outcome.err) == (2, True)

@@ -18,6 +18,7 @@ from typing import Any
 from noisefix.cleaning.handover.rows import HandedRow
 from noisefix.cleaning.handover.said import Said
 from noisefix.errors import DataError
+from noisefix.labels import set_text
 
 QUESTION = "label"
 _RESPONSES = f"{QUESTION}.responses"
@@ -46,7 +47,11 @@ def _record(row: HandedRow) -> dict[str, Any]:
         "fields": {"text": row.text, "reasons": row.why, "nearest": row.alike},
         "metadata": {name: value for name, value in metadata.items() if value is not None},
         "suggestions": {
-            QUESTION: {"value": row.suggested_label, "score": score, "agent": "noisefix"}
+            QUESTION: {
+                "value": row.suggested_label if row.labels is None else list(row.labels),
+                "score": score,
+                "agent": "noisefix",
+            }
         },
         "responses": {},
         "vectors": {},
@@ -59,7 +64,7 @@ def is_argilla(records: Sequence[Any]) -> bool:
     return isinstance(first.get("fields"), dict) or "_server_id" in first or _RESPONSES in first
 
 
-def read_argilla(records: Sequence[Any], name: str) -> list[Said]:
+def read_argilla(records: Sequence[Any], name: str, *, several_labels: bool = False) -> list[Said]:
     """Return what people said in an export; what was discarded or is a draft says nothing.
 
     The nested form does not tell drafts from what was submitted: all of it counts.
@@ -67,6 +72,7 @@ def read_argilla(records: Sequence[Any], name: str) -> list[Said]:
     Args:
         records: the export.
         name: of the file, for messages.
+        several_labels: a row may have several; what is said of it is ``set_text`` then.
 
     Raises:
         DataError: a record has no id.
@@ -81,6 +87,8 @@ def read_argilla(records: Sequence[Any], name: str) -> list[Said]:
             )
         for value, user in _answers(record):
             who = "" if user is None else f"annotator {user}"
+            if several_labels:
+                value = set_text(map(str, value if isinstance(value, list) else [value]))
             found.append(Said(str(record["id"]), str(value), where, who))
     return found
 

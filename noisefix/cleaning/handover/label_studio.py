@@ -13,6 +13,7 @@ from xml.sax.saxutils import quoteattr
 from noisefix.cleaning.handover.rows import HandedRow
 from noisefix.cleaning.handover.said import Said, utc_time
 from noisefix.errors import DataError
+from noisefix.labels import set_text
 from noisefix.version import __version__
 
 CONTROL, OBJECT = "label", "text"
@@ -37,7 +38,7 @@ def _task(row: HandedRow) -> dict[str, Any]:
         "from_name": CONTROL,
         "to_name": OBJECT,
         "type": "choices",
-        "value": {"choices": [row.suggested_label]},
+        "value": {"choices": list(row.suggested)},
     }
     prediction: dict[str, Any] = {"model_version": f"noisefix {__version__}", "result": [choice]}
     if row.p_suggested is not None:
@@ -54,12 +55,18 @@ def _task(row: HandedRow) -> dict[str, Any]:
             "reasons": row.why,
             "nearest": row.alike,
         },
-        "predictions": [prediction],
+        "predictions": [prediction] if row.suggested else [],
     }
 
 
-def labelling_config(class_names: Sequence[str]) -> str:
-    """Return the labelling configuration of a project that these tasks fit."""
+def labelling_config(class_names: Sequence[str], *, several_labels: bool = False) -> str:
+    """Return the labelling configuration of a project that these tasks fit.
+
+    Args:
+        class_names: the choices.
+        several_labels: people may choose several.
+    """
+    how_many = "multiple" if several_labels else "single"
     choices = "\n".join(f"    <Choice value={quoteattr(name)}/>" for name in class_names)
     return (
         "<View>\n"
@@ -67,7 +74,8 @@ def labelling_config(class_names: Sequence[str]) -> str:
         '  <Header value="Given: $given_label"/>\n'
         '  <Text name="reasons" value="$reasons"/>\n'
         '  <Text name="nearest" value="$nearest"/>\n'
-        f'  <Choices name="{CONTROL}" toName="{OBJECT}" choice="single" showInLine="true">\n'
+        f'  <Choices name="{CONTROL}" toName="{OBJECT}" choice="{how_many}" '
+        'showInLine="true">\n'
         f"{choices}\n"
         "  </Choices>\n"
         "</View>\n"
@@ -80,15 +88,19 @@ def is_label_studio(tasks: Sequence[Any]) -> bool:
     return isinstance(first.get("data"), dict) or "annotation_id" in first or ID in first
 
 
-def read_label_studio(tasks: Sequence[Any], name: str) -> list[Said]:
+def read_label_studio(
+    tasks: Sequence[Any], name: str, *, several_labels: bool = False
+) -> list[Said]:
     """Return what people said in an export; skipped tasks and predictions say nothing.
 
     Args:
         tasks: the export.
         name: of the file, for messages.
+        several_labels: a row may have several; what is said of it is ``set_text`` then.
 
     Raises:
-        DataError: a task is no task of ours, or an annotation chooses several classes.
+        DataError: a task is no task of ours, or an annotation chooses several classes, and a row
+            has one.
     """
     found: list[Said] = []
     for number, task in enumerate(tasks, start=1):
@@ -102,7 +114,7 @@ def read_label_studio(tasks: Sequence[Any], name: str) -> list[Said]:
             choices = _choices(annotation)
             if choices is None:
                 continue
-            if len(choices) != 1:
+            if len(choices) != 1 and not several_labels:
                 raise DataError(
                     f"{name}, {where}: chooses {len(choices)} classes",
                     'let people choose one: <Choices ... choice="single"> in the configuration',
@@ -110,7 +122,7 @@ def read_label_studio(tasks: Sequence[Any], name: str) -> list[Said]:
             found.append(
                 Said(
                     str(data[ID]),
-                    str(choices[0]),
+                    set_text(map(str, choices)) if several_labels else str(choices[0]),
                     where,
                     _who(annotation),
                     utc_time(annotation.get("updated_at") or annotation.get("created_at")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noisefix.errors import DataError
+from noisefix.labels import set_labels
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,6 +60,7 @@ class HandedRow:
         is_issue: flagged as probably wrong.
         reasons: in words a person can check.
         nearest: at most three rows of the clean pool, the most similar first.
+        labels: the suggested ones, where a row may have several; None: it has one.
     """
 
     id: str
@@ -70,6 +73,12 @@ class HandedRow:
     is_issue: bool
     reasons: tuple[str, ...]
     nearest: tuple[Nearest, ...] = ()
+    labels: tuple[str, ...] | None = None
+
+    @property
+    def suggested(self) -> tuple[str, ...]:
+        """The suggested label, or labels."""
+        return (self.suggested_label,) if self.labels is None else self.labels
 
     @property
     def why(self) -> str:
@@ -94,6 +103,8 @@ def handed_rows(
     class_names: Sequence[str],
     rows: np.ndarray,
     nearest: Mapping[str, tuple[Nearest, ...]],
+    *,
+    several_labels: bool = False,
 ) -> list[HandedRow]:
     """Return rows of an issues table as they are handed over.
 
@@ -102,26 +113,43 @@ def handed_rows(
         class_names: (K,) names in the order of ``true_label_probs``.
         rows: (R,) positions, in the order in which they are handed over.
         nearest: by row id, see ``nearest_rows``.
+        several_labels: a row may have several.
     """
-    place = {name: k for k, name in enumerate(class_names)}
     found = []
     for row in issues.take(rows).to_pylist():
-        k = place.get(row["suggested_label"])
+        suggested = row["suggested_label"]
+        labels = set_labels(suggested) if several_labels else None
         found.append(
             HandedRow(
                 id=row["id"],
                 row_number=row["row_number"],
                 text=(row["text"] or "").replace("\0", _NO_SIGN),
                 given_label=row["given_label"],
-                suggested_label=row["suggested_label"],
+                suggested_label=suggested,
                 p_error=row["p_error"],
-                p_suggested=None if k is None else float(row["true_label_probs"][k]),
+                p_suggested=_probability(row["true_label_probs"], class_names, labels, suggested),
                 is_issue=row["is_issue"],
                 reasons=tuple(row["reasons"]),
                 nearest=nearest.get(row["id"], ()),
+                labels=labels,
             )
         )
     return found
+
+
+def _probability(
+    probs: Sequence[float],
+    class_names: Sequence[str],
+    labels: tuple[str, ...] | None,
+    suggested: str,
+) -> float | None:
+    """Return the probability of a label, or of a set as if its labels were independent."""
+    known = dict(zip(class_names, probs, strict=False))
+    if labels is None:
+        return known.get(suggested)
+    if not set(labels) <= known.keys():
+        return None
+    return math.prod(p if name in labels else 1 - p for name, p in known.items())
 
 
 def nearest_rows(folder: RunFolder, issues: pa.Table) -> dict[str, tuple[Nearest, ...]]:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from noisefix.tables.formulas import defused
 
@@ -56,10 +56,16 @@ def _parquet(table: pa.Table) -> bytes:
     return file.getvalue()
 
 
+def _in_csv(cell: Any) -> Any:
+    if isinstance(cell, list):
+        return json.dumps(cell, ensure_ascii=False, default=str)
+    return "" if cell is None else cell
+
+
 def _csv(table: pa.Table, delimiter: str) -> bytes:
     file = io.StringIO(newline="")
     writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
     writer.writerow(table.column_names)
     for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
-        writer.writerow(["" if cell is None else cell for cell in row])
+        writer.writerow([_in_csv(cell) for cell in row])
     return file.getvalue().encode()

@@ -111,7 +111,9 @@ def handed_bytes(
     rows = flagged_rows(issues) if only_flagged else np.arange(issues.num_rows)
     if kind in TABLES:
         return table_bytes(source, rows, added, kind)
-    handed = handed_rows(issues, class_names, rows, nearest_rows(folder, issues))
+    several = folder.set_reading() is not None
+    near = nearest_rows(folder, issues)
+    handed = handed_rows(issues, class_names, rows, near, several_labels=several)
     if kind == "xlsx":
         return workbook_bytes(handed, class_names)
     return label_studio_bytes(handed) if kind == "label-studio" else argilla_bytes(handed)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from noisefix.detection.decided import with_decisions
 from noisefix.detection.embed import ProgressCallback, embed_into, truncation_warning
 from noisefix.detection.encoder_limits import language_warning
 from noisefix.detection.findings import DetectResult, SetsSummary, class_rows, top_rows
@@ -11,22 +12,24 @@ from noisefix.detection.given_vectors import given_views, read_given
 from noisefix.detection.joint import stage_outputs, verdict_warnings
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import DetectOptions
-from noisefix.errors import UsageError
+from noisefix.errors import DataError, UsageError
 from noisefix.options import described
-from noisefix.run.decisions import read_decisions
+from noisefix.run.answers import read_verdicts
+from noisefix.run.decisions import import_decisions, read_decisions, read_said
 from noisefix.run.folder import RunFolder
 from noisefix.run.parquet import read_table
-from noisefix.run.schemas import CLASSES_TABLE, ISSUES
+from noisefix.run.record import recorded_reading
+from noisefix.run.rejected import refuse_rejections
+from noisefix.run.schemas import CLASSES_TABLE
 from noisefix.run.stage import StageReport, record, run_stage
 from noisefix.tables.atomic import write_error
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
+    from noisefix.detection.several_labels.stage import SetParams
     from noisefix.tables.dataset import Dataset
 
 _OF_ONE_LABEL = (
-    *("pred_probs", "class_shares", "filter_by", "trusted_column", "decisions"),
+    *("pred_probs", "class_shares", "filter_by", "trusted_column"),
     *("unverified_class", "ordinal", "against", "labels", "not_column"),
     *("order_column", "group_column", "annotator_columns", "annotations"),
 )
@@ -82,10 +85,10 @@ def detect_sets(
         DataError: the data cannot be judged, or the run folder cannot be used.
         UsageError: an option is out of range, or is about one label a row.
     """
-    from noisefix.detection.several_labels.stage import STAGE
-
     check_options(options)
-    _check_undecided(folder)
+    check_undecided(folder, several_labels=True)
+    said = read_said(options.decisions)
+    refuse_rejections(said, options.decisions)
     params = _params(dataset, options)
     given = read_given(options.embeddings, dataset)
     folder.make()
@@ -96,17 +99,8 @@ def detect_sets(
         (embedded,) = embed_into(
             dataset, run.embeddings, None, options, force, progress, given=given
         )
-        judged = run_stage(
-            STAGE,
-            {"embeddings": run.embeddings},
-            stage_outputs(STAGE, run.path),
-            params,
-            seed=seed,
-            force=force,
-            progress=progress,
-            in_memory={"labels": _labels(dataset)},
-        )
-        record(run.path, judged)
+        import_decisions(run.decisions, said)
+        judged = judge_sets_into(run, params, seed=seed, force=force, progress=progress)
     return _read(
         run,
         dataset,
@@ -119,14 +113,68 @@ def detect_sets(
     )
 
 
-def _check_undecided(folder: RunFolder) -> None:
-    """Refuse a run folder in which people have decided on rows of one label each."""
-    if read_decisions(folder.decisions):
-        raise UsageError(
-            f"{folder.decisions}: people have decided on rows with one label each, and now they "
-            "have several",
-            "name another run folder with -o",
-        )
+def check_undecided(folder: RunFolder, *, several_labels: bool) -> None:
+    """Refuse a run folder in which people have decided on rows of the other kind.
+
+    Args:
+        folder: where the run is to be.
+        several_labels: a row has several labels now.
+
+    Raises:
+        UsageError: they have.
+        DataError: the folder cannot be read.
+    """
+    if not folder.run_json.is_file() or not read_decisions(folder.decisions):
+        return
+    try:
+        before = folder.read()["input"]
+    except DataError:  # a broken one is written anew, or refused, later on
+        return
+    if not before or (recorded_reading(before) is not None) == several_labels:
+        return
+    one, several = "one label each", "several labels each"
+    was, now = (one, several) if several_labels else (several, one)
+    raise UsageError(
+        f"{folder.decisions}: people have decided on rows with {was}, and now they have {now}",
+        "name another run folder with -o",
+    )
+
+
+def judge_sets_into(
+    run: RunFolder,
+    params: SetParams,
+    *,
+    seed: int,
+    force: bool = False,
+    progress: ProgressCallback | None = None,
+) -> StageReport:
+    """Judge the labels of an embedded run in the light of what people have decided in it.
+
+    Args:
+        run: the run folder, locked by the caller.
+        params: of the stage; labels that only a person has named come to its classes.
+        seed: seed of the folds.
+        force: judge even if nothing changed.
+        progress: called as the labels are done.
+
+    Raises:
+        DataError: a table cannot be read or written.
+    """
+    from noisefix.detection.several_labels.stage import STAGE, with_said_names
+
+    more = with_decisions({}, run, run.embeddings)
+    judged = run_stage(
+        STAGE,
+        {"embeddings": run.embeddings},
+        stage_outputs(STAGE, run.path),
+        with_said_names(params, more.get("decided")),
+        seed=seed,
+        force=force,
+        progress=progress,
+        in_memory={name: table for name, table in more.items() if name == "decided"},
+    )
+    record(run.path, judged)
+    return judged
 
 
 def remove_tables(run: RunFolder, *, several_labels: bool) -> None:
@@ -147,7 +195,7 @@ def remove_tables(run: RunFolder, *, several_labels: bool) -> None:
             raise write_error(error, path) from error
 
 
-def _params(dataset: Dataset, options: DetectOptions) -> Any:
+def _params(dataset: Dataset, options: DetectOptions) -> SetParams:
     from noisefix.detection.several_labels.stage import SetParams
 
     return SetParams(
@@ -162,22 +210,6 @@ def _params(dataset: Dataset, options: DetectOptions) -> Any:
     )
 
 
-def _labels(dataset: Dataset) -> pa.Table:
-    """Return id and the list of labels of every row, null where it is unlabelled."""
-    import numpy as np
-    import pyarrow as pa
-
-    sets = dataset.sets
-    if sets is None:
-        raise TypeError("the rows have one label each")
-    labels = [
-        [sets.names[k] for k in np.flatnonzero(row)] if known else None
-        for row, known in zip(sets.given, sets.labelled.tolist(), strict=True)
-    ]
-    ids = pa.array(dataset.ids, pa.string())
-    return pa.table({"id": ids, "labels": pa.array(labels, pa.list_(pa.string()))})
-
-
 def _read(
     run: RunFolder,
     dataset: Dataset,
@@ -187,7 +219,7 @@ def _read(
     warnings: tuple[str, ...],
 ) -> DetectResult:
     embedded = reports[0]
-    issues, provenance = read_table(run.issues, ISSUES, [*_COLUMNS, "rank", "is_trusted"])
+    issues, provenance = read_verdicts(run, [*_COLUMNS, "rank", "is_trusted"])
     classes, _ = read_table(run.classes, CLASSES_TABLE)
     facts = provenance.results
     return DetectResult(

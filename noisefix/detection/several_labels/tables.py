@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.detection.judged import DECIMALS
+from noisefix.labels import set_text
 from noisefix.neighbors.duplicates import conflicts
 from noisefix.probing.error_model import Interval
 from noisefix.probing.whole import judge_whole
-from noisefix.tables.label_sets import set_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,6 +46,8 @@ class JudgedSets:
     is_issue: np.ndarray  # (N,) bool
     labelled_by: str
     one_sided: float | None
+    decided: np.ndarray  # (N,) bool: a person has said what is right
+    learned: np.ndarray  # (N, L) bool: as given, or as decided
 
     @property
     def suspicious(self) -> np.ndarray:
@@ -60,8 +62,8 @@ class JudgedSets:
         """(N, L) bool: the labels that seem right; those of unlabelled rows from the text alone."""
         flipped = np.nan_to_num(self.p_error, nan=0.0) >= 0.5
         unlabelled = self.views.stacked >= 0.5
-        found: np.ndarray = np.where(self.labelled[:, None], self.given ^ flipped, unlabelled)
-        return found
+        found = np.where(self.labelled[:, None], self.given ^ flipped, unlabelled)
+        return np.asarray(np.where(self.decided[:, None], self.learned, found))
 
 
 def build(embeddings: pa.Table, judged: JudgedSets, n_neighbors: int) -> dict[str, pa.Table]:
@@ -104,7 +106,7 @@ def results(judged: JudgedSets) -> dict[str, Any]:
         "flagged_wrong_high": float(judged.row_bounds[1][flagged].sum()),
         "labelled_by": judged.labelled_by,
         "verdict": judge_whole(Interval(rate, low, high), n_issues / labelled),
-        "trusted": 0,
+        "trusted": int(judged.decided.sum()),
         "learned_from": 0,
         "judged": int(seen.sum()),
         "no_text": int((~judged.written).sum()),
@@ -168,7 +170,6 @@ def _issues(embeddings: pa.Table, judged: JudgedSets, said: _Said) -> pa.Table:
         stacked,
     )
     probs = np.where(np.isnan(probs), np.where(judged.given, 1.0, 0.0), probs)
-    n_rows = len(p_row)
     return pa.table(
         {
             **{name: embeddings[name] for name in ("id", "row_number", "text", "given_label")},
@@ -183,7 +184,7 @@ def _issues(embeddings: pa.Table, judged: JudgedSets, said: _Said) -> pa.Table:
             "pred_probs": _lists(stacked),
             "true_label_probs": _lists(probs),
             "duplicate_group": pa.array(judged.surroundings.duplicate_groups, pa.int64()),
-            "is_trusted": pa.array(np.zeros(n_rows, dtype=bool)),
+            "is_trusted": pa.array(judged.decided),
         }
     )
 

@@ -66,9 +66,10 @@ function makeCard(app, review) {
           "p",
           { class: "labels" },
           quiet("given "),
-          chip(given),
-          suggested === given ? null : [quiet(" → suggested "), chip(suggested, "strong")],
+          app.labels(given),
+          suggested === given ? null : [quiet(" → suggested "), app.labels(suggested, "strong")],
         ),
+      !blind && doubted(row),
       !blind &&
         el(
           "p",
@@ -87,6 +88,36 @@ function makeCard(app, review) {
         ),
     ];
   }
+  // Of several labels: which are wrongly there, and which missing.
+  function doubted(row) {
+    const d = rows.detail[row],
+      k = data.detail.n_probs;
+    if (!rows.several || d < 0 || rows.given[row] < 0 || rows.decision.has(row)) return null;
+    const given = rows.classes(rows.given[row]);
+    const all = Array.from({ length: k }, (_, i) => {
+      const c = data.detail.prob_class[d * k + i],
+        has = given.includes(c),
+        p = data.detail.prob[d * k + i] / 1000;
+      return { c, has, doubt: has ? 1 - p : p };
+    }).sort((a, b) => b.doubt - a.doubt);
+    const named = all.filter(({ doubt }, i) => doubt >= 0.5 || (i === 0 && rows.flagged[row] && doubt > 0));
+    return (
+      named.length > 0 &&
+      el(
+        "ul",
+        { class: "doubted", "aria-label": "Doubted labels" },
+        named.map(({ c, has, doubt }) =>
+          el(
+            "li",
+            {},
+            chip(c),
+            el("span", { class: doubt >= 0.5 ? "bad" : "" }, has ? "wrongly there" : "missing"),
+            el("span", { class: "num" }, doubt.toFixed(2)),
+          ),
+        ),
+      )
+    );
+  }
   function buttons(row, blind) {
     const same = rows.suggested[row] === rows.given[row];
     const button = ([what, hot, name, why]) =>
@@ -97,7 +128,7 @@ function makeCard(app, review) {
         "button",
         {
           type: "button",
-          class: what === "suggested" ? "main" : "",
+          class: what === (rows.several ? "take" : "suggested") ? "main" : "",
           title: why,
           "aria-keyshortcuts": hot,
           onclick: () => review.act(what),
@@ -116,35 +147,47 @@ function makeCard(app, review) {
       review.note = field.value;
     });
     return [
-      el("div", { class: "acts", role: "group", "aria-label": "Decide" }, DECISIONS.map(button)),
+      el("div", { class: "acts", role: "group", "aria-label": "Decide" }, review.decisions.map(button)),
       el(
         "div",
-        { class: "nine", role: "group", "aria-label": "It is this class" },
-        review
-          .choices()
-          .map((c, i) =>
-            el(
-              "button",
-              { type: "button", "aria-keyshortcuts": i + 1, onclick: () => review.take(c) },
-              el("kbd", {}, String(i + 1)),
-              chip(c),
-            ),
-          ),
+        {
+          class: "nine",
+          role: "group",
+          "aria-label": rows.several ? "Labels of the row" : "It is this class",
+        },
+        keyed().map(choice),
       ),
       field,
     ];
   }
+  // The classes that have a key, and whatever else is marked.
+  const keyed = () => [...new Set([...review.choices(), ...review.marked])];
+  const choice = (c, i) =>
+    el(
+      "button",
+      {
+        type: "button",
+        "data-class": c,
+        "aria-keyshortcuts": i < 9 ? i + 1 : null,
+        "aria-pressed": rows.several ? String(review.marked.has(c)) : null,
+        onclick: () => review.take(c),
+      },
+      i < 9 && el("kbd", {}, String(i + 1)),
+      chip(c),
+    );
   function reasons(d) {
     const lines = data.detail.reasons[d].split("\n").filter(Boolean),
-      k = data.detail.n_probs;
+      k = data.detail.n_probs,
+      given = rows.several ? rows.classes(rows.given[data.detail.row[d]]) : [];
     const bar = (i) => {
       const share = data.detail.prob[d * k + i] / 1000,
+        c = data.detail.prob_class[d * k + i],
         fill = el("i");
       fill.style.width = `${100 * share}%`;
       return el(
         "tr",
         {},
-        el("th", { scope: "row" }, chip(data.detail.prob_class[d * k + i])),
+        el("th", { scope: "row" }, chip(c, given.includes(c) ? "strong" : "")),
         el("td", { class: "gauge", "aria-hidden": "true" }, fill),
         el("td", { class: "num" }, percent(share)),
       );
@@ -158,7 +201,7 @@ function makeCard(app, review) {
           lines.map((line) => el("li", {}, textOf(line))),
         ),
       ],
-      el("h4", {}, "How probable each class is"),
+      el("h4", {}, rows.several ? "How probable each label is; those given in bold" : "How probable each class is"),
       el(
         "table",
         { class: "probs" },
@@ -184,7 +227,7 @@ function makeCard(app, review) {
           el(
             "span",
             { class: "neartop" },
-            chip(rows.given[r]),
+            app.labels(rows.given[r]),
             el("span", { class: "quiet num" }, `${alike} % alike`),
           ),
           textOf(rows.text[r].slice(0, 180)),

@@ -38,6 +38,7 @@ function rowsOf(data) {
     id: source.id,
     given: Int32Array.from(source.given),
     suggested: Int32Array.from(source.suggested),
+    several: !!source.sets, // a row may have several labels
     p: Float32Array.from(uint16(source.p), (v) => (v === 65535 ? NaN : v / 10000)),
     flagged: bitset(source.flagged, n),
     trusted: bitset(source.trusted, n),
@@ -72,8 +73,27 @@ function rowsOf(data) {
       }
     rows.cutKey = (i) => hex(keys.subarray(place.get(i), place.get(i) + size));
   }
+  labelsOf(rows, data.classes.name, source.sets);
   rank(rows, source.order);
   return rows;
+}
+
+// Labels: given and suggested count sets of classes. Where a row has one label, each is one class.
+function labelsOf(rows, names, sets) {
+  rows.sets = sets || names.map((_, i) => [i]);
+  rows.classes = (set) => (set < 0 ? [] : rows.sets[set]);
+  const place = new Map(names.map((name, i) => [name, i]));
+  // One text for a set, as noisefix writes it: it names a decision, and is part of its key.
+  rows.spell = (classes) =>
+    rows.several
+      ? classes.map((c) => names[c].replace(/[\\|]/g, "\\$&")).join("|")
+      : classes.map((c) => names[c]).join();
+  rows.parse = (text) =>
+    (text.match(/(?:[^\\|]|\\[^])+/g) || [])
+      .map((part) => place.get(part.replace(/\\([^])/g, "$1")))
+      .filter((c) => c !== undefined);
+  rows.words = (set) =>
+    set < 0 ? "no label" : rows.sets[set].map((c) => names[c]).join(", ") || "none of the labels";
 }
 
 // The order given for the first rows; the others follow by p, then by place.

@@ -20,7 +20,7 @@ async function start() {
     transport,
     colours: classColours(data.classes),
     map: null,
-    help: keysBox,
+    help: () => keysBox(app.review.decisions, rows.several),
   });
   const dot = (c) => {
     const node = el("i", { class: "dot", "aria-hidden": "true" });
@@ -29,6 +29,14 @@ async function start() {
   };
   app.chip = (c, cls = "") =>
     el("span", { class: `chip ${cls}` }, dot(c), textOf(c < 0 ? "no label" : names[c]));
+  app.labels = (set, cls = "") => {
+    // the labels of a row
+    const classes = rows.classes(set);
+    if (set < 0) return app.chip(NONE, cls);
+    return classes.length
+      ? el("span", { class: "set" }, classes.map((c) => app.chip(c, cls)))
+      : el("span", { class: "quiet" }, rows.words(set));
+  };
   const byId = rows.id ? new Map(rows.id.map((id, i) => [id, i])) : null;
   rows.find = (record) => record.row ?? (byId ? byId.get(record.id) : record.id - 1);
   for (const record of data.decisions || []) {
@@ -51,6 +59,7 @@ async function start() {
       bad ? 9000 : 3500,
     );
   };
+  document.body.classList.toggle("several", rows.several);
   app.review = makeReview(app);
 
   const option = (value, name) => el("option", { value }, name);
@@ -130,10 +139,10 @@ async function start() {
         el("span", { class: "word" }, Number.isNaN(p) ? "no label" : sure(p).replace(" wrong", "")),
       ),
       textOf(rows.text[i].slice(0, 260)),
-      app.chip(rows.given[i]),
+      app.labels(rows.given[i]),
       rows.suggested[i] === rows.given[i]
         ? el("span", { class: "quiet" }, "same")
-        : app.chip(rows.suggested[i]),
+        : app.labels(rows.suggested[i]),
       record ? shown(meaning(record)) : "",
       el("span", { class: "quiet num" }, rows.id ? shown(rows.id[i].slice(0, 24)) : count(i + 1)),
     ];
@@ -201,6 +210,7 @@ async function start() {
   app.update = (now) => {
     // all that is said of the rows, judged anew by the server
     rows.p.set(Float32Array.from(uint16(now.p), (v) => (v === 65535 ? NaN : v / 10000)));
+    labelsOf(rows, names, now.sets);
     rows.suggested.set(now.suggested);
     rows.flagged.set(bitset(now.flagged, rows.n));
     rows.trusted.set(bitset(now.trusted, rows.n));
@@ -219,7 +229,7 @@ async function start() {
   function sections() {
     verdict.replaceChildren(...verdictPart(data, () => app.review.startAudit()));
     classBox.replaceChildren(classPart(data, app));
-    confusionBox.replaceChildren(...confusionPart(data, app).filter(Boolean));
+    if (data.confusions) confusionBox.replaceChildren(...confusionPart(data, app).filter(Boolean));
   }
   app.measured = () => trust.replaceChildren(...trustPart(data).filter(Boolean));
   app.measured();
@@ -228,10 +238,8 @@ async function start() {
     ? makeMap(
         uint16(data.map.xy),
         rows,
-        app.colours,
-        (i) =>
-          (rows.given[i] < 0 ? "no label" : names[rows.given[i]]) +
-          (rows.flagged[i] ? ` → ${names[rows.suggested[i]]}` : ""),
+        rows.sets.map((set) => (set.length ? app.colours[rarest(set, data.classes.rows)] : GREY)),
+        (i) => rows.words(rows.given[i]) + (rows.flagged[i] ? ` → ${rows.words(rows.suggested[i])}` : ""),
         (inside) => app.filter({ ...view.filter, show: "all", lasso: inside }),
         (i) => app.goTo(i),
       )
@@ -281,18 +289,19 @@ async function start() {
     verdict,
     el(
       "div",
-      { class: "two" },
-      section("classes", "Classes", classBox),
-      section(
-        "confusions",
-        "Confusions",
-        el(
-          "p",
-          { class: "quiet" },
-          "Flagged rows by label; the shade counts the rows expected too. On the diagonal: no other class is more probable. Choose a cell to see its rows.",
+      { class: rows.several ? "" : "two" },
+      section("classes", rows.several ? "Labels" : "Classes", classBox),
+      data.confusions &&
+        section(
+          "confusions",
+          "Confusions",
+          el(
+            "p",
+            { class: "quiet" },
+            "Flagged rows by label; the shade counts the rows expected too. On the diagonal: no other class is more probable. Choose a cell to see its rows.",
+          ),
+          confusionBox,
         ),
-        confusionBox,
-      ),
     ),
     app.map &&
       section(
@@ -301,7 +310,7 @@ async function start() {
         el(
           "p",
           { class: "quiet" },
-          "Near points have similar texts. Draw a loop to see its rows; choose a point to read it.",
+          `Near points have similar texts. Draw a loop to see its rows; choose a point to read it.${rows.several ? " A point has the colour of the rarest of its labels." : ""}`,
         ),
         el("div", { class: "mapwrap" }, zoom, app.map.node),
         legend,
@@ -329,14 +338,14 @@ async function start() {
     note,
   );
   $("file").textContent = shown(
-    `${data.run.name} · ${plural(rows.n, "row")} · ${plural(names.length, "class")}`,
+    `${data.run.name} · ${plural(rows.n, "row")} · ${plural(names.length, rows.several ? "label" : "class")}`,
   );
   $("nav").append(
     ...[...document.querySelectorAll("main section")]
       .slice(1)
       .map((s) => el("a", { href: `#${s.id}` }, s.querySelector("h2").textContent)),
   );
-  $("help").addEventListener("click", keysBox);
+  $("help").addEventListener("click", app.help);
   $("export").addEventListener("click", () => {
     download(
       "decisions.jsonl",
@@ -375,6 +384,8 @@ async function start() {
   );
   root.noisefix = { view, rows, waiting: () => transport.waiting?.() ?? 0 }; // for tests
 }
+const rarest = (classes, counts) => classes.reduce((a, b) => (counts[b] < counts[a] ? b : a));
+
 // On a screen that is touched a finger scrolls the page, and draws a loop only after this button.
 function loopButton(map) {
   const button = el(

@@ -8,10 +8,17 @@ const DECISIONS = [
   ["unsure", "u", "Unsure", "cannot say"],
   ["drop", "d", "Drop", "the row belongs to no class"],
 ];
+// Where a row may have several labels, they are marked one by one, and then taken together.
+const SEVERAL = [
+  ...DECISIONS.slice(0, 2).map(([what, key, name, why]) => [what, key, name, why.replace("label is", "labels are")]),
+  ["take", "t", "These labels", "the labels that are marked are right"],
+  ["pick", "/", "Another label", "search a label, and mark it or not"],
+  ...DECISIONS.filter(([what]) => what === "unsure" || what === "drop"),
+];
 const LEASE_MS = 45000; // a server holds a row for 60 s
 
 const meaning = (record) =>
-  ({ keep: "kept", class: `now ${record.label}`, drop: "dropped", unsure: "unsure", not: `not ${record.label ?? "this label"}` })[record.decision] ||
+  ({ keep: "kept", class: `now ${record.label || "none of the labels"}`, drop: "dropped", unsure: "unsure", not: `not ${record.label ?? "this label"}` })[record.decision] ||
   record.decision;
 
 function makeReview(app) {
@@ -26,10 +33,12 @@ function makeReview(app) {
   const keyOf = (i) =>
     rows.cut[i]
       ? rows.cutKey(i)
-      : sha256(new TextEncoder().encode(`${rows.text[i]}\0${rows.given[i] < 0 ? "" : names[rows.given[i]]}`));
+      : sha256(new TextEncoder().encode(`${rows.text[i]}\0${rows.spell(rows.classes(rows.given[i]))}`));
 
   const review = {
     note: "",
+    marked: new Set(), // where a row may have several labels: those to take
+    decisions: rows.several ? SEVERAL : DECISIONS,
     row: () => row,
     audit: () => audit,
     blind: () => !!audit && !rows.decision.has(row),
@@ -67,9 +76,9 @@ function makeReview(app) {
     };
     review.note = "";
     rows.decision.set(done, record);
-    const given = rows.given[done] < 0 ? "no label" : names[rows.given[done]];
+    const given = rows.words(rows.given[done]);
     const told = audit
-      ? ` It was given ${given}; noisefix says ${sure(rows.p[done])}${rows.suggested[done] !== rows.given[done] ? `, suggests ${names[rows.suggested[done]]}` : ""}.`
+      ? ` It was given ${given}; noisefix says ${sure(rows.p[done])}${rows.suggested[done] !== rows.given[done] ? `, suggests ${rows.words(rows.suggested[done])}` : ""}.`
       : "";
     app.flash(`Row ${review.nameOf(done)}: ${meaning(record)}.${told}`);
     next(done, place);
@@ -115,6 +124,7 @@ function makeReview(app) {
   review.show = (i, came) => {
     row = i;
     review.note = "";
+    review.marked = new Set(i < 0 ? [] : standing(i));
     const at = view.rows.indexOf(i);
     if (at >= 0) app.list.go(at, true);
     else {
@@ -207,12 +217,29 @@ function makeReview(app) {
     ];
   }
 
-  review.take = (c) => (c === rows.given[row] ? decide("keep", null, true) : decide("class", names[c]));
+  const standing = (i) => {
+    const record = rows.decision.get(i);
+    return record?.decision === "class" ? rows.parse(record.label) : rows.classes(rows.given[i]);
+  };
+  const decideOn = (classes) => {
+    const chosen = rows.spell(classes);
+    return rows.given[row] >= 0 && chosen === rows.spell(rows.classes(rows.given[row]))
+      ? decide("keep", null, true)
+      : decide("class", chosen);
+  };
+  review.take = (c) => {
+    if (!rows.several) return decideOn([c]);
+    if (!review.marked.delete(c)) review.marked.add(c);
+    const focused = document.activeElement?.dataset.class;
+    review.draw();
+    if (focused) review.card.querySelector(`[data-class="${focused}"]`)?.focus();
+  };
   review.act = (what) => {
     if (row < 0) return;
     if (what === "suggested") {
-      if (!review.blind()) review.take(rows.suggested[row]);
-    } else if (what === "not" && audit) return;
+      if (!review.blind() && rows.suggested[row] >= 0) decideOn(rows.classes(rows.suggested[row]));
+    } else if (what === "take") decideOn([...review.marked].sort((a, b) => a - b));
+    else if (what === "not" && audit) return;
     else if (what === "pick") pick();
     else decide(what);
   };
@@ -224,7 +251,7 @@ function makeReview(app) {
       autocomplete: "off",
     });
     const found = el("ul", { class: "found" }),
-      title = el("h2", { id: "picktitle" }, "Which class is it?");
+      title = el("h2", { id: "picktitle" }, rows.several ? "Which label?" : "Which class is it?");
     const box = el("dialog", { class: "pick", "aria-labelledby": "picktitle" }, title, field, found);
     const fill = () => {
       const wanted = field.value.trim().toLowerCase();
@@ -271,7 +298,7 @@ function makeReview(app) {
       }
       return;
     }
-    const what = DECISIONS.find(([, hot]) => hot === event.key);
+    const what = review.decisions.find(([, hot]) => hot === event.key);
     if (what) review.act(what[0]);
     else if (/^[1-9]$/.test(event.key) && row >= 0) {
       const c = review.choices()[event.key - 1];

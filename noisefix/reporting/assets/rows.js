@@ -67,8 +67,8 @@ function makeView(data, rows) {
       f = filter,
       needle = f.search.trim().toLowerCase();
     const hit = needle ? search(needle) : null;
-    const given = f.given === "" ? null : +f.given,
-      suggested = f.suggested === "" ? null : +f.suggested;
+    const given = f.given === "" ? null : rows.sets.map((set) => set.includes(+f.given)),
+      suggested = f.suggested === "" ? null : rows.sets.map((set) => set.includes(+f.suggested));
     const [low, high] = { sure: [0.85, 2], probably: [0.5, 0.85], maybe: [0.15, 0.5], right: [-1, 0.15] }[
       f.sure
     ] || [null, null];
@@ -81,8 +81,8 @@ function makeView(data, rows) {
       if (f.show === "flagged" && !rows.flagged[row]) continue;
       if (f.show === "decided" && !rows.decision.has(row)) continue;
       if (f.show === "open" && (!rows.flagged[row] || rows.decision.has(row))) continue;
-      if (given !== null && rows.given[row] !== given) continue;
-      if (suggested !== null && rows.suggested[row] !== suggested) continue;
+      if (given !== null && !given[rows.given[row]]) continue;
+      if (suggested !== null && !suggested[rows.suggested[row]]) continue;
       if (f.kind !== "" && !(rows.kind[row] & (1 << +f.kind))) continue;
       if (low !== null && !(rows.p[row] >= low && rows.p[row] < high)) continue;
       if (

@@ -32,6 +32,7 @@ const pairs = (list) =>
 function verdictPart(data, onaudit) {
   const { rate, low, high, interval } = data.noise,
     audit = data.audit,
+    what = data.rows.sets ? "Rows with a wrong or missing label" : "Wrong labels",
     end = [0.04, 0.08, 0.12, 0.2, 0.4, 0.6, 0.8].find((v) => v >= high * 1.15) || 1,
     at = (v) => `${(100 * v) / end}%`;
   const band = el("i", { class: "band" }),
@@ -41,7 +42,7 @@ function verdictPart(data, onaudit) {
       {
         class: "rate",
         role: "img",
-        "aria-label": `Wrong labels: about ${percent(rate)}, ${percent(interval)} interval ${range(low, high)}`,
+        "aria-label": `${what}: about ${percent(rate)}, ${percent(interval)} interval ${range(low, high)}`,
       },
       band,
       point,
@@ -74,7 +75,7 @@ function verdictPart(data, onaudit) {
       el(
         "p",
         { class: "quiet" },
-        `Wrong labels: ${percent(rate)}; ${percent(interval)} interval ${range(low, high)}.`,
+        `${what}: ${percent(rate)}; ${percent(interval)} interval ${range(low, high)}.`,
       ),
     ),
     el(
@@ -97,9 +98,12 @@ function verdictPart(data, onaudit) {
 function classPart(data, app) {
   const c = data.classes,
     most = Math.max(...c.high, 0.01);
+  const heads = c.lacking
+    ? ["Label", "Rows", "Given", "Estimated", "Seem wrong", "Seem missing", "Wrong, with interval", "Expected missing", ""]
+    : ["Class", "Rows", "Given", "Estimated", "Flagged", "Wrong, with interval", ""];
   return table(
-    "Classes",
-    ["Class", "Rows", "Given", "Estimated", "Flagged", "Wrong, with interval", ""],
+    c.lacking ? "Labels" : "Classes",
+    heads,
     c.name.map((name, i) => {
       const band = el("i", { class: "band" }),
         point = el("i", { class: "point" });
@@ -123,15 +127,20 @@ function classPart(data, app) {
             app.chip(i),
           ),
         ),
-        [count(c.rows[i]), percent(c.given[i]), percent(c.estimated[i]), count(c.flagged[i])].map((v) =>
-          el("td", { class: "num" }, v),
-        ),
+        [
+          count(c.rows[i]),
+          percent(c.given[i]),
+          percent(c.estimated[i]),
+          count(c.flagged[i]),
+          ...(c.lacking ? [count(c.lacking[i])] : []),
+        ].map((v) => el("td", { class: "num" }, v)),
         el(
           "td",
           { class: "num" },
           `${percent(c.wrong[i])}, `,
           el("span", { class: "quiet" }, range(c.low[i], c.high[i])),
         ),
+        c.missing && el("td", { class: "num" }, `about ${count(Math.round(c.missing[i]))}`),
         el("td", { class: "mini", "aria-hidden": "true" }, el("div", {}, band, point)),
       );
     }),
@@ -239,7 +248,7 @@ function trustPart(data) {
       el(
         "p",
         {},
-        "No row has been verified yet, so nobody knows how well these probabilities fit your data. The audit above finds out.",
+        `No row has been verified yet, so nobody knows how well these probabilities fit your data. ${data.audit.rows.length ? "The audit above finds out." : "Decide on some, and this says how often they were right."}`,
       ),
     );
   if (t.ledger)
@@ -331,10 +340,10 @@ function openDialog(box) {
   box.showModal();
 }
 
-function keysBox() {
+function keysBox(decisions, several) {
   const all = [
-    ...DECISIONS.map(([, k, n, w]) => [k, `${n}: ${w}`]),
-    ["1 – 9", "this class"],
+    ...decisions.map(([, k, n, w]) => [k, `${n}: ${w}`]),
+    ["1 – 9", several ? "mark this label, or not" : "this class"],
     ["n", "write a note for the decision"],
     ["z", "undo the last decision"],
     ["↑ ↓", "move in the list"],

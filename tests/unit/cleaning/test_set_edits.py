@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from noisefix.cleaning.decide import MODEL_ANNOTATOR, Decision
 from noisefix.cleaning.rewrite import rewrite_source
-from noisefix.cleaning.set_edits import SetDecision, set_edits
+from noisefix.cleaning.set_edits import set_edits
 from noisefix.errors import DataError
+from noisefix.labels import ordered_set, set_text
 from noisefix.run.folder import RunFolder
 from noisefix.tables.dataset import load_dataset
 from noisefix.tables.label_rules import NO_RULES, LabelRules
@@ -18,20 +23,39 @@ from noisefix.tables.label_sets import LISTS, SetReading
 from noisefix.tables.source import read_source
 
 
-def change(row: int, *, added: tuple[str, ...] = (), removed: tuple[str, ...] = ()) -> SetDecision:
-    return SetDecision(
-        index=row - 1,
-        id=str(row),
-        row_number=row,
-        action="relabel",
-        given_label="",
-        new_label="",
-        suggested_label="",
-        reasons=(),
-        p_error=0.9,
-        added=added,
-        removed=removed,
-    )
+@dataclass
+class Wanted:
+    """What a row gains and loses."""
+
+    row: int
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    annotator: str
+
+    def decision(self, given: Sequence[str]) -> Decision:
+        labels = (set(given) - set(self.removed)) | set(self.added)
+        return Decision(
+            index=self.row - 1,
+            id=str(self.row),
+            row_number=self.row,
+            action="relabel",
+            given_label=set_text(given),
+            new_label=ordered_set(labels, sorted(labels)),
+            suggested_label="",
+            reasons=(),
+            p_error=0.9,
+            annotator=self.annotator,
+        )
+
+
+def change(
+    row: int,
+    *,
+    added: tuple[str, ...] = (),
+    removed: tuple[str, ...] = (),
+    annotator: str = MODEL_ANNOTATOR,
+) -> Wanted:
+    return Wanted(row, added, removed, annotator)
 
 
 @pytest.fixture
@@ -55,7 +79,10 @@ def edited(tmp_path):
             rules=rules,
             sets=reading,
         )
-        edits = set_edits(run, source, changes, reading)
+        names, rows = data.sets.names, data.sets.given
+        given = [[names[k] for k in np.flatnonzero(rows[c.row - 1])] for c in changes]
+        decisions = [c.decision(had) for c, had in zip(changes, given, strict=True)]
+        edits = set_edits(run, source, decisions, reading)
         written = {(e.decision.row_number, e.column): e.value for e in edits}
         rewrite_source(path, source, tmp_path / f"new_{name}", edits=written)
         return tmp_path / f"new_{name}"
@@ -90,7 +117,7 @@ def test_labels_keep_their_spelling_and_new_ones_get_the_usual(edited):
     content = "text,label\nx,rfnd|1\ny,0\nz,1\nw,0|1\n"
     changes = [change(2, added=("parcel", "other")), change(3, added=("refund",))]
     path = edited("d.csv", content, SetReading("|"), changes, rules)
-    assert path.read_text() == "text,label\nx,rfnd|1\ny,0|1|9\nz,1|0\nw,0|1\n"
+    assert path.read_text() == "text,label\nx,rfnd|1\ny,0|9|1\nz,1|0\nw,0|1\n"
     path = edited("e.csv", content, SetReading("|"), [change(1, removed=("refund",))], rules)
     assert path.read_text() == content.replace("rfnd|1", "1")
 

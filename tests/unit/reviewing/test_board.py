@@ -144,3 +144,41 @@ def test_a_label_is_ruled_out_by_null_where_it_is_the_given_one(tmp_path):
     ]
     with pytest.raises(DataError, match="no label to keep or to rule out"):
         board.decide(1, said)
+
+
+@pytest.fixture
+def sets(path):
+    return Board(path, IDS, TEXTS, ["x", "y|z", "", None], classes=("x", "y", "z|"))
+
+
+@pytest.mark.parametrize(
+    ("label", "written"), [("x", "x"), ("z\\||x", "x|z\\|"), ("", ""), ("y|y", "y")]
+)
+def test_of_several_labels_a_set_is_decided_in_class_order(sets, path, label, written):
+    sets.decide(3, said("class", label))
+    [line] = read_decisions(path)
+    assert (line.decision, line.label) == ("class", written)
+
+
+@pytest.mark.parametrize(
+    ("row", "decision", "label"),
+    [
+        (0, "class", None),
+        (0, "class", "x|nothing"),
+        (0, "class", ["x"]),
+        (0, "keep", "x"),
+        (0, "not", None),
+        (0, "not", "x"),
+        (3, "keep", None),
+    ],
+)
+def test_of_several_labels_nothing_else_is_taken(sets, path, row, decision, label):
+    with pytest.raises(DataError):
+        sets.decide(row, said(decision, label))
+    assert not path.exists()
+
+
+def test_a_row_with_none_of_the_labels_may_be_kept(sets, path):
+    sets.decide(2, said("keep"))
+    sets.decide(1, said("drop"))
+    assert [line.label for line in read_decisions(path)] == [None, None]

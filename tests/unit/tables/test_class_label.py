@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from noisefix.tables.class_label import class_label_names, label_cell
+from noisefix.tables.class_label import class_label_names, item_names, label_cell
 from noisefix.tables.dataset import load_dataset
 from noisefix.tables.label_values import column_labels
 from noisefix.tables.source import read_source
@@ -77,3 +77,38 @@ def test_broken_metadata_and_labels_that_are_names_already() -> None:
     assert (
         class_label_names(described({"label": ["ant"]}, {"label": FEATURE}).schema, "label") == ()
     )
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        {"feature": FEATURE, "_type": "List"},
+        {"feature": FEATURE, "length": -1, "_type": "Sequence"},
+        {"feature": FEATURE, "_type": "LargeList"},
+        [FEATURE],
+    ],
+)
+def test_items_of_lists_have_names(feature: object) -> None:
+    schema = described({"label": [[0, 2], []]}, {"label": feature}).schema
+    assert item_names(schema, "label") == ("zebra", "ant", "bee")
+    assert class_label_names(schema, "label") == ()
+
+
+@pytest.mark.parametrize(
+    ("cells", "feature"),
+    [
+        ([[0]], FEATURE),
+        ([[0]], {"feature": {"dtype": "int64", "_type": "Value"}, "_type": "List"}),
+        ([[0]], {"feature": [FEATURE], "_type": "List"}),
+        ([[0]], {"feature": FEATURE, "_type": "Array2D"}),
+        ([[0]], [FEATURE, FEATURE]),
+        ([[0]], "List"),
+        ([[0]], None),
+        ([["ant"]], {"feature": FEATURE, "_type": "List"}),
+        ([[[0]]], {"feature": FEATURE, "_type": "List"}),
+        ([{"a": 0}], {"feature": FEATURE, "_type": "List"}),
+        ([0], {"feature": FEATURE, "_type": "List"}),
+    ],
+)
+def test_other_lists_have_none(cells: list[object], feature: object) -> None:
+    assert item_names(described({"label": cells}, {"label": feature}).schema, "label") == ()

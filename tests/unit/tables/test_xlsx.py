@@ -251,3 +251,14 @@ def test_without_openpyxl_the_way_is_shown(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(UsageError, match="the package openpyxl, which is not installed") as caught:
         read_source(path)
     assert 'pip install "noisefix[files]"' in caught.value.hint
+
+
+@pytest.mark.parametrize("last", [[], ["z"]])
+def test_an_empty_cell_is_filled_and_its_neighbours_stay(tmp_path: Path, last: list[str]) -> None:
+    more = ["note"] * len(last)
+    path = saved(tmp_path / "d.xlsx", [HEAD + more, ["a", "x", *last], ["b", "", *last]])
+    source = read_source(path)
+    output = tmp_path / "o.xlsx"
+    output.write_bytes(rewritten(path, source, output, edits={(2, "label"): "y"}))
+    rows = list(openpyxl.load_workbook(output).active.iter_rows(values_only=True))
+    assert rows[1:] == [("a", "x", *last), ("b", "y", *last)]
