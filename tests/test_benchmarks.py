@@ -422,3 +422,40 @@ def test_guessing_changes_nothing_on_a_tiny_task(load, make_task, without_encode
     (table,) = guessing.tables({"cases": cases})
     assert len(table.rows) == 7
     assert guessing.headlines({"cases": cases})[0].is_met
+
+
+def test_missing_classes_of_a_tiny_set(load, monkeypatch):
+    missing = load("missing_classes")
+    rng = np.random.default_rng(0)
+    truth = np.repeat(np.arange(9), 30)
+    vectors = np.eye(9, N_FEATURES)[truth] + 0.1 * rng.standard_normal((270, N_FEATURES))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    names = tuple(f"class {k}" for k in truth)
+    texts = tuple(f"text {row}" for row in range(270))
+    task = load("shared_sets").Task(
+        "tiny", "clean", "tiny", False, texts, names, names, vectors.astype(np.float32)
+    )
+    monkeypatch.setattr(missing, "train_task", lambda name: task)
+    monkeypatch.setattr(missing, "GONE", {"tiny": 1})
+    monkeypatch.setattr(missing, "MANY_CLASSES", ())
+    result = load("results").plain(missing.run(lambda text: None))
+    at_random = [case for case in result["missing"] if case["way"] == "at random"]
+    assert all(case["classes"] == 1 for case in at_random)
+    assert all(case["right"] == case["rows"] > 20 for case in at_random)
+    assert [case["groups"] for case in result["whole"]] == [0, 0, 0]
+    found, whole = missing.tables(result)
+    assert found.rows[0][2] == "3 of 3"
+    assert len(whole.rows) == 3
+    assert missing.headlines(result)[0].value.startswith("100 %")
+
+
+def test_what_a_label_ruled_out_is_worth_is_shown(load):
+    ruled_out = load("not_this_one")
+    ways = ("estimated, nobody asked", "given label ruled out", "right label named")
+    looked_at = {str(n): dict(zip(ways, (0.8, 0.9, 1.0), strict=True)) for n in ruled_out.LOOKED_AT}
+    at_random = {str(m): 0.9 for m in ruled_out.AT_RANDOM}
+    result = {"draws": [{"given": 0.8, "looked_at": looked_at, "at_random": at_random}]}
+    first, second = ruled_out.tables(result)
+    assert first.rows[0][1:] == ("80.0 %", "90.0 %", "100.0 %")
+    assert second.rows[0] == ("10 of a row", "90.0 %")
+    assert ruled_out.headlines(result)[0].value == "50 % (50 %)"

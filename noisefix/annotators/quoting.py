@@ -78,7 +78,7 @@ def clean_text(text: str) -> str:
     character of chat markup such as ``<|im_start|>`` gets a blank behind it.
     """
     text = text.replace("\r\n", "\n").translate(_TRANSLATION)
-    if not text.isprintable():
+    if not text.replace("\n", "").replace("\t", "").isprintable():  # rarely: it takes long
         text = "".join(map(_visible, text))
     return break_chat_markup(text)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.cleaning.cell_edit import Edit
+from noisefix.cleaning.consensus import consensus_column, consensus_edits, consensus_labels
 from noisefix.cleaning.decide import Decision, verdict_columns, weight_column
 from noisefix.cleaning.decide_sets import check_set_options
 from noisefix.cleaning.edits import label_edits
@@ -56,7 +57,8 @@ class ApplyResult:
         dropped: rows left out.
         changes: what was changed, in row order.
         added_columns: columns added.
-        label_column: column with the labels; None where the input has none.
+        label_column: column with the labels; None where the input has none. Where they are what
+            most annotators say, they are in the added column "label" behind the prefix.
         has_witness: labels may be changed without asking anybody; see ``stages.apply.decide``.
         ledger: ledger that holds the changes; None after a dry run.
         reviewed: rows that a person has decided on, of ``review``.
@@ -138,11 +140,18 @@ def apply(
         decisions = [decision for decision in decisions if decision.action == "flag"]
         issues = unflagged(issues, decided.choices)
         added = handed_columns(folder, issues, column_prefix, handed)
+    edits: tuple[Edit, ...] = ()
+    if settled.given_by_vote and handed is None:
+        # The new column holds them all.
+        added[consensus_column(column_prefix)] = [
+            label or "" for label in consensus_labels(issues, decisions)
+        ]
+        noted = consensus_edits(decisions, column_prefix)
+    else:
+        edits = noted = label_edits(folder, source, decisions)
     check_new_columns(source, added)
-    edits = label_edits(folder, source, decisions)
-    changes = _changes(
-        decisions, edits, _cells_before(folder, source, edits), f"{column_prefix}is_issue"
-    )
+    before = _cells_before(folder, source, edits)
+    changes = _changes(decisions, noted, before, f"{column_prefix}is_issue")
     result = ApplyResult(
         run=folder.path,
         output=None,

@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noisefix.cleaning.consensus import consensus_column, consensus_labels
 from noisefix.cleaning.decide import verdict_values, weight_values
 from noisefix.cleaning.decide_sets import check_set_options
 from noisefix.cleaning.edited import Edits, edited
 from noisefix.cleaning.edits import label_edits
 from noisefix.cleaning.outputs import check_new_columns
-from noisefix.cleaning.settle import settle
+from noisefix.cleaning.settle import Settled, settle
 from noisefix.errors import DataError, UsageError
 from noisefix.run.folder import RunFolder
 from noisefix.tables.pandas_frames import need_pandas
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from noisefix.cleaning.cell_edit import Edit
     from noisefix.cleaning.decide import Decision
     from noisefix.cleaning.options import ApplyOptions
@@ -56,25 +55,30 @@ def clean_table(run: str | Path, data: Any, options: ApplyOptions) -> Any:
         source = table_source(data)
     settled = settle(folder, source, options)
     rows = folder.load(source)
-    _check_same(rows, settled.issues)
+    _check_same(rows, settled)
     values = _VALUES.get(options.strategy)
     added = {} if values is None else values(settled.issues, options.column_prefix)
+    if settled.given_by_vote:
+        name = consensus_column(options.column_prefix)
+        added[name] = consensus_labels(settled.issues, settled.decisions)
     check_new_columns(source, added)
+    decisions = [] if settled.given_by_vote else settled.decisions  # the added column holds them
     dropped = {d.row_number - 1 for d in settled.decisions if d.action == "drop"}
     kept = [row for row in range(len(rows)) if row not in dropped]
     edits = Edits(
-        values=_new_values(folder, source, rows, settled.decisions),
+        values=_new_values(folder, source, rows, decisions),
         kept=kept if dropped else None,
         added=added,
     )
     return edited(data, edits)
 
 
-def _check_same(rows: Dataset, issues: pa.Table) -> None:
+def _check_same(rows: Dataset, settled: Settled) -> None:
     """Check that texts and labels are those that were judged."""
-    pairs: list[tuple[str, list[Any], list[Any]]] = [
-        ("label", rows.given_labels, issues["given_label"].to_pylist())
-    ]
+    issues = settled.issues
+    pairs: list[tuple[str, list[Any], list[Any]]] = []
+    if not settled.given_by_vote:
+        pairs.append(("label", rows.given_labels, issues["given_label"].to_pylist()))
     if rows.text_column is not None:
         pairs.append(("text", rows.texts, [text or "" for text in issues["text"].to_pylist()]))
     for what, now, judged in pairs:

@@ -41,6 +41,8 @@ class Settled:
         words: what of it the run folder is to keep.
         class_names: (K,) in canonical order.
         has_witness: labels may be changed without asking anybody (``decide``).
+        given_by_vote: the given labels are what most annotators say; the input has no column of
+            them.
     """
 
     issues: pa.Table
@@ -49,6 +51,7 @@ class Settled:
     words: list[PersonDecision]
     class_names: tuple[str, ...]
     has_witness: bool
+    given_by_vote: bool = False
 
 
 def settle(folder: RunFolder, source: Source, options: ApplyOptions) -> Settled:
@@ -86,7 +89,8 @@ def settle(folder: RunFolder, source: Source, options: ApplyOptions) -> Settled:
     if review.choices:
         decisions = overruled(decisions, issues, review)
         issues = reviewed_issues(issues, review)
-    return Settled(issues, decisions, review, words, names, has_witness)
+    by_vote = (provenance.results.get("annotators") or {}).get("given_by_vote", False)
+    return Settled(issues, decisions, review, words, names, has_witness, by_vote)
 
 
 def _decided(

@@ -89,7 +89,7 @@ def check(
 
     form = _format(output_format, as_json=shown.as_json, github=github)
     read = (*data, options.run_data, output, options.baseline, options.labels, options.decisions)
-    read += (options.against,)
+    read += (options.against, options.annotations)
     if junit is not None:
         from noisefix.cli.junit import check_target
 

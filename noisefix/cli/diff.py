@@ -56,6 +56,8 @@ def show_applied(screen: Screen, result: ApplyResult) -> None:
         left = result.flagged - result.relabelled
         what = f"{result.relabelled:,} of {plural(result.flagged, 'flagged row')} {would}relabelled"
         what += f"; {left:,} stay as they are" if left else ""
+        if result.added_columns:
+            what += f"; all labels are in new column {result.added_columns[0]}"
     if result.filled:
         what += f"; {plural(result.filled, 'unlabelled row')} {would}filled"
     screen.line(what + ".")

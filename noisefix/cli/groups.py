@@ -32,7 +32,7 @@ _NAMES = {
     " against bad-rows",
     "Annotator": "annotator model base-url api-key-env votes pool allow-not knowledge paraphrase"
     " template demonstrations reviewer concurrency timeout max-output-tokens system-role"
-    " logprobs export-batch import-batch",
+    " logprobs export-batch import-batch batch-lost",
     "Budget": "max-rows share probe order max-cost-usd price-in price-out max-tokens-total",
 }
 _GROUP_OF = {f"--{name}": group for group, names in _NAMES.items() for name in names.split()}

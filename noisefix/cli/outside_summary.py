@@ -1,4 +1,4 @@
-"""The parts of the summary about rows of no class, and about the order of the rows."""
+"""The parts of the summary about rows of no class, missing classes, and the order of the rows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from noisefix.detection.findings import DetectResult
 
 _MOST_ROWS = 5
+_MOST_GROUPS, _MOST_EXAMPLES = 5, 3
 
 
 def show_outside(screen: Screen, result: DetectResult) -> None:
@@ -29,6 +30,27 @@ def show_outside(screen: Screen, result: DetectResult) -> None:
         label = "unlabelled" if row.given_label is None else row.given_label
         screen.line(f"{row.p_outside:.2f}  {label}  ({name})", indent=2)
         screen.line(row.text, indent=8, is_cut=True)
+
+
+def show_unnamed(screen: Screen, result: DetectResult) -> None:
+    """List the groups of rows that may be a class of their own; nothing where there are none."""
+    groups = result.unnamed_groups
+    if not groups:
+        return
+    what = "1 group of rows" if len(groups) == 1 else f"{len(groups)} groups of rows"
+    screen.heading(
+        f"{what} may be a class of their own: near each other, with labels of many classes "
+        "(unnamed_group in issues.parquet)"
+    )
+    for number, group in enumerate(groups[:_MOST_GROUPS], 1):
+        labels = ", ".join(f"{name} {count:,}" for name, count in group.labels)
+        screen.line(
+            f"{number}  {plural(group.rows, 'row')}, {plural(group.classes, 'label')}: {labels}",
+            indent=2,
+            is_cut=True,
+        )
+        for row in group.examples[:_MOST_EXAMPLES]:
+            screen.line(row.text, indent=8, is_cut=True)
 
 
 def show_order(screen: Screen, order: dict[str, Any] | None) -> None:

@@ -10,17 +10,27 @@ from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import interval, percent, plural
 
 if TYPE_CHECKING:
-    from noisefix.annotators.batch import BatchExport
+    from noisefix.annotators.batch_export import BatchExport
     from noisefix.relabelling.plan import PlanEstimate
     from noisefix.relabelling.relabel import RelabelResult
 
 
 def show_exported(screen: Screen, written: BatchExport) -> None:
     """Say which files of requests were written."""
-    screen.line(
-        f"{written.requests:,} requests written to "
-        f"{', '.join(map(str, written.paths))}; {written.reused:,} have an answer."
-    )
+    if written.paths:
+        files = ", ".join(map(str, written.paths))
+        screen.line(
+            f"{plural(written.requests, 'request')} written to {files}; {written.reused:,} have an "
+            "answer."
+        )
+    else:
+        screen.line(f"Nothing to ask, and no file written: {written.reused:,} have an answer.")
+    if written.outstanding:
+        screen.line(
+            f"{plural(written.outstanding, 'request')} left out: they lie in a batch already "
+            f"({', '.join(written.earlier)}). Read its responses with --import-batch; if it is "
+            "lost, say --batch-lost."
+        )
 
 
 def show_estimate(screen: Screen, estimate: PlanEstimate) -> None:
@@ -66,6 +76,11 @@ def show_relabels(screen: Screen, result: RelabelResult) -> None:
             + ".",
             style="bold",
         )
+        if report.beside:
+            screen.line(
+                f"{plural(report.beside, 'annotator')} of detect had a say: a contradicted label "
+                "changes where all together come to the answer."
+            )
         if report.accuracy is not None:
             low, high = report.accuracy.low, report.accuracy.high
             screen.line(

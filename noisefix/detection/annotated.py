@@ -16,6 +16,7 @@ from noisefix.detection.annotations import (
     together,
 )
 from noisefix.detection.embed import read_dataset
+from noisefix.errors import UsageError
 
 if TYPE_CHECKING:
     from noisefix.detection.options import DetectOptions
@@ -28,8 +29,8 @@ def read_annotated(
 ) -> tuple[Dataset, Annotations | None]:
     """Read a table, and the answers of annotators where some are named.
 
-    Where no column holds the labels, or the one that looks like it is an annotator's, the given
-    label of a row is what most annotators say of it; the data set has no label column then.
+    Where no column holds the labels, the given label of a row is what most annotators say of it;
+    the data set has no label column then.
 
     Args:
         data: the table.
@@ -38,7 +39,8 @@ def read_annotated(
 
     Raises:
         DataError: the table or the answers cannot be read, or there are no labels to judge.
-        UsageError: an annotator's column serves another purpose.
+        UsageError: an annotator's column serves another purpose, or there is one annotator and
+            nothing else.
     """
     columns = parse_columns(options.annotator_columns)
     several = options.multi_label is not None or options.label_columns is not None
@@ -47,18 +49,8 @@ def read_annotated(
         return read_dataset(data, options, stdin, needs_labels=True, needs_text=needs_text), None
     dataset = read_dataset(data, options, stdin, needs_labels=False, needs_text=needs_text)
     source, label = dataset.source, dataset.label_column
-    is_guess = options.label_column is None
-    named = annotator_columns(
-        source,
-        columns,
-        {
-            "text": dataset.text_column,
-            "id": dataset.id_column,
-            **({} if is_guess else {"label": label}),
-        },
-    )
-    if is_guess and label in named:
-        label = None
+    purposes = {"text": dataset.text_column, "id": dataset.id_column, "label": label}
+    named = annotator_columns(source, columns, purposes)
     parts = []
     if named:
         given = () if label is None else dataset.given_labels
@@ -87,6 +79,14 @@ def _checked(dataset: Dataset, label: str) -> Dataset:
 def _by_vote(dataset: Dataset, answers: Annotations) -> Dataset:
     from noisefix.tables.label_checks import check_classes
 
+    who = set(answers.table["annotator"].to_pylist())
+    if len(who) == 1:
+        (name,) = who
+        raise UsageError(
+            f"{dataset.source.name}: one annotator, {name!r}, and no label column to hold its "
+            "answers against",
+            "name the column whose labels are to be judged with --label-column",
+        )
     labels = consensus(answers.table, dataset.ids)
     check_classes(labels, f"{dataset.source.name}, what most annotators say")
     notes = tuple(note for note in dataset.notes if not note.startswith("label column"))

@@ -75,7 +75,10 @@ def annotator_columns(
         if other in named:
             raise UsageError(
                 f"--annotator-columns {other}: this is the {purpose} column itself",
-                "the given labels count as an annotator by themselves: name the others only",
+                "the given labels count as an annotator by themselves: name the others only; where "
+                "another column holds the given labels, say so with --label-column"
+                if purpose == "label"
+                else "name the columns with annotators' labels only",
             )
     if len(set(named)) < len(named):
         raise UsageError("--annotator-columns names a column twice", "give each column once")

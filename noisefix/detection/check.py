@@ -22,6 +22,7 @@ from noisefix.detection.baseline import (
 from noisefix.detection.check_result import CheckResult, flagged_rows
 from noisefix.detection.detect import detect
 from noisefix.detection.gates import Gates, NoiseRate, judge
+from noisefix.detection.heard import check_heard
 from noisefix.detection.leaks import check_compared, judge_leaks
 from noisefix.detection.options import CheckOptions, DetectOptions, SeveralLabels
 from noisefix.detection.settled_rate import settled_rate
@@ -148,6 +149,7 @@ def _verified(
             options.labels,
             options.label_map,
             options.decisions,
+            options.annotations,
             options.against,
         )
         check_baseline_output(written, read)
@@ -164,6 +166,7 @@ def _of_run(
     refuse_label_reading(Path(run), options, SeveralLabels)
     said = () if options.decisions is None else read_named(Path(options.decisions))
     folder = RunFolder.open(run, options.run_data, several_labels=True)
+    check_heard(folder, options)
     return _result(folder, known, gates, options.max_leaks, said)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +13,37 @@ from noisefix.probing.whole import judge_whole
 
 if TYPE_CHECKING:
     from noisefix.detection.judged import Judged
+    from noisefix.neighbors.search import Neighbors
+    from noisefix.probing.error_model import ErrorEstimate
 
 _LEAST_FLAGGED = 20
 _NEARLY_ALL = 0.95
+_ENOUGH_VERIFIED = 30
+
+
+def widened(
+    estimate: ErrorEstimate, given_labels: np.ndarray, nearest: Neighbors, groups: np.ndarray
+) -> ErrorEstimate:
+    """Let the noise rate's interval hold what neighbours alone say, where few rows are verified.
+
+    For vectors whose label names nobody looked at, such as one's own: the estimate was calibrated
+    with what the names say, and beside it the second count is about as good.
+
+    Args:
+        estimate: of N rows.
+        given_labels: (N,) class ids in 0..K-1, -1 = left out.
+        nearest: of each row, none of its own duplicate group.
+        groups: (N,) duplicate groups.
+    """
+    if estimate.n_verified >= _ENOUGH_VERIFIED:
+        return estimate
+    n_classes = estimate.true_label_probs.shape[1]
+    found = second_opinion(given_labels, nearest, groups, n_classes)
+    if isinstance(found, str):
+        return estimate
+    rate, other = estimate.noise_rate, found.noise_rate
+    rate = replace(rate, low=min(rate.low, other), high=max(rate.high, other))
+    return replace(estimate, noise_rate=rate)
 
 
 def facts_of_the_whole(judged: Judged) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from noisefix.detection.across import AcrossSummary
 from noisefix.detection.frames import all_rows, all_rows_frame, datalab_frame, issues_frame
 from noisefix.detection.notebook import detection_html
 from noisefix.detection.ordinal_facts import OrdinalSummary, read_ordinal
+from noisefix.detection.unnamed import UnnamedGroup, read_unnamed
 from noisefix.probing.outside import OUTSIDE_FROM
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import ANNOTATORS, CLASSES_TABLE, ISSUES, PAIRS
@@ -201,6 +202,7 @@ class DetectResult:
         duplicate_conflicts: rows with (nearly) the text of another row but a different label.
         outside: rows that seem to belong to no class.
         outside_rows: up to 100 of them, those farthest out first.
+        unnamed_groups: groups of rows that may be a class of their own, the largest first.
         order: what the order of the rows tells, and the groups with their noise rates, the most
             wrong ones first; None where no order was named.
         across: what the table has in common with another one; None where none was named.
@@ -253,6 +255,7 @@ class DetectResult:
     across: AcrossSummary | None = None
     outside: int = 0
     outside_rows: tuple[OutsideRow, ...] = ()
+    unnamed_groups: tuple[UnnamedGroup, ...] = ()
     order: dict[str, Any] | None = None
     annotators: AnnotatorsSummary | None = None
     ordinal: OrdinalSummary | None = None
@@ -409,6 +412,7 @@ def read_detection(
         across=across,
         outside=facts["outside"],
         outside_rows=_outside_rows(issues),
+        unnamed_groups=read_unnamed(facts, issues),
         order=facts["order"],
         index=index,
         kept=kept,

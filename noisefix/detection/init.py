@@ -127,7 +127,10 @@ def _check_targets(
     for target in targets:
         if target is None:
             continue
-        check_not_read(target, (data, options.labels, options.label_map, options.decisions))
+        check_not_read(
+            target,
+            (data, options.labels, options.label_map, options.decisions, options.annotations),
+        )
         if target.exists() and not options.force:
             raise UsageError(
                 f"{target}: is there already", "pass --force to replace it, or move it away"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noisefix.detection import joint_tables
+from noisefix.detection.cross_check import widened
 from noisefix.detection.decided import merged
 from noisefix.detection.judged import DECIMALS, Judged
 from noisefix.detection.options import (
@@ -137,7 +138,8 @@ def run(
     """
     judged = judge_labels(tables, params, seed=seed, progress=progress)
     built = joint_tables.build(tables["embeddings"], judged, params.n_neighbors)
-    built["annotations"] = tables.get("annotations", ANNOTATIONS.arrow().empty_table())
+    if "annotations" in tables:
+        built["annotations"] = tables["annotations"]
     return StageOutput(built, judged.class_names, joint_tables.results(judged))
 
 
@@ -240,7 +242,7 @@ def see(
         shares_as_given([pooled] if views is None else views.models, labels, shares),
         hypotheses.log_odds @ weights,
         params.labelled_by,
-        0.0 if view is None else view.gain,
+        None if view is None else view.gain,
         knows_shares=shares is not None,
     )
     unverified = known_class("--unverified-class", params.unverified_class, names)
@@ -311,6 +313,7 @@ def weigh(
     from noisefix.probing.error_model import estimate_errors
     from noisefix.probing.ordinal import expected_distance, with_steps
     from noisefix.probing.sequence import smooth, with_chain
+    from noisefix.probing.unnamed import find_unnamed
 
     scope, given, view = seen.scope, seen.given_labels, seen.names
     labels = scope.labels(given)
@@ -355,6 +358,9 @@ def weigh(
         distance = expected_distance(probs, given, places)
     flags = _verdicts(labels, seen.pooled, estimate, params, vouched.is_trusted, distance)
     _step(progress, 3)
+    if view is None and heard is None:
+        near = seen.surroundings
+        wide = widened(wide, given, near.nearest, near.duplicate_groups)
     return Judged(
         class_names=seen.class_names,
         verified_names=vouched.names,
@@ -379,6 +385,12 @@ def weigh(
         p_outside=np.where(vouched.is_trusted, 0.0, seen.outside.p_outside),
         sequences=seen.sequences,
         chain=chain,
+        unnamed=find_unnamed(
+            labels,
+            seen.surroundings.nearest,
+            seen.surroundings.duplicate_groups,
+            vouched.labels != UNLABELLED,
+        ),
     )
 
 
@@ -452,4 +464,5 @@ STAGE = Stage(
     },
     params=JointParams,
     run=run,
+    only_with={"annotators": "annotations", "annotations": "annotations"},
 )

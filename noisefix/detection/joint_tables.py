@@ -17,6 +17,7 @@ from noisefix.detection.order_facts import order_facts, say_before_and_after
 from noisefix.detection.ordinal_facts import ordinal_facts, say_how_far
 from noisefix.detection.outside import outside_facts, say_outside
 from noisefix.detection.reasons import ReasonInputs, explain, say_what_is_missing
+from noisefix.detection.unnamed import say_unnamed, unnamed_column, unnamed_facts
 from noisefix.detection.voter_tables import (
     annotators_facts,
     annotators_reasons,
@@ -28,7 +29,7 @@ from noisefix.neighbors.duplicates import conflicts
 from noisefix.neighbors.search import nearest
 from noisefix.probing.ordinal import median_labels
 from noisefix.run.rejected import NOT_LABELS
-from noisefix.run.schemas import VOUCHED
+from noisefix.run.schemas import UNHEARD_PROBS, UNNAMED, VOUCHED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,14 +42,15 @@ _SHOWN = 5
 
 
 def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, pa.Table]:
-    """Return issues, joint, classes, pairs, duplicates, deciding and annotators.
+    """Return issues, joint, classes, pairs, duplicates, deciding and, where some are, annotators.
 
     Args:
         embeddings: the embeddings table, for id, row_number, text and given_label.
         judged: N rows in the order of that table.
         n_neighbors: neighbours quoted in the reasons.
     """
-    suggested = _suggested(judged)
+    suggested, heard = _suggested(judged), judged.heard
+    annotators = {} if heard is None else {"annotators": annotators_table(judged, heard)}
     return {
         "issues": _issues(embeddings, judged, suggested, n_neighbors),
         "joint": _joint(judged),
@@ -56,7 +58,7 @@ def build(embeddings: pa.Table, judged: Judged, n_neighbors: int) -> dict[str, p
         "pairs": _pairs(embeddings, judged, suggested),
         "duplicates": _duplicates(embeddings, judged),
         "deciding": deciding_rows(embeddings, judged, suggested),
-        "annotators": annotators_table(judged),
+        **annotators,
     }
 
 
@@ -92,6 +94,7 @@ def results(judged: Judged) -> dict[str, Any]:
         "duplicate_conflicts": int((disputed & (judged.given_labels != UNLABELLED)).sum()),
         "annotators": annotators,
         **outside_facts(judged),
+        **unnamed_facts(judged),
         **order_facts(judged),
         "name_gain": gain,
         "can_relabel": witness.can_relabel,
@@ -167,6 +170,7 @@ def _issues(
         )
     )
     say_before_and_after(judged, reasons)
+    say_unnamed(judged, reasons)
     say_outside(judged, reasons)
     say_what_is_missing(names, given, judged.surroundings.duplicate_groups, scope, reasons)
     out = judged.ruled_out
@@ -208,8 +212,11 @@ def _added(judged: Judged) -> dict[str, pa.Array]:
     if judged.ruled_out is not None and judged.ruled_out.labels:
         cells = [judged.ruled_out.labels.get(row) for row in range(len(judged.given_labels))]
         columns[NOT_LABELS] = pa.array(cells, pa.list_(pa.string()))
+    if judged.unnamed:
+        columns[UNNAMED] = unnamed_column(judged)
     if judged.heard is not None:
         columns[VOUCHED] = pa.array(judged.heard.voted.is_vouched)
+        columns[UNHEARD_PROBS] = _rows(judged.heard.unheard)
     return columns
 
 

@@ -51,3 +51,4 @@ class Judged:
     heard: Heard | None = None  # None: there are no other annotators
     sequences: Sequences | None = None  # None: the rows have no order
     chain: Chain | None = None  # what the rows before and after say
+    unnamed: tuple[np.ndarray, ...] = ()  # rows of groups that may be a class of their own

@@ -211,6 +211,8 @@ class KnownOptions(Options):
     """What is known of the labels, and how many rows to flag."""
 
     trusted_column: TrustedColumn = None
+    annotator_columns: AnnotatorColumns = None
+    annotations: AnnotationsFile = None
     order_column: OrderColumn = None
     group_column: GroupColumn = None
     decisions: Decisions = None
@@ -227,8 +229,6 @@ class JudgeOptions(KnownOptions):
     """How labels are judged."""
 
     pred_probs: PredProbs = None
-    annotator_columns: AnnotatorColumns = None
-    annotations: AnnotationsFile = None
     class_shares: ClassShares = None
     filter_by: FilterBy = None
     n_folds: Folds = 5

@@ -23,15 +23,13 @@ _VIEWS = ("probe", "words", "neighbors")
 _DIGITS = 6
 
 
-def annotators_table(judged: Judged) -> pa.Table:
+def annotators_table(judged: Judged, heard: Heard) -> pa.Table:
     """Return one row for each annotator, in the order in which they were named."""
     import pyarrow as pa
 
     from noisefix.run.schemas import ANNOTATORS
 
-    heard = judged.heard
-    rows = [] if heard is None else _annotators(judged, heard)
-    return pa.Table.from_pylist(rows, schema=ANNOTATORS.arrow())
+    return pa.Table.from_pylist(_annotators(judged, heard), schema=ANNOTATORS.arrow())
 
 
 def _annotators(judged: Judged, heard: Heard) -> list[dict[str, Any]]:

@@ -56,6 +56,7 @@ class Heard:
         voted: what all come to.
         quality: what is known of each.
         given_counts: the given labels are an annotator of their own.
+        unheard: (N, K) P(true label) before they were heard.
     """
 
     answers: Answers
@@ -63,6 +64,7 @@ class Heard:
     voted: Voted
     quality: tuple[VoterQuality, ...]
     given_counts: bool
+    unheard: np.ndarray
 
 
 def encode_answers(table: pa.Table, ids: Sequence[str], names: tuple[str, ...]) -> Answers:
@@ -154,35 +156,66 @@ def hear(
     Returns:
         What was heard, and the estimate in its light.
     """
-    anchor = estimate.true_label_probs.astype(np.float64)
+    anchor, voters = estimate.true_label_probs, answers.voters
+    screened, voted = listen(
+        voters,
+        anchor,
+        given_labels,
+        verified_labels,
+        probe,
+        n_new=len(answers.new_names),
+        given_counts=given_counts,
+    )
+    used = [place for place, one in enumerate(screened) if one.is_used]
+    for rejected in ruled_out:
+        rejected.weigh(voted.posterior)
+    quality = judge_voters(voters, used, given_labels, voted, given_counts=given_counts)
+    found = Heard(answers, screened, voted, quality, given_counts, anchor)
+    if not used:
+        return found, estimate
+    return found, _in_the_light_of(estimate, voted, given_labels)
+
+
+def listen(
+    voters: Sequence[Voter],
+    anchor: np.ndarray,
+    given_labels: np.ndarray,
+    verified_labels: np.ndarray,
+    probe: Probe,
+    *,
+    n_new: int = 0,
+    given_counts: bool = True,
+) -> tuple[tuple[Screened, ...], Voted]:
+    """Screen annotators, and make one posterior of what those say that are listened to.
+
+    Args:
+        voters: the annotators.
+        anchor: (N, K) P(true label) before they are heard.
+        given_labels: (N,) class ids, -1 = unlabelled.
+        verified_labels: as for ``hear``.
+        probe: see ``noisefix.probing.voted.Probe``.
+        n_new: how many of the K classes, the last ones, only annotators give.
+        given_counts: the given labels are an annotator of their own.
+    """
+    anchor = anchor.astype(np.float64)
     n_classes = anchor.shape[1]
-    voters = answers.voters
     # Where the given labels are the vote, who says the same is no copy of them; unless alone.
     is_other = given_counts or len(voters) < 2
     nobody = np.full(len(given_labels), UNLABELLED)
     screened = screen(voters, given_labels if is_other else nobody, anchor)
-    used = [place for place, one in enumerate(screened) if one.is_used]
-    new = range(n_classes - len(answers.new_names), n_classes)
-    heard = without_lone_classes([voters[place] for place in used], new)
+    new = range(n_classes - n_new, n_classes)
+    used = [voter for voter, one in zip(voters, screened, strict=True) if one.is_used]
     is_new_to_all = verified_labels >= n_classes
-    heard = [_without_rows(voter, is_new_to_all) for voter in heard]
-    known = np.where(is_new_to_all, UNLABELLED, verified_labels)
     voted = combine(
         anchor,
         given_labels,
-        heard,
+        [_without_rows(voter, is_new_to_all) for voter in without_lone_classes(used, new)],
         probe,
-        known_labels=known,
+        known_labels=np.where(is_new_to_all, UNLABELLED, verified_labels),
         new_classes=new,
         given_counts=given_counts,
     )
-    for rejected in ruled_out:
-        rejected.weigh(voted.posterior)
-    quality = judge_voters(voters, used, given_labels, voted, given_counts=given_counts)
-    found = Heard(answers, screened, voted, quality, given_counts)
-    if not used:
-        return found, estimate
-    return found, _in_the_light_of(estimate, voted, given_labels)
+    return screened, voted
 
 
 def _without_rows(voter: Voter, left_out: np.ndarray) -> Voter:

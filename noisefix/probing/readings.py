@@ -160,6 +160,10 @@ class Calibration:
 
 
 MAX_NAME_GAIN = 0.7
+UNSEEN_GAIN = 0.1
+"""The gain of names that nobody looked at. Names that explain nothing are a sign of noise; names
+that were not looked at are none."""
+
 SHARE_PULL = 0.3
 """How much of the class shares' own log-odds is added to the given shares' reading: where texts say
 little, a label that is rarely given is the likelier one to be wrong."""
@@ -201,7 +205,7 @@ def read(
     given: SharesAsGiven,
     hypotheses: np.ndarray,
     labelled_by: str,
-    name_gain: float,
+    name_gain: float | None,
     *,
     knows_shares: bool = False,
     calibration: Calibration | None = None,
@@ -212,12 +216,12 @@ def read(
         given: the views at the given shares.
         hypotheses: (N,) log-odds of the weighted hypotheses.
         labelled_by: one of ``LABELLED_BY``.
-        name_gain: ``NameView.gain``; 0 without label names.
+        name_gain: ``NameView.gain``; None: no label names were looked at.
         knows_shares: the user knows the true class shares: the hypotheses hold.
         calibration: None: that of this kind of labeller.
     """
     calibration = calibration or CALIBRATIONS[labelled_by]
-    gain = min(name_gain, MAX_NAME_GAIN)
+    gain = UNSEEN_GAIN if name_gain is None else min(name_gain, MAX_NAME_GAIN)
     slope = calibration.slope + calibration.slope_gain * gain
     offset = calibration.intercept + calibration.name_gain * gain
     as_given = given.log_odds + SHARE_PULL * given.share_odds

@@ -31,8 +31,10 @@ def column_annotator(
 
     Raises:
         DataError: the input is gone, or has no such column.
+        UsageError: it holds the labels to be judged, or answers that are weighed in already.
     """
     from noisefix.annotators.column import ColumnAnnotator
+    from noisefix.detection.heard import heard_columns
     from noisefix.tables.columns import resolve_column
     from noisefix.tables.label_values import column_labels
 
@@ -43,6 +45,12 @@ def column_annotator(
         raise UsageError(
             f"column {name!r} holds the labels that are to be judged",
             "name a column with another annotator's answers",
+        )
+    if name in heard_columns(folder):
+        raise UsageError(
+            f"column {name!r} is one of the annotators that detect has heard: what it says is "
+            "weighed in already",
+            "name another column, or run noisefix detect again without naming this one",
         )
     values = column_labels(source, name, like=columns["label"], rules=folder.label_rules()).labels
     cells = dict(zip(folder.load(source).ids, values, strict=True))

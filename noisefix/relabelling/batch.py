@@ -11,29 +11,74 @@ from noisefix.relabelling.options import RelabelOptions
 from noisefix.relabelling.plan import RelabelPlan
 
 if TYPE_CHECKING:
-    from noisefix.annotators.batch import BatchExport, BatchImport
+    from noisefix.annotators.batch_export import BatchExport
+    from noisefix.annotators.batch_import import BatchImport
     from noisefix.annotators.protocol import Annotator
     from noisefix.run.folder import RunFolder
 
 
 def export_requests(plan: RelabelPlan, annotator: Annotator, path: str | Path) -> BatchExport:
-    """Write the unanswered questions as OpenAI Batch requests.
+    """Write the questions that have no answer and lie in no batch as OpenAI Batch requests.
 
     Raises:
         UsageError: the annotator is no OpenAI-compatible model; or the file, or one of the further
-            files that a large batch needs, is what is read.
+            files that a large batch needs, is what is read, or is there already.
     """
-    from noisefix.annotators.batch import export_batch
+    from noisefix.annotators.batch_export import export_batch
+    from noisefix.annotators.outstanding import Outstanding
     from noisefix.annotators.store import STORE_NAME, AnswerStore
 
+    model = _openai(annotator)
     check_export(plan.folder, path, plan.options)
+
+    def check(part: Path) -> None:
+        check_export(plan.folder, part, plan.options)
+        _check_new(Path(path), part)
+
     with AnswerStore(plan.folder.path / STORE_NAME) as store:
-        return export_batch(
-            Path(path),
-            plan.questions(),
-            _openai(annotator),
-            store,
-            check=lambda part: check_export(plan.folder, part, plan.options),
+        if plan.options.batch_lost:
+            Outstanding(store, model.identity.model).forget()
+        return export_batch(Path(path), plan.questions(), model, store, check=check)
+
+
+def _check_new(path: Path, part: Path) -> None:
+    """Refuse a file that is there: sent off once more, the requests in it were paid for twice."""
+    from noisefix.annotators.batch_export import part_path
+    from noisefix.tables.streams import is_stream
+
+    first = [path, part_path(path, 2)] if part == path else [part]
+    there = [] if is_stream(path) else [name for name in first if name.exists()]
+    if there:
+        raise UsageError(
+            f"--export-batch {path}: {there[0]} is there already",
+            "name another file, or delete this one once its requests are answered or given up",
+        )
+
+
+def check_not_out(plan: RelabelPlan, annotator: Annotator) -> None:
+    """Refuse to ask a model whose requests lie in a batch: they would be paid for twice.
+
+    Raises:
+        UsageError: some do, and ``batch_lost`` does not say that they are lost.
+    """
+    from noisefix.annotators.openai_client import OpenAIAnnotator
+    from noisefix.annotators.outstanding import Outstanding
+    from noisefix.annotators.store import STORE_NAME, AnswerStore
+
+    path = plan.folder.path / STORE_NAME
+    if not isinstance(annotator, OpenAIAnnotator) or not path.is_file():
+        return
+    with AnswerStore(path) as store:
+        out = Outstanding(store, annotator.identity.model)
+        if plan.options.batch_lost:
+            out.forget()
+        files = out.files()
+    if files:
+        raise UsageError(
+            f"{sum(files.values()):,} requests to {annotator.identity.model} lie in a batch "
+            f"({', '.join(files)}): asking now might pay for them twice",
+            "read the responses with --import-batch FILE; if the batch is lost, or was never sent, "
+            "say --batch-lost",
         )
 
 
@@ -63,7 +108,7 @@ def import_responses(
         UsageError: the annotator is no OpenAI-compatible model.
         DataError: a file cannot be read.
     """
-    from noisefix.annotators.batch import import_batch
+    from noisefix.annotators.batch_import import import_batch
     from noisefix.annotators.store import STORE_NAME, AnswerStore
 
     with AnswerStore(plan.folder.path / STORE_NAME) as store:

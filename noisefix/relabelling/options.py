@@ -230,6 +230,13 @@ class RelabelOptions(ServerOptions, AskOptions):
         list[str | Path] | None,
         Option("--import-batch", "Read a batch's responses first.", "FILE", role=READS),
     ] = None
+    batch_lost: Annotated[
+        bool,
+        Option(
+            "--batch-lost",
+            "What was exported to the model and is not back will not come: ask or export it again.",
+        ),
+    ] = False
     reviewer: Annotated[
         str, Option("--reviewer", "Who reviews, with --annotator human.", "NAME")
     ] = ""

@@ -20,7 +20,8 @@ from noisefix.run.folder import RunFolder
 if TYPE_CHECKING:
     import numpy as np
 
-    from noisefix.annotators.batch import BatchExport, BatchImport
+    from noisefix.annotators.batch_export import BatchExport
+    from noisefix.annotators.batch_import import BatchImport
     from noisefix.annotators.progress import AskProgress
     from noisefix.annotators.protocol import Annotator, Answer
     from noisefix.annotators.wordings import Flips
@@ -82,7 +83,12 @@ def relabel(
         UsageError: an option is out of range.
         ModelError: the local model cannot be loaded.
     """
-    from noisefix.relabelling.batch import check_export, export_requests, import_responses
+    from noisefix.relabelling.batch import (
+        check_export,
+        check_not_out,
+        export_requests,
+        import_responses,
+    )
     from noisefix.relabelling.connect import connect, connect_person, connection_note
 
     if options.export_batch is not None:
@@ -109,6 +115,8 @@ def relabel(
         read = None
         if options.import_batch:
             read = import_responses(plan, who, options.import_batch)
+        else:
+            check_not_out(plan, who)
         result = finish(plan, who, progress=progress, ask_nobody=read is not None)
         return replace(result, imported=read, notes=connection_note(who))
 
@@ -136,6 +144,7 @@ def finish(
         DataError: the same, of a column.
     """
     from noisefix.annotators.protocol import HUMAN, identity_of
+    from noisefix.relabelling.beside import heard_beside
     from noisefix.relabelling.verdicts import weigh_and_write
 
     started = time.perf_counter()
@@ -153,6 +162,7 @@ def finish(
             answers,
             plan.probe,
             offers_all=plan.offers_all(annotator),
+            beside=heard_beside(plan.folder, plan.rows),
             seed=plan.options.seed,
             knowledge=plan.knowledge,
         )

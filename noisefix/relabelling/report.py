@@ -62,6 +62,7 @@ class RelabelReport:
         agreement: (given label, annotator, models, models and given label): share of the answered
             rows on which each two agree; empty with fewer than ``LEAST_ANSWERS``.
         witnesses: what the rows and columns of ``agreement`` are.
+        beside: annotators' columns that decided together with the answers.
         overused: labels the annotator over-uses.
         input_tokens: tokens sent for these answers, whenever they were asked.
         output_tokens: tokens received for them.
@@ -96,6 +97,7 @@ class RelabelReport:
     probe_noise_rate: RateEstimate | None
     probe_agreement: float | None
     witnesses: tuple[str, ...] = _WITNESSES
+    beside: int = 0
 
 
 def make_report(
@@ -106,6 +108,7 @@ def make_report(
     verdicts: Verdicts,
     probe: np.ndarray,
     unanswered: int = 0,
+    beside: int = 0,
 ) -> RelabelReport:
     """Sum up what came of the answers.
 
@@ -117,6 +120,7 @@ def make_report(
         verdicts: what follows from them.
         probe: indices of the random probe.
         unanswered: questions that got no answer.
+        beside: annotators' columns that decided together with them.
     """
     probe_rate, probe_agreement = _probe_estimate(rows, labels, verdicts, probe)
     said = Counter(_kind(answer) for answer in own.values())
@@ -149,6 +153,7 @@ def make_report(
         noise_rate_after=float(wrong_after[labelled].mean()),
         probe_noise_rate=probe_rate,
         probe_agreement=probe_agreement,
+        beside=beside,
     )
 
 

@@ -12,6 +12,7 @@ from noisefix.annotators.protocol import HUMAN, NONE, Answer
 from noisefix.annotators.weighing import NO_ANSWER, NONE_FITS, RELABEL, REVIEW, Verdicts, weigh
 from noisefix.labels import UNLABELLED
 from noisefix.redaction import redact
+from noisefix.relabelling.beside import Beside, Together, settle_together
 from noisefix.relabelling.knowledge import Knowledge
 from noisefix.relabelling.rejections import answer_of_two, heed_rejections
 from noisefix.relabelling.report import RelabelReport, make_report
@@ -34,6 +35,7 @@ def weigh_and_write(
     probe: np.ndarray,
     *,
     offers_all: bool = False,
+    beside: Beside | None = None,
     seed: int = 0,
     knowledge: Knowledge | None = None,
 ) -> RelabelReport:
@@ -48,6 +50,7 @@ def weigh_and_write(
         answers: one a row at most; those without an answer do not count as asked.
         probe: indices of the rows asked as part of the random probe.
         offers_all: every class was offered for each row, not just its ``label_pool``.
+        beside: annotators' columns that the run has heard; a person is not weighed against them.
         seed: recorded.
         knowledge: the passages that were shown; None: none were.
     """
@@ -71,13 +74,22 @@ def weigh_and_write(
         pools=None if offers_all else rows.offered(np.flatnonzero(touched)),
         pred_probs=rows.pred_probs,
     )
+    together = None
+    if beside is not None and not by_person.any():
+        decides = labels != NO_ANSWER
+        decides[[row for row, answer in everything.items() if answer.rejected]] = True
+        together = settle_together(
+            rows, beside, labels, verdicts, learned=learned, decides=decides, seed=seed
+        )
+        verdicts = together.verdicts
     heed_rejections(rows, everything, verdicts)
     undecided = touched & rows.is_issue & ((labels == NO_ANSWER) | bool(verdicts.alarm))
     undecided &= verdicts.actions != RELABEL
     verdicts.actions[undecided] = REVIEW
-    table = _table(rows, everything, own, verdicts, probe, knowledge)
+    table = _table(rows, everything, own, verdicts, probe, knowledge, together)
     n_silent = len(answers) - len(own)
-    report = make_report(rows, own, everything, labels, verdicts, probe, n_silent)
+    n_beside = 0 if together is None else together.n_columns
+    report = make_report(rows, own, everything, labels, verdicts, probe, n_silent, n_beside)
     write_table(table, folder.relabels, RELABELS, _provenance(rows, report, seed))
     return report
 
@@ -135,6 +147,7 @@ def _table(
     verdicts: Verdicts,
     probe: np.ndarray,
     knowledge: Knowledge | None,
+    together: Together | None,
 ) -> pa.Table:
     import pyarrow as pa
 
@@ -145,6 +158,7 @@ def _table(
         given = rows.given_labels[row]
         final = verdicts.final_labels[row]
         p_error = float(verdicts.p_error[row])
+        by_columns = together is not None and together.is_vouched[row]
         lines.append(
             {
                 "id": rows.ids[row],
@@ -154,8 +168,9 @@ def _table(
                 "final_label": None if final == UNLABELLED else rows.class_names[final],
                 "action": str(verdicts.actions[row]),
                 "reasons": _reasons(rows, row, answer, row in own, verdicts)
+                + _beside_reasons(row, together)
                 + ([] if knowledge is None or row not in own else [knowledge.named(row)]),
-                "annotator": answer.annotator or None,
+                "annotator": None if by_columns else answer.annotator or None,
                 "model": answer.model or None,
                 "prompt_sha256": answer.prompt_sha256 or None,
                 "input_tokens": answer.input_tokens,
@@ -187,6 +202,14 @@ def _reasons(
     if not np.isnan(before) and (answer.is_label or answer.rejected):
         reasons.append(f"p(wrong) {before:.2f} before the answer, {after:.2f} with it")
     return reasons
+
+
+def _beside_reasons(row: int, together: Together | None) -> list[str]:
+    if together is not None and together.is_vouched[row]:
+        return ["the annotators' columns vouch for another label, whatever was answered"]
+    if together is not None and together.is_unconfirmed[row]:
+        return ["together with the annotators' columns it is not sure enough to change the label"]
+    return []
 
 
 def _provenance(rows: RunRows, report: RelabelReport, seed: int) -> Provenance:

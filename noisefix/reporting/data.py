@@ -34,6 +34,7 @@ from noisefix.reporting.trust import (
     made_before,
     reviewers,
 )
+from noisefix.reporting.unnamed import unnamed_section
 from noisefix.run.answers import read_verdicts
 from noisefix.run.decisions import PersonDecision, decided_rows, read_decisions, standing
 from noisefix.run.parquet import read_table
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 FORMAT, VERSION = "noisefix-page", 1
 _MAP_METHOD = "t-SNE of some rows by sampled pairs, the others put between them"
 
-SECTIONS = (across_section, annotators_section)
+SECTIONS = (unnamed_section, across_section, annotators_section)
 """Sections that only some runs have, in the order of the page: see ``extra``."""
 
 

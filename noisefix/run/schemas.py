@@ -172,9 +172,17 @@ ISSUES = TableSchema(
     ),
 )
 
+UNNAMED = "unnamed_group"
+"""One more column of the issues where groups of rows may be a class of their own: which group, 1 =
+the largest; null: in none."""
+
 VOUCHED = "is_vouched"
 """One more column of the issues of a run with annotators: True where they vouch for another label
 than the given one, so that ``apply --strategy relabel`` changes it unasked."""
+
+UNHEARD_PROBS = "probs_without_annotators"
+"""And what P(true label) was before they were heard: an answer of ``relabel`` is weighed beside
+theirs from there."""
 
 LABEL_ISSUES = TableSchema(
     "label_issues",
@@ -284,7 +292,7 @@ ANNOTATORS = TableSchema(
     "annotators",
     1,
     "One row for each annotator beside the given label (`--annotator-columns`, `--annotations`): "
-    "how good it is, and who errs with whom. Empty without them.",
+    "how good it is, and who errs with whom. Not there without them.",
     (
         Column("column", "string", "the column, or the annotator's name"),
         Column("rows", "int64", "rows of which it says something"),

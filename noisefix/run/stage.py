@@ -46,7 +46,8 @@ class Stage:
 
     ``run`` is called as ``run(tables, params, *, seed, progress, provenances)`` where ``tables``
     and ``provenances`` are keyed like ``reads``. A stage whose results change for the same inputs
-    gets a new ``version``.
+    gets a new ``version``. ``only_with`` names, for tables that are not always written, the input
+    without which there are none.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Stage:
     writes: dict[str, TableSchema]
     params: type
     run: Callable[..., StageOutput]
+    only_with: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ def run_stage(
     Args:
         stage: what to run.
         inputs: the file of each table in ``stage.reads``; those left out are not passed on.
-        outputs: the file for each table in ``stage.writes``.
+        outputs: the file for each table in ``stage.writes``; of a table that is not written, one
+            from an earlier run is removed.
         params: an instance of ``stage.params``.
         seed: seed of all the stage's randomness.
         force: run even if nothing changed.
@@ -128,6 +131,9 @@ def run_stage(
     digests |= {name: table_digest(table) for name, table in in_memory.items()}
     digests |= dict(extra_inputs or {})
     mark = fingerprint(stage.name, stage.version, parameters, seed, digests)
+    absent = {name for name, needed in stage.only_with.items() if needed not in digests}
+    leftovers = [path for name, path in outputs.items() if name in absent]
+    outputs = {name: path for name, path in outputs.items() if name not in absent}
 
     def report(skipped: bool, results: dict[str, Any]) -> StageReport:
         seconds = time.perf_counter() - started
@@ -137,24 +143,26 @@ def run_stage(
 
     if not force:
         done = _results_if_done(stage, outputs, mark)
-        if done is not None:
+        if done is not None and not any(path.exists() for path in leftovers):
             return report(True, done)
-        check_not_foreign(outputs.values())
+        check_not_foreign([*outputs.values(), *leftovers])
 
     tables, provenances = dict(in_memory), {}
     for name, path in inputs.items():
         tables[name], provenances[name] = read_table(path, stage.reads[name])
         check_key(tables[name], stage.reads[name], str(path))
     output = stage.run(tables, params, seed=seed, progress=progress, provenances=provenances)
-    if set(output.tables) != set(stage.writes):
+    if set(output.tables) != set(outputs):
         raise TypeError(
-            f"stage {stage.name} returned {sorted(output.tables)}, not {sorted(stage.writes)}"
+            f"stage {stage.name} returned {sorted(output.tables)}, not {sorted(outputs)}"
         )
     ready = {
         name: conform(table, stage.writes[name], f"stage {stage.name}")
         for name, table in output.tables.items()
     }
     _write(stage, ready, output, report(False, output.results), mark)
+    for path in leftovers:
+        path.unlink(missing_ok=True)
     return report(False, output.results)
 
 

@@ -7,10 +7,10 @@ Dawid-Skene and CROWDLAB on the same answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from baselines import NO_VOTE, crowdlab, dawid_skene, majority
@@ -19,7 +19,8 @@ from relabel_columns import TRUTH_IS_THE_VOTE
 from report import Headline, Table, mean, number, points
 from shared_sets import MAIN_SETS, NEW_SETS, Task, load, stage_tables, train_tasks
 
-from noisefix.detection.joint_stage import JointParams, see, weigh
+from noisefix.detection.annotations import consensus
+from noisefix.detection.joint_stage import JointParams, judge_labels, see, weigh
 from noisefix.detection.voting import Answers, Heard, encode_answers, hear
 from noisefix.evaluation.calibration import expected_calibration_error
 from noisefix.evaluation.detection import average_precision
@@ -28,8 +29,14 @@ from noisefix.probing.error_model import ErrorEstimate
 from noisefix.probing.flags import flag_rows, perhaps_clean
 from noisefix.probing.readings import UNKNOWN
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 SIZES = (1, 2, 3, 4)
 N_SUBSETS = 6
+N_VOTING = 3
+"""Columns that vote, where there is no given label."""
+
 _PREFIXES = ("llm_", "slm_", "annotator_", "weak_label")
 _WAYS = ("majority", "dawid_skene", "crowdlab")
 
@@ -76,16 +83,8 @@ def _with_columns(names: Iterable[str]) -> Iterable[Task]:
 
 
 def _run_task(task: Task, columns: dict[str, list[str]]) -> dict[str, Any]:
-    import pyarrow as pa
-
     ids = [str(row + 1) for row in range(len(task.texts))]
-    said = [
-        (key, column, cell)
-        for column, cells in columns.items()
-        for key, cell in zip(ids, cells, strict=True)
-        if cell
-    ]
-    table = pa.table(dict(zip(("id", "annotator", "label"), zip(*said, strict=True), strict=True)))
+    table = table_of(ids, columns)
     params = JointParams()
     seen = see(stage_tables(task) | {"annotations": table}, params)
     judged = weigh(replace(seen, answers=None), None, params)
@@ -125,8 +124,63 @@ def _run_task(task: Task, columns: dict[str, list[str]]) -> dict[str, Any]:
         "best": max(alone),
         "all": score(everyone),
         "subsets": subsets,
+        "unlabelled": _without_labels(task, columns),
         **_others(task, given, truth, known, answers, len(seen.class_names)),
     }
+
+
+def _without_labels(task: Task, columns: dict[str, list[str]]) -> list[dict[str, float]]:
+    """Judge columns without the given labels: all of them, and random subsets of three."""
+    rng = np.random.default_rng(0)
+    threes = list(combinations(columns, N_VOTING))
+    chosen = [tuple(columns)] if len(columns) >= N_VOTING else []
+    if len(columns) > N_VOTING:
+        chosen += [threes[place] for place in rng.permutation(len(threes))[:N_SUBSETS]]
+    return [_by_vote(task, {name: columns[name] for name in some}) for some in chosen]
+
+
+def _by_vote(task: Task, columns: dict[str, list[str]]) -> dict[str, float]:
+    ids = [str(row + 1) for row in range(len(task.texts))]
+    table = table_of(ids, columns)
+    vote = consensus(table, ids)
+    if len(set(vote) - {None}) < 2:
+        return {}
+    unlabelled = replace(task, given=tuple(vote))
+    tables = stage_tables(unlabelled) | {"annotations": table}
+    judged = judge_labels(tables, JointParams(given_by_vote=True))
+    assert judged.heard is not None
+    names, given = judged.class_names, judged.given_labels
+    index = {name: k for k, name in enumerate(names)}
+    truth = np.array([NO_VOTE if t is None else index.get(t, len(index)) for t in task.truth])
+    known = (given >= 0) & (truth >= 0)
+    votes = np.column_stack(
+        [[index.get(cell, NO_VOTE) for cell in cells] for cells in columns.values()]
+    )
+    learned = given.copy()
+    learned[given >= 0] = dawid_skene(votes[given >= 0], len(names)).argmax(axis=1)
+    likeliest = judged.estimate.true_label_probs.argmax(axis=1)
+    vouched = judged.heard.voted.is_vouched & judged.is_issue
+    found = {
+        "vote": given,
+        "dawid_skene": learned,
+        "suggested": likeliest,
+        "changed": np.where(vouched, likeliest, given),
+    }
+    right = {way: float((labels == truth)[known].mean()) for way, labels in found.items()}
+    return {"columns": len(columns), **right}
+
+
+def table_of(ids: Sequence[str], columns: dict[str, list[str]]) -> pa.Table:
+    """Return answers as the joint stage reads them; empty cells are none."""
+    import pyarrow as pa
+
+    said = [
+        (key, column, cell)
+        for column, cells in columns.items()
+        for key, cell in zip(ids, cells, strict=True)
+        if cell
+    ]
+    return pa.table(dict(zip(("id", "annotator", "label"), zip(*said, strict=True), strict=True)))
 
 
 def _scores(
@@ -191,7 +245,40 @@ def _others(
 
 def tables(result: dict[str, Any]) -> list[Table]:
     """Return the labels after combining all, and the changes by random subsets."""
-    return [_all_table(result["sets"]), _subsets_table(result["sets"])]
+    unlabelled = _unlabelled_table(result["sets"])
+    return [
+        _all_table(result["sets"]),
+        _subsets_table(result["sets"]),
+        *([] if unlabelled is None else [unlabelled]),
+    ]
+
+
+def _unlabelled_table(sets: list[dict[str, Any]]) -> Table | None:
+    cases = [(one["name"], case) for one in sets for case in one.get("unlabelled", []) if case]
+    if not cases:  # measured by an earlier version
+        return None
+    rows = []
+    for words, is_of_three in (("all columns", False), (f"{N_VOTING} of them", True)):
+        by_set: dict[str, list[dict[str, float]]] = {}
+        for name, case in cases:
+            if (case["columns"] == N_VOTING) == is_of_three:
+                by_set.setdefault(name, []).append(case)
+        if not by_set:
+            continue
+        vote = mean(mean(case["vote"] for case in some) for some in by_set.values())
+        gains = [
+            [[case[way] - case["vote"] for case in some] for some in by_set.values()]
+            for way in ("dawid_skene", "suggested", "changed")
+        ]
+        n_cases = sum(map(len, by_set.values()))
+        rows.append((f"{words} ({n_cases})", number(vote), *map(_mean_and_worst, gains)))
+    return Table(
+        "Without a label column: right labels, gain over what most annotators say (worst)",
+        ("columns", "vote", "Dawid-Skene", "suggested", "after apply"),
+        tuple(rows),
+        "The given labels are hidden. After apply: `apply --strategy relabel`, which writes the "
+        "vote, and another label only where two annotators vouch for it.",
+    )
 
 
 def _all_table(sets: list[dict[str, Any]]) -> Table:

@@ -22,6 +22,7 @@ from noisefix.annotators.column import ColumnAnnotator
 from noisefix.annotators.protocol import Answer, Question
 from noisefix.annotators.weighing import NO_ANSWER, Verdicts, weigh
 from noisefix.detection.joint_stage import JointParams, judge_labels
+from noisefix.detection.judged import Judged
 from noisefix.neighbors.candidates import retrieve_candidates
 from noisefix.relabelling.rounds import first_rows, rounds
 from noisefix.relabelling.verdicts import answer_arrays
@@ -92,8 +93,11 @@ of their own have the true labels, where they are known, with some of them flipp
 def look(task: Task, seed: int = 0, labelled_by: str = "unknown") -> RunRows:
     """Judge a set as detect does, and return its rows as relabel reads them."""
     params = JointParams(labelled_by=labelled_by)
-    judged = judge_labels(stage_tables(task), params, seed=seed)
-    assert judged.views is not None
+    return rows_of(task, judge_labels(stage_tables(task), params, seed=seed))
+
+
+def rows_of(task: Task, judged: Judged) -> RunRows:
+    """Return the rows of a set that was judged, as relabel reads them."""
     n_rows, given = len(task.texts), judged.given_labels
     groups = judged.surroundings.duplicate_groups
     near = retrieve_candidates(

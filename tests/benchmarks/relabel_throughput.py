@@ -19,11 +19,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from report import Headline, Table, number, percent
 
+if TYPE_CHECKING:
+    from noisefix.annotators.progress import AskProgress
+
 DELAY_S = 0.05
+MANY = 512
+"""Requests in flight of a whole ``relabel``."""
 WORDS = "some words of a usual text "
 
 
@@ -119,22 +124,75 @@ def ask_rows(url: str, rows: int, stored: int, concurrency: int) -> dict[str, fl
     }
 
 
+def relabel_run(url: str, rows: int, concurrency: int) -> dict[str, float]:
+    """Let ``relabel`` ask about every row of a run; return what memory did meanwhile."""
+    import numpy as np
+
+    from noisefix import detect, relabel
+
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, rows)
+    vectors = rng.normal(size=(rows, 32)) + 3 * np.eye(32)[labels]
+    names = np.where(rng.random(rows) < 0.1, 1 - labels, labels)
+    resident: dict[int, float] = {}
+    asked = [0, 0]  # rows of the rounds that are through, and of the one that goes on
+
+    def look(step: AskProgress) -> None:
+        if step.done < asked[1]:
+            asked[0] += asked[1]
+        asked[1] = step.done
+        resident[asked[0] + step.done] = resident_mb()
+
+    with tempfile.TemporaryDirectory() as folder:
+        data, file, run = Path(folder, "d.csv"), Path(folder, "v.npy"), Path(folder, "run")
+        lines = (f"{WORDS * 25} {row},{('pos', 'neg')[name]}" for row, name in enumerate(names))
+        data.write_text("\n".join(["text,label", *lines]) + "\n")
+        np.save(file, vectors.astype(np.float32))
+        detect(data, run, embeddings=str(file))
+        before, began, cpu_began = resident_mb(), time.perf_counter(), time.process_time()
+        options = {"base_url": url, "model": "m", "concurrency": concurrency}
+        found = relabel(run, **options, max_rows=rows, progress=look)
+        seconds, cpu_s = time.perf_counter() - began, time.process_time() - cpu_began
+    assert found.report is not None
+    assert found.report.asked == rows
+    counts = sorted(resident)
+    first = next(count for count in counts if count >= rows / 10)
+    return {
+        "requests_per_s": rows / seconds,
+        "cpu_ms_per_request": 1000 * cpu_s / rows,
+        "before_mb": before,
+        "after_a_tenth_mb": resident[first],
+        "after_all_mb": resident[counts[-1]],
+        "kb_per_row": 1000 * (resident[counts[-1]] - resident[first]) / (counts[-1] - first),
+    }
+
+
+def resident_mb() -> float:
+    """Return the memory that this process holds."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
 def in_subprocess(url: str, rows: int, stored: int, concurrency: int) -> dict[str, float]:
     """Run ``ask_rows`` in a process of its own, for a peak of memory of its own."""
-    arguments = [str(number) for number in (rows, stored, concurrency)]
-    command = [sys.executable, __file__, "--ask", url, *arguments]
+    return _in_subprocess("--ask", url, rows, stored, concurrency)
+
+
+def _in_subprocess(what: str, url: str, *numbers: int) -> dict[str, float]:
+    command = [sys.executable, __file__, what, url, *map(str, numbers)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     outcome: dict[str, float] = json.loads(done.stdout)
     return outcome
 
 
 def run(rows: int = 5_000, concurrency: int = 64, stored: int = 100_000) -> dict[str, object]:
-    """Measure throughput, memory for ten times the rows, and the start of a resumed run."""
+    """Measure throughput, memory, and the start of a resumed run."""
     allowed = concurrency / DELAY_S
     with server() as url:
         plain = in_subprocess(url, rows, 0, concurrency)
         longer = in_subprocess(url, 4 * rows, 0, concurrency)
         resumed = in_subprocess(url, 64, stored, concurrency)
+        relabelled = _in_subprocess("--relabel", url, 2 * rows, MANY)
     return {
         "rows": rows,
         "concurrency": concurrency,
@@ -145,6 +203,7 @@ def run(rows: int = 5_000, concurrency: int = 64, stored: int = 100_000) -> dict
         "peak_memory_mb_four_times_the_rows": longer["peak_memory_mb"],
         "stored_answers": stored,
         "first_new_answer_after_resuming_s": resumed["first_answer_s"],
+        "relabel": relabelled,
     }
 
 
@@ -168,8 +227,23 @@ def tables(result: dict[str, Any]) -> list[Table]:
                     f"first new answer after resuming with {r['stored_answers']:,} stored, s",
                     number(r["first_new_answer_after_resuming_s"], 2),
                 ),
+                *_relabel_lines(r.get("relabel"), 2 * r["rows"]),
             ),
         )
+    ]
+
+
+def _relabel_lines(found: dict[str, float] | None, rows: int) -> list[tuple[str, str]]:
+    if found is None:  # measured by an earlier version
+        return []
+    first, last = found["after_a_tenth_mb"], found["after_all_mb"]
+    return [
+        (
+            f"`relabel` of {rows:,} rows, {MANY} requests in flight: memory after a tenth → after "
+            "all of them, MB",
+            f"{first:,.0f} → {last:,.0f}",
+        ),
+        ("the same, for each further row, KB", number(found["kb_per_row"], 2)),
     ]
 
 
@@ -199,10 +273,13 @@ if __name__ == "__main__":
     parser.add_argument("--stored", type=int, default=100_000)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--ask", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--relabel", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         asyncio.run(serve())
     elif options.ask:
         print(json.dumps(ask_rows(options.ask[0], *map(int, options.ask[1:]))))
+    elif options.relabel:
+        print(json.dumps(relabel_run(options.relabel[0], *map(int, options.relabel[1:]))))
     else:
         print(json.dumps(run(options.rows, options.concurrency, options.stored), indent=2))

@@ -37,10 +37,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "corrected_rows",
         "label_columns",
         "outside",
+        "missing_classes",
         "order",
         "static",
+        "not_this_one",
     ),
-    "relabel": ("relabel_quality", "weighing_fit", "guessing"),
+    "relabel": ("relabel_quality", "weighing_fit", "guessing", "relabel_voters"),
     "speed": (
         "embedding",
         "probe",

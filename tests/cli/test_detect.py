@@ -24,8 +24,6 @@ TABLES = (
     "pairs",
     "duplicates",
     "deciding",
-    "annotators",
-    "annotations",
     "candidates",
 )
 

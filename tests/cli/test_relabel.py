@@ -263,9 +263,24 @@ def test_batch_round_trip(cli, run, server, faults, tmp_path):
     assert f"{len(lines) - 4} new answers" in read.err
     assert len({row["id"] for row in relabels(run) if row["attempts"]}) >= len(lines) - 4
 
-    rest = json.loads(cli("relabel", run, *at(server, "--export-batch", requests, "--json")).out)
+    assert "4 requests still lie in a batch" in read.err
+
+    more = ("--export-batch", tmp_path / "more.jsonl")
+    none = cli("relabel", run, *at(server, *more))
+    assert "Nothing to ask, and no file written" in none.out
+    assert f"4 requests left out: they lie in a batch already ({requests})" in none.out
+    asked = cli("relabel", run, *at(server))
+    assert asked.code == 2
+    assert "4 requests to" in asked.err
+    assert "--batch-lost" in asked.err
+    again = cli("relabel", run, *at(server, "--export-batch", requests, "--batch-lost"))
+    assert (again.code, "is there already" in again.err) == (2, True)
+    assert len(requests.read_text().splitlines()) == len(lines)
+    rest = json.loads(cli("relabel", run, *at(server, *more, "--batch-lost", "--json")).out)
     assert (rest["requests"], rest["reused"]) == (4, len(lines) - 4)
     assert server.requests == []
+    assert cli("relabel", run, *at(server, "--batch-lost")).code == 0
+    assert len(server.requests) >= 4
     assert KEY not in requests.read_text()
 
 

@@ -110,7 +110,7 @@ def test_stages_build_what_detect_builds(cli, tickets, tmp_path, joint, near):
     whole, run = tmp_path / "whole", tmp_path / "run"
     done(cli("detect", tickets, "-o", whole, *TFIDF, *joint, *near))
     stages(cli, tickets, run, joint=joint, near=near)
-    assert len(tables(whole)) == 10
+    assert len(tables(whole)) == 8
     assert tables(run) == tables(whole)
     assert run_json(run) == run_json(whole)
     assert {path.name for path in run.iterdir()} == {path.name for path in whole.iterdir()}
@@ -230,7 +230,7 @@ def test_a_run_folder_is_read_and_another_written(cli, detected, tmp_path):
     assert written.pop("c.parquet") == (detected / "candidates.parquet").read_bytes()
     known = tables(detected)
     assert written == {name: known[name] for name in written}
-    assert len(written) == 8
+    assert len(written) == 6
 
 
 def test_plain_files_become_a_run_folder(cli, detected, tickets, tmp_path):

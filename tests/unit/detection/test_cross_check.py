@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from noisefix.detection.cross_check import facts_of_the_whole
+from noisefix.detection.cross_check import facts_of_the_whole, widened
 from noisefix.detection.joint_stage import JointParams, judge_labels
 from noisefix.detection.judged import Judged
+from noisefix.probing.error_model import Interval
 
 NAMES = ("billing", "delivery", "refund", "technical")
 
@@ -77,3 +78,31 @@ def test_what_the_user_said_is_handed_on(noisy):
     assert facts_of_the_whole(judged(noisy))["unverified_class"] is None
     said = facts_of_the_whole(judged(noisy, unverified_class="refund"))
     assert said["unverified_class"] == "refund"
+
+
+def without_names(data, **more):
+    return {k: v for k, v in data.tables().items() if k != "label_names"} | more
+
+
+def test_where_no_names_were_looked_at_the_interval_holds_the_second_count(noisy):
+    found = judge_labels(without_names(noisy), JointParams())
+    estimate = replace(found.estimate, noise_rate=Interval(0.5, 0.45, 0.55))
+    near = (found.given_labels, found.surroundings.nearest, found.surroundings.duplicate_groups)
+    second = facts_of_the_whole(found)["hoc"]["noise_rate"]
+    assert found.estimate.noise_rate.low <= second <= found.estimate.noise_rate.high
+    assert widened(estimate, *near).noise_rate == Interval(0.5, second, 0.55)
+    below = replace(estimate, noise_rate=Interval(0.01, 0.0, 0.02))
+    assert widened(below, *near).noise_rate == Interval(0.01, 0.0, second)
+
+
+def test_verified_rows_or_no_second_count_leave_the_interval(noisy, make_set):
+    found = judge_labels(without_names(noisy), JointParams())
+    near = (found.given_labels, found.surroundings.nearest, found.surroundings.duplicate_groups)
+    narrow = Interval(0.5, 0.45, 0.55)
+    many = replace(found.estimate, noise_rate=narrow, n_verified=30)
+    assert widened(many, *near) is many
+    few = judge_labels(without_names(make_set([15, 15, 10, 10])), JointParams())
+    around = few.surroundings
+    narrow_few = replace(few.estimate, noise_rate=narrow)
+    args = (few.given_labels, around.nearest, around.duplicate_groups)
+    assert widened(narrow_few, *args).noise_rate == narrow

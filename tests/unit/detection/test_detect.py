@@ -96,8 +96,6 @@ def test_detect_finds_the_planted_errors_and_says_where_all_is(data):
                 "pairs",
                 "duplicates",
                 "deciding",
-                "annotators",
-                "annotations",
                 "candidates",
             )
         ),

@@ -583,6 +583,7 @@ def test_progress_and_stage(make_set):
         "annotators",
         "annotations",
     }
+    assert STAGE.only_with == dict.fromkeys(("annotators", "annotations"), "annotations")
 
 
 @pytest.mark.parametrize("filter_by", ["p_error", *FILTERS])

@@ -99,3 +99,13 @@ def test_label_names_vouch_up_to_a_limit():
         read(found, found.equal, "model", gain).base.mean() for gain in (0, 0.3, 0.7, 0.9)
     )
     assert plain > named > more == most
+
+
+def test_names_that_nobody_looked_at_are_no_sign_of_noise():
+    good, useless, given = views()
+    found = shares_as_given([good, useless], given)
+    for who in LABELLED_BY:
+        unseen, silent, telling = (
+            read(found, found.equal, who, gain).base.mean() for gain in (None, 0.0, 0.6)
+        )
+        assert silent > unseen > telling

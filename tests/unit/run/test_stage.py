@@ -113,13 +113,31 @@ def test_outputs_carry_all_that_made_them(
     assert calls.seen["provenances"]["words"].results == {"from": "words"}
 
 
-def test_nothing_new_is_not_run_again(stage: Stage, files: dict[str, Path], calls: Calls) -> None:
+def test_nothing_new_is_not_run(stage: Stage, files: dict[str, Path], calls: Calls) -> None:
     first = run(stage, files)
     before = {name: path.stat().st_mtime_ns for name, path in files.items()}
     again = run(stage, files)
     assert (first.skipped, again.skipped, calls.count) == (False, True, 1)
     assert again.results == first.results == {"total": 8}
     assert {name: path.stat().st_mtime_ns for name, path in files.items()} == before
+
+
+def test_a_table_that_hangs_on_an_input_comes_and_goes_with_it(
+    stage: Stage, files: dict[str, Path], calls: Calls
+) -> None:
+    stage = replace(stage, only_with={"totals": "more"})
+    more = {"more": pa.table({"id": ["x"]})}
+    with_more = run(stage, files, in_memory=more)
+    assert set(with_more.outputs) == {"lengths", "totals"}
+    assert run(stage, files, in_memory=more).skipped
+    calls.change = lambda output: replace(output, tables={"lengths": output.tables["lengths"]})
+    without = run(stage, files)
+    assert set(without.outputs) == {"lengths"}
+    assert not files["totals"].exists()
+    assert run(stage, files).skipped
+    files["totals"].write_bytes(with_more.outputs["lengths"].read_bytes())  # left by a crash
+    assert not run(stage, files).skipped
+    assert not files["totals"].exists()
 
 
 @pytest.mark.parametrize(

@@ -1,84 +1,19 @@
-"""Questions as batch request files."""
+"""Responses of a batch become stored answers."""
 
 import json
 import random
-from dataclasses import replace
 
 import pytest
 
-from noisefix.annotators import batch
-from noisefix.annotators.batch import export_batch, import_batch
+from noisefix.annotators import batch_export
+from noisefix.annotators.batch_export import export_batch
+from noisefix.annotators.batch_import import import_batch
 from noisefix.annotators.budget import Prices
 from noisefix.annotators.engine import stored_answers
 from noisefix.annotators.openai_client import OpenAIAnnotator
-from noisefix.annotators.protocol import Answer, key_maker
+from noisefix.annotators.outstanding import Outstanding
+from noisefix.annotators.protocol import key_maker
 from noisefix.errors import DataError
-
-
-@pytest.fixture
-def annotator(monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
-    return OpenAIAnnotator("gpt-x", without=("logprobs",))
-
-
-def lines_of(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def test_the_format(annotator, make_questions, tmp_path):
-    path = tmp_path / "requests.jsonl"
-    export = export_batch(path, make_questions(3), annotator)
-    assert (export.paths, export.requests, export.reused) == ((path,), 3, 0)
-    lines = lines_of(path)
-    assert [set(line) for line in lines] == [{"custom_id", "method", "url", "body"}] * 3
-    first = lines[0]
-    assert (first["method"], first["url"]) == ("POST", "/v1/chat/completions")
-    assert first["custom_id"] == key_maker(annotator.identity)(make_questions(1)[0]).hex()
-    assert first["body"]["model"] == "gpt-x"
-    assert first["body"]["messages"][1]["content"] == "row 0 of the data"
-    assert first["body"]["response_format"]["type"] == "json_schema"
-    assert "logprobs" not in first["body"]
-    assert "sk-test" not in path.read_text()
-    assert export.characters == 3 * len("Label the text.row 0 of the data")
-
-
-def test_what_is_stored_or_asked_twice_is_left_out(annotator, make_questions, store, tmp_path):
-    questions = make_questions(4)
-    answer = Answer("", "pos", True, annotator="openai", model="gpt-x")
-    store.put(key_maker(annotator.identity)(questions[1]), answer)
-    questions.append(replace(questions[0], id="twin"))
-    export = export_batch(tmp_path / "r.jsonl", questions, annotator, store)
-    assert (export.requests, export.reused) == (3, 2)
-    asked = [line["body"]["messages"][1]["content"] for line in lines_of(tmp_path / "r.jsonl")]
-    assert asked == [f"row {row} of the data" for row in (0, 2, 3)]
-
-
-@pytest.mark.parametrize(("limit", "value"), [("MOST_REQUESTS", 4), ("LARGEST_FILE", 2000)])
-def test_large_batches_become_several_files(
-    annotator, make_questions, tmp_path, monkeypatch, limit, value
-):
-    monkeypatch.setattr(batch, limit, value)
-    export = export_batch(tmp_path / "r.jsonl", make_questions(10), annotator)
-    names = [path.name for path in export.paths]
-    assert names[:3] == ["r.jsonl", "r-2.jsonl", "r-3.jsonl"]
-    assert sum(len(lines_of(path)) for path in export.paths) == export.requests == 10
-    if limit == "LARGEST_FILE":
-        assert all(path.stat().st_size <= value for path in export.paths)
-
-
-def test_a_file_is_complete_or_not_there(annotator, make_questions, tmp_path):
-    def broken():
-        yield from make_questions(3)
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        export_batch(tmp_path / "r.jsonl", broken(), annotator)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_is_not_there(annotator, make_questions, tmp_path):
-    with pytest.raises(DataError, match="cannot be written"):
-        export_batch(tmp_path / "nowhere" / "r.jsonl", make_questions(1), annotator)
 
 
 @pytest.fixture
@@ -178,3 +113,41 @@ def test_a_class_called_error_is_fine(importer, respond, store, make_questions, 
     assert import_batch([path], [question], importer, store).stored == 1
     (answer,) = stored_answers(importer, [question], store)
     assert answer.label == "error"
+
+
+def test_several_files_there_and_back_in_any_order(
+    importer, make_questions, respond, store, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(batch_export, "MOST_REQUESTS", 4)
+    questions = make_questions(10)
+    by_key = {key_maker(importer.identity)(q).hex(): q for q in questions}
+    export = export_batch(tmp_path / "r.jsonl", questions, importer, store)
+    assert len(export.paths) == 3
+    back = []
+    for path in export.paths:
+        keys = [json.loads(line)["custom_id"] for line in path.read_text().splitlines()]
+        lines = [respond(by_key[key]) for key in keys]
+        back.append(path.with_suffix(".out"))
+        back[-1].write_text("\n".join(lines))
+    late = import_batch(back[2:], questions, importer, store)
+    assert (late.stored, late.outstanding) == (2, 8)
+    assert export_batch(tmp_path / "again.jsonl", questions, importer, store).requests == 0
+    rest = import_batch(back[1::-1], questions, importer, store)
+    assert (rest.stored, rest.outstanding) == (8, 0)
+    answers = list(stored_answers(importer, questions, store))
+    assert [answer.id for answer in answers] == [question.id for question in questions]
+
+
+def test_a_request_that_failed_may_be_exported_again(
+    importer, make_questions, respond, store, tmp_path
+):
+    questions = make_questions(3)
+    export_batch(tmp_path / "r.jsonl", questions, importer, store)
+    path = tmp_path / "errors.jsonl"
+    expired = {"code": "batch_expired", "message": "too late"}
+    path.write_text("\n".join([respond(questions[0]), respond(questions[1], error=expired)]))
+    read = import_batch([path], questions, importer, store)
+    assert (read.stored, read.failed, read.outstanding) == (1, 1, 1)
+    assert Outstanding(store, "gpt-x").files() == {str(tmp_path / "r.jsonl"): 1}
+    again = export_batch(tmp_path / "again.jsonl", questions, importer, store)
+    assert (again.requests, again.reused, again.outstanding) == (1, 1, 1)

@@ -1,128 +1,22 @@
-"""The OpenAI Batch format: questions as a file of requests, half the price, some hours later.
-
-The responses go into the store as if they had been asked one by one.
-"""
+"""The responses of an OpenAI Batch, put into the store as if they had been asked one by one."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from noisefix.annotators.budget import Prices
 from noisefix.annotators.exchange import answer_of
 from noisefix.annotators.openai_client import OpenAIAnnotator
 from noisefix.annotators.openai_complaint import complaint_of
 from noisefix.annotators.openai_reply import read_completion
+from noisefix.annotators.outstanding import Outstanding
 from noisefix.annotators.protocol import Answer, Question, key_maker
 from noisefix.annotators.store import AnswerStore
 from noisefix.documents import parse_json
 from noisefix.errors import DataError
-from noisefix.tables.atomic import atomic_path
-
-ENDPOINT = "/v1/chat/completions"
-MOST_REQUESTS = 50_000
-LARGEST_FILE = 190 * 10**6
-"""The service takes 50,000 requests and 200 MB a file."""
-
-
-@dataclass(frozen=True)
-class BatchExport:
-    """What was written.
-
-    Attributes:
-        paths: the files; more than one when one would be too large for the service.
-        requests: requests in them.
-        reused: questions left out because they have a stored answer, or are asked by another line.
-        characters: characters of prompt, for an estimate of the tokens.
-    """
-
-    paths: tuple[Path, ...]
-    requests: int
-    reused: int
-    characters: int
-
-
-def export_batch(
-    path: Path,
-    questions: Iterable[Question],
-    annotator: OpenAIAnnotator,
-    store: AnswerStore | None = None,
-    *,
-    check: Callable[[Path], None] = lambda path: None,
-) -> BatchExport:
-    """Write the questions that have no stored answer as batch requests.
-
-    A request's ``custom_id`` is its store key, so that responses can come in any order, in parts,
-    and long after. Files are complete or not there at all.
-
-    Args:
-        path: the file; further ones, when needed, get ``-2``, ``-3`` in their names.
-        questions: taken one at a time.
-        annotator: says which model is asked with which parameters.
-        store: answers that are there already.
-        check: called with each file's name before it is written.
-
-    Raises:
-        DataError: a file cannot be written; and whatever ``check`` raises.
-    """
-    make_key, features = key_maker(annotator.identity), annotator.features()
-    seen: set[bytes] = set()
-    requests = reused = characters = 0
-    with _Parts(path, check) as parts:
-        for question in questions:
-            key = make_key(question)
-            if key in seen or (store is not None and store.find([key])):
-                reused += 1
-                continue
-            seen.add(key)
-            body = annotator.request_body(question, features, most=features.room.most)
-            parts.write({"custom_id": key.hex(), "method": "POST", "url": ENDPOINT, "body": body})
-            requests += 1
-            characters += sum(len(message.content) for message in question.prompt)
-    return BatchExport(tuple(parts.paths), requests, reused, characters)
-
-
-class _Parts:
-    """Writes JSON lines into as many files as their limits ask for, all at once at the end."""
-
-    def __init__(self, path: Path, check: Callable[[Path], None]) -> None:
-        self.paths: list[Path] = []
-        self._path, self._check = path, check
-        self._whole, self._open_file = ExitStack(), ExitStack()
-        self._file: BinaryIO | None = None
-        self._lines = self._bytes = 0
-
-    def __enter__(self) -> _Parts:
-        self._open()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._open_file.close()
-        self._whole.__exit__(*error)
-
-    def write(self, value: dict[str, Any]) -> None:
-        line = json.dumps(value).encode() + b"\n"
-        if self._lines >= MOST_REQUESTS or self._bytes + len(line) > LARGEST_FILE:
-            self._open()
-        assert self._file is not None
-        self._file.write(line)
-        self._lines, self._bytes = self._lines + 1, self._bytes + len(line)
-
-    def _open(self) -> None:
-        self._open_file.close()
-        number = len(self.paths) + 1
-        name = f"{self._path.stem}-{number}{self._path.suffix}"
-        path = self._path if number == 1 else self._path.with_name(name)
-        self._check(path)
-        temporary = self._whole.enter_context(atomic_path(path))
-        self._file = self._open_file.enter_context(temporary.open("wb"))
-        self.paths.append(path)
-        self._lines = self._bytes = 0
-
 
 _STORE_AT_ONCE = 500
 
@@ -141,6 +35,7 @@ class BatchImport:
         output_tokens: tokens received for them.
         cost_usd: price of the new answers; None when no prices are known.
         first_failure: what the service said to the first failed request; empty when there is none.
+        outstanding: requests that still lie in a batch.
     """
 
     stored: int
@@ -152,6 +47,7 @@ class BatchImport:
     output_tokens: int
     cost_usd: float | None
     first_failure: str
+    outstanding: int = 0
 
 
 def import_batch(
@@ -178,6 +74,7 @@ def import_batch(
     make_key = key_maker(annotator.identity)
     offered = {make_key(q).hex(): Question(q.id, q.label_pool, (), q.vote) for q in questions}
     reader = _Reader(offered, annotator, prices.halved() if prices else None)
+    out = Outstanding(store, annotator.identity.model)
     pending: dict[bytes, Answer] = {}
     for path in paths:
         for key, answer in reader.answers(path):
@@ -186,7 +83,8 @@ def import_batch(
                 reader.count(_put_new(store, pending))
     reader.count(_put_new(store, pending))
     store.sync()
-    return reader.summary()
+    out.came_back(reader.back)  # once its answer is on the disk, not before
+    return reader.summary(sum(out.files().values()))
 
 
 def _put_new(store: AnswerStore, pending: dict[bytes, Answer]) -> list[Answer]:
@@ -210,6 +108,7 @@ class _Reader:
         self._found = self._failed = self._unknown = self._unreadable = 0
         self._stored = self._tokens_in = self._tokens_out = 0
         self._first_failure = ""
+        self.back: set[bytes] = set()  # keys of requests with a response, good or bad
 
     def answers(self, path: Path) -> Iterator[tuple[bytes, Answer]]:
         """Yield the keys and answers of one file."""
@@ -241,8 +140,8 @@ class _Reader:
         self._tokens_in += sum(answer.input_tokens or 0 for answer in stored)
         self._tokens_out += sum(answer.output_tokens or 0 for answer in stored)
 
-    def summary(self) -> BatchImport:
-        """Return what has been read."""
+    def summary(self, outstanding: int) -> BatchImport:
+        """Return what has been read; so many requests still lie in a batch."""
         cost = None
         if self._prices is not None:
             cost = self._prices.cost_usd(self._tokens_in, self._tokens_out)
@@ -256,6 +155,7 @@ class _Reader:
             self._tokens_out,
             cost,
             self._first_failure,
+            outstanding,
         )
 
     def _answer(self, value: dict[str, Any]) -> tuple[bytes, Answer] | None:
@@ -263,6 +163,8 @@ class _Reader:
         if question is None:
             self._unknown += 1
             return None
+        key = bytes.fromhex(str(value["custom_id"]))
+        self.back.add(key)
         response = value.get("response")
         response = response if isinstance(response, dict) else {}
         body = response.get("body")
@@ -274,7 +176,6 @@ class _Reader:
             return None
         self._found += 1
         reply = self._annotator.reply(completion, question)
-        key = bytes.fromhex(str(value["custom_id"]))
         return key, answer_of(
             reply, question, self._annotator.identity, key, completion.usage, self._prices
         )
