@@ -185,6 +185,7 @@ def _training_data(judged: Judged, texts: list[str] | None, method: str) -> Trai
         is_issue=judged.is_issue,
         noise_rate=judged.estimate.noise_rate.value,
         groups=groups,
+        class_names=judged.class_names,
         name_gain=0.0 if judged.names is None else judged.names.gain,
     )
 

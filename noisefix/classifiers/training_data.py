@@ -121,6 +121,8 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
         noise_rate=float(judged.results["noise_rate"]),
         name_gain=float(judged.results.get("name_gain") or 0.0),
         groups=None if groups.null_count else groups.to_numpy().astype(np.int64),
+        class_names=names,
+        unverified_class=judged.results.get("unverified_class"),
         **optional,
     )
     return RunData(

@@ -17,7 +17,13 @@ import numpy as np
 from noisefix.errors import UsageError
 from noisefix.hardware import autocast, choose_precision, send
 from noisefix.training.features import FeatureSource, FrozenFeatures
-from noisefix.training.heads import HeadClassifier, head_logits, init_heads
+from noisefix.training.heads import (
+    HeadClassifier,
+    head_logits,
+    init_heads,
+    last_features,
+    shaken,
+)
 from noisefix.training.interface import Checkpoint, Fit, State, Training, TrainingData
 from noisefix.training.loop import Learner, single_thread, to_arrays, torch_seed, train_epochs
 from noisefix.training.objective import Batch, HeadParams, Objective
@@ -148,6 +154,7 @@ class _Run:
             below_rate=source.learning_rate,
         )
         self.heads = {name: self.learner.weights[name] for name in initial}
+        self.acting = self.heads  # with noise in, where it is asked for
         self.best: dict[str, Tensor] = {}
         self.best_score, self.best_epoch = -math.inf, 0
         self.criterion = choose_criterion(data) if params.patience else None
@@ -159,7 +166,8 @@ class _Run:
 
         rng = np.random.default_rng([self.seed, epoch])
         threads = nullcontext() if self.source.weights else single_thread(self.device)
-        with threads, torch_seed([self.seed, epoch, 1], self.params.dropout):
+        draws = max(self.params.dropout, self.params.weight_noise)
+        with threads, torch_seed([self.seed, epoch, 1], draws):
             self.objective.start_epoch(epoch, self.look)
             order = torch.from_numpy(rng.permutation(self.rows))
             total = torch.zeros((), device=self.device)  # read once an epoch: a GPU need not stop
@@ -172,10 +180,12 @@ class _Run:
     def _step(self, rows: Tensor, rng: np.random.Generator) -> Tensor:
         step = self.learner.step
         features = self.source.batch(rows, [self.seed, step, 2])
+        if self.params.weight_noise:
+            self.acting = shaken(self.heads, self.params.weight_noise)
         with autocast(self.device, self.precision):
             logits = self._forward(features)
-        on_device = send(rows, self.device)
-        batch = Batch(on_device, features, logits.float(), step / self.steps, self._forward, rng)
+        on_device, progress = send(rows, self.device), step / self.steps
+        batch = Batch(on_device, features, logits.float(), progress, self._forward, rng, self._last)
         loss = self.objective.loss(batch)
         squares = sum(w.square().sum() for name, w in self.heads.items() if "weight" in name)
         held_back = loss + self.penalty / (2 * len(self.rows)) * squares
@@ -183,7 +193,10 @@ class _Run:
         return loss.detach()
 
     def _forward(self, features: Tensor) -> Tensor:
-        return head_logits(self.heads, features, self.params.dropout)
+        return head_logits(self.acting, features, self.params.dropout)
+
+    def _last(self, features: Tensor) -> Tensor:
+        return last_features(self.acting, features)
 
     def look(self) -> Tensor:
         """Return (M, N, K) logits of all rows, without dropout or gradient."""

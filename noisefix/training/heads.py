@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.errors import ModelError, UsageError
-from noisefix.training.interface import State
+from noisefix.training.interface import Classifier, State
 
 if TYPE_CHECKING:
     import torch
@@ -71,6 +71,19 @@ def head_logits(
 ) -> torch.Tensor:
     """Return (M, B, K) logits of (B, D) features, or of (M, B, D): a batch for each head."""
     import torch
+
+    last = last_features(parameters, features, dropout)
+    return torch.baddbmm(parameters["bias"], last, parameters["weight"])
+
+
+def last_features(
+    parameters: dict[str, torch.Tensor], features: torch.Tensor, dropout: float = 0.0
+) -> torch.Tensor:
+    """Return what the last layer sees of (B, D) or (M, B, D) features, (M, B, H).
+
+    The hidden layer of an mlp; the features themselves where the head is linear.
+    """
+    import torch
     from torch.nn import functional
 
     if features.ndim == 2:
@@ -80,7 +93,23 @@ def head_logits(
         features = functional.gelu(features)  # (M, B, H)
         if dropout > 0:
             features = functional.dropout(features, dropout)
-    return torch.baddbmm(parameters["bias"], features, parameters["weight"])
+    return features
+
+
+def shaken(parameters: dict[str, torch.Tensor], size: float) -> dict[str, torch.Tensor]:
+    """Return the heads with normal noise of this size in the weights of their last layer.
+
+    To second order, what it adds to the expected loss is size^2 / 2 times the trace of the loss's
+    curvature: a ridge by how much each weight matters.
+
+    Source: Xie, He, Fu, Sato, Tao, Sugiyama, Artificial Neural Variability for Deep Learning, 2020
+    (NVRM; known from the authors' code). There the noise is taken out of the weights again now and
+    then, and what is saved in between has it in; here the weights never have it.
+    """
+    import torch
+
+    weight = parameters["weight"]
+    return parameters | {"weight": weight + size * torch.randn_like(weight)}
 
 
 class HeadClassifier:
@@ -160,6 +189,20 @@ class HeadClassifier:
         """D, the size of the features it was trained on."""
         name = "hidden_weight" if "hidden_weight" in self.parameters else "weight"
         return int(self.parameters[name].shape[1])
+
+
+def first_head(both: Classifier, n_features: int | None = None) -> HeadClassifier:
+    """Return the first of several heads.
+
+    Args:
+        both: the heads.
+        n_features: places of features that it has, where others have more; None: as many.
+    """
+    tensors, _ = both.state()
+    first = "hidden_weight" if "hidden_weight" in tensors else "weight"
+    parameters = {name: value[:1] for name, value in tensors.items() if name != "log_prior"}
+    parameters[first] = parameters[first][:, :n_features]
+    return HeadClassifier(parameters, tensors["log_prior"])
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:

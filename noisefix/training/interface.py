@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from noisefix.errors import DataError
+from noisefix.errors import DataError, UsageError
 from noisefix.labels import UNLABELLED
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class TrainingData:
         not_likelihood: (N, K) P(what was ruled out | class), 1 where nothing was.
         trusted: rows for model selection.
         tuning: an encoder that is to learn along; the features are what it gave before.
+        class_names: (K,) names of the classes, for options that name one; () = not known.
+        unverified_class: name of the class that rows get where nobody looked, if it was said.
     """
 
     features: np.ndarray
@@ -77,6 +79,8 @@ class TrainingData:
     not_likelihood: np.ndarray | None = None
     trusted: TrustedRows | None = None
     tuning: Tuning | None = None
+    class_names: tuple[str, ...] = ()
+    unverified_class: str | None = None
 
     def __post_init__(self) -> None:
         n_rows = len(self.given_labels)
@@ -119,6 +123,18 @@ class TrainingData:
                 "train from a run folder: noisefix detect DATA, then noisefix train RUN",
             )
         return value
+
+    def check_frozen(self, method: str) -> None:
+        """Refuse an encoder that learns along, for methods that look at their features once.
+
+        Raises:
+            UsageError: there is one.
+        """
+        if self.tuning is not None:
+            raise UsageError(
+                f"--method {method} takes features as they are: no encoder can learn with it",
+                "leave out --features finetune, or use another method",
+            )
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,77 @@ def complementary(logits: Tensor, likelihood: Tensor) -> Tensor:
     return -(logits.log_softmax(-1) + likelihood.log()).logsumexp(-1)
 
 
+def share_divergence(logits: Tensor, shares: Tensor) -> Tensor:
+    """Return KL(shares || mean prediction of the batch), a scalar; shares (K,) sum to 1."""
+    mean = logits.softmax(-1).flatten(0, -2).mean(0).clamp_min(1e-8)
+    return (shares * (shares.clamp_min(1e-8).log() - mean.log())).sum()
+
+
+def one_sided(scores: Tensor, is_seen: Tensor, unseen: Tensor) -> Tensor:
+    """Return - log P(observed) where a share of the seen class was never looked at, (.., B).
+
+    P(seen) = (1 - g) s, P(not seen) = 1 - s + g s with s = sigmoid(score): for g = 0 the logistic
+    loss. A row that is not seen pulls towards the seen class by its probability of being of it.
+
+    Args:
+        scores: (.., B) log-odds of the seen class.
+        is_seen: (B,) 1 = labelled so.
+        unseen: g, P(not labelled so | of the seen class), a scalar in [0, 1).
+    """
+    from torch.nn.functional import logsigmoid, softplus
+
+    found = logsigmoid(scores) + (-unseen).log1p()
+    never = softplus(scores + unseen.clamp_min(1e-12).log()) - softplus(scores)  # log(1 - s + g s)
+    return -(is_seen * found + (1 - is_seen) * never)
+
+
+def non_negative_risk(scores: Tensor, is_seen: Tensor, share: float) -> Tensor:
+    """Return the positive-unlabelled risk under the logistic loss, a scalar.
+
+    share * mean over seen rows of loss(+) + max(0, mean over all rows of loss(-) minus share * mean
+    over seen rows of loss(-)).
+
+    Args:
+        scores: (.., B) log-odds of the seen class.
+        is_seen: (B,) 1 = labelled so.
+        share: of the seen class among all rows, in truth.
+
+    Source: Kiryo et al., Positive-Unlabeled Learning with Non-Negative Risk Estimator, NeurIPS
+    2017; where the second part is negative it has no gradient here.
+    """
+    from torch.nn.functional import softplus
+
+    n_seen = is_seen.sum().clamp_min(1)
+    towards = (softplus(-scores) * is_seen).sum(-1) / n_seen
+    away = softplus(scores).mean(-1) - share * (softplus(scores) * is_seen).sum(-1) / n_seen
+    return (share * towards + away.clamp_min(0)).mean()
+
+
+def constrained_angles(
+    cosines: Tensor, targets: Tensor, inner: float, outer: float, slope: float
+) -> Tensor:
+    """Return - in(a_g) cos a_g + sum over other classes of out(a_k) cos a_k, (.., B).
+
+    in(a) = sigmoid(slope (a - inner)) and out(a) = sigmoid(slope (outer - a)), both without
+    gradient, of the angle a in radians: rows nearer than ``inner`` are no longer pulled, classes
+    further than ``outer`` no longer pushed. A soft target has a share in both.
+
+    Args:
+        cosines: (.., B, K).
+        targets: (B, K) distributions.
+        inner: angle at which pulling stops.
+        outer: angle at which pushing stops.
+        slope: how abruptly.
+
+    Source: Zhong et al., SFace, IEEE TIP 2021, without its scale, which an optimiser like Adam does
+    not see.
+    """
+    angles = cosines.detach().clamp(-1 + 1e-6, 1 - 1e-6).acos()  # at 1 it has no slope
+    pull = (slope * (angles - inner)).sigmoid()
+    push = (slope * (outer - angles)).sigmoid()
+    return ((1 - targets) * push * cosines - targets * pull * cosines).sum(-1)
+
+
 def pick(values: Tensor, labels: Tensor) -> Tensor:
     """Return (.., B): of every row of (.., B, K) the entry of its label."""
     return values.gather(-1, _index(values, labels)).squeeze(-1)

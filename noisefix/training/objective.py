@@ -15,6 +15,8 @@ from noisefix.training.losses import cross_entropy
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from noisefix.training.interface import TrainingData
+
 
 @dataclass(frozen=True)
 class HeadParams:
@@ -33,6 +35,8 @@ class HeadParams:
         head: "linear" or "mlp".
         hidden: units of an mlp's hidden layer.
         dropout: of these units, in training.
+        weight_noise: standard deviation of the noise in the last layer's weights, drawn anew in
+            every step: a ridge that the data shape (``heads.shaken``); 0 = none.
         patience: epochs without a better criterion after which to stop and take the best; 0: train
             to the end, and take that.
     """
@@ -46,6 +50,7 @@ class HeadParams:
     head: str = "linear"
     hidden: int = 256
     dropout: float = 0.0
+    weight_noise: float = 0.0
     patience: int = 0
 
     def __post_init__(self) -> None:
@@ -57,8 +62,10 @@ class HeadParams:
         for name in ("warmup", "ema_decay", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}", "it must lie in 0 to below 1")
-        if (self.penalty or 0.0) < 0 or self.patience < 0:
-            raise UsageError("penalty or patience is negative", "they must be 0 or above")
+        if min(self.penalty or 0.0, self.patience, self.weight_noise) < 0:
+            raise UsageError(
+                "penalty, patience or weight_noise is negative", "they must be 0 or above"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +79,7 @@ class Batch:
         progress: share of all steps that are done, 0 .. 1.
         forward: features to logits, with the same heads: for methods that mix rows.
         rng: randomness of this epoch.
+        last_features: features to what the last layer sees, (M, B, H); None: not told.
     """
 
     rows: Tensor
@@ -80,6 +88,7 @@ class Batch:
     progress: float
     forward: Callable[[Tensor], Tensor]
     rng: np.random.Generator
+    last_features: Callable[[Tensor], Tensor] | None = None
 
 
 class Objective:
@@ -120,3 +129,24 @@ class Objective:
     def metrics(self) -> dict[str, float]:
         """Return small facts about the epoch."""
         return {}
+
+
+def need_hidden(data: TrainingData, params: HeadParams, method: str) -> None:
+    """Refuse a linear head on frozen features, for methods that shape what is below it.
+
+    Raises:
+        UsageError: there is nothing below it.
+    """
+    if data.tuning is None and params.head == "linear":
+        raise UsageError(
+            f"--method {method} shapes the layer below the last: a linear head on frozen features "
+            "has none",
+            "use --set head=mlp, or --features finetune",
+        )
+
+
+def hidden_of(batch: Batch) -> Tensor:
+    """Return (M, B, H) what the last layer sees of a batch."""
+    if batch.last_features is None:
+        raise TypeError("this batch does not tell what the last layer sees")
+    return batch.last_features(batch.features)

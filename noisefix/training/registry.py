@@ -48,6 +48,33 @@ METHODS: dict[str, MethodSpec] = {
     ),
     "cpc": MethodSpec(f"{_HOME}.cpc", "a mixture over the losses of each class"),
     "ill": MethodSpec(f"{_HOME}.ill", "EM over candidate labels", ("candidate_weights",)),
+    "gaussian": MethodSpec(
+        f"{_HOME}.gaussian", "linear discriminant analysis in closed form", ("true_label_probs",)
+    ),
+    "forward": MethodSpec(
+        f"{_HOME}.forward", "given labels through a noise matrix", ("true_label_probs",)
+    ),
+    "weight": MethodSpec(f"{_HOME}.weight", "rows count by their p_error", ("p_error",)),
+    "rcal": MethodSpec(f"{_HOME}.rcal", "rare classes filled up", ("true_label_probs",)),
+    "lsa": MethodSpec(f"{_HOME}.lsa", "noisy rows parted by a straight cut"),
+    "pu": MethodSpec(f"{_HOME}.pu", "one class means that nobody looked"),
+    "storm": MethodSpec(f"{_HOME}.storm", "learnt weights of rows", ("p_error",)),
+    "olr": MethodSpec(f"{_HOME}.olr", "labels give way to what heads come to agree on"),
+    "adele": MethodSpec(f"{_HOME}.adele", "classes give way when errors are learnt by heart"),
+    "sface": MethodSpec(f"{_HOME}.sface", "rows are pulled and pushed only so far"),
+    "opl": MethodSpec(f"{_HOME}.opl", "classes at right angles in the hidden layer"),
+    "nested": MethodSpec(f"{_HOME}.nested", "the first directions of the features"),
+    "nmtune": MethodSpec(f"{_HOME}.nmtune", "a hidden layer that spreads the features"),
+    "erase": MethodSpec(f"{_HOME}.erase", "labels smoothed among neighbours"),
+    "twoview": MethodSpec(
+        f"{_HOME}.twoview", "embeddings and words weigh each other's rows", ("word_features",)
+    ),
+    "selfdistil": MethodSpec(
+        f"{_HOME}.selfdistil", "towards what detect's probe says", ("pred_probs",)
+    ),
+    "absorb": MethodSpec(
+        f"{_HOME}.absorb", "suspicious rows teach what is thrown away", ("p_error",)
+    ),
     "sidyp": MethodSpec(
         f"{_HOME}.sidyp",
         "co-regularised branches, then label diffusion",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from noisefix.errors import UsageError
 from noisefix.training.class_shares import class_weights
 from noisefix.training.interface import TrainingData
 
@@ -13,22 +14,85 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def given_targets(data: TrainingData, strength: float, device: str) -> tuple[Tensor, Tensor]:
-    """Return one-hot given labels (N, K), zero rows where unlabelled, and row weights (N,).
+STARTS = ("given", "repaired")
+"""Where the targets of a training begin: with the labels as given, or as detect would have them."""
+
+
+def check_start(start: str, share_strength: float = 0.0) -> None:
+    """Refuse an unknown start, and class weights of the given labels on labels that are repaired.
+
+    Raises:
+        UsageError: as said.
+    """
+    if start not in STARTS:
+        raise UsageError(f"start {start!r} is unknown", f"choose {' or '.join(STARTS)}")
+    if start != "given" and share_strength > 0:
+        raise UsageError(
+            "share_strength corrects the shares of the given labels; those of start=repaired are "
+            "corrected already",
+            "leave one of the two out",
+        )
+
+
+def given_targets(
+    data: TrainingData, strength: float, device: str, start: str = "given"
+) -> tuple[Tensor, Tensor]:
+    """Return where training begins, (N, K), zero rows where there is no label, and weights (N,).
 
     Args:
         data: the training rows.
         strength: of the correction for the class shares; 0: all weights are 1.
         device: where to put them.
+        start: "given" for one-hot given labels, "repaired" for ``repaired_targets``.
+
+    Raises:
+        DataError: nothing to repair by is known.
     """
-    return to_device(one_hot(data.given_labels, data.n_classes), device), given_weights(
-        data, strength, device
-    )
+    if start == "given":
+        targets = one_hot(data.given_labels, data.n_classes)
+    else:
+        targets = repaired_targets(data, method="... --set start=repaired")
+    return to_device(targets, device), given_weights(data, strength, device)
 
 
-def label_ids(data: TrainingData, device: str) -> Tensor:
-    """Return the given labels as (N,) class ids; 0 stands for none."""
-    return to_device(data.given_labels.clip(min=0), device)
+def rows_with_targets(data: TrainingData, targets: Tensor) -> np.ndarray:
+    """Return (R,) labelled rows whose target is one: repaired labels leave some out."""
+    there: np.ndarray = targets.any(dim=1).cpu().numpy()
+    return np.flatnonzero(there & data.is_labelled)
+
+
+def repaired_targets(
+    data: TrainingData, *, is_soft: bool = True, flatten: float = 0.0, method: str = "repair"
+) -> np.ndarray:
+    """Return (N, K) float32 targets; rows sum to 1, or are all 0 where a row was dropped.
+
+    Args:
+        data: with ``true_label_probs``.
+        is_soft: distributions; False: their argmax.
+        flatten: power of each class's mean by which its column is divided first.
+        method: that needs them, for the message.
+    """
+    probs = believed_labels(data, method)
+    if flatten > 0:
+        means = np.maximum(probs[data.is_labelled].mean(axis=0), 1e-4)
+        probs = probs / means**flatten
+        probs /= probs.sum(axis=1, keepdims=True)
+    targets = probs if is_soft else one_hot(probs.argmax(axis=1), data.n_classes)
+    targets = np.array(targets, np.float32)
+    if data.repaired_labels is not None:
+        changed = data.repaired_labels != data.given_labels
+        targets[changed] = one_hot(data.repaired_labels[changed], data.n_classes)
+    return targets
+
+
+def start_ids(targets: Tensor) -> Tensor:
+    """Return (N,) the likeliest class of each row's target, for losses that take one label."""
+    return targets.argmax(dim=1)
+
+
+def label_is(data: TrainingData, label: int, device: str) -> Tensor:
+    """Return (N,) 1 where the given label is this class, else 0."""
+    return to_device((data.given_labels == label).astype(np.float32), device)
 
 
 def given_weights(data: TrainingData, strength: float, device: str) -> Tensor:

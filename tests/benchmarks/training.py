@@ -42,6 +42,9 @@ SETS = (
     "numclaim_llm",
 )
 CLEAN = ("clean_banking77", "clean_hwu64", "clean_snips", "clean_sst2")
+ALL = tuple(name for name in METHODS if name != "pu")
+"""Every method but ``pu``, which somebody must tell in which class nobody looked."""
+
 MOST_ROWS = 3_000
 MOST_LOST = -0.015
 """What a method may lose to logistic regression on any set."""
@@ -79,7 +82,7 @@ def accuracies(case: Case, method: str, seeds: Sequence[int]) -> Result:
 
 def run(
     sets: Sequence[str] = (*SETS, *CLEAN),
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[str] = ALL,
     n_seeds: int = 1,
     *,
     progress: Callable[[str], None] | None = None,
@@ -289,7 +292,7 @@ def main() -> None:
     """Parse options, run, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", default=",".join((*SETS, *CLEAN)))
-    parser.add_argument("--methods", default=",".join(METHODS))
+    parser.add_argument("--methods", default=",".join(ALL))
     parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
     result = run(options.sets.split(","), options.methods.split(","), options.seeds, progress=print)

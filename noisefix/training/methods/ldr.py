@@ -17,7 +17,7 @@ from noisefix.training.interface import TrainingData
 from noisefix.training.losses import adaptive_ldr, bounded_logits
 from noisefix.training.methods import ce
 from noisefix.training.objective import Batch, Objective
-from noisefix.training.targets import given_weights, label_ids
+from noisefix.training.targets import given_targets, rows_with_targets, start_ids
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,8 +45,8 @@ class Robust(Objective):
     """The ALDR-KL loss."""
 
     def __init__(self, data: TrainingData, params: Params, device: str) -> None:
-        weights = given_weights(data, params.share_strength, device)
-        super().__init__(label_ids(data, device), weights)
+        targets, weights = given_targets(data, params.share_strength, device, params.start)
+        super().__init__(start_ids(targets), weights, rows_with_targets(data, targets))
         self.params = params
         self.alpha = params.alpha * math.log(data.n_classes) / params.temperature
 

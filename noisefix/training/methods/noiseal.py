@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -37,7 +37,7 @@ from noisefix.errors import UsageError
 from noisefix.labels import UNLABELLED
 from noisefix.training.division import CLEAN, NOT_ASKED, PURIFY, Divider, Division, History
 from noisefix.training.head_training import train_heads
-from noisefix.training.heads import HeadClassifier
+from noisefix.training.heads import first_head
 from noisefix.training.interface import Checkpoint, Training, TrainingData
 from noisefix.training.losses import cross_entropy, reverse_cross_entropy
 from noisefix.training.noiseal_answers import Annotate, believe
@@ -121,16 +121,7 @@ def fit(
         checkpoint=checkpoint,
     )
     objective.show_divisions()
-    return strong_head(classifier, data.features.shape[1])
-
-
-def strong_head(classifier: Any, n_features: int) -> HeadClassifier:
-    """Return the first of two heads, without the places that only the other has use for."""
-    tensors, _ = classifier.state()
-    first = "hidden_weight" if "hidden_weight" in tensors else "weight"
-    parameters = {name: value[:1] for name, value in tensors.items() if name != "log_prior"}
-    parameters[first] = parameters[first][:, :n_features]
-    return HeadClassifier(parameters, tensors["log_prior"])
+    return first_head(classifier, data.features.shape[1])
 
 
 class NoiseAL(Objective):

@@ -73,7 +73,7 @@ class Pruned(ce.GivenLabels):
         super().__init__(data, params, device)
         weights = row_weights(data, is_soft=params.is_soft, least_share=params.least_share)
         self.weights = to_device(weights, device) * self.weights
-        self.rows = np.flatnonzero(weights > 0)
+        self.rows = self.rows[weights[self.rows] > 0]
 
 
 fit = head_method(Pruned)

@@ -42,7 +42,7 @@ def test_sidyps_encoder_has_epochs_of_its_own():
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_acts_within_its_epochs(method):
     params, _ = choose_features_params("finetune", method, {})
-    assert getattr(params, "warm_epochs", 0) < params.epochs
+    assert getattr(params, "warm_epochs", 0) < getattr(params, "epochs", 1)
     if method == "coteaching":
         assert params.ramp < params.epochs
     known = known_parameters("finetune", method)
