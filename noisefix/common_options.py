@@ -60,7 +60,7 @@ Encoder = Annotated[
     str,
     Option(
         "--encoder",
-        "sentence-transformers name, local folder, or tfidf (no weights needed).",
+        "sentence-transformers name, local folder, static:FOLDER, or tfidf (no weights needed).",
         "NAME",
         offered=("tfidf", DEFAULT_ENCODER),
     ),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from noisefix.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 T = TypeVar("T")
@@ -107,6 +108,53 @@ def autocast(device: str, precision: str) -> AbstractContextManager[Any]:
     if precision != "bf16":
         return nullcontext()
     return torch.autocast(device.partition(":")[0], torch.bfloat16)
+
+
+def steady_attention(device: str) -> AbstractContextManager[Any]:
+    """Return a context in which a GPU attends by kernels that take any shape as it comes.
+
+    Among those that torch may choose for bf16 are cuDNN's, which are planned anew for every shape;
+    and texts bring a new shape with every batch.
+    """
+    if not device.startswith("cuda"):
+        return nullcontext()
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    return sdpa_kernel(
+        [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+    )
+
+
+def send(values: np.ndarray | torch.Tensor, device: str) -> torch.Tensor:
+    """Return values as a tensor on a device; a GPU fetches them while this process goes on."""
+    import torch
+
+    tensor = torch.as_tensor(values)
+    if device.startswith("cuda") and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def fetch(tensor: torch.Tensor) -> Callable[[], np.ndarray]:
+    """Have a tensor brought from its device; what is returned waits for it, and returns it."""
+    import torch
+
+    def now() -> np.ndarray:
+        found: np.ndarray = tensor.cpu().numpy()
+        return found
+
+    if tensor.device.type != "cuda":
+        return now
+    copy = tensor.to("cpu", non_blocking=True)
+    is_there = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    is_there.record(torch.cuda.current_stream(tensor.device))
+
+    def later() -> np.ndarray:
+        is_there.synchronize()
+        found: np.ndarray = copy.numpy()
+        return found
+
+    return later
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -198,6 +198,15 @@ def services(faults: ModuleType) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def write_static_model() -> Callable[..., Path]:
+    """Return a function that writes a static encoder of a few words into a folder."""
+    write: Callable[..., Path] = _module(
+        Path(__file__).parent / "static_model.py"
+    ).write_static_model
+    return write
+
+
+@pytest.fixture(scope="session")
 def write_page_run() -> Callable[..., RunFolder]:
     """A function that writes a run folder of any size by hand: ``write_run`` of page_runs.py."""
     write: Callable[..., RunFolder] = _module(Path(__file__).parent / "page_runs.py").write_run

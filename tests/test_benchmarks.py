@@ -349,6 +349,32 @@ def test_training_tests_on_every_set_with_truth_in_its_test_split(load):
         assert (known > 0) == (name in tested), name
 
 
+def test_a_static_encoder_is_judged_beside_the_default_one(load, make_task, without_encoder):
+    static = load("static")
+
+    class Encoder:
+        """Tells the classes apart by their words."""
+
+        dimension = N_FEATURES
+
+        def encode(self, texts):
+            words = {"why": 0, "how": 0, "ask": 0, "pay": 1, "card": 1, "buy": 1}
+            kinds = [words.get(text.split()[0], 2) for text in texts]
+            return np.eye(3, N_FEATURES, dtype=np.float32)[kinds]
+
+    found = static.judge_set(make_task("noisy"), {"static": Encoder(), "tfidf": Encoder()})
+    assert min(found[name] for name in ("default", "static", "tfidf")) > 0.8
+    other = {"name": "b", "who": "rules", "default": 0.5, "static": 0.4, "tfidf": 0.3}
+    speeds = {"default": 10.0, "static": 200.0}
+    result = {"distil_s": 9.0, "texts_per_s": speeds, "sets": [found, other]}
+    shown = str(static.tables(result)[0])
+    assert "mean of 1" in shown
+    assert "200 with the static one" in shown
+    times, lost = static.headlines(result)
+    assert times.value == "20.0"
+    assert lost.value.endswith(".100")
+
+
 def test_growth_exponent(load):
     exponent = load("growth").exponent
     small, large = ({"rows": n, "stages": {"joint": n**2 / 1e6}} for n in (100, 1000))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
@@ -24,6 +25,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 GPU_BATCH_TOKENS = 1 << 16
+GPU_PIECE = 1 << 13
+"""Texts that are tokenized while a GPU works on as many others."""
 
 
 class TextModel(Protocol):
@@ -34,7 +37,7 @@ class TextModel(Protocol):
         max_tokens: tokens read of a text; None: all.
         device: e.g. "cpu" or "cuda:0".
         is_padded: texts take as much room as the longest of their batch.
-        is_thread_safe: ``embed`` may run in several threads at the same time.
+        is_thread_safe: ``prepare`` and ``embed`` may run in several threads at the same time.
         cpu_batch_tokens: tokens in a batch on a CPU.
     """
 
@@ -51,6 +54,10 @@ class TextModel(Protocol):
 
     def embed(self, items: Sequence[Any]) -> np.ndarray:
         """Return (B, D) float32 unit vectors."""
+        ...
+
+    def start(self, items: Sequence[Any]) -> Callable[[], np.ndarray]:
+        """Begin to embed, on a GPU; what is returned waits for the vectors."""
         ...
 
 
@@ -86,48 +93,90 @@ class BatchedEncoder:
         """
         distinct, inverse = distinct_texts(texts)
         vectors = np.empty((len(distinct), self.dimension), dtype=np.float32)
-        counts = np.zeros(len(distinct), dtype=np.int64)
-        if distinct:
-            items, counts = self._model.prepare([_as_utf8(text) for text in distinct])
-            limit = counts.max() if self.max_tokens is None else self.max_tokens
+        is_truncated = np.zeros(len(distinct), dtype=bool)
+        limit = self.max_tokens or np.iinfo(np.int64).max
+        pieces = self._pieces(distinct)
+        meter = None
+        for piece, (items, counts) in zip(pieces, self._prepared(distinct, pieces), strict=True):
+            is_truncated[piece] = counts > limit
             work = np.minimum(counts, limit)
-            meter = Meter(np.bincount(inverse), work)
+            if meter is None:
+                expected = work if len(pieces) == 1 else _expected_tokens(distinct, limit)
+                meter = Meter(np.bincount(inverse), expected)
             for batch, found in self._batches(items, work):
-                vectors[batch] = found
+                vectors[piece[batch]] = found
                 if progress is not None:
-                    progress(meter.advance(batch))
-        too_long = counts > (self.max_tokens or np.iinfo(np.int64).max)
-        return Embedded(vectors[inverse], too_long[inverse])
+                    progress(meter.advance(piece[batch]))
+        return Embedded(vectors[inverse], is_truncated[inverse])
+
+    def _pieces(self, texts: Sequence[str]) -> list[Batch]:
+        """Cut the texts into what is tokenized together; a GPU works on one and gets the next."""
+        if self.device == "cpu" or not self._model.is_thread_safe:
+            return [np.arange(len(texts))] if texts else []
+        lengths = np.array([len(text) for text in texts], dtype=np.int64)
+        order = np.argsort(-lengths, kind="stable")
+        return [order[i : i + GPU_PIECE] for i in range(0, len(order), GPU_PIECE)]
+
+    def _prepared(
+        self, texts: Sequence[str], pieces: Sequence[Batch]
+    ) -> Iterator[tuple[Sequence[Any], np.ndarray]]:
+        """Yield what the model takes for each text of a piece, and their tokens."""
+
+        def prepare(piece: Batch) -> tuple[Sequence[Any], np.ndarray]:
+            return self._model.prepare([_as_utf8(texts[i]) for i in piece])
+
+        if len(pieces) <= 1:
+            yield from map(prepare, pieces)
+            return
+        pool = ThreadPoolExecutor(1, "tokenize")
+        try:
+            yield from pool.map(prepare, pieces)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _batches(
         self, items: Sequence[Any], work: np.ndarray
     ) -> Iterator[tuple[Batch, np.ndarray]]:
+        """Yield batches of positions and their vectors."""
         model = self._model
+        if self.device != "cpu":
+            yield from self._gpu_batches(items, work)
+            return
+        batches = token_batches(work, model.cpu_batch_tokens, is_padded=model.is_padded)
 
         def run(batch: Batch) -> np.ndarray:
             return model.embed([items[i] for i in batch])
 
-        if self.device == "cpu":
-            batches = token_batches(work, model.cpu_batch_tokens, is_padded=model.is_padded)
-            if model.is_thread_safe:
-                shared = list(batches)
-                yield from zip(shared, torch_thread_map(run, shared), strict=True)
-            else:
-                yield from ((batch, run(batch)) for batch in batches)
-            return
+        if model.is_thread_safe:
+            shared = list(batches)
+            yield from zip(shared, torch_thread_map(run, shared), strict=True)
+        else:
+            yield from ((batch, run(batch)) for batch in batches)
 
-        def run_or_shrink(batch: Batch) -> np.ndarray:
-            return run_in_memory(self.device, lambda: run(batch))
+    def _gpu_batches(
+        self, items: Sequence[Any], work: np.ndarray
+    ) -> Iterator[tuple[Batch, np.ndarray]]:
+        """Yield the vectors of a batch when the next one has been given to the GPU."""
+        model = self._model
 
+        def start(batch: Batch) -> Callable[[], np.ndarray]:
+            return run_in_memory(self.device, lambda: model.start([items[i] for i in batch]))
+
+        waiting: deque[tuple[Batch, Callable[[], np.ndarray]]] = deque()
         try:
-            yield from shrinking_batches(
-                work, GPU_BATCH_TOKENS, run_or_shrink, is_padded=model.is_padded
-            )
+            for begun in shrinking_batches(
+                work, GPU_BATCH_TOKENS, start, is_padded=model.is_padded
+            ):
+                waiting.append(begun)
+                if len(waiting) > 1:
+                    batch, wait = waiting.popleft()
+                    yield batch, wait()
         except BatchTooLargeError:
             raise ModelError(
                 f"device {self.device}: out of memory with a single text of {work.max()} tokens",
                 "free memory on the device, or use --device cpu",
             ) from None
+        yield from ((batch, wait()) for batch, wait in waiting)
 
 
 def torch_thread_map(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
@@ -152,6 +201,11 @@ def torch_thread_map(function: Callable[[T], R], items: Iterable[T]) -> Iterator
 def _as_utf8(text: str) -> str:
     """Replace lone surrogates by question marks: tokenizers take only what UTF-8 can hold."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _expected_tokens(texts: Sequence[str], limit: int) -> np.ndarray:
+    """Return about how many tokens will be read of each text, before any is tokenized."""
+    return np.array([min(len(text) // 4 + 2, limit) for text in texts], dtype=np.int64)
 
 
 class Meter:

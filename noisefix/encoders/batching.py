@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from noisefix.hardware import BatchTooLargeError
 
+R = TypeVar("R")
 Batch = np.ndarray
 """(B,) int64 positions."""
 
@@ -49,16 +51,16 @@ def token_batches(counts: np.ndarray, budget: int, *, is_padded: bool) -> Iterat
 def shrinking_batches(
     counts: np.ndarray,
     budget: int,
-    run: Callable[[Batch], np.ndarray],
+    run: Callable[[Batch], R],
     *,
     is_padded: bool,
-) -> Iterator[tuple[Batch, np.ndarray]]:
+) -> Iterator[tuple[Batch, R]]:
     """Run batch after batch; one that does not fit into memory is halved, and so are the rest.
 
     Args:
         counts: (N,) tokens in each text.
         budget: tokens in a batch to begin with.
-        run: positions to (B, D); raises ``BatchTooLargeError``.
+        run: works on positions; raises ``BatchTooLargeError``.
         is_padded: as in ``token_batches``.
 
     Yields:

@@ -19,14 +19,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.encoders.bert_files import BertFiles
-from noisefix.encoders.products import make_product
+from noisefix.encoders.products import Product, make_product
 from noisefix.encoders.word_pieces import WordPieces
 from noisefix.errors import ModelError
+from noisefix.hardware import fetch, send, steady_attention
 
 if TYPE_CHECKING:
     import torch
 
 Affine = tuple["torch.Tensor", "torch.Tensor"]
+
+_GPU_STEP = 1024
+"""On a GPU a batch has a multiple of so many tokens, the last of them idle: few shapes, which come
+again and again, for its products."""
 
 
 class PackedBert:
@@ -60,6 +65,7 @@ class PackedBert:
 
         self.max_tokens: int | None = files.max_tokens
         self.device = device
+        self._step = 1 if device == "cpu" else _GPU_STEP
         self._files = files
         self._pieces = WordPieces(files.tokenizer, files.max_tokens)
         self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
@@ -80,31 +86,34 @@ class PackedBert:
 
     def embed(self, token_ids: Sequence[np.ndarray]) -> np.ndarray:
         """Return (B, D) float32 unit vectors of B texts' token ids; fastest sorted by length."""
+        return self.start(token_ids)()
+
+    def start(self, token_ids: Sequence[np.ndarray]) -> Callable[[], np.ndarray]:
+        """Hand the work of ``embed`` to the device; what is returned waits for the vectors."""
         import torch
         from torch.nn import functional
 
         lengths = [len(ids) for ids in token_ids]
-        starts = np.cumsum([0, *lengths])
-        n_tokens = int(starts[-1])
-        positions = np.arange(n_tokens) - np.repeat(starts[:-1], lengths)
+        n_tokens = sum(lengths)
+        idle = np.zeros(-n_tokens % self._step, np.int64)
+        ids = np.concatenate([*token_ids, idle])
+        starts = np.cumsum([0, *lengths])[:-1]
+        positions = np.append(np.arange(n_tokens) - np.repeat(starts, lengths), idle)
         runs = _runs(lengths)
-        with torch.inference_mode():
-            ids = torch.from_numpy(np.concatenate(token_ids)).to(self.device)
-            x = functional.embedding(ids, self._words)  # (T, D)
+        with torch.inference_mode(), steady_attention(self.device):
+            x = functional.embedding(send(ids, self.device), self._words)  # (T, D)
             x += self._types[0]
-            x += self._positions[torch.from_numpy(positions).to(self.device)]
+            x += self._positions[send(positions, self.device)]
             x = self._normalize(x, self._norm)
-            attended = torch.empty(n_tokens, self.dimension, dtype=self._dtype, device=self.device)
+            attended = torch.zeros(len(x), self.dimension, dtype=self._dtype, device=self.device)
             for layer in self._layers:
                 self._attend(layer.queries_keys_values(x.to(self._dtype)), runs, attended)
                 x += layer.attention_output(attended)
                 x = self._normalize(x, layer.attention_norm)
                 hidden = layer.intermediate(x.to(self._dtype))  # (T, 4 D)
-                x += layer.output(functional.gelu(hidden))
+                x += layer.output(hidden)
                 x = self._normalize(x, layer.output_norm)
-            vectors = functional.normalize(self._pool(x, runs), dim=1)
-            result: np.ndarray = vectors.cpu().numpy()
-        return result
+            return fetch(functional.normalize(self._pool(x, runs), dim=1))
 
     def _normalize(self, x: torch.Tensor, affine: Affine) -> torch.Tensor:
         from torch.nn import functional
@@ -150,17 +159,17 @@ class _Layer:
     def __init__(self, weights: _Weights, prefix: str, dtype: torch.dtype) -> None:
         import torch
 
-        def product(*names: str) -> Callable[[torch.Tensor], torch.Tensor]:
+        def product(*names: str, gelu: bool = False) -> Product:
             parts = [weights.affine(prefix + name) for name in names]
             weight, bias = (torch.cat(tensors).to(dtype) for tensors in zip(*parts, strict=True))
-            return make_product(weight, bias)
+            return make_product(weight, bias, gelu=gelu)
 
         self.queries_keys_values = product(
             "attention.self.query", "attention.self.key", "attention.self.value"
         )
         self.attention_output = product("attention.output.dense")
         self.attention_norm = weights.affine(f"{prefix}attention.output.LayerNorm")
-        self.intermediate = product("intermediate.dense")
+        self.intermediate = product("intermediate.dense", gelu=True)
         self.output = product("output.dense")
         self.output_norm = weights.affine(f"{prefix}output.LayerNorm")
 

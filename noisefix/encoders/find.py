@@ -21,6 +21,9 @@ from noisefix.errors import ModelError
 from noisefix.progress import Progress
 
 TFIDF = "tfidf"
+STATIC = "static:"
+"""What the name of a static encoder begins with; then comes its folder, or its name on the hub."""
+
 GIVEN = "given vectors"
 """Stands for the encoder where the vectors are the user's own (``--embeddings``)."""
 
@@ -52,6 +55,11 @@ class EncoderFiles:
     found_in: str
     sha256: str
 
+    @property
+    def is_static(self) -> bool:
+        """Whether it is a table of tokens' vectors, without a transformer."""
+        return self.name.startswith(STATIC)
+
 
 def find_encoder(
     name: str = DEFAULT_ENCODER, progress: Callable[[Progress], None] | None = None
@@ -59,7 +67,7 @@ def find_encoder(
     """Find an encoder; fetch it from the hub if it is nowhere else.
 
     Args:
-        name: sentence-transformers name, local folder, or "tfidf".
+        name: sentence-transformers name, local folder, "static:" and a folder, or "tfidf".
         progress: called while files are fetched.
 
     Raises:
@@ -74,12 +82,13 @@ def find_encoder(
     if name == TFIDF:
         library = f"scikit-learn {version('scikit-learn')}"
         return EncoderFiles(name, None, "built in", hashlib.sha256(library.encode()).hexdigest())
-    folder = Path(name).expanduser()
-    if folder.is_dir():
+    place = name.removeprefix(STATIC)
+    folder = Path(place).expanduser()
+    if place and folder.is_dir():
         return _checked(name, folder, "folder")
-    if _is_path(name):
+    if not place or _is_path(place):
         raise ModelError(f"encoder {name}: no such folder", _WAYS_OUT)
-    for repo in hub_names(name):
+    for repo in hub_names(place):
         cached = cached_snapshot(repo)
         if cached is not None and _has_weights(cached):
             return _checked(name, cached, "hub cache")
@@ -88,7 +97,7 @@ def find_encoder(
         if extra is not None:
             return _checked(name, extra, "offline extra")
     try:
-        return _checked(name, download_snapshot(name, progress), "hub")
+        return _checked(name, download_snapshot(place, progress), "hub")
     except ModelError as error:
         raise ModelError(error.message, _WAYS_OUT) from error
 

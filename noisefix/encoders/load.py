@@ -40,7 +40,8 @@ def load_encoder(
     """Find an encoder and load it.
 
     Args:
-        name: sentence-transformers name, local folder, or "tfidf" (no weights).
+        name: sentence-transformers name, local folder, "static:" and a folder, or "tfidf" (no
+            weights).
         device: "auto", "cpu", "cuda", "mps" or one GPU, "cuda:1"; several GPUs share the work.
         precision: "auto" (bf16 where the hardware has it), "fp32" or "bf16".
         seed: of the tfidf encoder's SVD; others are not random.
@@ -55,14 +56,21 @@ def open_encoder(
     files: EncoderFiles, *, device: str = "auto", precision: str = "auto", seed: int = 0
 ) -> Encoder:
     """Load an encoder that has been found; arguments and errors as for ``load_encoder``."""
-    loader = LOADERS.get(files.name, _load_transformer)
-    return loader(files, device, precision, seed)
+    usual = _load_static if files.is_static else _load_transformer
+    return LOADERS.get(files.name, usual)(files, device, precision, seed)
 
 
 def _load_tfidf(files: EncoderFiles, device: str, precision: str, seed: int) -> Encoder:
     from noisefix.encoders.tfidf import TfidfEncoder
 
     return TfidfEncoder(seed=seed, sha256=files.sha256)
+
+
+def _load_static(files: EncoderFiles, device: str, precision: str, seed: int) -> Encoder:
+    from noisefix.encoders.static import StaticTextModel
+
+    assert files.folder is not None
+    return _batched(StaticTextModel(files.folder), files, "fp32")
 
 
 def _load_transformer(files: EncoderFiles, device: str, precision: str, seed: int) -> Encoder:
@@ -73,7 +81,10 @@ def _load_transformer(files: EncoderFiles, device: str, precision: str, seed: in
     if device == "cuda" and n_gpus() > 1:
         devices = [f"cuda:{index}" for index in range(n_gpus())]
         return ParallelEncoder(partial(open_encoder, files, precision=precision), devices)
-    model = _load_model(files, device, precision)
+    return _batched(_load_model(files, device, precision), files, precision)
+
+
+def _batched(model: TextModel, files: EncoderFiles, precision: str) -> Encoder:
     facts = {
         "files": files.sha256,
         "model": type(model).__name__,
@@ -100,7 +111,7 @@ def _load_model(files: EncoderFiles, device: str, precision: str) -> TextModel:
 
 
 LOADERS: dict[str, Callable[[EncoderFiles, str, str, int], Encoder]] = {TFIDF: _load_tfidf}
-"""Encoders that go by a word of their own; any other name is a transformer's."""
+"""Encoders that go by a word of their own; any other name is a transformer's, or a static one's."""
 
 
 class ParallelEncoder:

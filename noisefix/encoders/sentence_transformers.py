@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 
 from noisefix.encoders.word_pieces import CHARACTERS_PER_TOKEN
 from noisefix.errors import ModelError
+from noisefix.hardware import fetch, send, steady_attention
 from noisefix.threads import n_threads
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ _NO_LIMIT = 1_000_000
 """Tokenizers say 10**30 when there is no limit."""
 
 _TOKENS_PER_THREAD = 1024
+_GPU_LENGTHS = 8
+"""On a GPU texts are padded to multiples of so many tokens."""
 
 
 class SentenceTransformerModel:
@@ -59,6 +62,7 @@ class SentenceTransformerModel:
         self.max_tokens = None if limit is None or limit > _NO_LIMIT else int(limit)
         self.device = device
         self.cpu_batch_tokens = _TOKENS_PER_THREAD * n_threads()
+        self._padding = _padding(self.model, device)
         self._prompt = self.model.prompts.get(self.model.default_prompt_name or "") or None
         self.dimension = self.embed(["a"]).shape[1]
 
@@ -70,21 +74,23 @@ class SentenceTransformerModel:
 
     def embed(self, items: Sequence[str]) -> np.ndarray:
         """Return (B, D) float32 unit vectors of B texts."""
+        return self.start(items)()
+
+    def start(self, items: Sequence[str]) -> Callable[[], np.ndarray]:
+        """Hand the work of ``embed`` to the device; what is returned waits for the vectors."""
         import torch
         from torch.nn import functional
 
-        with torch.inference_mode():
-            vectors = self.raw_vectors(items)
-            result: np.ndarray = functional.normalize(vectors, dim=1).cpu().numpy()
-        return result
+        with torch.inference_mode(), steady_attention(self.device):
+            return fetch(functional.normalize(self.raw_vectors(items), dim=1))
 
     def raw_vectors(self, items: Sequence[str]) -> torch.Tensor:
         """Return (B, D) float32 vectors of B texts as the model gives them, with gradients."""
         import torch
 
-        features = self.model.preprocess(list(items), prompt=self._prompt)
+        features = self.model.preprocess(list(items), prompt=self._prompt, **self._padding)
         on_device = {
-            name: value.to(self.device) if isinstance(value, torch.Tensor) else value
+            name: send(value, self.device) if isinstance(value, torch.Tensor) else value
             for name, value in features.items()
         }
         vectors: torch.Tensor = self.model(on_device)["sentence_embedding"].float()
@@ -113,6 +119,17 @@ def _load(folder: Path, device: str) -> SentenceTransformer:
             ) from error
     model.eval()
     return model
+
+
+def _padding(model: SentenceTransformer, device: str) -> dict[str, Any]:
+    """Return options for ``preprocess``: on a GPU few lengths, which come again and again."""
+    from sentence_transformers.sentence_transformer.modules import Transformer
+
+    limit = model.max_seq_length
+    is_whole = limit is None or limit % _GPU_LENGTHS == 0  # or padding would pass the limit
+    if device == "cpu" or not is_whole or type(model[0]) is not Transformer:
+        return {}
+    return {"processing_kwargs": {"text": {"pad_to_multiple_of": _GPU_LENGTHS}}}
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import numpy as np
 
 from noisefix.encoders.batching import distinct_texts
 from noisefix.encoders.protocol import Embedded, EncodeCallback, EncodeProgress
+from noisefix.encoders.unit import unit_rows
 from noisefix.errors import ModelError
 from noisefix.threads import one_blas_thread
 
@@ -125,12 +126,7 @@ class TfidfEncoder:
         found = np.asarray(self._features(texts) @ self._components.T, dtype=np.float32)
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         vectors[:, : found.shape[1]] = found
-        lengths = np.linalg.norm(vectors, axis=1)
-        is_nothing = lengths < 1e-6
-        vectors[is_nothing] = np.eye(self.dimension, dtype=np.float32)[-1]
-        lengths[is_nothing] = 1
-        unit: np.ndarray = vectors / lengths[:, None]
-        return unit
+        return unit_rows(vectors)
 
 
 def _sample(texts: Sequence[str], seed: int) -> Sequence[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from noisefix.hardware import send
 from noisefix.training.targets import to_device
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class FeatureSource(Protocol):
         """Return the features of some rows, (B, D) or (M, B, D): a leaf that gathers gradients.
 
         Args:
-            rows: (B,) int64 places in the training data.
+            rows: (B,) int64 places in the training data, on the CPU.
             seed: entropy of this step's dropout.
         """
         ...
@@ -67,7 +68,7 @@ class FrozenFeatures:
 
     def batch(self, rows: Tensor, seed: Sequence[int]) -> Tensor:
         """Return the rows' features."""
-        return self._features[..., rows, :]
+        return self._features[..., send(rows, str(self._features.device)), :]
 
     def spread(self, features: Tensor) -> None:
         """Do nothing."""

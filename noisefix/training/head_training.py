@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.errors import UsageError
-from noisefix.hardware import autocast, choose_precision
+from noisefix.hardware import autocast, choose_precision, send
 from noisefix.training.features import FeatureSource, FrozenFeatures
 from noisefix.training.heads import (
     HeadClassifier,
@@ -169,8 +169,8 @@ class _Run:
         draws = max(self.params.dropout, self.params.weight_noise)
         with threads, torch_seed([self.seed, epoch, 1], draws):
             self.objective.start_epoch(epoch, self.look)
-            order = torch.from_numpy(rng.permutation(self.rows)).to(self.device)
-            total = torch.zeros((), device=self.device)
+            order = torch.from_numpy(rng.permutation(self.rows))
+            total = torch.zeros((), device=self.device)  # read once an epoch: a GPU need not stop
             for rows in order.tensor_split(self.batches):
                 total += self._step(rows, rng) * len(rows)
         loss = float(total) / max(len(self.rows), 1)
@@ -184,8 +184,8 @@ class _Run:
             self.acting = shaken(self.heads, self.params.weight_noise)
         with autocast(self.device, self.precision):
             logits = self._forward(features)
-        progress = step / self.steps
-        batch = Batch(rows, features, logits.float(), progress, self._forward, rng, self._last)
+        on_device, progress = send(rows, self.device), step / self.steps
+        batch = Batch(on_device, features, logits.float(), progress, self._forward, rng, self._last)
         loss = self.objective.loss(batch)
         squares = sum(w.square().sum() for name, w in self.heads.items() if "weight" in name)
         held_back = loss + self.penalty / (2 * len(self.rows)) * squares

@@ -81,6 +81,7 @@ class Learner:
             spread: called between gradient and step, to hand the gradient on to ``below``.
         """
         import torch
+        from torch.optim.swa_utils import get_ema_multi_avg_fn
 
         factor = schedule(self.step, self._n_steps, self._warmup)
         for group in self._optimiser.param_groups:
@@ -91,9 +92,9 @@ class Learner:
             spread()
         self._optimiser.step()
         decay = min(self._decay, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for name, value in self.weights.items():
-                self.average[name].lerp_(value, 1 - decay)
+        # All weights at once: a GPU is told of it once.
+        average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        average(list(self.average.values()), [v.detach() for v in self.weights.values()], self.step)
         self.step += 1
 
     def saved(self) -> State:

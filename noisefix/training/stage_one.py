@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from noisefix.hardware import send
 from noisefix.training.heads import init_heads
 from noisefix.training.interface import Checkpoint, State, TrainingStep
 from noisefix.training.loop import Learner, load_phase, single_thread, train_epochs
@@ -167,19 +168,19 @@ def train_branches(
             learner.resume(tensors, facts["steps"])
 
     def train_epoch(epoch: int) -> tuple[float, dict[str, float]]:
-        total = 0.0
+        total = torch.zeros((), device=features.device)  # read once an epoch
         with single_thread(str(features.device)):
             for rows in batches(n_rows, params.batch_size, per_epoch, [seed, 1, epoch]):
-                batch = torch.from_numpy(rows).to(features.device)
+                batch = send(rows, str(features.device))
                 share = params.agreement * (learner.step >= params.agreement_from * n_steps)
                 log_probs = _log_probs(learner.weights, points[batch])
                 loss = branch_loss(log_probs, given_labels[batch], share)
                 if params.penalty:
                     loss = loss + params.penalty / (2 * n_rows) * _squares(learner.weights, scale)
                 learner.descend(loss)
-                total += float(loss.detach())
+                total += loss.detach()
         kept.append({name: value.clone() for name, value in learner.average.items()})
-        return total / per_epoch / params.n_branches, {}
+        return float(total) / per_epoch / params.n_branches, {}
 
     def state() -> tuple[State, dict[str, Any]]:
         return learner.saved() | _stack(kept), {"phase": phase, "steps": learner.step}

@@ -39,6 +39,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "outside",
         "missing_classes",
         "order",
+        "static",
         "not_this_one",
     ),
     "relabel": ("relabel_quality", "weighing_fit", "guessing", "relabel_voters"),

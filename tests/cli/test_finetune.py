@@ -79,7 +79,7 @@ def test_wrong_options_end_with_2(cli, embedded, tmp_path, options, match):
 def test_an_encoder_without_weights_is_refused(cli, detected, tmp_path):
     done = cli("train", detected, "--features", "finetune", "-o", tmp_path / "m")
     assert done.code == 2
-    assert "tfidf has no weights to tune" in done.err
+    assert "tfidf has no layers to tune" in done.err
 
 
 def test_options_of_the_encoder_are_refused_with_frozen_features(cli, detected, tmp_path):

@@ -119,3 +119,36 @@ def test_other_errors_are_not_taken_for_it():
     assert not is_out_of_memory(RuntimeError("shapes do not match"))
     assert not is_out_of_memory(ValueError("out of memory"))
     assert not is_out_of_memory(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+
+def test_a_gpu_attends_without_kernels_that_are_planned_for_each_shape():
+    def allowed():
+        return (
+            torch.backends.cuda.cudnn_sdp_enabled(),
+            torch.backends.cuda.flash_sdp_enabled(),
+            torch.backends.cuda.mem_efficient_sdp_enabled(),
+            torch.backends.cuda.math_sdp_enabled(),
+        )
+
+    before = allowed()
+    for device in ("cuda", "cuda:1"):
+        with hardware.steady_attention(device):
+            assert allowed() == (False, True, True, True)
+        assert allowed() == before
+    for device in ("cpu", "mps"):
+        with hardware.steady_attention(device):
+            assert allowed() == before
+
+
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_what_is_sent_to_a_device_comes_back(device):
+    values = np.arange(12.0, dtype=np.float32).reshape(3, 4)
+    for sent in (values, torch.from_numpy(values)):
+        tensor = hardware.send(sent, device)
+        assert tensor.device.type == device
+        waits = [hardware.fetch(tensor * factor) for factor in (1, 2, 3)]
+        for factor, wait in enumerate(waits, 1):
+            np.testing.assert_array_equal(wait(), factor * values)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from noisefix.hardware import send
 from noisefix.training.diffusion.denoiser import (
     denoise,
     denoiser_chains,
@@ -178,7 +179,7 @@ class DenoiserRun:
         normals = torch.Generator().manual_seed(
             int(np.random.default_rng([*seed, 1]).integers(2**62))
         )
-        total = 0.0
+        total = torch.zeros((), device=self.device)  # read once an epoch
         for places in batches(len(rows), params.batch_size, self.per_epoch, [*seed, 2]):
             batch = rows[places]
             drawn = draw_labels(weights[batch], uniforms.random(len(batch)))
@@ -189,8 +190,8 @@ class DenoiserRun:
             counts = weights[batch, drawn] if params.weighted else np.ones(len(batch))
             loss = self._loss(batch, drawn, timesteps, counts, normals)
             self.learner.descend(loss)
-            total += float(loss.detach())
-        return total / self.per_epoch / self.n_branches, changed
+            total += loss.detach()
+        return float(total) / self.per_epoch / self.n_branches, changed
 
     def _loss(
         self,
@@ -202,15 +203,13 @@ class DenoiserRun:
     ) -> Tensor:
         import torch
 
-        rows, labels, steps = (
-            torch.from_numpy(value).to(self.device) for value in (batch, drawn, timesteps)
-        )
+        rows, labels, steps = (send(value, self.device) for value in (batch, drawn, timesteps))
         n_classes = self.start.shape[1]
         value = self.process.simplex_value
         clean = simplex_logits(labels, n_classes, value)[None, :, None, None]  # (1, B, 1, 1, K)
         eps = torch.randn(self.n_branches, len(batch), 1, 1, n_classes, generator=normals)
         noisy = add_noise(
-            clean, eps.to(self.device), self.alphas[steps][:, None, None, None], value
+            clean, send(eps, self.device), self.alphas[steps][:, None, None, None], value
         )
         logits = denoise(
             self.learner.weights,
@@ -222,7 +221,7 @@ class DenoiserRun:
             value,
         )
         log_probs = logits[:, :, 0, 0].log_softmax(-1)  # (M, B, K)
-        weight = torch.from_numpy(counts.astype(np.float32)).to(self.device)
+        weight = send(counts.astype(np.float32), self.device)
         agreement = self.params.agreement if self.n_branches > 1 else 0.0
         return branch_loss(log_probs, labels, agreement, weight)
 

@@ -21,7 +21,14 @@ import numpy as np
 
 from noisefix.encoders.batching import shrinking_batches, token_batches
 from noisefix.errors import ModelError
-from noisefix.hardware import BatchTooLargeError, autocast, free_memory, run_in_memory
+from noisefix.hardware import (
+    BatchTooLargeError,
+    autocast,
+    free_memory,
+    run_in_memory,
+    send,
+    steady_attention,
+)
 from noisefix.training.finetune.encoder import TrainableEncoder
 from noisefix.training.loop import torch_seed
 
@@ -88,7 +95,7 @@ class TunedFeatures:
         """Return the rows' vectors, (B, D): a leaf that gathers gradients."""
         import torch
 
-        self._rows = rows.cpu().numpy()
+        self._rows = rows.numpy()
         self.encoder.learn(True)
         while True:
             try:
@@ -98,7 +105,7 @@ class TunedFeatures:
                 self._shrink()
         leaf = torch.empty(len(self._rows), self.n_features, device=self.device)
         for part, found in zip(self._parts, vectors, strict=True):
-            leaf[torch.from_numpy(part.places).to(self.device)] = found.detach()
+            leaf[send(part.places, self.device)] = found.detach()
         return leaf.requires_grad_()
 
     def spread(self, features: Tensor) -> None:
@@ -149,7 +156,7 @@ class TunedFeatures:
         import torch
 
         def share(part: _Part) -> Tensor:
-            return gradient[torch.from_numpy(part.places).to(self.device)]
+            return gradient[send(part.places, self.device)]
 
         kept = [(part.vectors, share(part)) for part in self._parts if part.vectors is not None]
         if kept:
@@ -160,7 +167,7 @@ class TunedFeatures:
             part.vectors = None
 
     def _vectors(self, part: _Part) -> Tensor:
-        with torch_seed(part.seed), autocast(self.device, self.precision):
+        with torch_seed(part.seed), self._arithmetic():
             return self.encoder.vectors([self._texts[i] for i in self._rows[part.places]])
 
     def _shrink(self) -> None:
@@ -178,9 +185,9 @@ class TunedFeatures:
     ) -> Tensor:
         import torch
 
-        found = np.empty((len(texts), self.n_features), np.float32)
+        found = torch.empty(len(texts), self.n_features, device=self.device)
 
-        def run(places: np.ndarray) -> np.ndarray:
+        def run(places: np.ndarray) -> Tensor:
             return run_in_memory(self.device, lambda: self._numbers([texts[i] for i in places]))
 
         self.encoder.learn(False)
@@ -188,17 +195,22 @@ class TunedFeatures:
             with self._swapped(weights):
                 budget = _KEPT // 2 * self.token_budget
                 for places, vectors in shrinking_batches(counts, budget, run, is_padded=True):
-                    found[places] = vectors
+                    found[send(places, self.device)] = vectors
         except BatchTooLargeError:
             raise _too_small(self.device, int(counts.max())) from None
-        return torch.from_numpy(found).to(self.device)
+        return found
 
-    def _numbers(self, texts: list[str]) -> np.ndarray:
+    def _numbers(self, texts: list[str]) -> Tensor:
         import torch
 
-        with torch.no_grad(), autocast(self.device, self.precision):
-            vectors: np.ndarray = self.encoder.vectors(texts).cpu().numpy()
-        return vectors
+        with torch.no_grad(), self._arithmetic():
+            return self.encoder.vectors(texts)
+
+    @contextmanager
+    def _arithmetic(self) -> Iterator[None]:
+        """Multiply and attend in the precision and by the kernels that are wanted."""
+        with autocast(self.device, self.precision), steady_attention(self.device):
+            yield
 
     @contextmanager
     def _swapped(self, weights: dict[str, Tensor] | None) -> Iterator[None]:

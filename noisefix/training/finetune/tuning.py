@@ -84,9 +84,9 @@ class Tuning:
         *,
         trusted_texts: Sequence[str] = (),
     ) -> None:
-        if files.folder is None:
+        if files.folder is None or files.is_static:
             raise UsageError(
-                f"encoder {files.name} has no weights to tune",
+                f"encoder {files.name} has no layers to tune",
                 "use --features frozen, or another encoder: noisefix detect DATA --encoder NAME",
             )
         self.files, self.texts, self.trusted_texts = files, list(texts), list(trusted_texts)

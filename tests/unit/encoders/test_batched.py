@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from noisefix import hardware
+from noisefix.encoders import batched
 from noisefix.encoders.batched import BatchedEncoder, torch_thread_map
 from noisefix.errors import ModelError
 
@@ -20,7 +21,7 @@ class Letters:
     def __init__(self, *, device="cpu", max_tokens=8, room=None, is_thread_safe=True):
         self.device, self.max_tokens, self.room = device, max_tokens, room
         self.is_thread_safe = is_thread_safe
-        self.seen = []
+        self.seen, self.begun, self.waited_for = [], 0, []
 
     def prepare(self, texts):
         counts = np.array([len(text) + 2 for text in texts])
@@ -33,6 +34,16 @@ class Letters:
         counts = [(item.count("a") + 1.0, item.count("b")) for item in items]
         vectors = np.array(counts, dtype=np.float32)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def start(self, items):
+        found = self.embed(items)  # what has no room says so at once
+        self.begun += 1
+
+        def wait():
+            self.waited_for.append(self.begun)
+            return found
+
+        return wait
 
 
 def encoder_of(model):
@@ -104,13 +115,57 @@ def test_a_text_that_does_not_fit_alone_is_a_model_error(monkeypatch):
         encoder_of(Letters(device="cuda:0", room=5)).encode(["a" * 50])
 
 
+def test_a_gpu_has_the_next_batch_before_the_last_one_is_waited_for(monkeypatch):
+    monkeypatch.setattr(batched, "GPU_BATCH_TOKENS", 20)
+    model = Letters(device="cuda:0")
+    texts = [f"{'ab' * (n % 3)}{n}" for n in range(40)]
+    found = encoder_of(model).encode(texts)
+    assert np.array_equal(found, encoder_of(Letters()).encode(texts))
+    n_batches = len(model.seen)
+    assert model.waited_for == [*range(2, n_batches + 1), n_batches]
+
+
+def test_a_gpu_gets_texts_piece_by_piece_tokenized_in_a_thread(monkeypatch):
+    monkeypatch.setattr(batched, "GPU_PIECE", 7)
+    threads, pieces = set(), []
+
+    class Watched(Letters):
+        def prepare(self, texts):
+            threads.add(threading.current_thread().name.partition("_")[0])
+            pieces.append(len(texts))
+            return super().prepare(texts)
+
+    texts = [f"{'ab' * (n % 5)}{n}" for n in range(40)] * 2
+    steps = []
+    found = encoder_of(Watched(device="cuda:0")).embed(texts, steps.append)
+    plain = encoder_of(Letters()).embed(texts)
+    assert np.array_equal(found.vectors, plain.vectors)
+    assert np.array_equal(found.is_truncated, plain.is_truncated)
+    assert threads == {"tokenize"}
+    assert pieces == [7] * 5 + [5]
+    assert (steps[-1].done, steps[-1].seconds_left) == (80, 0)
+
+
+def test_a_model_of_one_thread_is_not_tokenized_for_beside_its_work(monkeypatch):
+    monkeypatch.setattr(batched, "GPU_PIECE", 7)
+    names = []
+
+    class Watched(Letters):
+        def prepare(self, texts):
+            names.append(threading.current_thread().name)
+            return super().prepare(texts)
+
+    encoder_of(Watched(device="cuda:0", is_thread_safe=False)).encode([str(n) for n in range(20)])
+    assert names == ["MainThread"]
+
+
 def test_other_errors_are_not_taken_for_a_lack_of_memory(monkeypatch):
     model = Letters(device="cuda:0")
 
     def broken(items):
         raise RuntimeError("device-side assert triggered")
 
-    monkeypatch.setattr(model, "embed", broken)
+    monkeypatch.setattr(model, "start", broken)
     with pytest.raises(RuntimeError, match="device-side assert"):
         encoder_of(model).encode(["a"])
 

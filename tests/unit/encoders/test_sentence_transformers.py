@@ -3,6 +3,7 @@ import logging
 import numpy as np
 import pytest
 
+from noisefix.encoders import sentence_transformers
 from noisefix.encoders.batched import BatchedEncoder
 from noisefix.encoders.sentence_transformers import SentenceTransformerModel
 from noisefix.errors import ModelError
@@ -49,3 +50,28 @@ def test_code_in_a_model_folder_is_not_run(minilm_copy, edit_json, tmp_path):
     with pytest.raises(ModelError, match="cannot load this encoder"):
         SentenceTransformerModel(minilm_copy, device="cpu", precision="fp32")
     assert not trace.exists()
+
+
+def test_on_a_gpu_texts_are_padded_to_few_lengths_which_changes_no_vector(model, monkeypatch):
+    options = sentence_transformers._padding(model.model, "cuda")
+    texts = ["one", "two words", "quite a few more words than that"]
+    plain = model.embed(texts)
+    seen = []
+    preprocess = model.model.preprocess
+
+    def watched(*args, **kwargs):
+        features = preprocess(*args, **kwargs)
+        seen.append(features["input_ids"].shape)
+        return features
+
+    monkeypatch.setattr(model.model, "preprocess", watched)
+    monkeypatch.setattr(model, "_padding", options)
+    assert np.abs(model.embed(texts) - plain).max() < 1e-6
+    assert model.embed(["word " * 900]).shape == (1, 384)
+    assert seen == [(3, 16), (1, 256)]
+
+
+def test_no_padding_beyond_what_a_model_reads_nor_on_a_cpu(model, monkeypatch):
+    assert sentence_transformers._padding(model.model, "cpu") == {}
+    monkeypatch.setattr(model.model, "max_seq_length", 250)
+    assert sentence_transformers._padding(model.model, "cuda") == {}

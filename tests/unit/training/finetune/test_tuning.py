@@ -4,6 +4,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+import torch
 
 from noisefix.encoders.find import find_encoder
 from noisefix.errors import UsageError
@@ -147,7 +148,7 @@ def test_wrong_options_are_usage_errors(tiny_bert):
     ):
         with pytest.raises(UsageError):
             TuningParams(**wrong)
-    with pytest.raises(UsageError, match="no weights to tune"):
+    with pytest.raises(UsageError, match="no layers to tune"):
         Tuning(find_encoder("tfidf"), ["a"])
     with pytest.raises(UsageError, match="max_tokens is 17"):
         Tuning(tiny_bert, ["a"], TuningParams(max_tokens=17)).start("cpu")
@@ -183,3 +184,40 @@ def test_an_encoder_that_is_no_bert_is_tuned_too(make_texts, tmp_path, tiny_bert
     classifier = finish(ce.fit(problem.data, ce.Params(epochs=1), seed=0, device="cpu"))
     assert np.isfinite(accuracy(classifier, problem))
     assert problem.data.tuning.encode(["cat1"]).shape == (1, 32)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_every_device_learns_the_same(still_bert, make_texts, device):
+    """Without dropout, whose draws differ, only rounding is left between devices."""
+
+    def fit(on):
+        problem = make_texts(still_bert)
+        params = ce.Params(epochs=4)
+        steps = []
+        model = finish(ce.fit(problem.data, params, seed=0, device=on), steps.append)
+        probs = model.predict_probs(problem.data.tuning.encode(problem.test_texts))
+        return [step.loss for step in steps], probs
+
+    (losses, probs), (cpu_losses, cpu_probs) = fit(device), fit("cpu")
+    np.testing.assert_allclose(losses, cpu_losses, rtol=0.02)
+    np.testing.assert_allclose(probs, cpu_probs, atol=0.05)
+
+
+def test_a_step_brings_nothing_back_from_the_device(still_bert, make_texts, monkeypatch):
+    """What a GPU is asked for while it trains, it must stop for."""
+    asked = []
+    for name in ("cpu", "item", "tolist", "__float__", "__bool__", "__int__"):
+        plain = getattr(torch.Tensor, name)
+
+        def watched(self, *args, name=name, plain=plain, **kwargs):
+            if self.dtype != torch.bool:  # transformers looks whether a mask hides anything
+                asked.append(name)
+            return plain(self, *args, **kwargs)
+
+        monkeypatch.setattr(torch.Tensor, name, watched)
+    problem = make_texts(still_bert)
+    training = ce.fit(problem.data, ce.Params(epochs=2), seed=0, device="cpu")
+    next(training)
+    asked.clear()
+    next(training)
+    assert asked == ["__float__"], "the loss of the epoch, and nothing else"
