@@ -4,8 +4,8 @@ Whoever labels with a list that lacks a class gives its rows whatever seems near
 together, as rows of one class do, and have the labels of many. Elsewhere in the same data near rows
 agree. So a group is made of rows round which labels agree far less than they do elsewhere, and that
 have hardly any neighbours but each other; a border between classes, or hard rows here and there,
-have others. The method is noisefix's own; its constants
-were chosen on clean_banking77 and clean_hwu64 with classes taken out.
+have others. The method is noisefix's own; its constants were chosen on clean_banking77 and
+clean_hwu64 with classes taken out.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from noisefix.labels import UNLABELLED
 from noisefix.neighbors.search import Neighbors
+from noisefix.vectors import blocks
 
 N_VOTERS = 15
 """So many nearest rows, and the row itself, tell how far labels agree."""
@@ -59,8 +60,15 @@ def find_unnamed(
     labelled = given_labels != UNLABELLED
     if not labelled.any():
         return ()
-    near = _distinct(given_labels, nearest.indices, duplicate_groups)
-    agreement = _smooth(_agreement(given_labels, near), near[:, :N_LINKED])
+    near = np.empty((len(given_labels), min(N_VOTERS, nearest.indices.shape[1])), np.int32)
+    alone, agreement = np.empty(len(given_labels)), np.empty(len(given_labels))
+    for first, last in blocks(len(given_labels)):
+        block = slice(first, last)
+        near[block] = _distinct(given_labels, nearest.indices[block], duplicate_groups)
+        alone[block] = _agreement(given_labels, given_labels[block], near[block])
+    for first, last in blocks(len(given_labels)):
+        block = slice(first, last)
+        agreement[block] = _smooth(alone, alone[block], near[block, :N_LINKED])
     shares = np.bincount(given_labels[labelled]) / labelled.sum()
     low = _LOW * float(np.quantile(agreement[labelled], _USUAL))
     if low < _ABOVE_CHANCE * float((shares**2).sum()):
@@ -73,7 +81,7 @@ def find_unnamed(
 
 
 def _distinct(given_labels: np.ndarray, near: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Return (N, N_VOTERS) the nearest labelled rows, one of each duplicate group; -1: no more."""
+    """Return (R, N_VOTERS) the nearest labelled rows, one of each duplicate group; -1: no more."""
     usable = (near >= 0) & (given_labels[near] != UNLABELLED)
     of = np.where(usable, groups[near], -1)
     for place in range(1, near.shape[1]):
@@ -86,9 +94,9 @@ def _distinct(given_labels: np.ndarray, near: np.ndarray, groups: np.ndarray) ->
     return found
 
 
-def _agreement(given_labels: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """Return (N,) share of the pairs among a row and its neighbours with the same label."""
-    labels = np.column_stack([given_labels, np.where(near >= 0, given_labels[near], UNLABELLED)])
+def _agreement(given_labels: np.ndarray, own: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """Return (R,) share of the pairs among a row and its neighbours with the same label."""
+    labels = np.column_stack([own, np.where(near >= 0, given_labels[near], UNLABELLED)])
     there = labels != UNLABELLED
     same = np.zeros(len(labels))
     for place in range(1, labels.shape[1]):
@@ -99,10 +107,10 @@ def _agreement(given_labels: np.ndarray, near: np.ndarray) -> np.ndarray:
     return np.where(n > 1, same / np.maximum(n * (n - 1) / 2, 1), 1.0)
 
 
-def _smooth(agreement: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """Return (N,) mean over a row and its neighbours."""
+def _smooth(agreement: np.ndarray, own: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """Return (R,) mean over a row and its neighbours."""
     there = near >= 0
-    total = agreement + np.where(there, agreement[near], 0.0).sum(axis=1)
+    total = own + np.where(there, agreement[near], 0.0).sum(axis=1)
     smoothed: np.ndarray = total / (1 + there.sum(axis=1))
     return smoothed
 
