@@ -108,7 +108,7 @@ class TrainOptions(FitOptions, ServerOptions, AskOptions):
         str,
         Option(
             "--method",
-            "How to train: ce, repair, gaussian, sidyp, noiseal, ...; an unknown name lists all.",
+            "How to train: ce, repair, gaussian, sidyp, noiseal; an unknown name lists all.",
             "NAME",
             offered="noisefix.training.registry:METHODS",
         ),

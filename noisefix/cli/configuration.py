@@ -21,8 +21,8 @@ from noisefix.config import command_options, find_config, read_config
 from noisefix.errors import UsageError
 from noisefix.options import READS, Role
 
-_WITHOUT = frozenset({"init"})
-"""Commands that write such a file, and heed none that they find."""
+_WITHOUT = frozenset({"init", "recipe"})
+"""Commands that heed no such file that they find: one writes it, one has its own."""
 
 _ONLY_NAMED = frozenset({"base_url", "api_key_env"})
 
@@ -121,7 +121,7 @@ def _settings(ctx: Any, path: Path) -> dict[str, Any]:
             if not isinstance(value, list):
                 value = str(value).split(",") if parameter in roles else [value]
         elif isinstance(value, list):
-            value = ",".join(map(str, value))
+            raise UsageError(f"{path}: {name} takes one value, not a list", "write it without []")
         found[parameter] = _from(path.parent, value) if parameter in roles else value
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from noisefix.detection.across import AcrossSummary
 from noisefix.detection.frames import all_rows, all_rows_frame, datalab_frame, issues_frame
 from noisefix.detection.notebook import detection_html
 from noisefix.detection.ordinal_facts import OrdinalSummary, read_ordinal
-from noisefix.detection.unnamed import UnnamedGroup, read_unnamed
+from noisefix.detection.unnamed import EXAMPLE_COLUMNS, UnnamedGroup, read_unnamed
 from noisefix.probing.outside import OUTSIDE_FROM
 from noisefix.run.arrays import column_array
 from noisefix.run.parquet import read_rows, read_table
@@ -420,7 +421,7 @@ def read_detection(
         across=across,
         outside=facts["outside"],
         outside_rows=_outside_rows(issues),
-        unnamed_groups=read_unnamed(facts, issues),
+        unnamed_groups=read_unnamed(facts, partial(read_rows, run.issues, ISSUES, EXAMPLE_COLUMNS)),
         order=facts["order"],
         index=index,
         kept=kept,

@@ -110,7 +110,7 @@ def see(
     if label_names is not None:
         view = name_view(embeddings, label_names[scope.classes], labels)
     evidence = Evidence(pooled, labels, fit_latent_classes(embeddings, labels, n_classes), view)
-    hypotheses, readings = _judged(evidence, views, params, names, scope)
+    hypotheses, readings = _judged(evidence, views, params, names, scope, has_text=has_text)
     readings = _as_looked_at(readings, given, params, names)
     answers = None
     if "annotations" in tables:
@@ -156,6 +156,8 @@ def _judged(
     params: JointParams,
     names: tuple[str, ...],
     scope: Scope,
+    *,
+    has_text: bool,
 ) -> tuple[Hypotheses, Read]:
     """Return what each hypothesis says of every row, and both readings of it."""
     from noisefix.probing.error_model import ERROR_MODEL
@@ -172,10 +174,20 @@ def _judged(
         shares_as_given(models, evidence.given_labels, shares),
         hypotheses.log_odds @ weights,
         params.labelled_by,
-        None if evidence.names is None else evidence.names.gain,
+        _name_gain(evidence, has_text),
         knows_shares=shares is not None,
     )
     return hypotheses, readings
+
+
+def _name_gain(evidence: Evidence, has_text: bool) -> float | None:
+    """Return what names explain of texts, nothing where the encoder knows no names; None: no texts.
+
+    Without texts there is nothing that names could have explained.
+    """
+    if evidence.names is not None:
+        return evidence.names.gain
+    return 0.0 if has_text else None
 
 
 def _as_looked_at(

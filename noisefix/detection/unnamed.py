@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from noisefix.detection.judged import Judged
 
+EXAMPLE_COLUMNS = ("id", "row_number", "text", "given_label")
 _EXAMPLES = 5
 _LABELS = 3
 
@@ -105,13 +107,20 @@ def _typical(judged: Judged, rows: np.ndarray) -> np.ndarray:
     return chosen
 
 
-def read_unnamed(facts: dict[str, Any], issues: pa.Table) -> tuple[UnnamedGroup, ...]:
+def read_unnamed(
+    facts: dict[str, Any], read: Callable[[np.ndarray], pa.Table]
+) -> tuple[UnnamedGroup, ...]:
     """Return what ``unnamed_facts`` wrote, with the texts.
 
     Args:
         facts: the results of the joint stage; of an older run without groups.
-        issues: all rows in their order, with id, row_number, text and given_label.
+        read: returns the issues with some row numbers, which ascend, with ``EXAMPLE_COLUMNS``.
     """
+    groups = facts.get("unnamed", ())
+    wanted = sorted({row for group in groups for row in group["examples"]})
+    if not wanted:
+        return ()
+    rows = dict(zip(wanted, read(np.array(wanted)).to_pylist(), strict=True))
     return tuple(
         UnnamedGroup(
             rows=group["rows"],
@@ -119,8 +128,8 @@ def read_unnamed(facts: dict[str, Any], issues: pa.Table) -> tuple[UnnamedGroup,
             labels=tuple((name, count) for name, count in group["labels"]),
             examples=tuple(
                 Example(row["id"], row["row_number"], row["text"] or "", row["given_label"])
-                for row in issues.take(group["examples"]).to_pylist()
+                for row in (rows[number] for number in group["examples"])
             ),
         )
-        for group in facts.get("unnamed", ())
+        for group in groups
     )

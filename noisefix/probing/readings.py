@@ -165,8 +165,8 @@ class Calibration:
 
 MAX_NAME_GAIN = 0.7
 UNSEEN_GAIN = 0.1
-"""The gain of names that nobody looked at. Names that explain nothing are a sign of noise; names
-that were not looked at are none."""
+"""The gain that is assumed for rows without texts. Names that explain nothing of a text are a sign
+of noise; names that there was nothing to hold against are none."""
 
 SHARE_PULL = 0.3
 """How much of the class shares' own log-odds is added to the given shares' reading: where texts say
@@ -220,7 +220,7 @@ def read(
         given: the views at the given shares.
         hypotheses: (N,) log-odds of the weighted hypotheses.
         labelled_by: one of ``LABELLED_BY``.
-        name_gain: ``NameView.gain``; None: no label names were looked at.
+        name_gain: ``NameView.gain``; None: rows without texts, which names could not explain.
         knows_shares: the user knows the true class shares: the hypotheses hold.
         calibration: None: that of this kind of labeller.
     """

@@ -43,7 +43,7 @@ class RecipeOptions(Options):
         str | Path | None,
         Option(
             "--recipe",
-            "TOML file: steps = [...], and options in a table named after each step. Default: "
+            "TOML file: steps, a list, and options in a table named after each step. Default: "
             "detect, apply --strategy relabel, train, report.",
             "FILE",
             role=READS,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
-from noisefix.detection.unnamed import UnnamedGroup, read_unnamed
+from noisefix.detection.unnamed import EXAMPLE_COLUMNS, UnnamedGroup, read_unnamed
 from noisefix.reporting.extra import ROW, TEXT, PageSection, PageTable
-from noisefix.run.parquet import read_table
+from noisefix.run.parquet import read_provenance, read_rows
 from noisefix.run.schemas import ISSUES
 from noisefix.wording import plural
 
@@ -28,9 +29,8 @@ def unnamed_section(folder: RunFolder, place: Mapping[str, int]) -> PageSection 
     Raises:
         DataError: the issues are missing or broken.
     """
-    columns = ("id", "row_number", "text", "given_label")
-    issues, provenance = read_table(folder.issues, ISSUES, columns)
-    groups = read_unnamed(provenance.results, issues)
+    facts = read_provenance(folder.issues).results
+    groups = read_unnamed(facts, partial(read_rows, folder.issues, ISSUES, EXAMPLE_COLUMNS))
     if not groups:
         return None
     return PageSection(

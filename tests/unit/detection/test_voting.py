@@ -66,7 +66,7 @@ def rank_quality(issues: pa.Table, wrong: np.ndarray) -> float:
 def test_annotators_find_more_and_change_what_is_wrong(noisy_set, columns):
     alone, found = judge(noisy_set, {}), judge(noisy_set, columns)
     issues = conform(found.tables["issues"], ISSUES, "issues")
-    assert rank_quality(issues, noisy_set.wrong) >= rank_quality(
+    assert rank_quality(issues, noisy_set.wrong) > rank_quality(
         alone.tables["issues"], noisy_set.wrong
     )
     decisions = decide(issues, found.class_names, ApplyParams("relabel"), has_witness=True)

@@ -134,7 +134,7 @@ def test_a_full_disk_leaves_the_old_table(written: Path, monkeypatch: pytest.Mon
     def full(*args: object, **options: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(pq, "write_table", full)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     before = written.read_bytes()
     with pytest.raises(DataError, match="disk is full"):
         write_table(embeddings(5), written, EMBEDDINGS, PROVENANCE)
