@@ -188,6 +188,7 @@ def test_no_width_scrolls_sideways(opened, run, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.slow
 def test_filters_and_a_loop_on_the_map_without_webgl(opened, run):
     page = opened(run, init=NO_WEBGL)
     page.locator(".heat button").last.click()
@@ -210,6 +211,7 @@ def touch(page, kind, x, y):
     page.touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
 
+@pytest.mark.slow
 def test_a_finger_draws_a_loop_only_after_its_button(opened, expect, run):
     page = opened(run, width=400, has_touch=True)
     page.touch = page.context.new_cdp_session(page)
@@ -253,6 +255,7 @@ def test_another_file_has_a_section_and_its_rows_are_a_click_away(opened, tmp_pa
     assert "t0" in page.locator("#card .where").inner_text()
 
 
+@pytest.mark.slow
 def test_a_cut_text_is_decided_on_by_a_short_key(opened, exported, tmp_path, write_page_run):
     texts = [f"{k} " + "word " * 30 for k in range(26_000)]
     run = write_page_run(tmp_path, 0, texts=texts)

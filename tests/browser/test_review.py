@@ -67,6 +67,7 @@ def start_server(run, log):
     return log.read_text().splitlines()[0], process
 
 
+@pytest.mark.slow
 def test_decisions_are_stored_shared_undone_and_judged_anew(browser, expect, run, serve):
     address, process = serve()
     errors: list[str] = []
@@ -113,6 +114,7 @@ def test_decisions_are_stored_shared_undone_and_judged_anew(browser, expect, run
     assert [e for e in errors if "ERR_CONNECTION" not in e] == []
 
 
+@pytest.mark.slow
 def test_the_audit_is_the_commands_sample_and_says_what_it_says(browser, expect, run, serve):
     address, _ = serve()
     page = browser.new_context().new_page()

@@ -210,6 +210,7 @@ def test_check_against_a_baseline_sees_only_what_is_new(cli, tickets, tmp_path):
     assert outcome.code == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -236,6 +237,7 @@ def test_no_old_row_is_ever_a_new_issue(cli, tickets, tmp_path, monkeypatch, cha
     assert result["issues"] > 0
 
 
+@pytest.mark.slow
 def test_killed_run_goes_on_where_it_was(tickets, cli):
     run = tickets.with_name("tickets.noisefix")
     command = [sys.executable, "-m", "noisefix", "detect", str(tickets), "--encoder", "tfidf"]

@@ -50,6 +50,7 @@ def test_one_class(cli, tmp_path):
     assert names_in(tmp_path) == ["x.csv"]
 
 
+@pytest.mark.slow
 def test_a_class_that_is_left_with_one_row(cli, tmp_path):
     """Every method for many classes bears it; predicting knows the class."""
     from noisefix.training.registry import METHODS, find_method

@@ -31,6 +31,7 @@ def write_part(name: str, target: Path) -> Path:
     return target
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("name", ["clean_banking77", "clean_hwu64", "clean_snips"])
 def test_clean_data_are_called_clean(name, tmp_path):

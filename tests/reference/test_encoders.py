@@ -130,6 +130,7 @@ def test_token_counts_are_its_own(reference, minilm):
     assert counts.tolist() == lengths
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["packed", "general"])
 def test_bf16_vectors_are_close(way, minilm, expected):
     if way == "packed":

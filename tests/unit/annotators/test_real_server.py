@@ -120,6 +120,7 @@ def annotator_for(server_url, quick_policy):
     return make
 
 
+@pytest.mark.slow
 def test_labels_come_back(annotator_for, taught_model, make_questions, store):
     questions = make_questions(8, start=1000)
     answers = list(ask(annotator_for(taught_model), questions, store=store))

@@ -37,6 +37,7 @@ def test_rows_beyond_the_landmarks_lie_between_them():
     assert len(np.unique(places, axis=0)) > 3000
 
 
+@pytest.mark.slow
 @given(n_rows=st.integers(0, 80), dimension=st.integers(1, 5))
 def test_equal_texts_are_no_trouble(n_rows, dimension):
     rows = np.ones((n_rows, dimension), np.float32) / np.sqrt(dimension)

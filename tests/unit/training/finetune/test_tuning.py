@@ -33,6 +33,7 @@ def test_the_encoder_learns_and_the_one_it_began_with_stays_as_it_was(tiny_bert,
     assert find_encoder(str(tiny_bert.folder)).sha256 == tiny_bert.sha256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", HEADS)
 def test_every_method_with_a_head_trains_an_encoder(tiny_bert, make_texts, method):
     problem = make_texts(tiny_bert, n_rows=64)
@@ -64,6 +65,7 @@ def test_same_seed_same_bytes_other_seed_others(tiny_bert, make_texts):
     assert digests[0] == digests[1] != digests[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patience", [0, 2])
 def test_going_on_after_a_kill_gives_the_same_as_an_unbroken_run(
     tiny_bert, make_texts, tmp_path, patience

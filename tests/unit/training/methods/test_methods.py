@@ -52,7 +52,10 @@ def plain_accuracy(noisy):
     return noisy.accuracy(train(ce, noisy, **MEMORISING))
 
 
-@pytest.mark.parametrize("name", METHODS)
+SLOW = pytest.param("sidyp", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", [SLOW if name == "sidyp" else name for name in METHODS])
 def test_every_method_trains_predicts_and_is_deterministic(make_problem, name):
     problem = make_problem(PAIR[:2, :2] if name == "pu" else PAIR, n_rows=120)
     words = np.abs(np.random.default_rng(0).normal(size=(120, 30)))
@@ -86,6 +89,7 @@ def test_unknown_method():
         find_method("magic")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "options"),
     [
@@ -110,6 +114,7 @@ def test_coteaching_leaves_out_what_the_other_head_finds_hard(noisy, plain_accur
     assert found > plain_accuracy + 0.04
 
 
+@pytest.mark.slow
 def test_class_weights_undo_labels_that_collapse_into_one_class(make_problem):
     collapse = 0.6 * np.eye(K)
     collapse[:, 0] += 0.4
