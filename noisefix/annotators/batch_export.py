@@ -141,6 +141,8 @@ class _Parts:
             self._whole.__exit__(*sys.exc_info())
             raise
         self._whole.__exit__(kind, *error)
+        if kind is None and self._out is not None:
+            self._out.placed()
 
     def write(self, key: bytes, value: dict[str, Any]) -> None:
         line = json.dumps(value).encode() + b"\n"

@@ -16,7 +16,8 @@ CREATE TABLE IF NOT EXISTS outstanding (
     key BLOB PRIMARY KEY,
     model TEXT NOT NULL,
     file TEXT NOT NULL,
-    exported_at REAL NOT NULL
+    exported_at REAL NOT NULL,
+    pending TEXT
 )
 """
 _AT_ONCE = 500
@@ -26,10 +27,11 @@ class Outstanding:
     """The requests of a store that were written for a batch and have no response yet.
 
     They lie in the store's own file. A request is out from before its file is in place, so that no
-    moment of dying lets it be paid for twice.
+    moment of dying lets it be paid for twice; those of a file that never came into place are not
+    out, which the next one who looks finds.
 
     Args:
-        store: an open store.
+        store: an open store, of a run folder whose lock is held while requests are added.
         model: whose requests.
 
     Raises:
@@ -40,6 +42,10 @@ class Outstanding:
         self._path, self._model = store.path, model
         with self._connected() as connection:
             connection.execute(_TABLE)
+            rows = connection.execute("SELECT DISTINCT pending FROM outstanding WHERE pending > ''")
+            for (place,) in rows.fetchall():
+                if not Path(place).exists():
+                    connection.execute("DELETE FROM outstanding WHERE pending = ?", (place,))
 
     def among(self, keys: Sequence[bytes]) -> set[bytes]:
         """Return which of these requests are out."""
@@ -66,7 +72,7 @@ class Outstanding:
             return dict(rows.fetchall())
 
     def add(self, files: Iterable[tuple[Path, Sequence[bytes]]]) -> None:
-        """Note that requests go out: all, or none where that fails.
+        """Note that requests are about to go out: all, or none where that fails.
 
         Args:
             files: each with the keys of the requests in it.
@@ -74,9 +80,18 @@ class Outstanding:
         now = time.time()
         with self._connected() as connection:
             connection.executemany(
-                "INSERT OR REPLACE INTO outstanding VALUES (?,?,?,?)",
-                ((key, self._model, str(path), now) for path, keys in files for key in keys),
+                "INSERT OR REPLACE INTO outstanding VALUES (?,?,?,?,?)",
+                (
+                    (key, self._model, str(path), now, str(path.absolute()))
+                    for path, keys in files
+                    for key in keys
+                ),
             )
+
+    def placed(self) -> None:
+        """Note that the files of the requests added are in place, wherever they go from there."""
+        with self._connected() as connection:
+            connection.execute("UPDATE outstanding SET pending = NULL")
 
     def came_back(self, keys: Iterable[bytes]) -> None:
         """Note that requests have a response, be it that they failed."""

@@ -35,7 +35,8 @@ def export_requests(plan: RelabelPlan, annotator: Annotator, path: str | Path) -
         check_export(plan.folder, part, plan.options)
         _check_new(Path(path), part)
 
-    with AnswerStore(plan.folder.path / STORE_NAME) as store:
+    held = plan.folder.lock("noisefix relabel")
+    with held, AnswerStore(plan.folder.path / STORE_NAME) as store:
         if plan.options.batch_lost:
             Outstanding(store, model.identity.model).forget()
         return export_batch(Path(path), plan.questions(), model, store, check=check)
@@ -68,7 +69,7 @@ def check_not_out(plan: RelabelPlan, annotator: Annotator) -> None:
     path = plan.folder.path / STORE_NAME
     if not isinstance(annotator, OpenAIAnnotator) or not path.is_file():
         return
-    with AnswerStore(path) as store:
+    with plan.folder.lock("noisefix relabel"), AnswerStore(path) as store:
         out = Outstanding(store, annotator.identity.model)
         if plan.options.batch_lost:
             out.forget()

@@ -10,6 +10,7 @@ from noisefix.annotators.batch_export import export_batch
 from noisefix.annotators.openai_client import OpenAIAnnotator
 from noisefix.annotators.outstanding import Outstanding
 from noisefix.annotators.protocol import Answer, key_maker
+from noisefix.annotators.store import AnswerStore
 from noisefix.errors import DataError
 
 
@@ -120,3 +121,18 @@ def test_a_request_is_out_before_its_file_is_in_place(
 def test_a_folder_that_is_not_there(annotator, make_questions, tmp_path):
     with pytest.raises(DataError, match="cannot be written"):
         export_batch(tmp_path / "nowhere" / "r.jsonl", make_questions(1), annotator)
+
+
+def test_requests_whose_file_never_came_into_place_are_not_out(tmp_path):
+    """Dying between the note and the file: the next export has them all again."""
+    with AnswerStore(tmp_path / "store.sqlite") as store:
+        out = Outstanding(store, "m")
+        out.add([(tmp_path / "never.jsonl", [b"a", b"b"])])
+        assert Outstanding(store, "m").among([b"a", b"b"]) == set()
+        there = tmp_path / "there.jsonl"
+        there.write_text("{}")
+        out.add([(there, [b"c"])])
+        assert Outstanding(store, "m").among([b"c"]) == {b"c"}
+        out.placed()
+        there.unlink()  # sent off and deleted, or moved: it was there
+        assert Outstanding(store, "m").among([b"c"]) == {b"c"}
