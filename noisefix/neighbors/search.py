@@ -23,7 +23,7 @@ from noisefix.neighbors.cells import train_centroids
 from noisefix.neighbors.distinct import find_distinct
 from noisefix.neighbors.exact import ExactSearch
 from noisefix.neighbors.found import Neighbors as Neighbors
-from noisefix.neighbors.found import stacked, without_row
+from noisefix.neighbors.found import without_row
 from noisefix.neighbors.recall import tuned
 from noisefix.tables.atomic import write_error
 from noisefix.tables.leftovers import remove_leftovers, temporary_name
@@ -176,18 +176,28 @@ def nearest(
     ) as search:
         if same and isinstance(search, ExactSearch):
             found = search.find_all()
+            found = found if exclude is None else without_row(found, exclude)
         else:
-            found = _find_in_blocks(search, queries, query_groups)
-    found = replace(found, recall=search.recall)
-    return found if exclude is None else without_row(found, exclude)
+            found = Neighbors(np.empty(shape, np.int64), np.empty(shape, np.float32))
+            _find_in_blocks(search, queries, query_groups, exclude, found)
+    return replace(found, recall=search.recall)
 
 
-def _find_in_blocks(search: Search, queries: Vectors, groups: np.ndarray | None) -> Neighbors:
-    found = []
+def _find_in_blocks(
+    search: Search,
+    queries: Vectors,
+    groups: np.ndarray | None,
+    exclude: np.ndarray | None,
+    found: Neighbors,
+) -> None:
+    """Look all queries up, and put what is found into its place at once."""
     for first, last in blocks(len(queries), _QUERY_ROWS):
         of_group = None if groups is None else groups[first:last]
-        found.append(search.find(queries.rows(first, last), of_group))
-    return stacked(found)
+        part = search.find(queries.rows(first, last), of_group)
+        if exclude is not None:
+            part = without_row(part, exclude[first:last])
+        found.indices[first:last] = part.indices
+        found.similarities[first:last] = part.similarities
 
 
 def _check(
