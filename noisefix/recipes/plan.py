@@ -20,6 +20,7 @@ from noisefix.recipes.file import (
     words_of,
 )
 from noisefix.recipes.options import RecipeOptions
+from noisefix.redaction import redact
 from noisefix.tables.remote import is_remote, shown_address
 from noisefix.tables.several import files_of
 from noisefix.tables.sql_url import is_sql, shown_sql
@@ -48,7 +49,7 @@ class Step:
 
     @property
     def words(self) -> list[str]:
-        """The command line; what may be secret in an address is left out."""
+        """The command line; what may be secret in an address or a value is left out."""
         about = [_shown(word) for word in self.about]
         output = [] if self.output is None else ["-o", _shown(self.output)]
         return [
@@ -56,7 +57,7 @@ class Step:
             self.name,
             *about,
             *output,
-            *words_of(self.name, self.values),
+            *map(redact, words_of(self.name, self.values)),
             "--no-config",
         ]
 

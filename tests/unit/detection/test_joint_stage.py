@@ -641,3 +641,14 @@ def test_vectors_in_a_file_and_parts_of_any_size_make_the_same_tables(
         .select(whole.column_names)
         .equals(conform(whole, ISSUES, "issues").select(whole.column_names))
     )
+
+
+def test_only_rows_without_texts_are_free_of_what_names_do_not_explain():
+    from types import SimpleNamespace
+
+    from noisefix.detection.seen import _name_gain
+
+    unseen, seen = SimpleNamespace(names=None), SimpleNamespace(names=SimpleNamespace(gain=0.3))
+    assert _name_gain(unseen, has_text=True) == 0.0
+    assert _name_gain(unseen, has_text=False) is None
+    assert _name_gain(seen, has_text=False) == _name_gain(seen, has_text=True) == 0.3

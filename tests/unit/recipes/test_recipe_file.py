@@ -155,3 +155,11 @@ def test_words_and_options_say_the_same():
     ]
     made = options_of("relabel", values, "here")
     assert (made.votes, made.demonstrations, made.allow_not, made.share) == (3, True, False, 0.5)
+
+
+def test_no_password_of_an_address_is_printed_or_kept(tmp_path):
+    url = "https://bob:hunter2@host.example/v1"
+    made = plan(tmp_path, settings={"relabel": {"model": "m", "base_url": url}})
+    assert made.steps[1].options.base_url == url
+    assert "hunter2" not in made.script()
+    assert "hunter2" not in " ".join(made.steps[1].words)
