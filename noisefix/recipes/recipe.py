@@ -2,7 +2,8 @@
 
 The whole is what "Automatic Dataset Construction" (ADC, 2024) makes of a raw data set: find the
 wrong labels, repair them, balance the classes, train robustly. Balancing is part of training here:
-``--set train.set=share_strength=0.5`` weighs classes by their estimated true shares.
+repaired labels have the estimated true shares, and methods that begin with the given labels have
+``share_strength``.
 """
 
 from __future__ import annotations

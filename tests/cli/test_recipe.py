@@ -3,6 +3,7 @@
 import csv
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -161,3 +162,15 @@ def test_a_broken_record_is_said(cli, tickets, folder):
     broken = cli("recipe", tickets, "-o", folder, *QUICK)
     assert broken.code == 3
     assert "not the record of a recipe" in broken.err
+
+
+@pytest.mark.slow
+def test_the_example_runs_to_its_end(cli, folder):
+    examples = Path(__file__).parents[2] / "examples"
+    words = ("--recipe", examples / "recipe.toml", "--set", "detect.encoder=tfidf", "--json")
+    outcome = cli("recipe", examples / "support_tickets.csv", "-o", folder, *words)
+    assert outcome.code == 0, outcome.err
+    found = steps_of(outcome)
+    assert list(found) == ["detect", "relabel", "apply", "train", "evaluate", "report"]
+    scores = found["evaluate"]["facts"]
+    assert scores["right_after"] > scores["right_before"]
