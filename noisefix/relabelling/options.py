@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from noisefix.annotators.protocol import Annotator
-from noisefix.common_options import Decisions, Device, Labels, RunData, Seed
+from noisefix.common_options import RAY, Decisions, Device, ExecutorOptions, Labels, RunData, Seed
 from noisefix.errors import UsageError
 from noisefix.options import READS, WRITES, Option, Options
 
@@ -163,7 +163,7 @@ class ServerOptions(Options):
 
 
 @dataclass(frozen=True)
-class RelabelOptions(ServerOptions, AskOptions):
+class RelabelOptions(ExecutorOptions, ServerOptions, AskOptions):
     """Options of ``relabel``; with no limit on the rows: those flagged."""
 
     annotator: Annotated[
@@ -262,10 +262,24 @@ class RelabelOptions(ServerOptions, AskOptions):
                 "--paraphrase asks again in the light of the first answer",
                 "leave out --votes and --export-batch",
             )
+        if self.executor == RAY:
+            self._check_distributed()
         if self.allow_not and isinstance(self.annotator, str) and self.annotator != "openai":
             raise UsageError(
                 f"--allow-not: {self.annotator} cannot answer so",
                 "it is for --annotator openai; a column: noisefix detect DATA --not-column NAME",
+            )
+
+    def _check_distributed(self) -> None:
+        if not isinstance(self.annotator, str) or _reads_nothing(self.annotator):
+            who = self.annotator if isinstance(self.annotator, str) else "an object"
+            raise UsageError(
+                f"--executor ray: {who} cannot be asked from other machines",
+                "leave it out; it is for --annotator openai and local:PATH",
+            )
+        if self.export_batch or self.import_batch:
+            raise UsageError(
+                "--executor ray: a batch asks nobody", "leave it out, or ask without a batch file"
             )
 
     def style(self) -> PromptStyle:
