@@ -175,8 +175,9 @@ def nearest(
         device=device,
     ) as search:
         if same and isinstance(search, ExactSearch):
-            found = search.find_all()
-            found = found if exclude is None else without_row(found, exclude)
+            every = search.find_all()
+            every = every if exclude is None else without_row(every, exclude)
+            found.indices[:], found.similarities[:] = every.indices, every.similarities
         else:
             _find_in_blocks(search, queries, query_groups, exclude, found)
     return replace(found, recall=search.recall)
