@@ -184,8 +184,9 @@ def _no_cluster(address: str, reason: str) -> UsageError:
     place = "on this machine" if address in (OWN_CLUSTER, FIND_CLUSTER) else f"at {address}"
     return UsageError(
         f"--executor ray: no Ray cluster {place}: {reason}",
-        "ray status says where one is; run noisefix on a machine of the cluster; without --address "
-        "one is started on this machine",
+        "ray status says where one is; run noisefix on a machine of the cluster, with its token "
+        "(RAY_AUTH_MODE=token, RAY_AUTH_TOKEN_PATH) if it asks for one; without --address one is "
+        "started on this machine",
     )
 
 
