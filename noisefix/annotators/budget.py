@@ -125,7 +125,7 @@ class Account:
 
     def try_start(self, question: Question) -> Estimate | None:
         """Reserve what the question is expected to take; None when that breaks a limit."""
-        guess = self._guess(_characters(question))
+        guess = self._guess(question)
         budget = self.budget
         if budget.max_requests is not None and self.settled + self.running >= budget.max_requests:
             return None
@@ -187,9 +187,10 @@ class Account:
             "every answer is stored: run again, or with a higher limit, to ask only the rest",
         )
 
-    def _guess(self, characters: int) -> Estimate:
+    def _guess(self, question: Question) -> Estimate:
+        characters = _characters(question)
         if not self._seen:  # before the first answer: English has about four characters a token
-            return Estimate(characters / 4.0 + 8.0, 16.0)
+            return Estimate(characters / 4.0 + 8.0, 16.0 + question.more_tokens)
         per_character = self._seen_in / max(self._seen_chars, 1)
         return Estimate(characters * per_character, self._seen_out / self._seen)
 

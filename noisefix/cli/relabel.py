@@ -12,10 +12,12 @@ def relabel(run: RunArgument, options: RelabelOptions, shown: Shown) -> None:
 
     Rows are asked in the order of what an answer is expected to be worth. Each answer is weighed
     against everything else that is known of the row; what follows is in relabels.parquet, and apply
-    writes it. Every answer is stored as it arrives and never paid for twice.
+    writes it. Every answer is stored as it arrives and never paid for twice. With --rewrite an LLM
+    is asked for the smallest edit of each text after which its label is right: rewrites.parquet.
     """
     from noisefix.cli.asking import show_asking
     from noisefix.cli.desk import open_desk
+    from noisefix.cli.edit_summary import show_rewrites
     from noisefix.cli.messages import tell
     from noisefix.cli.relabel_summary import show_estimate, show_exported, show_relabels
     from noisefix.cli.terminal import Screen, write_json
@@ -46,6 +48,8 @@ def relabel(run: RunArgument, options: RelabelOptions, shown: Shown) -> None:
         show_estimate(Screen(), result.estimate)
     elif result.exported is not None:
         show_exported(Screen(), result.exported)
+    elif options.rewrite:
+        show_rewrites(Screen(), result)
     else:
         show_relabels(Screen(), result)
     if result.failure is not None:

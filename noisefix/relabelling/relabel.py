@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from noisefix.annotators.wordings import Flips
     from noisefix.relabelling.connect import OpenDesk
     from noisefix.relabelling.report import RelabelReport
+    from noisefix.relabelling.rewriting import RewriteReport
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,7 @@ class RelabelResult:
         imported: the responses read, of an import.
         notes: what a person should know.
         flips: how many answers other wordings changed; none unless they were asked for.
+        rewrites: what came of asking for edits; None unless they were asked for.
     """
 
     run: Path
@@ -53,6 +55,7 @@ class RelabelResult:
     imported: BatchImport | None = None
     notes: tuple[str, ...] = ()
     flips: tuple[Flips, ...] = ()
+    rewrites: RewriteReport | None = None
 
 
 @takes(RelabelOptions)
@@ -74,8 +77,9 @@ def relabel(
         open_desk: where a person is asked, with "human".
 
     Returns:
-        What came of it; relabels.parquet is written. Where the service failed or a budget was
-        reached, ``failure`` says so, and a further run goes on from there.
+        What came of it; relabels.parquet is written (of ``rewrite``: rewrites.parquet). Where the
+        service failed or a budget was reached, ``failure`` says so, and a further run goes on from
+        there.
 
     Raises:
         DataError: the run folder cannot be used.
@@ -90,6 +94,7 @@ def relabel(
         import_responses,
     )
     from noisefix.relabelling.connect import connect, connect_person, connection_note
+    from noisefix.relabelling.rewriting import finish_rewrites
 
     if options.export_batch is not None:
         check_export(RunFolder.open(run, options.run_data), options.export_batch, options)
@@ -105,7 +110,7 @@ def relabel(
                 options.annotator,
                 plan.folder,
                 plan.rows.class_names,
-                options,
+                replace(options, logprobs="off") if options.rewrite else options,
                 device=options.device,
                 seed=options.seed,
             )
@@ -117,7 +122,13 @@ def relabel(
             read = import_responses(plan, who, options.import_batch)
         else:
             check_not_out(plan, who)
-        result = finish(plan, who, progress=progress, ask_nobody=read is not None)
+        if options.rewrite:
+            report, failure = finish_rewrites(
+                plan, who, progress=progress, ask_nobody=read is not None
+            )
+            result = RelabelResult(path, None, failure, rewrites=report)
+        else:
+            result = finish(plan, who, progress=progress, ask_nobody=read is not None)
         return replace(result, imported=read, notes=connection_note(who))
 
 

@@ -1,0 +1,90 @@
+"""Answers to edit questions: asked for or found in the store, and as columns of a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from noisefix.annotators.edits import EDITED
+from noisefix.errors import ServiceError
+from noisefix.redaction import redact
+
+if TYPE_CHECKING:
+    from noisefix.annotators.progress import AskProgress
+    from noisefix.annotators.protocol import Annotator, Answer, Question
+    from noisefix.relabelling.options import AskOptions
+    from noisefix.run.folder import RunFolder
+
+
+def edit_answers(
+    folder: RunFolder,
+    annotator: Annotator,
+    questions: Sequence[Question],
+    options: AskOptions,
+    progress: Callable[[AskProgress], None] | None = None,
+    *,
+    ask_nobody: bool = False,
+) -> tuple[dict[str, Answer], ServiceError | None]:
+    """Return the answer of each row, by id, and why not all are there.
+
+    Args:
+        folder: the run folder, whose lock is held.
+        annotator: who is asked what the store does not hold.
+        questions: one a row.
+        options: budget and seed.
+        progress: called with how far it has come.
+        ask_nobody: take the stored answers only.
+
+    Raises:
+        ServiceError: there were questions, and not one usable answer.
+    """
+    from noisefix.annotators.engine import stored_answers
+    from noisefix.annotators.store import STORE_NAME, AnswerStore
+    from noisefix.relabelling.asker import Asker
+
+    answers: dict[str, Answer] = {}
+    failure: ServiceError | None = None
+    with AnswerStore(folder.path / STORE_NAME) as store:
+        if ask_nobody:
+            answers = {a.id: a for a in stored_answers(annotator, questions, store)}
+        else:
+            asker = Asker(annotator, options, store, progress)
+            try:
+                for answer in asker.ask(questions, len(questions), 1):
+                    answers[answer.id] = answer  # one by one: those before an error are kept
+            except ServiceError as error:
+                failure = error
+    if questions and all(answer.is_useless for answer in answers.values()):
+        raise failure or _nothing_usable(answers, len(questions))
+    return answers, failure
+
+
+def _nothing_usable(answers: dict[str, Answer], n_questions: int) -> ServiceError:
+    said = Counter(outcome_of(answer) for answer in answers.values())
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in said.most_common()) or "none came"
+    return ServiceError(
+        f"not one usable answer to {n_questions:,} questions ({counts}); the run folder is as it "
+        "was",
+        "look at the questions with --dry-run, and ask another --model",
+    )
+
+
+def outcome_of(answer: Answer) -> str:
+    """Return in a word what came: an edited text, no edit, or why there is none."""
+    return EDITED if answer.is_label else answer.answer or "no answer"
+
+
+def asked_columns(answer: Answer) -> dict[str, Any]:
+    """Return what was asked of whom, and what it took."""
+    return {
+        "annotator": answer.annotator or None,
+        "model": answer.model or None,
+        "prompt_sha256": answer.prompt_sha256 or None,
+        "input_tokens": answer.input_tokens,
+        "output_tokens": answer.output_tokens,
+        "cost_usd": answer.cost_usd,
+        "latency_s": answer.latency_s,
+        "attempts": answer.attempts,
+        "error": None if answer.error is None else redact(answer.error),
+    }
