@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisefix.annotators.edits import EDITED, IMPOSSIBLE, NO_EDIT
+from noisefix.cleaning.rewrites import RARE_ROWS
 from noisefix.errors import ServiceError
 from noisefix.labels import UNLABELLED
 from noisefix.relabelling.edit_answers import asked_columns, edit_answers, outcome_of
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from noisefix.annotators.protocol import Annotator, Answer
     from noisefix.relabelling.plan import RelabelPlan
     from noisefix.run.rows import RunRows
-
-RARE_ROWS = 20
-"""A class with fewer given rows is rare: an edited text of it is worth having."""
 
 
 @dataclass(frozen=True)
