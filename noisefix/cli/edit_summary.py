@@ -1,14 +1,16 @@
-"""What ``relabel --rewrite`` ends with."""
+"""What ``relabel --rewrite`` and ``augment`` end with."""
 
 from __future__ import annotations
 
 import shlex
 from typing import TYPE_CHECKING
 
+from noisefix.cli.columns import Column
 from noisefix.cli.terminal import Screen
-from noisefix.cli.wording import number, plural
+from noisefix.cli.wording import number, percent, plural
 
 if TYPE_CHECKING:
+    from noisefix.relabelling.augment import AugmentResult
     from noisefix.relabelling.relabel import RelabelResult
 
 
@@ -42,6 +44,41 @@ def show_rewrites(screen: Screen, result: RelabelResult) -> None:
     screen.command(
         f"noisefix apply {run} --rewrites add --dry-run", "see which rows would be added"
     )
+
+
+def show_pairs(screen: Screen, result: AugmentResult) -> None:
+    """Show in a few lines what came of asking for pairs."""
+    report = result.report
+    if report is None:
+        screen.line("No row is of a confused pair of classes: nothing was asked.")
+        return
+    screen.line(
+        f"{report.accepted:,} of {plural(report.asked, 'edit')} accepted as pairs "
+        f"({report.by_second_vote:,} by a second vote), {measured_by(report.measure)}.",
+        style="bold",
+    )
+    screen.table(
+        (
+            Column("given", max_width=30),
+            Column("truly", max_width=30),
+            Column("of all rows", "right"),
+            Column("asked", "right"),
+            Column("accepted", "right"),
+        ),
+        [
+            (c.given_label, c.true_label, percent(c.joint), f"{c.asked:,}", f"{c.accepted:,}")
+            for c in report.cells
+        ],
+    )
+    for reason, count in report.refusals.items():
+        screen.line(f"{count:,} not accepted: {reason}")
+    show_tokens(screen, report.input_tokens, report.output_tokens, report.cost_usd)
+    run = shlex.quote(str(result.run))
+    screen.heading(f"Every pair is in {result.run}/contrast_pairs.parquet. Next:")
+    screen.command(
+        f"noisefix train {run} --pairs {run} -o MODEL", "train with them, at half weight"
+    )
+    screen.command(f"noisefix evaluate MODEL --pairs {run}", "does a model tell the classes apart")
 
 
 def show_tokens(screen: Screen, tokens_in: int, tokens_out: int, cost_usd: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from noisefix.annotators.edits import EDITED
@@ -11,50 +11,40 @@ from noisefix.errors import ServiceError
 from noisefix.redaction import redact
 
 if TYPE_CHECKING:
-    from noisefix.annotators.progress import AskProgress
     from noisefix.annotators.protocol import Annotator, Answer, Question
-    from noisefix.relabelling.options import AskOptions
-    from noisefix.run.folder import RunFolder
+    from noisefix.annotators.store import AnswerStore
+    from noisefix.relabelling.asker import Asker
 
 
 def edit_answers(
-    folder: RunFolder,
     annotator: Annotator,
     questions: Sequence[Question],
-    options: AskOptions,
-    progress: Callable[[AskProgress], None] | None = None,
-    *,
-    ask_nobody: bool = False,
+    store: AnswerStore,
+    asker: Asker | None,
 ) -> tuple[dict[str, Answer], ServiceError | None]:
     """Return the answer of each row, by id, and why not all are there.
 
     Args:
-        folder: the run folder, whose lock is held.
-        annotator: who is asked what the store does not hold.
+        annotator: who is asked.
         questions: one a row.
-        options: budget and seed.
-        progress: called with how far it has come.
-        ask_nobody: take the stored answers only.
+        store: where answers are kept and found.
+        asker: asks for what the store does not hold; None: nobody does.
 
     Raises:
         ServiceError: there were questions, and not one usable answer.
     """
     from noisefix.annotators.engine import stored_answers
-    from noisefix.annotators.store import STORE_NAME, AnswerStore
-    from noisefix.relabelling.asker import Asker
 
     answers: dict[str, Answer] = {}
     failure: ServiceError | None = None
-    with AnswerStore(folder.path / STORE_NAME) as store:
-        if ask_nobody:
-            answers = {a.id: a for a in stored_answers(annotator, questions, store)}
-        else:
-            asker = Asker(annotator, options, store, progress)
-            try:
-                for answer in asker.ask(questions, len(questions), 1):
-                    answers[answer.id] = answer  # one by one: those before an error are kept
-            except ServiceError as error:
-                failure = error
+    if asker is None:
+        answers = {a.id: a for a in stored_answers(annotator, questions, store)}
+    else:
+        try:
+            for answer in asker.ask(questions, len(questions), 1):
+                answers[answer.id] = answer  # one by one: those before an error are kept
+        except ServiceError as error:
+            failure = error
     if questions and all(answer.is_useless for answer in answers.values()):
         raise failure or _nothing_usable(answers, len(questions))
     return answers, failure

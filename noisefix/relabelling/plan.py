@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
@@ -139,7 +139,35 @@ def plan_relabel(run: str | Path, options: RelabelOptions) -> RelabelPlan:
     return RelabelPlan(folder, rows, options, style, asked, probe, n_most, said, knowledge)
 
 
-def estimate_plan(plan: RelabelPlan) -> PlanEstimate:
+class AskPlan(Protocol):
+    """What ``relabel`` and ``augment`` plan to ask."""
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run folder."""
+        ...
+
+    @property
+    def options(self) -> Any:
+        """Budget, batches, wording."""
+        ...
+
+    @property
+    def asked(self) -> np.ndarray:
+        """Indices of the rows asked about."""
+        ...
+
+    @property
+    def n_questions(self) -> int:
+        """How many questions there are."""
+        ...
+
+    def questions(self) -> Iterator[Any]:
+        """Yield them."""
+        ...
+
+
+def estimate_plan(plan: AskPlan) -> PlanEstimate:
     """Render every prompt once, and count what asking them would cost."""
     characters, tokens_out, prompts = 0, 0.0, []
     for number, question in enumerate(plan.questions()):

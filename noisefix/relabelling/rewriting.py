@@ -111,6 +111,8 @@ def finish_rewrites(
         ModelError: the run's encoder cannot be loaded.
     """
     from noisefix.annotators.protocol import identity_of
+    from noisefix.annotators.store import STORE_NAME, AnswerStore
+    from noisefix.relabelling.asker import Asker
     from noisefix.run.decisions import import_decisions
     from noisefix.run.parquet import write_table
     from noisefix.run.provenance import Provenance
@@ -119,9 +121,9 @@ def finish_rewrites(
     with plan.folder.lock("noisefix relabel --rewrite"):
         import_decisions(plan.folder.decisions, plan.said)
         questions: list[EditQuestion] = list(plan.questions())
-        answers, failure = edit_answers(
-            plan.folder, annotator, questions, plan.options, progress, ask_nobody=ask_nobody
-        )
+        with AnswerStore(plan.folder.path / STORE_NAME) as store:
+            asker = None if ask_nobody else Asker(annotator, plan.options, store, progress)
+            answers, failure = edit_answers(annotator, questions, store, asker)
         if not answers:
             return None, failure
         table, report = _table(plan, questions, answers)
