@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from noisefix.detection.init import init as init
     from noisefix.detection.joint import joint as joint
     from noisefix.evaluation.calibrate import calibrate as calibrate
+    from noisefix.evaluation.contrast import contrast as contrast
     from noisefix.evaluation.evaluate import evaluate as evaluate
     from noisefix.evaluation.noise import noise as noise
     from noisefix.evaluation.rank_stability import rank_stability as rank_stability
@@ -50,6 +51,7 @@ _HOMES = {
     "calibrate": "noisefix.evaluation.calibrate",
     "candidates": "noisefix.detection.candidates",
     "check": "noisefix.detection.check",
+    "contrast": "noisefix.evaluation.contrast",
     "compare": "noisefix.classifiers.compare",
     "detect": "noisefix.detection.detect",
     "embed": "noisefix.detection.embed",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from noisefix.cleaning.options import ApplyOptions
+from noisefix.cleaning.options import DEFAULT_PREFIX, ApplyOptions
 from noisefix.errors import DataError, UsageError
 from noisefix.training.two_normals import valley
 
@@ -202,3 +202,18 @@ def _held_out_rows(source: Source) -> set[int]:
             held_out.update(range(start + 1, start + len(part) + 1))
         start += len(part)
     return held_out
+
+
+def made_rows(source: Source) -> frozenset[int]:
+    """Return the rows (0 = first) that ``apply --rewrites`` has made, which are none to test on."""
+    column = f"{DEFAULT_PREFIX}source"
+    if column not in source.columns:
+        return frozenset()
+    cells = source.table[column].to_pylist()
+    return frozenset(row for row, cell in enumerate(cells) if cell == REWRITE)
+
+
+def left_out_note(source: Source, made: frozenset[int]) -> list[str]:
+    """Say that rows are left out of a test."""
+    note = f"{source.name}: {len(made):,} edited texts left out: they test nothing"
+    return [note] if made else []

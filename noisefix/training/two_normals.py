@@ -10,6 +10,8 @@ _STEPS = 50
 _GRID = 512
 _LEAST_SHARE = 0.05
 _LEAST_ROWS = 10
+_MOST_OF_HILL = 0.5
+"""Share of the lower hill that a valley may have: a plain looks like two hills with a dip."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +73,6 @@ def valley(values: np.ndarray) -> float | None:
         / np.sqrt(fit.variance)
     ).sum(axis=1)
     lowest = int(density.argmin())
-    if density[lowest] >= 0.99 * min(density[0], density[-1]):
+    if density[lowest] > _MOST_OF_HILL * min(density[0], density[-1]):
         return None
     return float(centre + spread * grid[lowest])
