@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from noisefix.annotators.edits import EDITED
-from noisefix.errors import ServiceError
+from noisefix.errors import ServiceError, UsageError
 from noisefix.redaction import redact
 
 if TYPE_CHECKING:
@@ -32,9 +32,11 @@ def edit_answers(
 
     Raises:
         ServiceError: there were questions, and not one usable answer.
+        UsageError: the annotator gives labels only.
     """
     from noisefix.annotators.engine import stored_answers
 
+    _check_writes_texts(annotator)
     answers: dict[str, Answer] = {}
     failure: ServiceError | None = None
     if asker is None:
@@ -48,6 +50,18 @@ def edit_answers(
     if questions and all(answer.is_useless for answer in answers.values()):
         raise failure or _nothing_usable(answers, len(questions))
     return answers, failure
+
+
+def _check_writes_texts(annotator: Annotator) -> None:
+    from noisefix.annotators.column import ColumnAnnotator
+    from noisefix.annotators.human import HumanAnnotator
+    from noisefix.annotators.local import LocalAnnotator
+
+    if isinstance(annotator, ColumnAnnotator | HumanAnnotator | LocalAnnotator):
+        raise UsageError(
+            f"{type(annotator).__name__} writes no texts",
+            "edits are for an OpenAIAnnotator, or an annotator of your own",
+        )
 
 
 def _nothing_usable(answers: dict[str, Answer], n_questions: int) -> ServiceError:
