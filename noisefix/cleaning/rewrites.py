@@ -93,6 +93,12 @@ def choose_rewrites(
     lines = _read(folder)
     issues = settled.issues.select(["id", "row_number", "given_label", "p_error"]).to_pylist()
     rows = {row["id"]: row for row in issues}
+    strange = next((line["id"] for line in lines if line["id"] not in rows), None)
+    if strange is not None:
+        raise DataError(
+            f"{folder.rewrites}: id {strange!r} is not in {folder.issues.name}",
+            "the ids of both tables must be those of the same input",
+        )
     counts = Counter(row["given_label"] for row in issues)
     measured = [line for line in lines if line["similarity"] is not None]
     p_errors = [rows[line["id"]]["p_error"] or 0.0 for line in measured]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from noisefix.cli.options import RunArgument, Shown, takes_options
-from noisefix.relabelling.options import AugmentOptions
+from noisefix.relabelling.augment_options import AugmentOptions
 
 
 @takes_options

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import ServiceError
 from noisefix.options import takes
-from noisefix.relabelling.options import AugmentOptions
+from noisefix.relabelling.augment_options import AugmentOptions
 from noisefix.relabelling.pair_plan import PairPlan, plan_pairs
 from noisefix.run.folder import RunFolder
 from noisefix.run.schemas import CONTRAST_PAIRS

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import UsageError
-from noisefix.relabelling.options import AugmentOptions, RelabelOptions
+from noisefix.relabelling.augment_options import AugmentOptions
+from noisefix.relabelling.options import RelabelOptions
 from noisefix.relabelling.plan import AskPlan
 
 if TYPE_CHECKING:

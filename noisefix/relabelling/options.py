@@ -313,38 +313,6 @@ class RelabelOptions(BatchOptions, ServerOptions, AskOptions):
         return style
 
 
-@dataclass(frozen=True)
-class AugmentOptions(BatchOptions, ServerOptions, AskOptions):
-    """Options of ``augment``; with no limit on the rows: 20 of each of five pairs of classes."""
-
-    pairs: Annotated[
-        bool,
-        Option(
-            "--pairs",
-            "Ask for the smallest edit of surely mislabelled texts after which their given label "
-            "is right: pairs of texts that tell two classes apart.",
-        ),
-    ] = False
-    annotator: Annotated[
-        str | Annotator,
-        Option(
-            "--annotator",
-            "Who is asked: openai, which is any server that speaks OpenAI's language.",
-            "WHO",
-            offered=("openai",),
-        ),
-    ] = "openai"
-    device: Device = "auto"
-    decisions: Decisions = None
-    run_data: RunData = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.pairs:
-            raise UsageError("nothing to do", "say what is wanted: --pairs")
-        check_for_edits("--pairs", self.annotator, {"--votes": self.votes > 1})
-
-
 def check_for_edits(flag: str, annotator: Any, others: Mapping[str, bool]) -> None:
     """Refuse who cannot edit a text, and options that are about labels.
 

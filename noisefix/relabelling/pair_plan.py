@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noisefix.errors import UsageError
+from noisefix.relabelling.augment_options import AugmentOptions
 from noisefix.relabelling.edit_requests import (
     EditRequest,
     check_has_texts,
     edit_questions,
     editable_rows,
 )
-from noisefix.relabelling.options import AugmentOptions
 from noisefix.run.decisions import read_said
 from noisefix.run.folder import RunFolder
 from noisefix.run.outputs import check_not_foreign

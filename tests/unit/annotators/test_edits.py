@@ -17,6 +17,7 @@ from noisefix.annotators.edits import (
     render_edit,
 )
 from noisefix.annotators.engine import ask
+from noisefix.annotators.openai_client import OpenAIAnnotator
 from noisefix.annotators.prompts import PromptStyle
 from noisefix.annotators.protocol import INVALID, REFUSED, Answer, Question, key_maker
 from noisefix.annotators.store import STORE_NAME, AnswerStore
@@ -206,3 +207,21 @@ def test_what_is_kept_of_an_answer_holds_no_text():
     assert kept.endswith(" … [not finished]")
     assert QUESTION.kept(None) is None
     assert isinstance(QUESTION, EditQuestion)
+
+
+def test_a_server_that_says_the_key_does_not_get_it_kept(faults, tmp_path, monkeypatch):
+    key = "sk-secret-0123456789abcdef"
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    text = f"{TEXT}, and here is some more of it"
+    question = render_edit("1", text, "refund")
+    body = faults.completion(says("edited", f"a refund {key}"))
+    with faults.FaultServer(lambda request: [faults.http(200, body)]) as server:
+        annotator = OpenAIAnnotator("tiny", base_url=server.url)
+        with AnswerStore(tmp_path / STORE_NAME) as store:
+            (answer,) = ask(annotator, [question], store=store)
+            (again,) = ask(annotator, [question], store=store)
+    assert (answer.answer, answer.is_label) == ("a refund [hidden]", True)
+    assert again.answer == answer.answer
+    assert answer.raw_answer is None
+    assert all(key.encode() not in file.read_bytes() for file in tmp_path.iterdir())
+    assert len(server.requests) == 1
