@@ -153,7 +153,7 @@ def detect(
             given=given,
             executor=executor,
         )
-        judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress)
+        judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress, executor)
         retrieved = candidates_into(
             run.embeddings,
             run.issues,

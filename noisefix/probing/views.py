@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from noisefix.confident.validation import row_blocks
+from noisefix.executors import IN_TURN, Executor
 from noisefix.labels import UNLABELLED
 from noisefix.neighbors.duplicates import duplicate_groups, same_vectors
 from noisefix.neighbors.search import Neighbors, nearest
@@ -95,6 +96,7 @@ def look_around(
     *,
     has_text: bool = True,
     device: str = "auto",
+    executor: Executor = IN_TURN,
 ) -> Surroundings:
     """Find the nearest rows of each row that may vote, and the groups of (nearly) the same text.
 
@@ -107,6 +109,7 @@ def look_around(
         has_text: False: the texts are names of rows that have none. Nearly the same vector then
             stands for nearly the same text.
         device: "auto", "cpu", "cuda" or "mps".
+        executor: who looks for neighbours among many rows; changes no byte.
     """
     found = nearest(
         embeddings,
@@ -114,6 +117,7 @@ def look_around(
         N_NEIGHBORS + _SPARE_NEIGHBORS,
         exclude=np.arange(len(embeddings)),
         device=device,
+        executor=executor,
     )
     written = written_rows(texts)
     if has_text:
@@ -121,7 +125,9 @@ def look_around(
     else:
         groups = same_vectors(embeddings, found)
     voting = np.where(judgeable_rows(given_labels, groups, written), given_labels, UNLABELLED)
-    voters = labelled_neighbors(embeddings, voting, groups, neighbors=found, device=device)
+    voters = labelled_neighbors(
+        embeddings, voting, groups, neighbors=found, device=device, executor=executor
+    )
     return Surroundings(voters, groups)
 
 
