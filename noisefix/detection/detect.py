@@ -11,6 +11,7 @@ from noisefix.cluster.choose import check_executor, chosen_executor
 from noisefix.detection.across import compare_with, read_across, read_other
 from noisefix.detection.annotated import read_annotated
 from noisefix.detection.candidates import candidates_into
+from noisefix.detection.definitions import matching_note
 from noisefix.detection.embed import (
     ProgressCallback,
     embed_into,
@@ -176,6 +177,7 @@ def detect(
         + _order_note(more, names)
         + (() if answers is None else answers.notes)
         + list_note(run, dataset)
+        + matching_note(judged.results)
         + calibration_note(str(embedded.parameters["encoder"]), judged.results["learned_from"]),
         warnings=dataset.warnings
         + not_warnings

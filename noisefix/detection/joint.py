@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from noisefix.detection.annotations import parse_columns
 from noisefix.detection.decided import with_decisions
+from noisefix.detection.definitions import matching_note
 from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
 from noisefix.detection.joint_sources import read_annotations, read_order, read_trusted
 from noisefix.detection.open_run import refuse_sets
@@ -92,7 +93,7 @@ def joint(
     by_order = order_said(report.results["order"])
     return JointResult(
         **vars(report),
-        notes=() if by_order is None else (by_order,),
+        notes=matching_note(report.results) + (() if by_order is None else (by_order,)),
         warnings=told
         + _no_text_warning(report)
         + verdict_warnings(report)

@@ -14,7 +14,7 @@ from noisefix.errors import DataError
 from noisefix.labels import check_class_count, class_names
 from noisefix.progress import Progress
 from noisefix.run.arrays import Strings, class_ids
-from noisefix.run.rows import has_texts, name_matrix
+from noisefix.run.rows import definitions_of, has_texts
 from noisefix.run.vector_columns import second_vectors, vectors_of
 from noisefix.vectors import InMemory, SomeRows, Vectors, mean_of
 
@@ -108,7 +108,7 @@ def see(
     label_names = _name_embeddings(tables.get("label_names"), names, embeddings.shape[1])
     view = None
     if label_names is not None:
-        view = name_view(embeddings, label_names[scope.classes], labels)
+        view = name_view(embeddings, [label_names[k] for k in scope.classes], labels)
     evidence = Evidence(pooled, labels, fit_latent_classes(embeddings, labels, n_classes), view)
     hypotheses, readings = _judged(evidence, views, params, names, scope, has_text=has_text)
     readings = _as_looked_at(readings, given, params, names)
@@ -225,7 +225,7 @@ def _labels(table: pa.Table) -> tuple[tuple[str, ...], np.ndarray]:
 
 def _name_embeddings(
     table: pa.Table | None, names: tuple[str, ...], dimension: int
-) -> np.ndarray | None:
-    """Return (K, D) in class order, or None where a class is missing or the sizes differ."""
-    matrix = None if table is None else name_matrix(table, names)
-    return matrix if matrix is not None and matrix.shape[1] == dimension else None
+) -> tuple[np.ndarray, ...] | None:
+    """Return K matrices (n, D), or None where a class is missing or the sizes differ."""
+    found = None if table is None else definitions_of(table, names)
+    return found if found is not None and found[0].shape[1] == dimension else None

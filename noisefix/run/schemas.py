@@ -113,13 +113,14 @@ EMBEDDINGS = TableSchema(
 LABEL_NAMES = TableSchema(
     "label_names",
     1,
-    "What each class name (or its description) means to the encoder.",
+    "What each class name (or its description) means to the encoder; of a class with several "
+    "definitions a row each.",
     (
         _CLASS,
         Column("text", "string", "the words that were embedded for it"),
         _VECTOR,
     ),
-    key=("label",),
+    key=("label", "text"),
 )
 
 ISSUES = TableSchema(
