@@ -21,6 +21,7 @@ from noisefix.vectors import InMemory, SomeRows, Vectors, mean_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from noisefix.detection.mismatched import Matches
     from noisefix.detection.voting import Answers
     from noisefix.probing.hidden_chain import Sequences
     from noisefix.probing.hypotheses import Evidence, Hypotheses
@@ -51,6 +52,7 @@ class Seen:
     probe: Probe
     outside: Outside
     sequences: Sequences | None
+    matches: Matches | None
 
 
 def see(
@@ -62,6 +64,7 @@ def see(
     progress: Callable[[Progress], None] | None = None,
 ) -> Seen:
     """Compute what does not hang on verified rows; args as of ``joint_stage.judge_labels``."""
+    from noisefix.detection.mismatched import matches_of
     from noisefix.detection.order import sequences_of
     from noisefix.detection.own_probs import own_probs
     from noisefix.detection.voting import encode_answers, text_probe
@@ -145,6 +148,7 @@ def see(
         readings=readings,
         outside=outside,
         sequences=sequences_of(tables.get("order"), ids),
+        matches=matches_of(tables.get("matches"), ids),
         answers=answers,
         probe=text_probe(embeddings, scope.written, folds_of, len(names)),
     )

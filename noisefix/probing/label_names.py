@@ -79,7 +79,8 @@ def name_view(
     n_classes = len(name_embeddings)
     meant = np.concatenate([np.atleast_2d(each) for each in name_embeddings])
     labelled = some_rows(np.flatnonzero(given_labels != UNLABELLED), _MAX_FIT_ROWS)
-    matching, together = None, _as_it_is
+    matching: str | None = None
+    together: Callable[[np.ndarray], np.ndarray] = _as_it_is
     if len(meant) > n_classes:
         ways = _ways([len(np.atleast_2d(each)) for each in name_embeddings])
         seen = embeddings.take(labelled) @ meant.T

@@ -225,7 +225,8 @@ def _middle(vectors: np.ndarray) -> np.ndarray:
     if len(vectors) == 1:
         return vectors
     total = vectors.sum(axis=0, keepdims=True)
-    return (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
+    middle: np.ndarray = (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
+    return middle
 
 
 def has_texts(embeddings: pa.Table) -> bool:
