@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import percent, plural
 from noisefix.detection.order_summary import groups_said, order_said
+from noisefix.probing.pair_match import UNRELATED_FROM
 
 if TYPE_CHECKING:
     from noisefix.detection.findings import DetectResult, OutsideRow
@@ -58,6 +59,12 @@ def show_mismatched(screen: Screen, result: DetectResult) -> None:
     if found is None or found.share is None:
         return
     both = f"{found.first} and {found.second}"
+    if found.share >= UNRELATED_FROM:
+        screen.line(
+            f"{both} have little to do with each other in about {percent(found.share)} of "
+            f"{plural(found.pairs, 'row')}: no row is listed for it."
+        )
+        return
     if not found.count:
         screen.line(f"{both} seem to belong together in all {plural(found.pairs, 'row')}.")
         return

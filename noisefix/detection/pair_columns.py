@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -60,6 +60,7 @@ def read_pairs(
             f"{_OPTION} {wanted}: {'one column' if len(names) == 1 else f'{len(names)} columns'}",
             "name two, with a comma between them: question,answer",
         )
+    _check_purposes(names, {"label": options.label_column, "id": options.id_column})
     text = options.text_column if options.text_column is not None else found
     return source, replace(options, text_column=text), (names[0], names[1])
 
@@ -90,14 +91,7 @@ def pairs_of(dataset: Dataset, names: tuple[str, str]) -> Pairs:
 
     from noisefix.tables.text_columns import column_texts
 
-    purposes = {"label": dataset.label_column, "id": dataset.id_column}
-    for purpose, column in purposes.items():
-        if column in names:
-            raise UsageError(
-                f"{_OPTION} {','.join(names)}: {column} is the {purpose} column",
-                f"name two columns of text; if {column} is not the {purpose} column, "
-                f"name the one that is with --{purpose}-column",
-            )
+    _check_purposes(names, {"label": dataset.label_column, "id": dataset.id_column})
     source = dataset.source
     first, second = (column_texts(source.table, name, source.name) for name in names)
     table = pa.table(
@@ -108,6 +102,16 @@ def pairs_of(dataset: Dataset, names: tuple[str, str]) -> Pairs:
         }
     )
     return Pairs(table, names, source.name)
+
+
+def _check_purposes(names: tuple[str, ...], purposes: Mapping[str, str | None]) -> None:
+    for purpose, column in purposes.items():
+        if column in names:
+            raise UsageError(
+                f"{_OPTION} {','.join(names)}: {column} is the {purpose} column",
+                f"name two columns of text; if {column} is not the {purpose} column, "
+                f"name the one that is with --{purpose}-column",
+            )
 
 
 def match_into(

@@ -26,6 +26,10 @@ from noisefix.vectors import GRAIN, SomeRows, Vectors, as_vectors, blocks
 MISMATCHED_FROM = 0.8
 """Rows from this p_mismatch on are listed."""
 
+UNRELATED_FROM = 0.5
+"""Where so large a share of the pairs seems put together at random, the columns have nothing to do
+with each other, and no row is called mismatched for it."""
+
 N_FOLDS = 5
 PENALTIES = (0.01, 0.1, 1.0, 3.0, 10.0, 100.0)
 """Of the ridge, in units of the mean variance of a direction; that with the best ranks counts."""
@@ -47,7 +51,7 @@ class PairMatch:
             in [0, 1], equal ones counted half; 0 = none, 0.5 = as good as any. NaN: one of the
             texts is missing, or there are fewer than ``LEAST_PAIRS``.
         p_mismatch: (N,) estimated probability that the two were put together at random, in [0, 1];
-            NaN as in ``rank``.
+            NaN as in ``rank``, and where ``share`` is ``UNRELATED_FROM`` or more.
         penalty: of the ridge that was chosen; NaN where there are too few pairs.
         share: estimated share of pairs put together at random, in [0, 1]; NaN likewise.
     """
@@ -117,7 +121,9 @@ def match_pairs(
     ]
     best = int(np.argmin(np.round(means, 6)))
     rank[rows], strength = _ranks(one, other, folds, fitted, best, np.arange(len(rows)))
-    p_mismatch[rows], share = mismatch_probs(rank[rows], strength)
+    probs, share = mismatch_probs(rank[rows], strength)
+    if share < UNRELATED_FROM:
+        p_mismatch[rows] = probs
     return PairMatch(rank, p_mismatch, PENALTIES[best], share)
 
 

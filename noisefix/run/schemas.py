@@ -284,7 +284,7 @@ MATCHES = TableSchema(
             P_MISMATCH,
             "double",
             "estimated probability that the two do not belong together, in [0, 1]; from 0.8 on the "
-            "row is listed; null as match_rank",
+            "row is listed; null as match_rank, and where most pairs seem put together at random",
             True,
         ),
     ),
