@@ -1,8 +1,8 @@
 """Pairs of texts that do not belong together: found by what other pairs tell?
 
 ``python tests/benchmarks pair_columns``. Each text of a set is cut into two halves, the pair; the
-second halves of a tenth of the rows are exchanged among them. Beside the rank stands the plain cosine
-of the two halves. As they are: which share of the halves seems exchanged where none was. The
+second halves of a tenth of the rows are exchanged among them. Beside the rank stands the plain
+cosine of the two halves. As they are: which share of the halves seems exchanged where none was. The
 constants (penalties of the ridge, where the tail of the ranks begins) were chosen on other draws of
 the first five sets.
 """
@@ -124,9 +124,10 @@ def tables(result: dict[str, Any]) -> list[Table]:
                 "listed",
             ),
             tuple(row(one) for one in result["sets"]),
-            f"Area under the ROC curve of exchanged rows, mean of {len(SEEDS)} draws; precision and "
-            f"recall of p_mismatch from {MISMATCHED_FROM} on. Halves that have nothing to do with "
-            "each other by themselves count as wrongly listed. * The constants were chosen on these.",
+            f"Area under the ROC curve of exchanged rows, mean of {len(SEEDS)} draws; precision "
+            f"and recall of p_mismatch from {MISMATCHED_FROM} on. Halves that by themselves have "
+            "nothing to do with each other count as wrongly listed. * The constants were chosen on "
+            "these.",
         )
     ]
 
