@@ -51,6 +51,7 @@ APART = (
 
 CLEAN = ("clean_snips", "clean_hwu64", "clean_banking77")
 SETS = {"noisy": NOISY, "clean": CLEAN, "apart": APART}
+MORE_SEEDS = (1, 2)
 MOST_ROWS = 3_000
 FOLDER = REPOSITORY / ".benchmarks" / "methods"
 
@@ -83,7 +84,6 @@ _VARIANTS = (
     Way("forward", {"transition": "hoc"}),
     Way("rcal", {"start": "repaired"}),
     Way("sface", {"start": "repaired"}),
-    Way("opl", {"start": "repaired"}),
     Way("nested", {"rank": "auto"}),
 )
 
@@ -97,10 +97,13 @@ def ways() -> list[Way]:
 
 
 def parts() -> Iterator[tuple[str, int]]:
-    """Yield sets and seeds, so that whatever is there when it is broken off says most."""
+    """Yield sets and seeds, so that whatever is there when it is broken off says most.
+
+    Three seeds for the sets that ``ce`` and ``repair`` are held against, one for the others: the
+    rows of a test set leave more in doubt than the seed.
+    """
     yield from ((name, 0) for names in SETS.values() for name in names)
-    for seed in (1, 2):
-        yield from ((name, seed) for names in SETS.values() for name in names)
+    yield from ((name, seed) for seed in MORE_SEEDS for name in NOISY)
 
 
 class Notes:

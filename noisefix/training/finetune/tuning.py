@@ -49,9 +49,9 @@ class TuningParams:
             half the time.
         noise_agreement: weight of KL(plain || noised), the two passes' predictions.
 
-    Source of the last two: NoiseFiT, arXiv:2504.03302 (known from its abstract), which noises layers
-    by their signal and holds both passes to each other. Decisions: the words' vectors alone, as
-    they are alike in all encoders; and a fixed share of their spread.
+    Source of the last two: NoiseFiT, arXiv:2504.03302 (known from its abstract), which noises
+    layers by their signal and holds both passes to each other. Decisions: the words' vectors alone,
+    as they are alike in all encoders; and a fixed share of their spread.
     """
 
     encoder_rate: float = 1e-4
