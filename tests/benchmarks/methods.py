@@ -1,4 +1,4 @@
-"""Every training method on real noise, clean sets and sets kept apart: three seeds, one table.
+"""Every training method on real noise, clean sets and sets kept apart: one table.
 
 ``python tests/benchmarks methods``, or in pieces: ``python tests/benchmarks/methods.py --minutes
 9`` trains until its time is up, and goes on from there when it is called again. All methods get
@@ -190,7 +190,10 @@ def tables(result: Result) -> list[Table]:
     """Return gains, the accuracies behind them, and how well two classes are ranked."""
     seeds = len(result["seeds"])
     return [
-        gains_table(result, title=f"What every method gains on frozen features; seeds: {seeds}"),
+        gains_table(
+            result,
+            title=f"What every method gains on frozen features; {seeds} seeds for the nine noisy sets",
+        ),
         _accuracy_table(result),
         _ranking_table(result),
     ]
@@ -280,7 +283,7 @@ def pages(result: Result) -> dict[str, str]:
             rows += [] if way in rows else [way]
     of_page = {name: [t for t in titles(result) if t in rows] for name, rows in by_method.items()}
     of_page |= {page: [way] for page, way in OF_OPTIONS.items() if way in titles(result)}
-    seeds = f"frozen features, seeds: {len(result['seeds'])}"
+    seeds = f"frozen features, {len(result['seeds'])} seeds"
     shown = {
         f"{PAGES}/{name}.md": str(gains_table(result, rows, f"{name}, {seeds}"))
         for name, rows in of_page.items()
