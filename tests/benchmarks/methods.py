@@ -192,7 +192,7 @@ def tables(result: Result) -> list[Table]:
     return [
         gains_table(
             result,
-            title=f"What every method gains on frozen features; {seeds} seeds for the nine noisy sets",
+            title=f"What every method gains on frozen features, {seeds} seeds",
         ),
         _accuracy_table(result),
         _ranking_table(result),

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from shared_sets import REPOSITORY, load
@@ -56,6 +56,7 @@ MOST_ROWS = 3_000
 FOLDER = REPOSITORY / ".benchmarks" / "methods"
 
 Measured = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -142,15 +143,20 @@ def notes_of(folder: Path = FOLDER) -> Notes:
 def judged_case(name: str, seed: int, folder: Path = FOLDER) -> Case:
     """Return a set with the judgement of its labels, from the disk if it is there."""
     path = folder / f"{name}-{seed}-{__version__}.pickle"
+    return kept(path, lambda: make_case(name, seed, most_rows=MOST_ROWS))
+
+
+def kept(path: Path, make: Callable[[], T]) -> T:
+    """Return what was made before and kept in a file, or else make and keep it."""
     if path.is_file():
-        found: Case = pickle.loads(path.read_bytes())
+        found: T = pickle.loads(path.read_bytes())
         return found
-    case = make_case(name, seed, most_rows=MOST_ROWS)
+    made = make()
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}")
-    part.write_bytes(pickle.dumps(case))
+    part.write_bytes(pickle.dumps(made))
     part.replace(path)
-    return case
+    return made
 
 
 def with_unverified_class(case: Case) -> Case:

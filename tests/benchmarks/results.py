@@ -53,7 +53,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "page",
         "end_to_end",
     ),
-    "train": ("training", "methods", "sidyp", "sidyp_ablation", "noiseal_replay", "finetune"),
+    "train": (
+        "training",
+        "methods",
+        "sidyp",
+        "sidyp_ablation",
+        "noiseal_replay",
+        "finetune",
+        "memorising",
+    ),
     "growth": ("growth", "training_growth"),
 }
 NAMES = tuple(name for names in GROUPS.values() for name in names)
