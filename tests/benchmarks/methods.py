@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from methods_measured import CLEAN, SETS, measure_all, notes_of, ways
+from methods_measured import CLEAN, MORE_SEEDS, SETS, measure_all, notes_of, ways
 from report import Headline, Table
 
 Result = dict[str, Any]
@@ -295,9 +295,17 @@ def main() -> None:
     """Parse options, and measure for some time."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=None)
+    parser.add_argument("--but", default="", help="methods to leave out, with commas")
+    parser.add_argument("--seeds", type=int, default=1 + len(MORE_SEEDS))
     options = parser.parse_args()
     until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
-    is_done = measure_all(notes_of(), until=until, progress=lambda line: print(line, flush=True))
+    is_done = measure_all(
+        notes_of(),
+        [way for way in ways() if way.method not in options.but.split(",")],
+        n_seeds=options.seeds,
+        until=until,
+        progress=lambda line: print(line, flush=True),
+    )
     print("all is measured" if is_done else "time is up: call again to go on")
 
 

@@ -202,8 +202,8 @@ def ranking(case: Case, probs: np.ndarray) -> float | None:
 
 
 def is_for(way: Way, name: str) -> bool:
-    """Tell whether a method can be trained on a set: ``pu`` is for two classes with errors."""
-    return way.method != "pu" or (name not in CLEAN and n_classes(name) == 2)
+    """Tell whether a method can be trained on a set: some are for two classes."""
+    return way.method not in ("pu", "smoothap") or (name not in CLEAN and n_classes(name) == 2)
 
 
 def n_classes(name: str) -> int:
@@ -217,6 +217,7 @@ def measure_all(
     notes: Notes,
     chosen: Sequence[Way] | None = None,
     *,
+    n_seeds: int = 1 + len(MORE_SEEDS),
     until: float | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> bool:
@@ -225,6 +226,7 @@ def measure_all(
     Args:
         notes: where it is noted.
         chosen: what to train; None: all ways.
+        n_seeds: no seed from this on.
         until: ``time.monotonic()`` after which no further training is begun.
         progress: is told of each training.
     """
@@ -232,7 +234,7 @@ def measure_all(
     is_warm = False
     for name, seed in parts():
         missing = [way for way in asked if is_for(way, name) and not notes.has(name, seed, way)]
-        if not missing:
+        if not missing or seed >= n_seeds:
             continue
         if until is not None and time.monotonic() > until:
             return False
