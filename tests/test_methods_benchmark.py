@@ -72,6 +72,7 @@ def test_what_is_noted_is_not_measured_again(measured, tmp_path, monkeypatch):
     monkeypatch.setattr(measured, "SETS", {"noisy": ("one",)})
     monkeypatch.setattr(measured, "NOISY", ("one",))
     monkeypatch.setattr(measured, "judged_case", lambda name, seed: (name, seed))
+    monkeypatch.setattr(measured, "ready", lambda case: case)
     monkeypatch.setattr(measured, "is_for", lambda way, name: way.method != "pu")
     calls = []
 

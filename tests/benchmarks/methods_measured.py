@@ -21,6 +21,7 @@ from shared_sets import REPOSITORY, load
 from training_cases import Case, make_case
 
 from noisefix.training.interface import finish
+from noisefix.training.penalty import choose_penalty
 from noisefix.training.registry import METHODS, find_method
 from noisefix.version import __version__
 
@@ -159,6 +160,13 @@ def kept(path: Path, make: Callable[[], T]) -> T:
     return made
 
 
+def ready(case: Case) -> Case:
+    """Say what ``pu`` must be told, and choose the penalty, which all share: it is no one's cost."""
+    case = with_unverified_class(case) if case.data.n_classes == 2 else case
+    choose_penalty(case.data)
+    return case
+
+
 def with_unverified_class(case: Case) -> Case:
     """Say which of two classes means that nobody looked: the one with most errors, in truth."""
     wrong = case.data.given_labels != case.true_labels
@@ -171,7 +179,7 @@ def with_unverified_class(case: Case) -> Case:
 def measure(case: Case, seed: int, way: Way) -> Measured:
     """Train; return the accuracy on the test rows and the seconds of processor time."""
     fit, kind = find_method(way.method).load()
-    data = with_unverified_class(case).data if way.method == "pu" else case.data
+    data = case.data
     started = time.process_time()
     model = finish(fit(data, kind(**way.settings), seed=seed, device="cpu"))
     seconds = time.process_time() - started
@@ -238,7 +246,7 @@ def measure_all(
             continue
         if until is not None and time.monotonic() > until:
             return False
-        case = judged_case(name, seed)
+        case = ready(judged_case(name, seed))
         if not is_warm:  # what is imported and set up by the first training is not its cost
             measure(case, seed, Way("ce", {"epochs": 1}))
             is_warm = True
