@@ -161,7 +161,7 @@ def kept(path: Path, make: Callable[[], T]) -> T:
 
 
 def ready(case: Case) -> Case:
-    """Say what ``pu`` must be told, and choose the penalty, which all share: it is no one's cost."""
+    """Say what ``pu`` must be told, and choose the penalty that all share: it is no one's cost."""
     case = with_unverified_class(case) if case.data.n_classes == 2 else case
     choose_penalty(case.data)
     return case
