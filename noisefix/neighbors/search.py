@@ -159,9 +159,9 @@ def nearest(
         ModelError: the device is not there.
     """
     _check(queries, base, n_neighbors, query_groups, base_groups)
-    shape = (len(queries), n_neighbors)
+    found = Neighbors.none_yet(len(queries), n_neighbors, len(base))
     if 0 in (len(base), len(queries)):
-        return Neighbors(np.full(shape, -1, np.int64), np.zeros(shape, np.float32))
+        return found
     same = queries is base and query_groups is base_groups
     queries, base = as_vectors(queries), as_vectors(base)
     wanted = n_neighbors + (exclude is not None)
@@ -175,10 +175,10 @@ def nearest(
         device=device,
     ) as search:
         if same and isinstance(search, ExactSearch):
-            found = search.find_all()
-            found = found if exclude is None else without_row(found, exclude)
+            every = search.find_all()
+            every = every if exclude is None else without_row(every, exclude)
+            found.indices[:], found.similarities[:] = every.indices, every.similarities
         else:
-            found = Neighbors(np.empty(shape, np.int64), np.empty(shape, np.float32))
             _find_in_blocks(search, queries, query_groups, exclude, found)
     return replace(found, recall=search.recall)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from noisefix.labels import UNLABELLED
@@ -69,9 +71,8 @@ def labelled_neighbors(
         (N, k) indices into the N rows; fewer than k only where no more exist.
     """
     vectors, n_rows = as_vectors(embeddings), len(embeddings)
-    kind = np.int32 if n_rows < 2**31 else np.int64  # they are kept, and are many
-    indices = np.full((n_rows, n_neighbors), -1, dtype=kind)
-    similarities = np.zeros((n_rows, n_neighbors), dtype=np.float32)
+    voters = Neighbors.none_yet(n_rows, n_neighbors, n_rows)
+    indices, similarities = voters.indices, voters.similarities
     missing, recall = np.arange(n_rows), 1.0
     if neighbors is not None:
         recall = neighbors.recall
@@ -101,7 +102,7 @@ def labelled_neighbors(
         indices[missing] = np.where(found.indices >= 0, labelled[found.indices], -1)
         similarities[missing] = found.similarities
         recall = min(recall, found.recall)
-    return Neighbors(indices, similarities, recall)
+    return replace(voters, recall=recall)
 
 
 def knn_probs(
