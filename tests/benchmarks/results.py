@@ -56,6 +56,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "train": (
         "training",
         "methods",
+        "combinations",
         "sidyp",
         "sidyp_ablation",
         "noiseal_replay",
