@@ -12,13 +12,11 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
+from methods_gains import Gain, Result, gathered, is_missing, signed, values_of
 from methods_measured import CLEAN, MORE_SEEDS, SETS, measure_all, notes_of, ways
 from report import Headline, Table
-
-Result = dict[str, Any]
 
 GOAL = 0.01
 WORST = -0.005
@@ -34,84 +32,6 @@ def run(progress: Callable[[str], None] = lambda line: None) -> Result:
     notes = notes_of()
     measure_all(notes, progress=progress)
     return gathered(notes.all)
-
-
-def gathered(trainings: Sequence[Result]) -> Result:
-    """Return trainings by set and way: lists with a place for each seed, None where there is none.
-
-    Args:
-        trainings: as ``methods_measured.measure`` returns them.
-    """
-    seeds = sorted({found["seed"] for found in trainings})
-    sets: Result = {}
-    for found in trainings:
-        entry = sets.setdefault(found["set"], {"test_rows": found["test_rows"], "ways": {}})
-        way = entry["ways"].setdefault(found["way"], {"method": found["method"]})
-        for key in ("accuracy", "average_precision", "seconds"):
-            values = way.setdefault(key, [None] * len(seeds))
-            values[seeds.index(found["seed"])] = found[key]
-    known = [name for names in SETS.values() for name in names]
-    order = [*known, *(name for name in sets if name not in known)]
-    return {"seeds": seeds, "sets": {name: sets[name] for name in order if name in sets}}
-
-
-def values_of(result: Result, name: str, way: str, key: str = "accuracy") -> np.ndarray:
-    """Return a way's values on a set, one a seed; NaN where it was not run."""
-    entry = result["sets"].get(name, {}).get("ways", {}).get(way, {})
-    found = entry.get(key) or [None] * len(result["seeds"])
-    return np.array([np.nan if value is None else value for value in found], float)
-
-
-class Gain:
-    """How much better one way is than another, over sets and seeds.
-
-    Attributes:
-        by_set: mean over the seeds, by set; sets on which one of both was not run are left out.
-        mean: of these; NaN where there are none.
-        error: standard error of the mean over the seeds that all these sets have; NaN below two.
-    """
-
-    def __init__(
-        self, result: Result, names: Sequence[str], way: str, other: str, key: str = "accuracy"
-    ) -> None:
-        pairs = {
-            name: values_of(result, name, way, key) - values_of(result, name, other, key)
-            for name in names
-        }
-        there = {name: gains for name, gains in pairs.items() if not np.isnan(gains).all()}
-        self.by_set = {name: float(np.nanmean(gains)) for name, gains in there.items()}
-        self.mean = float(np.mean(list(self.by_set.values()))) if there else float("nan")
-        over_sets = np.mean(list(there.values()), axis=0) if there else np.empty(0)
-        over_sets = over_sets[~np.isnan(over_sets)]
-        enough = len(over_sets) > 1
-        self.error = (
-            float(over_sets.std(ddof=1) / np.sqrt(len(over_sets))) if enough else float("nan")
-        )
-
-    @property
-    def worst(self) -> str:
-        """The set on which least is gained; "" where there are none."""
-        return min(self.by_set, key=lambda name: self.by_set[name], default="")
-
-    @property
-    def least(self) -> float:
-        """What is gained there; NaN where there are none."""
-        return self.by_set.get(self.worst, float("nan"))
-
-    def __str__(self) -> str:
-        """The mean in points and its error."""
-        if np.isnan(self.mean):
-            return "-"
-        error = "" if np.isnan(self.error) else f" ± {100 * self.error:.1f}"
-        return f"{_points(self.mean)}{error}"
-
-    def worst_cell(self) -> str:
-        """The least gain in points and its set."""
-        return f"{_points(self.least)} (`{self.worst}`)" if self.by_set else "-"
-
-
-def _points(value: float) -> str:
-    return "-" if np.isnan(value) else f"{100 * value:+.1f}".replace("-0.0", "+0.0")
 
 
 def titles(result: Result) -> list[str]:
@@ -132,7 +52,9 @@ def gains_table(result: Result, shown: Sequence[str] | None = None, title: str =
     noisy, apart = SETS["noisy"], SETS["apart"]
     rows = []
     for way in titles(result) if shown is None else shown:
-        own = [float(np.nanmean(v)) for n in noisy if not _missing(v := values_of(result, n, way))]
+        own = [
+            float(np.nanmean(v)) for n in noisy if not is_missing(v := values_of(result, n, way))
+        ]
         gains = [Gain(result, noisy, way, other) for other in ("ce", "repair")]
         kept = [Gain(result, apart, way, other) for other in ("ce", "repair")]
         clean = Gain(result, CLEAN, way, "ce")
@@ -166,10 +88,6 @@ def gains_table(result: Result, shown: Sequence[str] | None = None, title: str =
         ),
         tuple(rows),
     )
-
-
-def _missing(values: np.ndarray) -> bool:
-    return bool(np.isnan(values).all())
 
 
 def _number(value: float) -> str:
@@ -212,7 +130,7 @@ def _accuracy_table(result: Result) -> Table:
 
 
 def _mean_percent(values: np.ndarray) -> str:
-    return "-" if _missing(values) else f"{100 * np.nanmean(values):.1f}"
+    return "-" if is_missing(values) else f"{100 * np.nanmean(values):.1f}"
 
 
 def _ranking_table(result: Result) -> Table:
@@ -220,7 +138,7 @@ def _ranking_table(result: Result) -> Table:
     names = [
         name
         for name in result["sets"]
-        if not _missing(values_of(result, name, "ce", "average_precision"))
+        if not is_missing(values_of(result, name, "ce", "average_precision"))
     ]
     rows = []
     for way in titles(result):
@@ -250,7 +168,7 @@ def headlines(result: Result) -> list[Headline]:
             found.append(
                 Headline(
                     f"the best method beside repair on {group} ({best}): mean / worst set, points",
-                    f"{_points(gain.mean)} / {_points(gain.least)}",
+                    f"{signed(gain.mean)} / {signed(gain.least)}",
                     "at least +1.0 / -0.5",
                     gain.mean >= GOAL and gain.least >= WORST,
                 )
@@ -263,7 +181,7 @@ def headlines(result: Result) -> list[Headline]:
             Headline(
                 f"clean sets: methods that lose more than a point to ce ({len(below)} of "
                 f"{len(lost)}); the worst ({worst})",
-                f"{_points(lost[worst])}",
+                f"{signed(lost[worst])}",
                 "at least -1.0",
                 not below,
             )
