@@ -86,7 +86,13 @@ def see(
     texts, ids = Strings(table["text"]), Strings(table["id"])
     has_text = has_texts(table)
     around = look_around(
-        embeddings, texts, given, has_text=has_text, device=params.device, executor=executor
+        embeddings,
+        texts,
+        given,
+        has_text=has_text,
+        device=params.device,
+        executor=executor,
+        progress=progress,
     )
     is_own = "pred_probs" in tables
     scope = find_scope(
