@@ -129,7 +129,7 @@ class Account:
 
     def try_start(self, question: Question) -> Estimate | None:
         """Reserve what the question is expected to take; None when that breaks a limit."""
-        guess = self._guess(_characters(question))
+        guess = self._guess(_characters(question), question.more_tokens)
         most = self.budget.max_requests
         if most is not None and self.settled + self.running >= most:
             return None
@@ -210,9 +210,9 @@ class Account:
             return True
         return budget.prices.cost_usd(tokens_in, tokens_out) <= budget.max_cost_usd
 
-    def _guess(self, characters: int) -> Estimate:
+    def _guess(self, characters: int, more_tokens: float = 0) -> Estimate:
         if not self._seen:  # before the first answer: English has about four characters a token
-            return Estimate(characters / 4.0 + 8.0, 16.0)
+            return Estimate(characters / 4.0 + 8.0, 16.0 + more_tokens)
         per_character = self._seen_in / max(self._seen_chars, 1)
         return Estimate(characters * per_character, self._seen_out / self._seen)
 

@@ -192,6 +192,6 @@ def answer_of(
         is_label=reply.is_label,
         confidence=reply.confidence,
         probabilities=reply.probabilities,
-        raw_answer=reply.raw_answer,
+        raw_answer=question.kept(reply.raw_answer),
         rejected=question.rejected_by(reply.answer, is_label=reply.is_label),
     )

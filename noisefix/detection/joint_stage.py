@@ -10,6 +10,7 @@ from noisefix.detection.joint_facts import results
 from noisefix.detection.joint_params import DEFAULT_VERDICT, JointParams
 from noisefix.detection.joint_tables import build
 from noisefix.detection.judged import Judged
+from noisefix.detection.mismatched import MATCH_COLUMNS
 from noisefix.detection.seen import Seen, see
 from noisefix.detection.weighing import weigh
 from noisefix.executors import IN_TURN, Executor
@@ -24,6 +25,7 @@ from noisefix.run.schemas import (
     ISSUES,
     JOINT,
     LABEL_NAMES,
+    MATCHES,
     PAIRS,
 )
 from noisefix.run.stage import Stage, StageOutput
@@ -59,10 +61,11 @@ def run(
     """Judge the labels of an embeddings table.
 
     Args:
-        tables: "embeddings"; optionally "label_names", "pred_probs" (id and one column a class),
-            "annotations" (id, annotator, label), "order" (id, group and place), "trusted" or
-            "decided" (id, and the label that a person has verified), and "rejected" or "not_labels"
-            (id, and a label that a person, or anybody, has ruled out).
+        tables: "embeddings"; optionally "label_names", "matches" (id, match_rank, p_mismatch),
+            "pred_probs" (id and one column a class), "annotations" (id, annotator, label), "order"
+            (id, group and place), "trusted" or "decided" (id, and the label that a person has
+            verified), and "rejected" or "not_labels" (id, and a label that a person, or anybody,
+            has ruled out).
         params: options.
         seed: seed of folds and bootstrap.
         progress: called as the parts are done.
@@ -108,7 +111,7 @@ def judge_labels(
 STAGE = Stage(
     "joint",
     5,
-    reads={"embeddings": EMBEDDINGS, "label_names": LABEL_NAMES},
+    reads={"embeddings": EMBEDDINGS, "label_names": LABEL_NAMES, "matches": MATCHES},
     writes={
         "issues": ISSUES,
         "joint": JOINT,
@@ -122,5 +125,6 @@ STAGE = Stage(
     params=JointParams,
     run=run,
     by_block=frozenset({"embeddings"}),
+    columns={"matches": MATCH_COLUMNS},
     only_with={"annotators": "annotations", "annotations": "annotations"},
 )

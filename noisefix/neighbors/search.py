@@ -27,6 +27,7 @@ from noisefix.neighbors.exact import ExactSearch
 from noisefix.neighbors.found import Neighbors as Neighbors
 from noisefix.neighbors.found import without_row
 from noisefix.neighbors.recall import tuned
+from noisefix.progress import Progress
 from noisefix.tables.atomic import write_error
 from noisefix.tables.leftovers import remove_leftovers, temporary_name
 from noisefix.vectors import GRAIN, InFile, SomeRows, Vectors, as_vectors, blocks
@@ -140,6 +141,7 @@ def nearest(
     base_groups: np.ndarray | None = None,
     device: str = "auto",
     executor: Executor = IN_TURN,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Neighbors:
     """Find the base rows with the largest cosine to each query.
 
@@ -159,6 +161,7 @@ def nearest(
             would take long without.
         executor: who looks queries up in cells; changes no byte. An exact search is done here,
             where rows that are compared with themselves cost half.
+        progress: called as queries are looked up, where they are so in parts.
 
     Raises:
         DataError: shapes that do not fit, or no neighbours asked for.
@@ -187,7 +190,7 @@ def nearest(
         else:
             look_up = partial(_look_up, search, queries, query_groups, exclude)
             worker = IN_TURN if isinstance(search, ExactSearch) else executor
-            _find_in_blocks(look_up, worker, found)
+            _find_in_blocks(look_up, worker, found, progress)
     return replace(found, recall=search.recall)
 
 
@@ -205,7 +208,10 @@ class _Part:
 
 
 def _find_in_blocks(
-    look_up: Callable[[_Part], Neighbors], executor: Executor, found: Neighbors
+    look_up: Callable[[_Part], Neighbors],
+    executor: Executor,
+    found: Neighbors,
+    progress: Callable[[Progress], None] | None,
 ) -> None:
     """Look all queries up, and put what is found into its place at once."""
     size = _QUERY_ROWS if executor.is_here else _PART_ROWS
@@ -213,6 +219,8 @@ def _find_in_blocks(
     for part, near in zip(parts, executor.map(look_up, parts), strict=True):
         found.indices[part.first : part.last] = near.indices
         found.similarities[part.first : part.last] = near.similarities
+        if progress is not None and len(parts) > 1:
+            progress(Progress("neighbours", part.last, len(found.indices)))
 
 
 def _look_up(

@@ -9,7 +9,7 @@ is said of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +25,7 @@ from noisefix.probing.judgeable import judgeable_rows, written_rows
 from noisefix.probing.linear_probe import out_of_fold_probs
 from noisefix.probing.pooling import pool_views
 from noisefix.probing.word_features import word_probs
+from noisefix.progress import Progress
 from noisefix.vectors import InFile, Vectors
 
 _SPARE_NEIGHBORS = 10
@@ -97,6 +98,7 @@ def look_around(
     has_text: bool = True,
     device: str = "auto",
     executor: Executor = IN_TURN,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Surroundings:
     """Find the nearest rows of each row that may vote, and the groups of (nearly) the same text.
 
@@ -110,6 +112,7 @@ def look_around(
             stands for nearly the same text.
         device: "auto", "cpu", "cuda" or "mps".
         executor: who looks for neighbours among many rows; changes no byte.
+        progress: called as the neighbours of many rows are found.
     """
     found = nearest(
         embeddings,
@@ -118,6 +121,7 @@ def look_around(
         exclude=np.arange(len(embeddings)),
         device=device,
         executor=executor,
+        progress=progress,
     )
     written = written_rows(texts)
     if has_text:

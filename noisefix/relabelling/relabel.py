@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from noisefix.annotators.wordings import Flips
     from noisefix.relabelling.connect import OpenDesk
     from noisefix.relabelling.report import RelabelReport
+    from noisefix.relabelling.rewriting import RewriteReport
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,7 @@ class RelabelResult:
         imported: the responses read, of an import.
         notes: what a person should know.
         flips: how many answers other wordings changed; none unless they were asked for.
+        rewrites: what came of asking for edits; None unless they were asked for.
     """
 
     run: Path
@@ -54,6 +56,7 @@ class RelabelResult:
     imported: BatchImport | None = None
     notes: tuple[str, ...] = ()
     flips: tuple[Flips, ...] = ()
+    rewrites: RewriteReport | None = None
 
 
 @takes(RelabelOptions)
@@ -75,8 +78,9 @@ def relabel(
         open_desk: where a person is asked, with "human".
 
     Returns:
-        What came of it; relabels.parquet is written. Where the service failed or a budget was
-        reached, ``failure`` says so, and a further run goes on from there.
+        What came of it; relabels.parquet is written (of ``rewrite``: rewrites.parquet). Where the
+        service failed or a budget was reached, ``failure`` says so, and a further run goes on from
+        there.
 
     Raises:
         DataError: the run folder cannot be used.
@@ -97,6 +101,7 @@ def relabel(
         connect_person,
         connection_note,
     )
+    from noisefix.relabelling.rewriting import finish_rewrites
 
     check_executor(options)
     if options.export_batch is not None:
@@ -115,7 +120,7 @@ def relabel(
                 options.annotator,
                 plan.folder,
                 plan.rows.class_names,
-                options,
+                replace(options, logprobs="off") if options.rewrite else options,
                 device=options.device,
                 seed=options.seed,
             )
@@ -127,7 +132,13 @@ def relabel(
             read = import_responses(plan, who, options.import_batch)
         else:
             check_not_out(plan, who)
-        result = finish(plan, who, progress=progress, ask_nobody=read is not None)
+        if options.rewrite:
+            report, failure = finish_rewrites(
+                plan, who, progress=progress, ask_nobody=read is not None
+            )
+            result = RelabelResult(path, None, failure, rewrites=report)
+        else:
+            result = finish(plan, who, progress=progress, ask_nobody=read is not None)
         return replace(result, imported=read, notes=connection_note(who))
 
 

@@ -72,6 +72,20 @@ def test_the_search_is_exact_up_to_its_size_and_says_so(monkeypatch):
     assert nearest(base, base, 5).recall < 1
 
 
+def test_how_far_a_long_search_has_come_is_told(in_cells, monkeypatch):
+    base, told = clusters(2500), []
+    nearest(base, base, 5, progress=told.append)
+    assert not told  # exact, and at once
+    in_cells()
+    monkeypatch.setattr(search, "_QUERY_ROWS", GRAIN)
+    nearest(base, base, 5, progress=told.append)
+    assert [(step.done, step.total, step.unit) for step in told] == [
+        (1000, 2500, "rows"),
+        (2000, 2500, "rows"),
+        (2500, 2500, "rows"),
+    ]
+
+
 def test_all_cells_probed_are_an_exact_search(in_cells, monkeypatch):
     base, queries = clusters(2000), clusters(300, seed=1)
     groups = np.random.default_rng(0).integers(0, 30, 2300)
