@@ -306,8 +306,8 @@ def label_line(label: str, described: LabelDescription | None) -> str:
     line = f"- {label_literal(label)}"
     if described is None:
         return line
-    if described.description:
-        line += f": {break_chat_markup(described.description)}"
+    if described.definitions:
+        line += f": {break_chat_markup(described.in_words)}"
     examples = [
         label_literal(" ".join(cut_text(clean_text(text), _EXAMPLE_CHARS).split()))
         for text in described.examples[:_MOST_EXAMPLES]

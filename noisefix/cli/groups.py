@@ -28,8 +28,8 @@ _NAMES = {
     " quiet json config no-config help version install-completion show-completion",
     "Input": "text-column label-column id-column missing-labels label-map merge-case multi-label"
     " label-columns labels trusted-column not-column annotator-columns annotations order-column"
-    " group-column data embeddings pred-probs class-shares unverified-class one-sided ordinal"
-    " against bad-rows",
+    " group-column pair-columns data embeddings pred-probs class-shares unverified-class one-sided"
+    " ordinal against bad-rows",
     "Annotator": "annotator rewrite model base-url api-key-env votes pool allow-not knowledge"
     " paraphrase template demonstrations reviewer concurrency timeout max-output-tokens system-role"
     " logprobs export-batch import-batch batch-lost",

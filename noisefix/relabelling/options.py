@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from noisefix.annotators.protocol import Annotator
-from noisefix.common_options import Decisions, Device, Labels, RunData, Seed
+from noisefix.common_options import RAY, Decisions, Device, ExecutorOptions, Labels, RunData, Seed
 from noisefix.errors import UsageError
 from noisefix.options import READS, WRITES, Option, Options
 
@@ -193,7 +193,7 @@ class BatchOptions(Options):
 
 
 @dataclass(frozen=True)
-class RelabelOptions(BatchOptions, ServerOptions, AskOptions):
+class RelabelOptions(BatchOptions, ExecutorOptions, ServerOptions, AskOptions):
     """Options of ``relabel``; with no limit on the rows: those flagged."""
 
     annotator: Annotated[
@@ -277,12 +277,13 @@ class RelabelOptions(BatchOptions, ServerOptions, AskOptions):
                 "--paraphrase asks again in the light of the first answer",
                 "leave out --votes and --export-batch",
             )
+        if self.executor == RAY:
+            self._check_distributed()
         if self.allow_not and isinstance(self.annotator, str) and self.annotator != "openai":
             raise UsageError(
                 f"--allow-not: {self.annotator} cannot answer so",
                 "it is for --annotator openai; a column: noisefix detect DATA --not-column NAME",
             )
-
         if self.rewrite:
             check_for_edits(
                 "--rewrite",
@@ -294,7 +295,20 @@ class RelabelOptions(BatchOptions, ServerOptions, AskOptions):
                     "--knowledge": self.knowledge is not None,
                     "--paraphrase": self.paraphrase is not None,
                     "--allow-not": self.allow_not,
+                    "--executor ray": self.executor == RAY,
                 },
+            )
+
+    def _check_distributed(self) -> None:
+        if not isinstance(self.annotator, str) or _reads_nothing(self.annotator):
+            who = self.annotator if isinstance(self.annotator, str) else "an object"
+            raise UsageError(
+                f"--executor ray: {who} cannot be asked from other machines",
+                "leave it out; it is for --annotator openai and local:PATH",
+            )
+        if self.export_batch or self.import_batch:
+            raise UsageError(
+                "--executor ray: a batch asks nobody", "leave it out, or ask without a batch file"
             )
 
     def style(self) -> PromptStyle:
@@ -331,7 +345,7 @@ def check_for_edits(flag: str, annotator: Any, others: Mapping[str, bool]) -> No
         )
     given = [other for other, is_given in others.items() if is_given]
     if given:
-        raise UsageError(f"{flag}: {given[0]} is about labels", "leave it out")
+        raise UsageError(f"{flag}: does not go with {given[0]}", "leave one of them out")
 
 
 def _reads_nothing(annotator: Any) -> bool:

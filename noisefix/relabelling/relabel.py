@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from noisefix.common_options import RAY
 from noisefix.errors import DataError, NoisefixError, ServiceError
 from noisefix.options import takes
 from noisefix.relabelling.options import RelabelOptions
@@ -85,17 +86,24 @@ def relabel(
         DataError: the run folder cannot be used.
         ServiceError: not one usable answer came; the run folder is as it was.
         UsageError: an option is out of range.
-        ModelError: the local model cannot be loaded.
+        ModelError: the local model cannot be loaded, or no worker of a cluster can be started.
     """
+    from noisefix.cluster.choose import check_executor
     from noisefix.relabelling.batch import (
         check_export,
         check_not_out,
         export_requests,
         import_responses,
     )
-    from noisefix.relabelling.connect import connect, connect_person, connection_note
+    from noisefix.relabelling.connect import (
+        connect,
+        connect_distributed,
+        connect_person,
+        connection_note,
+    )
     from noisefix.relabelling.rewriting import finish_rewrites
 
+    check_executor(options)
     if options.export_batch is not None:
         check_export(RunFolder.open(run, options.run_data), options.export_batch, options)
     plan = plan_relabel(run, options)
@@ -105,6 +113,8 @@ def relabel(
     with ExitStack() as stack:
         if options.annotator == "human":
             who = connect_person(stack, plan, open_desk, options.reviewer)
+        elif options.executor == RAY:
+            who = stack.enter_context(connect_distributed(plan))
         else:
             who = connect(
                 options.annotator,

@@ -113,13 +113,14 @@ EMBEDDINGS = TableSchema(
 LABEL_NAMES = TableSchema(
     "label_names",
     1,
-    "What each class name (or its description) means to the encoder.",
+    "What each class name (or its description) means to the encoder; of a class with several "
+    "definitions a row each.",
     (
         _CLASS,
         Column("text", "string", "the words that were embedded for it"),
         _VECTOR,
     ),
-    key=("label",),
+    key=("label", "text"),
 )
 
 ISSUES = TableSchema(
@@ -175,6 +176,10 @@ ISSUES = TableSchema(
 UNNAMED = "unnamed_group"
 """One more column of the issues where groups of rows may be a class of their own: which group, 1 =
 the largest; null: in none."""
+
+MATCH_RANK, P_MISMATCH = "match_rank", "p_mismatch"
+"""Two more columns of the issues of a run with ``--pair-columns``, as in the table ``matches``;
+where a person has verified the label, ``p_mismatch`` is 0."""
 
 VOUCHED = "is_vouched"
 """One more column of the issues of a run with annotators: True where they vouch for another label
@@ -256,6 +261,33 @@ PAIRS = TableSchema(
         Column("similarity", "double", "cosine similarity of the two, in [-1, 1]", True),
     ),
     key=("given_label", "suggested_label"),
+)
+
+MATCHES = TableSchema(
+    "matches",
+    1,
+    "How well two texts of a row go together (`--pair-columns`), in the order of the rows. Not "
+    "there without it. The last two columns are in `issues.parquet` too.",
+    (
+        _ID,
+        Column("first_text", "large_string", "text of the first column"),
+        Column("second_text", "large_string", "text of the second"),
+        Column(
+            MATCH_RANK,
+            "double",
+            "share of other rows' second texts that are nearer to what the first lets expect, in "
+            "[0, 1]: 0 = none, .5 = as good as any; null: a text is missing, or too few rows have "
+            "both",
+            True,
+        ),
+        Column(
+            P_MISMATCH,
+            "double",
+            "estimated probability that the two do not belong together, in [0, 1]; from 0.8 on the "
+            "row is listed; null as match_rank, and where most pairs seem put together at random",
+            True,
+        ),
+    ),
 )
 
 DECIDING = TableSchema(
@@ -554,6 +586,7 @@ ALL_SCHEMAS = (
     JOINT,
     CLASSES_TABLE,
     PAIRS,
+    MATCHES,
     DUPLICATES,
     DECIDING,
     ANNOTATORS,

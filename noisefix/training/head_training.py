@@ -33,6 +33,7 @@ from noisefix.training.interface import (
     with_weights,
 )
 from noisefix.training.loop import Learner, single_thread, to_arrays, torch_seed, train_epochs
+from noisefix.training.losses import divergence
 from noisefix.training.objective import Batch, HeadParams, Objective
 from noisefix.training.penalty import settled_penalty
 from noisefix.training.selection import choose_criterion
@@ -202,10 +203,15 @@ class _Run:
         if self.params.weight_noise:
             self.acting = shaken(self.heads, self.params.weight_noise)
         with autocast(self.device, self.precision):
-            logits = self._forward(features)
+            logits = self._forward(features).float()
         on_device, progress = send(rows, self.device), step / self.steps
-        batch = Batch(on_device, features, logits.float(), progress, self._forward, rng, self._last)
+        plain, noised = features, None
+        if self.source.agreement:  # each row once more, with noise in its words
+            plain, (logits, noised) = features[: len(rows)], logits.tensor_split(2, dim=1)
+        batch = Batch(on_device, plain, logits, progress, self._forward, rng, self._last)
         loss = self.objective.loss(batch)
+        if noised is not None:
+            loss = loss + self.source.agreement * divergence(logits, noised).mean()
         squares = sum(w.square().sum() for name, w in self.heads.items() if "weight" in name)
         held_back = loss + self.penalty / (2 * len(self.rows)) * squares
         self.learner.descend(held_back, partial(self.source.spread, features))

@@ -16,6 +16,7 @@ import numpy as np
 
 from noisefix.errors import DataError, UsageError
 from noisefix.labels import UNLABELLED
+from noisefix.vectors import blocks
 
 if TYPE_CHECKING:
     from noisefix.training.finetune.tuning import Tuning
@@ -89,7 +90,9 @@ class TrainingData:
         n_rows = len(self.given_labels)
         if self.features.ndim != 2 or len(self.features) != n_rows:
             raise DataError(f"features of shape {self.features.shape} for {n_rows} labels")
-        bad = ~np.isfinite(self.features).all(axis=1)
+        bad = np.zeros(n_rows, dtype=bool)
+        for first, last in blocks(n_rows):
+            bad[first:last] = ~np.isfinite(self.features[first:last]).all(axis=1)
         if bad.any():
             first = int(np.flatnonzero(bad)[0]) + 1
             raise DataError(

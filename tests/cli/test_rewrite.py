@@ -242,10 +242,10 @@ def test_nothing_usable_leaves_no_trace_and_shows_no_text(cli, run, faults, monk
     [
         (("--annotator", "column:who"), "column:who writes no texts"),
         (("--annotator", "human"), "human writes no texts"),
-        (("--model", "m", "--votes", 3), "--votes is about labels"),
-        (("--model", "m", "--pool", "all"), "--pool is about labels"),
-        (("--model", "m", "--allow-not"), "--allow-not is about labels"),
-        (("--model", "m", "--paraphrase", 2), "--paraphrase is about labels"),
+        (("--model", "m", "--votes", 3), "does not go with --votes"),
+        (("--model", "m", "--pool", "all"), "does not go with --pool"),
+        (("--model", "m", "--allow-not"), "does not go with --allow-not"),
+        (("--model", "m", "--paraphrase", 2), "does not go with --paraphrase"),
     ],
 )
 def test_what_does_not_go_with_it(cli, run, options, part):
