@@ -403,6 +403,9 @@ def test_page_is_made_of_its_figures(load):
     entries = json.loads((DOCS / results.JSON_FILE).read_text(encoding="utf-8"))
     page = (DOCS / results.PAGE).read_text(encoding="utf-8")
     assert results.fill_in(page, entries) == page, "run: python tests/benchmarks NAME --docs"
+    for path, name, text in results.other_pages(entries):
+        page = (DOCS / path).read_text(encoding="utf-8")
+        assert results.between(page, name, text, path) == page, f"{path}: as above"
 
 
 def test_guessing_changes_nothing_on_a_tiny_task(load, make_task, without_encoder):

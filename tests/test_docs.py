@@ -60,7 +60,21 @@ def test_every_training_method_is_on_the_page_that_helps_to_choose():
 
     lines = (DOCS / "methods" / "choosing-a-method.md").read_text(encoding="utf-8").splitlines()
     for method in METHODS:
-        assert any(line.startswith(f"| `{method}` |") for line in lines), method
+        assert any(line.startswith(f"| [`{method}`]({method}.md) |") for line in lines), method
+
+
+def test_every_training_method_has_a_page_with_its_row_of_the_table():
+    from noisefix.training.registry import METHODS
+
+    site = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")
+    overview = (DOCS / "methods" / "training-methods.md").read_text(encoding="utf-8")
+    for method in METHODS:
+        page = (DOCS / "methods" / f"{method}.md").read_text(encoding="utf-8")
+        assert page.count("<!-- begin methods -->") == page.count("<!-- end methods -->") == 1
+        assert f"| `{method}" in page.partition("<!-- begin methods -->")[2], method
+        assert f"| `{method}" in overview, method
+        assert f"[{method}]({method}.md)" in overview, method
+        assert f"methods/{method}.md" in site, method
 
 
 def test_every_file_that_the_page_for_developers_names_exists():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from noisefix.auditing.measured import Measured, measure
 from noisefix.auditing.options import AuditOptions
 from noisefix.detection.embed import ProgressCallback
+from noisefix.errors import UsageError
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions, read_said
 from noisefix.run.folder import RunFolder
@@ -132,9 +133,14 @@ def _result(
 
 
 def _recalibrated(folder: RunFolder, progress: ProgressCallback | None) -> str:
-    from noisefix.auditing.recalibrate import recalibrate
+    """Judge the labels again with what was marked; return "", or why that cannot be done."""
+    from noisefix.detection.rejudge import rejudge
 
-    return recalibrate(folder, progress)
+    try:
+        rejudge(folder, progress=progress)
+    except UsageError as error:
+        return f"{error.message}; {error.hint}"
+    return ""
 
 
 def _judgement(folder: RunFolder) -> Judgement:

@@ -160,7 +160,7 @@ def detect(
             executor=executor,
         )
         matched = match_into(run, pairs, options, progress, executor)
-        judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress)
+        judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress, executor)
         retrieved = candidates_into(
             run.embeddings,
             run.issues,

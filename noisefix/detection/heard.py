@@ -1,4 +1,4 @@
-"""Which annotators a run has heard."""
+"""What a run was judged with, and whom it has heard."""
 
 from __future__ import annotations
 
@@ -6,30 +6,63 @@ from typing import TYPE_CHECKING
 
 from noisefix.detection.annotations import parse_columns
 from noisefix.errors import UsageError
+from noisefix.options import described
 
 if TYPE_CHECKING:
-    from noisefix.detection.options import KnownOptions
+    from noisefix.detection.options import CheckOptions
     from noisefix.run.folder import RunFolder
 
 
-def check_heard(folder: RunFolder, options: KnownOptions) -> None:
-    """Refuse annotators that a run was not judged with.
+_RECORDED = {
+    "labelled_by": "joint",
+    "unverified_class": "joint",
+    "one_sided": "joint",
+    "ordinal": "joint",
+    "flag_precision": "joint",
+    "flag_top": "joint",
+    "encoder": "embed",
+}
+"""Options that change what is said, by the stage of which run.json holds them."""
+
+_TABLES = {"trusted_column": "trusted", "order_column": "order", "group_column": "order"}
+"""Options that name a column, by the table that the joint stage was given of it."""
+
+
+def check_heard(folder: RunFolder, options: CheckOptions) -> None:
+    """Refuse options that a run was not judged with: they would be passed over.
 
     Raises:
-        UsageError: one is named that the run knows nothing of.
+        UsageError: one is given.
         DataError: the run's tables cannot be read.
     """
+    stages = folder.read()["stages"]
+    judged = stages.get("joint") or stages.get("several_labels") or {}
+    for name, value in options.changed().items():
+        stage = judged if _RECORDED.get(name) == "joint" else stages.get("embed") or {}
+        if name in _RECORDED and stage.get("parameters", {}).get(name) != value:
+            raise _not_heard(f"{described(type(options))[name][1].flag} {value}", folder)
+        if name in _TABLES and _TABLES[name] not in judged.get("inputs", {}):
+            raise _not_heard(f"{described(type(options))[name][1].flag} {value}", folder)
+    _check_annotators(folder, options)
+
+
+def _check_annotators(folder: RunFolder, options: CheckOptions) -> None:
     columns = parse_columns(options.annotator_columns)
     if not columns and options.annotations is None:
         return
     heard = {name.casefold() for name in heard_columns(folder)}
     missing = [name for name in columns if name.casefold() not in heard]
     if missing or not heard:
-        named = f"--annotator-columns {missing[0]}" if missing else "--annotations"
-        raise UsageError(
-            f"{named}: {folder.path} was judged without",
-            "give the option to noisefix detect, or check the table itself",
+        raise _not_heard(
+            f"--annotator-columns {missing[0]}" if missing else "--annotations", folder
         )
+
+
+def _not_heard(said: str, folder: RunFolder) -> UsageError:
+    return UsageError(
+        f"{said}: {folder.path} was judged without",
+        "give the option to noisefix detect, or check the table itself",
+    )
 
 
 def heard_columns(folder: RunFolder) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noisefix.cluster.choose import check_executor, chosen_executor
 from noisefix.detection.annotations import parse_columns
 from noisefix.detection.decided import with_decisions
 from noisefix.detection.definitions import matching_note
@@ -17,6 +19,7 @@ from noisefix.detection.options import JointOptions, JudgeOptions
 from noisefix.detection.order_summary import order_said, unplaced_warning
 from noisefix.detection.search_recall import recall_warnings
 from noisefix.errors import DataError, UsageError
+from noisefix.executors import IN_TURN, Executor
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions, read_said
 from noisefix.run.folder import RunFolder, lock_if_run
@@ -61,6 +64,7 @@ def joint(
     """
     from noisefix.detection.joint_stage import STAGE
 
+    check_executor(options)
     params = joint_params(options, options.device)
     data, trusted_column = options.data, options.trusted_column
     columns = parse_columns(options.annotator_columns)
@@ -87,8 +91,10 @@ def joint(
     if source.is_file():  # else there is nothing to write, and no folder to leave behind
         _make_folder(folder)
     import_decisions(RunFolder(folder).decisions, said)
-    with lock_if_run(folder, "noisefix joint"):
-        report = judge_into(folder, source, params, more, options.seed, options.force, progress)
+    with lock_if_run(folder, "noisefix joint"), chosen_executor(options, folder) as executor:
+        report = judge_into(
+            folder, source, params, more, options.seed, options.force, progress, executor
+        )
     told = () if answers is None else answers.warnings
     by_order = order_said(report.results["order"])
     return JointResult(
@@ -134,6 +140,7 @@ def judge_into(
     seed: int,
     force: bool,
     progress: ProgressCallback | None,
+    executor: Executor = IN_TURN,
 ) -> StageReport:
     """Judge an embeddings table into a folder, and record it if that is a run folder.
 
@@ -145,12 +152,13 @@ def judge_into(
         seed: seed.
         force: run even if nothing changed.
         progress: called with how far it has come.
+        executor: who looks for neighbours among many rows; changes no byte.
     """
     from noisefix.detection.joint_stage import STAGE
 
     more = with_decisions(more, RunFolder(folder), embeddings)
     report = run_stage(
-        STAGE,
+        replace(STAGE, run=partial(STAGE.run, executor=executor)),
         {"embeddings": embeddings, **tables_beside(embeddings)},
         stage_outputs(STAGE, folder),
         params,

@@ -13,6 +13,7 @@ from noisefix.detection.judged import Judged
 from noisefix.detection.mismatched import MATCH_COLUMNS
 from noisefix.detection.seen import Seen, see
 from noisefix.detection.weighing import weigh
+from noisefix.executors import IN_TURN, Executor
 from noisefix.progress import Progress
 from noisefix.run.schemas import (
     ANNOTATIONS,
@@ -55,6 +56,7 @@ def run(
     progress: Callable[[Progress], None] | None = None,
     provenances: Mapping[str, Provenance] | None = None,
     vectors: Mapping[str, Mapping[str, Vectors]] | None = None,
+    executor: Executor = IN_TURN,
 ) -> StageOutput:
     """Judge the labels of an embeddings table.
 
@@ -70,9 +72,12 @@ def run(
         provenances: not needed.
         vectors: the columns of vectors of "embeddings", where they are not in the table; "issues"
             then comes in parts.
+        executor: who looks for neighbours among many rows; changes no byte.
     """
     opened = None if vectors is None else vectors["embeddings"]
-    judged = judge_labels(tables, params, vectors=opened, seed=seed, progress=progress)
+    judged = judge_labels(
+        tables, params, vectors=opened, seed=seed, progress=progress, executor=executor
+    )
     built = build(tables["embeddings"], judged, params.n_neighbors, in_parts=vectors is not None)
     if "annotations" in tables:
         built["annotations"] = tables["annotations"]
@@ -86,6 +91,7 @@ def judge_labels(
     vectors: Mapping[str, Vectors] | None = None,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
+    executor: Executor = IN_TURN,
 ) -> Judged:
     """Compute probabilities, error estimates and verdicts; see ``run``.
 
@@ -95,8 +101,9 @@ def judge_labels(
         vectors: the columns of vectors of "embeddings", where they are not in the table.
         seed: as for ``run``.
         progress: as for ``run``.
+        executor: as for ``run``.
     """
-    seen = see(tables, params, vectors=vectors, seed=seed, progress=progress)
+    seen = see(tables, params, vectors=vectors, seed=seed, progress=progress, executor=executor)
     trusted = merged(tables.get("trusted"), tables.get("decided"))
     return weigh(seen, trusted, params, ruled_out=tables, seed=seed, progress=progress)
 

@@ -255,7 +255,7 @@ class EmbedOptions(EncodeOptions, LabelledTableOptions, ExecutorOptions):
 
 
 @dataclass(frozen=True)
-class JointOptions(JudgeOptions):
+class JointOptions(JudgeOptions, ExecutorOptions):
     """Options of ``joint``."""
 
     data: Annotated[

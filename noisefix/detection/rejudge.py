@@ -9,6 +9,9 @@ from noisefix.detection.candidates import candidates
 from noisefix.detection.joint import judge_into
 from noisefix.detection.options import CandidatesOptions
 from noisefix.errors import UsageError
+from noisefix.run.parquet import read_table
+from noisefix.run.schemas import ISSUES
+from noisefix.run.settled import run_decisions
 
 if TYPE_CHECKING:
     from noisefix.detection.embed import ProgressCallback
@@ -27,31 +30,56 @@ NOT_KEPT = {
 """What labels may have been judged with that is not in the run folder, by the stage's name."""
 
 
+_AGAIN = "run the same command again: it reads the decisions"
+
+_TABLES = {
+    "embeddings",
+    "issues",
+    "joint",
+    "classes",
+    "pairs",
+    "duplicates",
+    "deciding",
+    "annotators",
+    "annotations",
+}
+
+
 def joint_as_made(folder: RunFolder) -> tuple[JointParams, int]:
     """Return with which parameters and seed the labels of a run were judged.
 
     Raises:
-        UsageError: it was judged with tables that are not in the folder, or elsewhere.
+        UsageError: it was judged with what is not in the folder, or elsewhere.
+        DataError: a table cannot be read.
     """
     from noisefix.detection.joint_stage import JointParams
 
-    made: dict[str, Any] = folder.read()["stages"].get("joint") or {}
-    if not made:
+    record = folder.read()
+    made: dict[str, Any] = record["stages"].get("joint") or {}
+    if not made or not folder.embeddings.is_file():
         raise UsageError(
             f"{folder.path}: does not say how its labels were judged",
             "judge them with noisefix joint RUN, which reads the decisions",
         )
+    if _TABLES & set(record.get("outside", {})):
+        raise UsageError(f"{folder.path}: has tables that were made elsewhere", _AGAIN)
     for name, what in NOT_KEPT.items():
-        if name in made["inputs"]:
+        if name in made["inputs"] and not (name == "trusted" and _all_decided(folder)):
             raise UsageError(
-                f"{folder.path}: was judged with {what}, and that is not in the folder",
-                "run the same command again: it reads the decisions",
+                f"{folder.path}: was judged with {what}, and that is not in the folder", _AGAIN
             )
     parameters = dict(made["parameters"])
     parameters["class_shares"] = tuple(
         (name, share) for name, share in parameters.get("class_shares", ())
     )
     return JointParams(**parameters), int(made["seed"] or 0)
+
+
+def _all_decided(folder: RunFolder) -> bool:
+    """Say whether people have decided every row that was verified by a column."""
+    issues, _ = read_table(folder.issues, ISSUES, ("id", "is_trusted"))
+    verified = issues.filter(issues["is_trusted"])["id"].to_pylist()
+    return set(verified) <= set(run_decisions(folder))
 
 
 def sets_as_made(folder: RunFolder) -> tuple[SetParams, int]:
@@ -75,7 +103,7 @@ def sets_as_made(folder: RunFolder) -> tuple[SetParams, int]:
 def rejudge(
     folder: RunFolder, *, progress: ProgressCallback | None = None
 ) -> tuple[StageReport, ...]:
-    """Write the tables of a run anew: verdicts, then candidates where rows have one label.
+    """Write the tables of a run anew: verdicts, then candidates where there are some.
 
     Args:
         folder: the run folder.
@@ -99,6 +127,8 @@ def rejudge(
     made = folder.read()["stages"].get("candidates") or {"parameters": {}, "seed": seed}
     with folder.lock("noisefix"):
         judged = judge_into(folder.path, folder.embeddings, params, more, seed, False, progress)
+        if not folder.candidates.is_file():
+            return (judged,)
         found = candidates(
             folder.embeddings,
             folder.issues,

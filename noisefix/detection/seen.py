@@ -11,6 +11,7 @@ import numpy as np
 from noisefix.detection.joint_params import JointParams
 from noisefix.detection.user_knowledge import known_class, known_shares
 from noisefix.errors import DataError
+from noisefix.executors import IN_TURN, Executor
 from noisefix.labels import check_class_count, class_names
 from noisefix.progress import Progress
 from noisefix.run.arrays import Strings, class_ids
@@ -62,6 +63,7 @@ def see(
     vectors: Mapping[str, Vectors] | None = None,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
+    executor: Executor = IN_TURN,
 ) -> Seen:
     """Compute what does not hang on verified rows; args as of ``joint_stage.judge_labels``."""
     from noisefix.detection.mismatched import matches_of
@@ -83,7 +85,15 @@ def see(
     step(progress, 0)
     texts, ids = Strings(table["text"]), Strings(table["id"])
     has_text = has_texts(table)
-    around = look_around(embeddings, texts, given, has_text=has_text, device=params.device)
+    around = look_around(
+        embeddings,
+        texts,
+        given,
+        has_text=has_text,
+        device=params.device,
+        executor=executor,
+        progress=progress,
+    )
     is_own = "pred_probs" in tables
     scope = find_scope(
         given, around.duplicate_groups, written_rows(texts), len(names), every_class=is_own

@@ -13,7 +13,7 @@ class Neighbors:
     """Neighbours of Q rows, the nearest first; of equal ones, the lower index first.
 
     Attributes:
-        indices: (Q, k) int64 into the base; -1 where fewer exist.
+        indices: (Q, k) integers into the base; -1 where fewer exist.
         similarities: (Q, k) float32 cosines in [-1, 1]; 0 where the index is -1.
         recall: share of the true neighbours that are among those found, in [0, 1]: measured on
             some of the queries where the search is not exact, else 1.
@@ -22,6 +22,13 @@ class Neighbors:
     indices: np.ndarray
     similarities: np.ndarray
     recall: float = 1.0
+
+    @classmethod
+    def none_yet(cls, n_queries: int, n_neighbors: int, n_base: int) -> Neighbors:
+        """Return lists to be filled in, of as small numbers as a base of so many rows allows."""
+        shape = (n_queries, n_neighbors)
+        kind = np.int32 if n_base < 2**31 else np.int64  # they are kept, and are many
+        return cls(np.full(shape, -1, kind), np.zeros(shape, np.float32))
 
 
 def rank_members(

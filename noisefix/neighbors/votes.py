@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from noisefix.executors import IN_TURN, Executor
 from noisefix.labels import UNLABELLED
 from noisefix.neighbors.search import Neighbors, nearest
 from noisefix.vectors import SomeRows, Vectors, as_vectors, blocks
@@ -53,6 +56,7 @@ def labelled_neighbors(
     *,
     neighbors: Neighbors | None = None,
     device: str = "auto",
+    executor: Executor = IN_TURN,
 ) -> Neighbors:
     """Find each row's nearest labelled rows outside of its own duplicate group.
 
@@ -64,14 +68,14 @@ def labelled_neighbors(
         neighbors: of each row among all rows, if known: only the rows for which these do not
             hold k labelled ones of other groups are searched for again.
         device: as for ``nearest``.
+        executor: likewise.
 
     Returns:
         (N, k) indices into the N rows; fewer than k only where no more exist.
     """
     vectors, n_rows = as_vectors(embeddings), len(embeddings)
-    kind = np.int32 if n_rows < 2**31 else np.int64  # they are kept, and are many
-    indices = np.full((n_rows, n_neighbors), -1, dtype=kind)
-    similarities = np.zeros((n_rows, n_neighbors), dtype=np.float32)
+    voters = Neighbors.none_yet(n_rows, n_neighbors, n_rows)
+    indices, similarities = voters.indices, voters.similarities
     missing, recall = np.arange(n_rows), 1.0
     if neighbors is not None:
         recall = neighbors.recall
@@ -97,11 +101,12 @@ def labelled_neighbors(
             query_groups=base_groups if everything else groups[missing],
             base_groups=base_groups,
             device=device,
+            executor=executor,
         )
         indices[missing] = np.where(found.indices >= 0, labelled[found.indices], -1)
         similarities[missing] = found.similarities
         recall = min(recall, found.recall)
-    return Neighbors(indices, similarities, recall)
+    return replace(voters, recall=recall)
 
 
 def knn_probs(

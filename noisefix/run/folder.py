@@ -70,7 +70,7 @@ class RunFolder:
         remote_copy: the input, where it came from an address or a database.
         memory_copy: the input, where it was a table in memory.
         embeddings, label_names, issues, label_issues, joint, classes, pairs, duplicates, deciding,
-            annotators, annotations, candidates, relabels: the tables.
+            annotators, annotations, candidates, relabels, rewrites, contrast_pairs: the tables.
         against: the embeddings of the file that this one was compared with.
         across: what both files have in common.
         matches: how well two texts of each row go together.
@@ -100,6 +100,8 @@ class RunFolder:
     across = _File("across.parquet")
     matches = _File("matches.parquet")
     relabels = _File("relabels.parquet")
+    rewrites = _File("rewrites.parquet")
+    contrast_pairs = _File("contrast_pairs.parquet")
     ledger = _File("ledger.parquet")
     decisions = _File("decisions.jsonl")
     audit = _File("audit.json")

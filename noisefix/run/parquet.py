@@ -290,7 +290,8 @@ def _open(path: str | Path) -> tuple[pq.ParquetFile, Provenance | None]:
     except OSError as error:
         raise read_error(error, path) from error
     try:
-        file = pq.ParquetFile(path, buffer_size=1 << 20)  # else a whole column of a row group
+        # Else every row group read stays in memory, and a whole column of each is read at once.
+        file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
     except (OSError, ValueError) as error:
         raise damaged_parquet(path, error) from error
     try:

@@ -48,7 +48,7 @@ def open_any_parquet(file: Any, name: str, size: int) -> pq.ParquetFile:
     import pyarrow.parquet as pq
 
     try:
-        found = pq.ParquetFile(file)
+        found = pq.ParquetFile(file, pre_buffer=False)  # else all that was read stays in memory
     except (OSError, ValueError) as error:
         raise damaged_parquet(name, error) from error
     check_columns(found.schema_arrow.names, found.metadata.num_rows, name)

@@ -21,11 +21,14 @@ class FeatureSource(Protocol):
         n_features: D.
         weights: what learns beside the heads, by name; {} where nothing does.
         learning_rate: of these weights, at its highest.
+        agreement: weight of the divergence of noised from plain rows; above 0, a batch is followed
+            by the same rows with noise in what they are made of: 2 B rows.
     """
 
     n_features: int
     weights: dict[str, Tensor]
     learning_rate: float
+    agreement: float
 
     def batch(self, rows: Tensor, seed: Sequence[int]) -> Tensor:
         """Return the features of some rows, (B, D) or (M, B, D): a leaf that gathers gradients.
@@ -56,9 +59,10 @@ class FrozenFeatures:
         n_features: D.
         weights: {}.
         learning_rate: 0.
+        agreement: 0.
     """
 
-    learning_rate = 0.0
+    learning_rate = agreement = 0.0
 
     def __init__(self, features: Tensor) -> None:
         """Take (N, D) features, or (M, N, D): of each head's own."""

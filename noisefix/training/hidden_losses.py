@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from noisefix.training.losses import pick
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 _TINY = 1e-6
+_FAR = -1e4  # the cosine to a class that is not there
 
 
 def orthogonal_projection(hidden: Tensor, targets: Tensor, gamma: float) -> Tensor:
@@ -38,6 +41,37 @@ def orthogonal_projection(hidden: Tensor, targets: Tensor, gamma: float) -> Tens
     within = (cosines * alike).sum((-1, -2)) / (alike.sum() + _TINY)
     between = (cosines.abs() * other).sum((-1, -2)) / (other.sum() + _TINY)
     return (1 - within + gamma * between).mean()
+
+
+def prototype_contrast(
+    hidden: Tensor, labels: Tensor, is_certain: Tensor, n_classes: int, temperature: float = 0.1
+) -> Tensor:
+    """Return the mean of - log softmax_k(cos(h, c_k) / temperature) at each row's label.
+
+    c_k is the mean direction of the certain rows of class k among these, without gradient. A row
+    whose class has no certain row does not count; where none counts, the loss is 0.
+
+    Args:
+        hidden: (.., B, H).
+        labels: (B,) int64.
+        is_certain: (B,) bool.
+        n_classes: K.
+        temperature: above 0; how sharply classes are told apart.
+
+    Source: InfoNCE (van den Oord et al., 2018, arXiv:1807.03748) towards class means, as MOSXAV,
+    2025 (known from its abstract), has between a diffusion's latent and class prototypes.
+    Decisions: the means are of the rows at hand.
+    """
+    from torch.nn.functional import normalize, one_hot
+
+    unit = normalize(hidden, dim=-1)
+    counted = one_hot(labels, n_classes).to(hidden.dtype) * is_certain[:, None]  # (B, K)
+    prototypes = normalize(counted.T @ unit.detach(), dim=-1)  # (.., K, H)
+    exists = counted.sum(0) > 0
+    cosines = (unit @ prototypes.transpose(-1, -2)).masked_fill(~exists, _FAR)
+    losses = -pick((cosines / temperature).log_softmax(-1), labels)  # (.., B)
+    counts = exists[labels]
+    return (losses * counts).sum(-1).mean() / counts.sum().clamp_min(1)
 
 
 def kept_shape(hidden: Tensor, features: Tensor) -> Tensor:

@@ -134,6 +134,12 @@ def disagreement(log_probs: Tensor) -> Tensor:
     return (mean * (mean.clamp_min(1e-12).log() - log_probs)).sum(-1)
 
 
+def divergence(logits: Tensor, others: Tensor) -> Tensor:
+    """Return KL(softmax(logits) || softmax(others)), (.., B); both sides have gradients."""
+    own = logits.log_softmax(-1)
+    return (own.exp() * (own - others.log_softmax(-1))).sum(-1)
+
+
 def complementary(logits: Tensor, likelihood: Tensor) -> Tensor:
     """Return - log sum_k p_k P(what was said | k): the forward loss of labels that were ruled out.
 
@@ -196,6 +202,31 @@ def non_negative_risk(scores: Tensor, is_seen: Tensor, share: float) -> Tensor:
     towards = (softplus(-scores) * is_seen).sum(-1) / n_seen
     away = softplus(scores).mean(-1) - share * (softplus(scores) * is_seen).sum(-1) / n_seen
     return (share * towards + away.clamp_min(0)).mean()
+
+
+def smooth_average_precision(scores: Tensor, targets: Tensor, width: float = 0.01) -> Tensor:
+    """Return the average precision of ranking rows by their scores, smoothed; (..), in [0, 1].
+
+    sum_i t_i (1 + sum_j t_j g_ij) / (1 + sum_j g_ij) / sum_i t_i over the other rows j, with g_ij =
+    sigmoid((s_j - s_i) / width): the precision among the rows that are not below row i. For targets
+    0 and 1, no ties and width towards 0 it is the average precision itself. A target between them
+    is the probability that a row is positive: the sum over i is then the expected one, if rows err
+    independently. 0 where no row can be positive.
+
+    Args:
+        scores: (.., B).
+        targets: (B,) in [0, 1].
+        width: above 0; differences of scores far below it count as ties.
+
+    Source: Brown et al., Smooth-AP, ECCV 2020, arXiv:2007.12163, section 3, with their width.
+    Continuous targets: CoTAP, 2025 (known from its abstract); the form is derived here.
+    """
+    import torch
+
+    above = ((scores.unsqueeze(-2) - scores.unsqueeze(-1)) / width).sigmoid()  # [i, j]: j over i
+    above = above * (1 - torch.eye(scores.shape[-1], dtype=above.dtype, device=above.device))
+    precision = (1 + above @ targets) / (1 + above.sum(-1))
+    return (precision * targets).sum(-1) / targets.sum().clamp_min(1e-6)
 
 
 def constrained_angles(

@@ -58,6 +58,9 @@ METHODS: dict[str, MethodSpec] = {
     "rcal": MethodSpec(f"{_HOME}.rcal", "rare classes filled up", ("true_label_probs",)),
     "lsa": MethodSpec(f"{_HOME}.lsa", "noisy rows parted by a straight cut"),
     "pu": MethodSpec(f"{_HOME}.pu", "one class means that nobody looked"),
+    "smoothap": MethodSpec(
+        f"{_HOME}.smoothap", "two classes, ranked by average precision", ("p_error",)
+    ),
     "storm": MethodSpec(f"{_HOME}.storm", "learnt weights of rows", ("p_error",)),
     "olr": MethodSpec(f"{_HOME}.olr", "labels give way to what heads come to agree on"),
     "adele": MethodSpec(f"{_HOME}.adele", "classes give way when errors are learnt by heart"),

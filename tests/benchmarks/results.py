@@ -55,7 +55,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "page",
         "end_to_end",
     ),
-    "train": ("training", "sidyp", "sidyp_ablation", "noiseal_replay", "finetune"),
+    "train": (
+        "training",
+        "methods",
+        "combinations",
+        "sidyp",
+        "sidyp_ablation",
+        "noiseal_replay",
+        "finetune",
+        "memorising",
+    ),
     "growth": ("growth", "training_growth"),
 }
 NAMES = tuple(name for names in GROUPS.values() for name in names)
@@ -135,6 +144,9 @@ def write_docs(folder: Path, entries: Mapping[str, Entry]) -> None:
             import_module(name).draw(entry["result"], str(folder / figure[0]))
     page = folder / PAGE
     page.write_text(fill_in(page.read_text(encoding="utf-8"), known), encoding="utf-8")
+    for path, name, text in other_pages(entries):
+        before = (folder / path).read_text(encoding="utf-8")
+        (folder / path).write_text(between(before, name, text, path), encoding="utf-8")
 
 
 def fill_in(page: str, entries: Mapping[str, Entry]) -> str:
@@ -155,13 +167,32 @@ def fill_in(page: str, entries: Mapping[str, Entry]) -> str:
     if first:
         sections[FIRST_SCREEN] = "\n\n".join(str(table) for table in first)
     for name, text in sections.items():
-        begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-        before, found, rest = page.partition(begin)
-        _, also_found, after = rest.partition(end)
-        if not found or not also_found:
-            raise ValueError(f"docs/{PAGE} has no place for {name}: {begin} {end}")
-        page = f"{before}{begin}\n{text}\n{end}{after}"
+        page = between(page, name, text, PAGE)
     return page
+
+
+def between(page: str, name: str, text: str, path: str) -> str:
+    """Return a page with a text between the markers of a benchmark.
+
+    Raises:
+        ValueError: there are none.
+    """
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    before, found, rest = page.partition(begin)
+    _, also_found, after = rest.partition(end)
+    if not found or not also_found:
+        raise ValueError(f"docs/{path} has no place for {name}: {begin} {end}")
+    return f"{before}{begin}\n{text}\n{end}{after}"
+
+
+def other_pages(entries: Mapping[str, Entry]) -> list[tuple[str, str, str]]:
+    """Return path, benchmark and text of what is shown on other pages than the benchmarks'."""
+    return [
+        (path, name, text)
+        for name, entry in entries.items()
+        if hasattr(import_module(name), "pages")
+        for path, text in import_module(name).pages(entry["result"]).items()
+    ]
 
 
 def section(name: str, entry: Entry) -> str:

@@ -77,7 +77,7 @@ def judge_task(
     found = retrieve_candidates(judged.embeddings, judged.given_labels, p_error, groups, len(names))
     rate = judged.estimate.noise_rate.value
     data = TrainingData(
-        judged.embeddings,
+        judged.embeddings.take(np.arange(len(judged.given_labels))),
         judged.given_labels,
         len(names),
         word_features=ngram_features(task.texts),

@@ -105,3 +105,20 @@ def test_a_broken_file_is_named(cli, run):
     outcome = cli("audit", run)
     assert (outcome.code, outcome.out) == (3, "")
     assert "audit.json" in outcome.err
+
+
+def test_a_run_that_cannot_be_judged_again_says_so_and_is_measured(cli, run, tmp_path, truth):
+    record = json.loads((run / "run.json").read_text())
+    record["stages"]["joint"]["inputs"]["pred_probs"] = "0" * 64
+    (run / "run.json").write_text(json.dumps(record))
+    sample = tmp_path / "sample.csv"
+    assert cli("audit", run, "--rows", 12, "--csv", sample).code == 0
+    fill(sample, truth)
+    before = (run / "issues.parquet").read_bytes()
+    outcome = cli("audit", run, "--rows", 12, "--from", sample)
+    assert outcome.code == 0, outcome.err
+    said = " ".join(outcome.out.split())
+    assert "p_error has not learned from the marked rows" in said
+    assert "was judged with your own probabilities" in said
+    assert "12 marked" in said
+    assert (run / "issues.parquet").read_bytes() == before

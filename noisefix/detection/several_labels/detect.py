@@ -38,7 +38,7 @@ _OF_ONE_LABEL = (
 
 _TABLES_OF_ONE = (
     *("label_names", "joint", "pairs", "duplicates", "deciding", "annotators", "annotations"),
-    *("candidates", "relabels", "against", "across", "matches"),
+    *("candidates", "relabels", "rewrites", "contrast_pairs", "against", "across", "matches"),
 )
 _SAME_FACTS = (
     *("rows", "labelled", "noise_rate", "noise_rate_low", "noise_rate_high"),

@@ -162,7 +162,23 @@ def denoise(
     context: Context,
     simplex_value: float = SIMPLEX_VALUE,
 ) -> Tensor:
+    """Return logits over labels, (M, N, G, S, K); see ``denoise_hidden``."""
+    given = (given_labels, timesteps, alphas_cumprod, context, simplex_value)
+    return denoise_hidden(weights, noisy, *given)[0]
+
+
+def denoise_hidden(
+    weights: dict[str, Tensor],
+    noisy: Tensor,
+    given_labels: Tensor,
+    timesteps: Tensor,
+    alphas_cumprod: Tensor,
+    context: Context,
+    simplex_value: float = SIMPLEX_VALUE,
+) -> tuple[Tensor, Tensor]:
     """Return logits over labels, (M, N, G, S, K), for G given labels and S samples a row.
+
+    Beside them, what the last layer sees, (M, N, G, S, H).
 
     Args:
         weights: as ``init_denoiser`` gives them.
@@ -213,4 +229,4 @@ def denoise(
     logits += context.logits[:, :, None, None]
     alphas = alphas_cumprod[timesteps].reshape(-1, 1, 1, 1)  # (N or 1, 1, 1, 1)
     logits += label_log_likelihood(noisy, alphas, simplex_value)
-    return logits
+    return logits, layer

@@ -11,7 +11,7 @@ import numpy as np
 
 from noisefix.hardware import send
 from noisefix.training.diffusion.denoiser import (
-    denoise,
+    denoise_hidden,
     denoiser_chains,
     init_denoiser,
     read_dynamics,
@@ -25,6 +25,7 @@ from noisefix.training.diffusion.sampling import (
 )
 from noisefix.training.diffusion.schedule import cosine_alphas_cumprod
 from noisefix.training.diffusion.simplex import add_noise, simplex_logits
+from noisefix.training.hidden_losses import prototype_contrast
 from noisefix.training.interface import Checkpoint, State, TrainingStep
 from noisefix.training.loop import Learner, single_thread, to_arrays, train_epochs
 from noisefix.training.losses import branch_loss
@@ -59,6 +60,7 @@ class DenoiserParams:
             p(label | given label) instead of nothing: labels that are right should be kept, and of
             many classes it would take long to learn that. Noisier labels lead it away from what
             the text says.
+        prototypes: weight of ``prototype_contrast`` of the hidden layer, beside each branch's loss.
     """
 
     min_steps: int = 60
@@ -71,6 +73,7 @@ class DenoiserParams:
     n_samples: int = 4
     weighted: bool = False
     nearly_clean: float = 0.05
+    prototypes: float = 0.0
 
 
 class DenoiserRun:
@@ -211,7 +214,7 @@ class DenoiserRun:
         noisy = add_noise(
             clean, send(eps, self.device), self.alphas[steps][:, None, None, None], value
         )
-        logits = denoise(
+        logits, hidden = denoise_hidden(
             self.learner.weights,
             noisy,
             self.given[rows][None, :, None],
@@ -223,7 +226,12 @@ class DenoiserRun:
         log_probs = logits[:, :, 0, 0].log_softmax(-1)  # (M, B, K)
         weight = send(counts.astype(np.float32), self.device)
         agreement = self.params.agreement if self.n_branches > 1 else 0.0
-        return branch_loss(log_probs, labels, agreement, weight)
+        loss = branch_loss(log_probs, labels, agreement, weight)
+        if self.params.prototypes:
+            certain = send(self.certain[batch], self.device)
+            contrast = prototype_contrast(hidden[:, :, 0, 0], labels, certain, n_classes)
+            loss = loss + self.params.prototypes * self.n_branches * contrast
+        return loss
 
     def _look(self, rows: Tensor) -> Tensor:
         """Return the training dynamics (M, B, F) of some rows."""

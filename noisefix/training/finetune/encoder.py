@@ -7,7 +7,8 @@ as ever: ``noisefix.encoders.open_encoder`` on the folder.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +59,11 @@ class TrainableEncoder:
             self._model.max_seq_length = max_tokens
             loaded.max_tokens = max_tokens
         self.dimension = loaded.dimension
+        self._words: Any = None
         part: Any
         for part in self._model.modules():
+            if self._words is None and hasattr(part, "get_input_embeddings"):
+                self._words = part.get_input_embeddings()
             if device == "cpu" and hasattr(part, "set_attn_implementation"):
                 part.set_attn_implementation("eager")
             if isinstance(part, torch.nn.Embedding):
@@ -89,11 +93,46 @@ class TrainableEncoder:
         most = self._loaded.max_tokens or int(counts.max(initial=1))
         return np.asarray(np.minimum(counts, most))
 
-    def vectors(self, texts: Sequence[str]) -> Tensor:
-        """Return (B, D) float32 unit vectors, with gradients where those are on."""
+    def vectors(
+        self, texts: Sequence[str], is_noised: Tensor | None = None, noise: float = 0.0
+    ) -> Tensor:
+        """Return (B, D) float32 unit vectors, with gradients where those are on.
+
+        Args:
+            texts: B texts.
+            is_noised: (B,) bool, texts with normal noise in their words' vectors, drawn by torch's
+                own generator; None: none.
+            noise: its standard deviation, as a share of that of all words' vectors.
+
+        Raises:
+            UsageError: noise is asked for, and the encoder has no words to put it into.
+        """
         from torch.nn import functional
 
-        return functional.normalize(self._loaded.raw_vectors(texts), dim=1)
+        with self._noised(is_noised, noise):
+            return functional.normalize(self._loaded.raw_vectors(texts), dim=1)
+
+    @contextmanager
+    def _noised(self, is_noised: Tensor | None, noise: float) -> Iterator[None]:
+        """Put noise into what the table of words gives, within the block."""
+        import torch
+
+        if is_noised is None:
+            yield
+            return
+        if self._words is None:
+            raise UsageError("token_noise: this encoder has no table of words", "leave it at 0")
+        size = noise * self._words.weight.std()
+
+        def shake(module: Any, given: Any, out: Tensor) -> Tensor:
+            shaken: Tensor = out + is_noised[:, None, None] * size * torch.randn_like(out)
+            return shaken
+
+        handle = self._words.register_forward_hook(shake)
+        try:
+            yield
+        finally:
+            handle.remove()
 
     def load(self, weights: dict[str, Tensor]) -> None:
         """Take over weights of the same names and shapes."""

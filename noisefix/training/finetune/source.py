@@ -57,6 +57,7 @@ class TunedFeatures:
         weights: the encoder's, by name, with the prefix "encoder.".
         learning_rate: theirs, at its highest.
         token_budget: tokens in a micro-batch, padding included; halved when memory runs out.
+        agreement: of noised with plain rows; 0: there are no noised ones.
     """
 
     def __init__(
@@ -69,6 +70,8 @@ class TunedFeatures:
         precision: str,
         trusted_texts: Sequence[str] = (),
         token_budget: int | None = None,
+        token_noise: float = 0.0,
+        agreement: float = 0.0,
     ) -> None:
         """Set up.
 
@@ -80,6 +83,8 @@ class TunedFeatures:
             precision: "fp32" or "bf16" (autocast; weights and their sums stay in fp32).
             trusted_texts: of the trusted rows.
             token_budget: to begin with; None: 1,024 on a CPU, else 16,384.
+            token_noise: in the words of noised rows, see ``TrainableEncoder.vectors``.
+            agreement: weight of their divergence from the plain ones.
         """
         self.encoder, self.device, self.precision = encoder, device, precision
         self.learning_rate = learning_rate
@@ -88,14 +93,20 @@ class TunedFeatures:
         self.token_budget = token_budget or (CPU_TOKENS if device == "cpu" else GPU_TOKENS)
         self._texts, self._trusted = list(texts), list(trusted_texts)
         self._counts = encoder.token_counts(self._texts)
-        self._rows = np.empty(0, np.int64)
+        self._noise, self.agreement = token_noise, agreement if token_noise else 0.0
+        self._rows, self._n_plain = np.empty(0, np.int64), 0
         self._parts: list[_Part] = []
 
     def batch(self, rows: Tensor, seed: Sequence[int]) -> Tensor:
-        """Return the rows' vectors, (B, D): a leaf that gathers gradients."""
+        """Return the rows' vectors, (B, D): a leaf that gathers gradients.
+
+        Where noised rows are to agree with plain ones they follow, with a dropout of their own.
+        """
         import torch
 
-        self._rows = rows.numpy()
+        self._rows, self._n_plain = rows.numpy(), len(rows)
+        if self.agreement:
+            self._rows = np.tile(self._rows, 2)
         self.encoder.learn(True)
         while True:
             try:
@@ -167,8 +178,12 @@ class TunedFeatures:
             part.vectors = None
 
     def _vectors(self, part: _Part) -> Tensor:
+        texts = [self._texts[i] for i in self._rows[part.places]]
         with torch_seed(part.seed), self._arithmetic():
-            return self.encoder.vectors([self._texts[i] for i in self._rows[part.places]])
+            if not self.agreement:
+                return self.encoder.vectors(texts)
+            is_noised = send(part.places >= self._n_plain, self.device)
+            return self.encoder.vectors(texts, is_noised, self._noise)
 
     def _shrink(self) -> None:
         """Forget the graphs that are kept, and halve the token budget."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 import weakref
 from collections.abc import Sequence
@@ -43,12 +44,22 @@ class TuningParams:
         token_budget: tokens in a micro-batch, padding included; None: by device. It changes speed
             and memory, not what is learned (dropout aside).
         precision: "auto" (bf16 where the hardware multiplies in it), "fp32" or "bf16".
+        token_noise: standard deviation of the normal noise in the words' vectors of a second pass
+            over each batch, as a share of theirs; 0 = there is no second pass, and an epoch takes
+            half the time.
+        noise_agreement: weight of KL(plain || noised), the two passes' predictions.
+
+    Source of the last two: NoiseFiT, arXiv:2504.03302 (known from its abstract), which noises
+    layers by their signal and holds both passes to each other. Decisions: the words' vectors alone,
+    as they are alike in all encoders; and a fixed share of their spread.
     """
 
     encoder_rate: float = 1e-4
     max_tokens: int | None = None
     token_budget: int | None = None
     precision: str = "auto"
+    token_noise: float = 0.0
+    noise_agreement: float = 1.0
 
     def __post_init__(self) -> None:
         from noisefix.hardware import PRECISIONS
@@ -57,6 +68,9 @@ class TuningParams:
             raise UsageError(f"encoder_rate is {self.encoder_rate}", "it must lie in 0 to 1")
         if self.token_budget is not None and self.token_budget < 1:
             raise UsageError(f"token_budget is {self.token_budget}", "it must be at least 1")
+        for name in ("token_noise", "noise_agreement"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UsageError(f"{name} is {getattr(self, name)}", "it must be 0 or above")
         if self.precision not in PRECISIONS:
             raise UsageError(
                 f"precision {self.precision!r} is unknown", f"choose {', '.join(PRECISIONS)}"
@@ -128,6 +142,8 @@ class Tuning:
             precision=choose_precision(params.precision, device),
             trusted_texts=self.trusted_texts,
             token_budget=params.token_budget,
+            token_noise=params.token_noise,
+            agreement=params.noise_agreement,
         )
         return self._source
 

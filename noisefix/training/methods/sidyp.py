@@ -18,6 +18,7 @@ Iterative Refinement, KDD 2025, arXiv:2505.19675. What is done otherwise, and wh
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -52,6 +53,8 @@ class Params:
             the true labels; 1 = candidates only, as in the paper.
         n_samples: chains for each row, branch and given label in prediction.
         n_given: given labels to sum over in prediction, the most probable.
+        prototypes: weight of a contrast of the denoiser's hidden layer with the class means of
+            certain rows (``hidden_losses.prototype_contrast``); 0 = none, 0.1 to try it.
         tuning: of the encoder's training, where it learns along; its epochs come before those.
     """
 
@@ -62,6 +65,7 @@ class Params:
     candidate_share: float = 0.0
     n_samples: int = 2
     n_given: int = 20
+    prototypes: float = 0.0
     tuning: BranchTuning = field(default_factory=BranchTuning)
 
     def __post_init__(self) -> None:
@@ -71,6 +75,8 @@ class Params:
             raise UsageError(f"epochs is {self.epochs}", "it must be at least 1")
         if self.n_samples < 1 or self.n_given < 1:
             raise UsageError("n_samples and n_given must be at least 1")
+        if not 0 <= self.prototypes < math.inf:
+            raise UsageError(f"prototypes is {self.prototypes}", "it must be 0 or above")
         if self.process.projection not in PROJECTIONS:
             known = " or ".join(PROJECTIONS)
             raise UsageError(f"projection {self.process.projection!r} is unknown", f"try {known}")
@@ -131,7 +137,7 @@ def fit(
         given,
         start,
         certain,
-        params.denoiser,
+        replace(params.denoiser, prototypes=params.prototypes),
         params.process,
         epochs=params.epochs,
         seed=seed,

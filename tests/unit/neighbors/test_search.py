@@ -26,7 +26,7 @@ def test_finds_what_a_full_sort_finds():
     np.testing.assert_allclose(
         found.similarities, np.take_along_axis(cosines, expected, axis=1), atol=1e-6
     )
-    assert found.indices.dtype == np.int64
+    assert found.indices.dtype == np.int32
     assert found.similarities.dtype == np.float32
 
 

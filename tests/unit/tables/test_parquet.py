@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from noisefix.errors import DataError
-from noisefix.run.parquet import read_provenance, read_table, write_table
+from noisefix.run.parquet import column_parts, read_provenance, read_table, write_table
 from noisefix.run.provenance import Provenance
 from noisefix.run.schemas import CANDIDATES, EMBEDDINGS
+from noisefix.tables.parquet import any_parquet_tables, open_any_parquet
 
 PROVENANCE = Provenance("embeddings", 1, "0.1.0", ("a", "b"), {"x": 1}, 0, {"data": "ff"}, "f0")
 
@@ -150,3 +152,20 @@ def test_arrow_tells_of_a_full_disk_as_the_system_does(tmp_path: Path) -> None:
         pq.write_table(embeddings(5000, 64), tmp_path / "full")
     assert caught.value.errno == errno.ENOSPC
     assert Path("/dev/full").exists()
+
+
+def test_a_column_read_in_parts_is_not_kept(tmp_path: Path) -> None:
+    """Arrow would by itself keep the bytes of every row group read, and so the whole file."""
+    rng = np.random.default_rng(0)  # what does not pack well
+    table = pa.table({"x": pa.FixedSizeListArray.from_arrays(rng.random(2**20), 16)})
+    path = tmp_path / "long.parquet"
+    pq.write_table(table, path, row_group_size=2**12)  # 16 groups of 512 kB
+
+    def most_held(parts: Iterable[object]) -> int:
+        return max(pa.total_allocated_bytes() - before for _ in parts)
+
+    before = pa.total_allocated_bytes()
+    assert most_held(column_parts(path, "x", 1000)) < 3 * 2**20
+    with path.open("rb") as raw:
+        file = open_any_parquet(raw, "long.parquet", path.stat().st_size)
+        assert most_held(any_parquet_tables(file, ["x"], 1000, "long.parquet")) < 3 * 2**20

@@ -86,3 +86,54 @@ def test_the_share_of_the_largest_singular_values(shape):
 def test_of_one_direction_the_largest_five_have_a_fifth_each():
     rows = np.outer(RNG.normal(size=12), RNG.normal(size=8))
     assert float(losses.top_share(tensor(rows))) == pytest.approx(1 / 5, rel=1e-4)
+
+
+def contrast(hidden, labels, certain, **options):
+    given = torch.as_tensor(labels), torch.as_tensor(certain)
+    return losses.prototype_contrast(hidden, *given, 3, **options)
+
+
+@pytest.mark.parametrize("n_heads", [0, 2])
+def test_prototype_contrast_is_its_formula(n_heads):
+    hidden = np.stack([HIDDEN, RNG.normal(size=(12, 6))]) if n_heads else HIDDEN
+    certain = np.arange(12) % 2 == 0
+    wanted = []
+    for rows in np.atleast_3d(hidden.T).transpose(2, 1, 0):
+        unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        means = np.stack([unit[certain & (k == LABELS)].sum(0) for k in range(3)])
+        means /= np.linalg.norm(means, axis=1, keepdims=True)
+        odds = np.exp(unit @ means.T / 0.1)
+        wanted.append(-np.log(odds[np.arange(12), LABELS] / odds.sum(1)).mean())
+    assert float(contrast(tensor(hidden), LABELS, certain)) == pytest.approx(np.mean(wanted))
+
+
+def test_rows_of_classes_without_a_certain_row_do_not_count():
+    certain = (LABELS == 0) & (np.arange(12) < 6)
+    hidden = tensor(HIDDEN).requires_grad_()
+    loss = contrast(hidden, LABELS, certain)
+    assert float(loss.detach()) == 0  # one prototype: nothing to be told from
+    loss = contrast(hidden, LABELS, certain | (LABELS == 1))
+    loss.backward()
+    touched = hidden.grad.abs().sum(1) > 0
+    assert touched.tolist() == (LABELS != 2).tolist()
+    nothing = contrast(hidden, LABELS, np.zeros(12, bool))
+    assert float(nothing.detach()) == 0
+    nothing.backward()
+
+
+def test_prototypes_have_no_gradient():
+    """The gradient is that of fixed class means: against finite differences with them held."""
+    hidden = tensor(HIDDEN).requires_grad_()
+    certain = np.ones(12, bool)
+    contrast(hidden, LABELS, certain, temperature=0.5).backward()
+    unit = HIDDEN / np.linalg.norm(HIDDEN, axis=1, keepdims=True)
+    means = np.stack([unit[k == LABELS].sum(0) for k in range(3)])
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+
+    def loss(row):
+        odds = np.exp(row / np.linalg.norm(row) @ means.T / 0.5)
+        return -np.log(odds[LABELS[0]] / odds.sum()) / 12
+
+    step = 1e-6 * np.eye(6)
+    numeric = [(loss(HIDDEN[0] + e) - loss(HIDDEN[0] - e)) / 2e-6 for e in step]
+    np.testing.assert_allclose(hidden.grad[0], numeric, atol=1e-7)

@@ -106,3 +106,18 @@ def test_labels_are_drawn_by_the_averaged_denoiser():
                 value.shape, generator=torch.Generator().manual_seed(len(name))
             )
     assert np.array_equal(run._moved(2), before)
+
+
+def one_loss(run):
+    rows = np.arange(N)
+    drawn, steps = rows % 2, np.full(N, 3)
+    noise = torch.Generator().manual_seed(0)
+    return float(run._loss(rows, drawn, steps, np.ones(N), noise).detach())
+
+
+def test_the_contrast_with_prototypes_is_added_by_its_weight():
+    certain = np.arange(N) % 3 == 0
+    plain, once, twice = (one_loss(a_run(certain, prototypes=w)) for w in (0.0, 0.1, 0.2))
+    assert once > plain
+    assert twice - plain == pytest.approx(2 * (once - plain), rel=1e-4)
+    assert one_loss(a_run(prototypes=0.1)) == pytest.approx(plain)  # no certain row

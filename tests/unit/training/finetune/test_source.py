@@ -131,3 +131,68 @@ def test_other_weights_for_a_look_only(tiny_bert, make_texts):
     assert (source.everything(others) != own).any()
     assert (source.everything() == own).all()
     np.testing.assert_allclose(own.norm(dim=1), 1, atol=1e-5)
+
+
+def noised_source(files, texts, budget=10_000, noise=0.1):
+    return TunedFeatures(
+        TrainableEncoder(files.folder, device="cpu"),
+        texts,
+        learning_rate=1e-3,
+        device="cpu",
+        precision="fp32",
+        token_budget=budget,
+        token_noise=noise,
+        agreement=1.0,
+    )
+
+
+def test_noised_rows_follow_the_plain_ones(still_bert, make_texts):
+    texts = make_texts().texts
+    plain = make_source(still_bert, texts, 10_000).batch(ROWS, [0]).detach()
+    both = noised_source(still_bert, texts).batch(ROWS, [0]).detach()
+    assert len(both) == 2 * len(ROWS)
+    torch.testing.assert_close(both[: len(ROWS)], plain)
+    moved = (both[len(ROWS) :] - plain).norm(dim=1)
+    assert (moved > 1e-3).all()
+    more = noised_source(still_bert, texts, noise=0.4).batch(ROWS, [0]).detach()
+    assert (more[len(ROWS) :] - plain).norm(dim=1).mean() > 2 * moved.mean()
+
+
+def test_noise_is_as_large_as_it_is_said_to_be(still_bert, make_texts):
+    texts = make_texts().texts[:40]
+    encoder = TrainableEncoder(still_bert.folder, device="cpu")
+    seen = []
+    handle = encoder._words.register_forward_hook(lambda module, given, out: seen.append(out))
+    is_noised = torch.arange(40) < 20
+    with torch.random.fork_rng():
+        encoder.vectors(texts)
+        handle.remove()
+        with encoder._noised(is_noised, 0.5):  # this hook comes first, and changes what is seen
+            handle = encoder._words.register_forward_hook(lambda m, given, out: seen.append(out))
+            encoder.vectors(texts)
+        handle.remove()
+        encoder.vectors(texts)
+    drawn = (seen[1] - seen[0]) / encoder._words.weight.std()
+    assert drawn[:20].std() == pytest.approx(0.5, rel=0.05)
+    assert drawn[:20].mean() == pytest.approx(0, abs=0.02)
+    assert not drawn[20:].any()
+
+
+def test_without_noise_there_is_no_second_pass(still_bert, make_texts):
+    texts = make_texts().texts
+    assert noised_source(still_bert, texts, noise=0.0).agreement == 0
+    assert_equal(
+        gradients(noised_source(still_bert, texts, noise=0.0)),
+        gradients(make_source(still_bert, texts, 10_000)),
+    )
+
+
+@pytest.mark.parametrize("kept", [8, 0])
+def test_the_noise_is_the_same_where_it_is_computed_twice(
+    still_bert, make_texts, monkeypatch, kept
+):
+    source = noised_source(still_bert, make_texts().texts, budget=30)
+    wanted = gradients(source)
+    assert len(source._parts) > 2
+    monkeypatch.setattr(source_module, "_KEPT", kept)
+    assert_equal(gradients(source), wanted)

@@ -223,3 +223,41 @@ def test_a_step_brings_nothing_back_from_the_device(still_bert, make_texts, monk
     asked.clear()
     next(training)
     assert asked == ["__float__"], "the loss of the epoch, and nothing else"
+
+
+def test_no_token_noise_is_plain_training(tiny_bert, make_texts):
+    found = []
+    for params in ({}, {"token_noise": 0.0, "noise_agreement": 3.0}):
+        problem = make_texts(tiny_bert, n_rows=32, **params)
+        finish(ce.fit(problem.data, ce.Params(epochs=1), seed=0, device="cpu"))
+        found.append(problem.data.tuning.encode(problem.test_texts[:8]))
+    np.testing.assert_array_equal(*found)
+
+
+def test_token_noise_makes_predictions_hold_still_under_it(tiny_bert, make_texts):
+    """Held to agree, both passes come nearer to each other than without, and labels are learnt."""
+    from noisefix.training.losses import divergence
+
+    apart = []
+    for agreement in (0.0001, 2.0):
+        problem = make_texts(tiny_bert, noise=0.1, token_noise=1.0, noise_agreement=agreement)
+        head = finish(ce.fit(problem.data, ce.Params(epochs=8), seed=0, device="cpu"))
+        assert accuracy(head, problem) > 0.75
+        encoder = TrainableEncoder(problem.data.tuning.folder, device="cpu")
+        rows = problem.test_texts[:100]
+        logits = []
+        for is_noised in (None, torch.ones(100, dtype=torch.bool)):
+            with torch.no_grad(), torch.random.fork_rng():
+                torch.manual_seed(0)
+                encoder.learn(False)
+                vectors = encoder.vectors(rows, is_noised, 1.0)
+            logits.append(torch.from_numpy(head.logits(vectors.numpy())[0]))
+        apart.append(float(divergence(*logits).mean()))
+    assert apart[1] < 0.8 * apart[0], apart
+
+
+@pytest.mark.parametrize("name", ["token_noise", "noise_agreement"])
+@pytest.mark.parametrize("value", [-0.1, float("inf"), float("nan")])
+def test_token_noise_out_of_range(name, value):
+    with pytest.raises(UsageError, match=name):
+        TuningParams(**{name: value})

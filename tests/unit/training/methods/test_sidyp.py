@@ -332,3 +332,16 @@ def test_it_is_among_the_methods():
 def test_options_out_of_range(wrong):
     with pytest.raises(UsageError):
         Params(**wrong)
+
+
+def test_prototypes_reach_the_denoiser_and_are_off_by_default(problem, trained):
+    off, on = (
+        finish(fit(problem.data, replace(SMALL, prototypes=w), seed=0, device="cpu"))
+        for w in (0.0, 0.1)
+    )
+    plain, same, other = (m.predict_probs(problem.test_features) for m in (trained, off, on))
+    assert (plain == same).all()
+    assert (plain != other).any()
+    assert problem.accuracy(on) > problem.accuracy(trained) - 0.03
+    with pytest.raises(UsageError, match="prototypes"):
+        Params(prototypes=-0.1)

@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from noisefix.auditing.recalibrate import recalibrate
 from noisefix.detection.detect import detect
-from noisefix.detection.rejudge import NOT_KEPT
+from noisefix.detection.rejudge import NOT_KEPT, rejudge
+from noisefix.errors import UsageError
 from noisefix.run.decisions import KEEP, PersonDecision, append_decisions, decision_key, now
 from noisefix.run.folder import RunFolder
 from noisefix.run.parquet import read_table
@@ -50,10 +50,10 @@ def test_the_verdicts_are_those_of_detect_once_more_byte_for_byte(data):
     more = {"labelled_by": "people", "class_shares": "refund=0.4", "flag_top": 7, "n_neighbors": 4}
     run = RunFolder(detect(data, **OPTIONS, **more).run)
     before = run.issues.read_bytes()
-    assert recalibrate(run) == ""
+    rejudge(run)
     assert run.issues.read_bytes() == before  # nobody has said anything
     key = decide(run)
-    assert recalibrate(run) == ""
+    rejudge(run)
     after = {path.name: path.read_bytes() for path in (run.issues, run.joint, run.candidates)}
     issues, _ = read_table(run.issues, ISSUES, ("id", "is_trusted", "p_error", "is_issue"))
     [row] = [row for row in issues.to_pylist() if row["id"] == key]
@@ -66,16 +66,21 @@ def test_what_the_run_folder_does_not_hold_is_said_and_nothing_is_touched(data, 
     run = RunFolder(detect(data, **OPTIONS, trusted_column="checked").run)
     decide(run)
     before = run.issues.read_bytes()
-    assert "used a trusted column" in recalibrate(run)
+
+    def refused(why):
+        with pytest.raises(UsageError, match=why):
+            rejudge(run)
+
+    refused("was judged with a trusted column")
     record = json.loads(run.run_json.read_text())
     joint = record["stages"]["joint"]
     for name, what in NOT_KEPT.items():
         joint["inputs"] = {"embeddings": "0" * 64, name: "0" * 64}
         run.run_json.write_text(json.dumps(record))
-        assert f"the run used {what}" in recalibrate(run)
+        refused(f"was judged with {what}")
     run.run_json.write_text(json.dumps(record | {"outside": {"pairs": {}}}))
-    assert "made elsewhere" in recalibrate(run)
+    refused("made elsewhere")
     del record["stages"]["joint"]
     run.run_json.write_text(json.dumps(record))
-    assert "how the labels were judged is not on record" in recalibrate(run)
+    refused("does not say how its labels were judged")
     assert run.issues.read_bytes() == before

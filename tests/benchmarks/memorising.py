@@ -1,0 +1,216 @@
+"""Fine-tuning on labels of which 40 % are wrong: what is learnt by heart, who guards against it.
+
+``python tests/benchmarks memorising``, or in pieces: ``python tests/benchmarks/memorising.py
+--minutes 9``. Part of the rows of two clean sets of many classes; four tenths of every class's
+labels are those of the class next to it by name. An encoder that learns along can learn such labels
+by heart, a head on frozen features hardly: so the methods whose idea is memorising are tried here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from methods_measured import FOLDER, Measured, Notes, Way, kept
+from report import Headline, Table, percent, points
+from shared_sets import Task, load, part_of, train_task
+from training_cases import judge_task
+
+from noisefix.training.interface import TrainingData, finish
+from noisefix.training.noise_injection import flip_by_matrix, transition_matrix
+from noisefix.training.registry import find_method
+from noisefix.version import __version__
+
+SETS = ("clean_banking77", "clean_hwu64")
+N_ROWS, N_TEST, N_SEEDS = 1_000, 1_000, 1
+RATE, EPOCHS, MAX_TOKENS = 0.4, 6, 32
+WAYS = (
+    Way("ce"),
+    Way("repair"),
+    Way("elr"),
+    Way("olr"),
+    Way("adele"),
+    Way("nested"),
+    Way("ce", {"weight_noise": 0.1}),
+)
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Spoilt:
+    """A set with wrong labels put in; K classes are those of the given labels."""
+
+    data: TrainingData
+    texts: tuple[str, ...]
+    true_labels: np.ndarray
+    test_texts: list[str]
+    test_labels: np.ndarray
+    test_features: np.ndarray
+
+
+def spoil(task: Task, seed: int) -> Task:
+    """Return the task with four tenths of each class's labels those of the next by name."""
+    names = sorted({label for label in task.truth if label})
+    ids = np.array([names.index(label or "") for label in task.truth])
+    given = flip_by_matrix(ids, transition_matrix("pair", len(names), RATE), seed)
+    return replace(task, given=tuple(names[k] for k in given), kind="made", is_fitted=False)
+
+
+def make_spoilt(name: str, seed: int) -> Spoilt:
+    """Judge the labels of a spoilt part of a set's train split, as ``detect`` does."""
+    from shared_sets import embeddings_of
+
+    task = spoil(part_of(train_task(name), N_ROWS, seed), seed)
+    data, names = judge_task(task, seed)
+    table = load(name)
+    test = np.flatnonzero(table["split"] == "test")[:N_TEST]
+    index = {label: k for k, label in enumerate(names)}
+    return Spoilt(
+        data,
+        task.texts,
+        np.array([index[label or ""] for label in task.truth]),
+        table["text"].iloc[test].tolist(),
+        np.array([index.get(label, -1) for label in table["true_label"].iloc[test]]),
+        embeddings_of(name)[test],
+    )
+
+
+def measure(case: Spoilt, seed: int, way: Way, features: str) -> Measured:
+    """Train; return test accuracy, and the share of wrong labels that the model repeats.
+
+    Args:
+        case: a spoilt set.
+        seed: of the training.
+        way: method and options.
+        features: "frozen" or "finetune".
+    """
+    from noisefix.classifiers.finetune import choose_features_params
+    from noisefix.encoders import find_encoder
+    from noisefix.training.finetune.tuning import Tuning, TuningParams
+
+    chosen = dict(way.settings) | ({"epochs": EPOCHS} if features == "finetune" else {})
+    params, _ = choose_features_params(features, way.method, chosen)
+    data, test, train = case.data, case.test_features, case.data.features
+    started = time.process_time()
+    if features == "finetune":
+        tuning = Tuning(find_encoder(), case.texts, TuningParams(max_tokens=MAX_TOKENS))
+        data = replace(data, tuning=tuning)
+    model = finish(find_method(way.method).load()[0](data, params, seed=seed, device="cpu"))
+    seconds = time.process_time() - started
+    if data.tuning is not None:
+        test, train = data.tuning.encode(case.test_texts), data.tuning.encode(case.texts)
+        data.tuning.close()
+    right = model.predict_probs(test).argmax(axis=1) == case.test_labels
+    wrong = case.data.given_labels != case.true_labels
+    repeated = model.predict_probs(train).argmax(axis=1) == case.data.given_labels
+    return {
+        "way": f"{way.title}, {features}",
+        "accuracy": float(right.mean()),
+        "by_heart": float(repeated[wrong].mean()),
+        "wrong": float(wrong.mean()),
+        "seconds": round(seconds, 1),
+    }
+
+
+def measure_all(
+    notes: Notes,
+    *,
+    until: float | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+) -> bool:
+    """Measure what is not noted yet; return whether all is there now."""
+    for seed in range(N_SEEDS):
+        for name in SETS:
+            for features in ("frozen", "finetune"):
+                for way in WAYS:
+                    if notes.has(name, seed, Way(f"{way.title}, {features}")):
+                        continue
+                    if until is not None and time.monotonic() > until:
+                        return False
+                    path = FOLDER / f"spoilt-{name}-{seed}-{__version__}.pickle"
+                    case = kept(path, lambda n=name, s=seed: make_spoilt(n, s))  # type: ignore[misc]
+                    found = {"set": name, "seed": seed} | measure(case, seed, way, features)
+                    notes.add(found)
+                    progress(f"{found}")
+    return True
+
+
+def run(progress: Callable[[str], None] = lambda line: None) -> Result:
+    """Measure whatever is not measured yet; return all of it."""
+    notes = _notes()
+    measure_all(notes, progress=progress)
+    return {"rows": N_ROWS, "epochs": EPOCHS, "trainings": notes.all}
+
+
+def _notes() -> Notes:
+    return Notes(FOLDER / f"memorising-{__version__}.jsonl")
+
+
+def tables(result: Result) -> list[Table]:
+    """Return accuracy and what was learnt by heart, frozen and fine-tuned."""
+    found = {(t["set"], t["way"]): t for t in result["trainings"] if t["seed"] == 0}
+    sets = list(dict.fromkeys(name for name, _ in found))
+    titles = list(dict.fromkeys(way.rpartition(", ")[0] for _, way in found))
+    kinds = ("frozen", "finetune")
+    rows = []
+    for title in titles:
+        cells = []
+        for name in sets:
+            for key in ("accuracy", "by_heart"):
+                own = [found.get((name, f"{title}, {kind}"), {}).get(key) for kind in kinds]
+                cells += [percent(value) for value in own]
+        rows.append((f"`{title}`", *cells))
+    header = [
+        f"{name}: {words}, {kind}"
+        for name in sets
+        for words in ("accuracy", "learnt by heart")
+        for kind in ("frozen", "fine-tuned")
+    ]
+    return [
+        Table(
+            f"40 % wrong labels, each class's towards one other; {result['rows']:,} rows, "
+            f"{result['epochs']} epochs of fine-tuning, one seed",
+            ("method", *header),
+            tuple(rows),
+            f"Learnt by heart: share of the training rows with a wrong label for which the model "
+            f"says that label. {N_TEST:,} test rows: one standard error is 1.5 points.",
+        )
+    ]
+
+
+def pages(result: Result) -> dict[str, str]:
+    """Return what the page on fine-tuning says."""
+    return {"methods/finetune.md": "\n\n".join(str(table) for table in tables(result))}
+
+
+def headlines(result: Result) -> list[Headline]:
+    """Return what the best of these methods gains over plain fine-tuning."""
+    found = {(t["set"], t["way"]): t["accuracy"] for t in result["trainings"] if t["seed"] == 0}
+    said = []
+    for name in dict.fromkeys(name for name, _ in found):
+        tuned = {w: a for (n, w), a in found.items() if n == name and w.endswith("finetune")}
+        plain = tuned.get("ce, finetune")
+        if plain is not None and len(tuned) > 1:
+            best = max(tuned, key=lambda way: tuned[way])
+            value = f"{best.rpartition(', ')[0]}, {points(tuned[best] - plain)}"
+            said.append(Headline(f"{name}, 40 % wrong, fine-tuned: best over ce, points", value))
+    return said
+
+
+def main() -> None:
+    """Parse options, and measure for some time."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=None)
+    options = parser.parse_args()
+    until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
+    is_done = measure_all(_notes(), until=until, progress=lambda line: print(line, flush=True))
+    print("all is measured" if is_done else "time is up: call again to go on")
+
+
+if __name__ == "__main__":
+    main()
