@@ -262,8 +262,9 @@ def look(name: str) -> Case:
 
 def embedded(case: Case, words: Callable[[str], Sequence[str]]) -> list[np.ndarray]:
     """Return what the encoder makes of the words of each class of the scope, (n, D) each."""
-    names = [case.seen.class_names[k] for k in case.seen.scope.classes]
-    return [embed(list(words(name)), "names") for name in names]
+    said = [words(case.seen.class_names[k]) for k in case.seen.scope.classes]
+    vectors = embed([text for each in said for text in each], "names")
+    return np.split(vectors, np.cumsum([len(each) for each in said])[:-1])
 
 
 def standard(matrix: np.ndarray) -> np.ndarray:
