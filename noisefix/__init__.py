@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from noisefix.detection.init import init as init
     from noisefix.detection.joint import joint as joint
     from noisefix.evaluation.calibrate import calibrate as calibrate
+    from noisefix.evaluation.contrast import contrast as contrast
     from noisefix.evaluation.evaluate import evaluate as evaluate
     from noisefix.evaluation.noise import noise as noise
     from noisefix.evaluation.rank_stability import rank_stability as rank_stability
     from noisefix.recipes.recipe import recipe as recipe
+    from noisefix.relabelling.augment import augment as augment
     from noisefix.relabelling.relabel import relabel as relabel
     from noisefix.reporting.report import report as report
     from noisefix.reviewing.review import review as review
@@ -45,9 +47,11 @@ _HOMES = {
     "apply": "noisefix.cleaning.apply",
     "audit": "noisefix.auditing.audit",
     "audit_rows": "noisefix.auditing.plan",
+    "augment": "noisefix.relabelling.augment",
     "calibrate": "noisefix.evaluation.calibrate",
     "candidates": "noisefix.detection.candidates",
     "check": "noisefix.detection.check",
+    "contrast": "noisefix.evaluation.contrast",
     "compare": "noisefix.classifiers.compare",
     "detect": "noisefix.detection.detect",
     "embed": "noisefix.detection.embed",

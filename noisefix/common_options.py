@@ -85,7 +85,7 @@ Labels = Annotated[
     str | Path | None,
     Option(
         "--labels",
-        "labels.toml: a description of each label, as evidence.",
+        "labels.toml: a description of each label, or several, as evidence.",
         "FILE",
         role=READS,
     ),

@@ -6,9 +6,10 @@ Three things may stand in the file, all but the label names optional::
 
     [labels]
     billing = "invoices, refunds, payment methods"      # short form
+    returns = ["how to send it back", "wrong size"]     # several definitions
 
     [labels.shipping]                                   # long form
-    description = "where a parcel is, and late or damaged parcels"
+    description = "where a parcel is, and late or damaged parcels"  # or a list
     examples = ["My order has not arrived yet."]
 
 A name with a dot, a blank or a letter beyond a-z in it goes in quotes:
@@ -30,7 +31,8 @@ _TOP_LEVEL_KEYS = ("task", "labels")
 _LABEL_KEYS = ("description", "examples")
 _SHAPE_HINT = (
     'write [labels.NAME] with description = "..." and, if you like, examples = ["..."]; '
-    'or NAME = "description" under [labels]; a name with any but a-z, 0-9, _ and - goes in quotes'
+    'or NAME = "description" under [labels]; ["...", "..."] for several definitions; a name with '
+    "any but a-z, 0-9, _ and - goes in quotes"
 )
 
 
@@ -42,11 +44,23 @@ class LabelDescription:
         name: the class name, exactly as in the data.
         description: what belongs to the class, on one line; may be empty.
         examples: texts that certainly belong to it; may be empty.
+        others: further definitions of it, one line each.
     """
 
     name: str
     description: str = ""
     examples: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def definitions(self) -> tuple[str, ...]:
+        """All that is said of the class, each a line; empty where nothing is."""
+        return (self.description, *self.others) if self.description else ()
+
+    @property
+    def in_words(self) -> str:
+        """All definitions on one line."""
+        return "; ".join(self.definitions)
 
 
 @dataclass(frozen=True)
@@ -132,7 +146,7 @@ def label_texts(
     for name in class_names:
         words = " ".join(name.replace("_", " ").replace("-", " ").replace(".", " ").split())
         described = (descriptions or {}).get(name)
-        meaning = described.description if described is not None else ""
+        meaning = described.in_words if described is not None else ""
         texts.append(f"{words or name}: {meaning}" if meaning else words or name)
     return texts
 
@@ -155,20 +169,25 @@ def _parse_sheet(document: dict[str, Any], where: str) -> LabelSheet:
 
 
 def _parse_label(name: str, value: object, where: str) -> LabelDescription:
-    if isinstance(value, str):
-        return LabelDescription(name, _one_line(value))
+    if isinstance(value, str | list):
+        value = {"description": value}
     if not isinstance(value, dict):
         raise DataError(f"{where}: label {name!r} must be a string or a table", _SHAPE_HINT)
     unknown = [key for key in value if key not in _LABEL_KEYS]
     if unknown:
         raise DataError(f"{where}: label {name!r} has an unknown key {unknown[0]!r}", _SHAPE_HINT)
-    description = value.get("description", "")
-    if not isinstance(description, str):
-        raise DataError(f"{where}: the description of {name!r} must be a string", _SHAPE_HINT)
+    said = value.get("description", "")
+    said = said if isinstance(said, list) else [said]
+    if not all(isinstance(text, str) for text in said):
+        raise DataError(
+            f"{where}: the description of {name!r} must be a string, or a list of strings",
+            _SHAPE_HINT,
+        )
+    first, *others = [*dict.fromkeys(line for text in said if (line := _one_line(text)))] or [""]
     examples = value.get("examples", [])
     if not isinstance(examples, list) or not all(isinstance(text, str) for text in examples):
         raise DataError(f"{where}: the examples of {name!r} must be strings", _SHAPE_HINT)
-    return LabelDescription(name, _one_line(description), tuple(examples))
+    return LabelDescription(name, first, tuple(examples), tuple(others))
 
 
 def _one_line(text: str) -> str:

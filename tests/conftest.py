@@ -198,6 +198,12 @@ def services(faults: ModuleType) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def editing() -> ModuleType:
+    """A server that edits texts: ``faults.FaultServer(editing.editor(faults, words))``."""
+    return _server_module("editor")
+
+
+@pytest.fixture(scope="session")
 def write_static_model() -> Callable[..., Path]:
     """Return a function that writes a static encoder of a few words into a folder."""
     write: Callable[..., Path] = _module(

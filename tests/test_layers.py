@@ -17,6 +17,7 @@ LAYERS = (
     {"recipes"},
     {
         "evaluation.calibrate",
+        "evaluation.contrast",
         "evaluation.evaluate",
         "evaluation.evaluate_model",
         "evaluation.noise",

@@ -30,6 +30,7 @@ SHELL_ONLY = {
     "test",
     "rank_stability",  # likewise, with the one after it
     "predictions",
+    "pairs",  # likewise: noisefix.contrast
 }
 """Options that say how to show a result, not what to do."""
 

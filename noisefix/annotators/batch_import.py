@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def import_batch(
         DataError: a file cannot be read, or holds no batch responses at all.
     """
     make_key = key_maker(annotator.identity)
-    offered = {make_key(q).hex(): Question(q.id, q.label_pool, (), q.vote) for q in questions}
+    offered = {make_key(q).hex(): replace(q, prompt=()) for q in questions}
     reader = _Reader(offered, annotator, prices.halved() if prices else None)
     out = Outstanding(store, annotator.identity.model)
     pending: dict[bytes, Answer] = {}

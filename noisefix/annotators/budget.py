@@ -92,6 +92,10 @@ class Estimate:
     input_tokens: float
     output_tokens: float
 
+    def as_usage(self) -> Usage:
+        """Return it as if it had been billed."""
+        return Usage(round(self.input_tokens), round(self.output_tokens))
+
 
 class Account:
     """Keeps the books of one run.
@@ -125,19 +129,12 @@ class Account:
 
     def try_start(self, question: Question) -> Estimate | None:
         """Reserve what the question is expected to take; None when that breaks a limit."""
-        guess = self._guess(_characters(question))
-        budget = self.budget
-        if budget.max_requests is not None and self.settled + self.running >= budget.max_requests:
+        guess = self._guess(_characters(question), question.more_tokens)
+        most = self.budget.max_requests
+        if most is not None and self.settled + self.running >= most:
             return None
-        tokens_in = self.input_tokens + self._reserved_in + guess.input_tokens
-        tokens_out = self.output_tokens + self._reserved_out + guess.output_tokens
-        limit = budget.max_tokens_total
-        if limit is not None and tokens_in + tokens_out > limit:
+        if not self._has_room(guess.input_tokens, guess.output_tokens):
             return None
-        if budget.max_cost_usd is not None and budget.prices is not None:
-            cost = budget.prices.cost_usd(tokens_in, tokens_out)
-            if cost > budget.max_cost_usd:
-                return None
         self.running += 1
         self._reserved_in += guess.input_tokens
         self._reserved_out += guess.output_tokens
@@ -169,6 +166,20 @@ class Account:
             self._seen_in += tokens_in
             self._seen_out += tokens_out
 
+    def lose(self, estimate: Estimate) -> bool:
+        """Book a request that was sent and whose answer is lost: it may have been billed.
+
+        Args:
+            estimate: what ``try_start`` returned for its question, which stays reserved.
+
+        Returns:
+            Whether the question may be sent once more within the limits.
+        """
+        lost = estimate.as_usage()
+        self.input_tokens += lost.input_tokens or 0
+        self.output_tokens += lost.output_tokens or 0
+        return self._has_room(0.0, 0.0)
+
     def reached(self) -> BudgetError:
         """Return the error that says which limit ended the run."""
         budget, tokens = self.budget, self.input_tokens + self.output_tokens
@@ -187,9 +198,21 @@ class Account:
             "every answer is stored: run again, or with a higher limit, to ask only the rest",
         )
 
-    def _guess(self, characters: int) -> Estimate:
+    def _has_room(self, more_in: float, more_out: float) -> bool:
+        """Tell whether so many tokens more stay within the limits."""
+        budget = self.budget
+        tokens_in = self.input_tokens + self._reserved_in + more_in
+        tokens_out = self.output_tokens + self._reserved_out + more_out
+        limit = budget.max_tokens_total
+        if limit is not None and tokens_in + tokens_out > limit:
+            return False
+        if budget.max_cost_usd is None or budget.prices is None:
+            return True
+        return budget.prices.cost_usd(tokens_in, tokens_out) <= budget.max_cost_usd
+
+    def _guess(self, characters: int, more_tokens: float = 0) -> Estimate:
         if not self._seen:  # before the first answer: English has about four characters a token
-            return Estimate(characters / 4.0 + 8.0, 16.0)
+            return Estimate(characters / 4.0 + 8.0, 16.0 + more_tokens)
         per_character = self._seen_in / max(self._seen_chars, 1)
         return Estimate(characters * per_character, self._seen_out / self._seen)
 

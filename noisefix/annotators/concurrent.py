@@ -16,7 +16,7 @@ from noisefix.annotators.budget import Account, Estimate
 from noisefix.annotators.exchange import Attempts, ConcurrentAnnotator, Exchange, Session
 from noisefix.annotators.give_up import GiveUp
 from noisefix.annotators.protocol import Answer, Question
-from noisefix.annotators.retry import RejectedError, RetryableError
+from noisefix.annotators.retry import LostError, RejectedError, RetryableError
 from noisefix.annotators.store import AnswerStore
 from noisefix.annotators.throttle import Throttle
 from noisefix.errors import ServiceError
@@ -151,7 +151,7 @@ class ConcurrentAsking:
         exchange = session.exchange(question)
         outcome = Attempts(self._n_replies)
         try:
-            await self._exchange(exchange, outcome, entered_at)
+            await self._exchange(exchange, outcome, entered_at, estimate)
             outcome.reply = outcome.reply or exchange.fallback()
         finally:
             is_paid = outcome.reply is not None or exchange.usage.input_tokens is not None
@@ -160,7 +160,8 @@ class ConcurrentAsking:
         if not outcome.is_over:
             return None  # the run ended meanwhile
         prices, identity = self._account.budget.prices, self._annotator.identity
-        answer = outcome.answer(key, question, identity, exchange.usage, prices)
+        usage = exchange.usage + outcome.lost
+        answer = outcome.answer(key, question, identity, usage, prices)
         if self._store is not None and answer.answer is not None:
             self._store.put(key, answer)
         hopeless = self._give_up.judge(answer, outcome.hint)
@@ -188,7 +189,9 @@ class ConcurrentAsking:
                 self._fail(self._account.reached())
         return None
 
-    async def _exchange(self, exchange: Exchange, outcome: Attempts, entered_at: float) -> None:
+    async def _exchange(
+        self, exchange: Exchange, outcome: Attempts, entered_at: float, estimate: Estimate
+    ) -> None:
         """Send requests until there is a reply, an error, or nothing more is to be sent.
 
         Takes over the place that was entered, and leaves it.
@@ -212,6 +215,10 @@ class ConcurrentAsking:
                 self._throttle.open_up()
             except RetryableError as error:
                 problem = error
+                if isinstance(error, LostError):
+                    outcome.lost += estimate.as_usage()
+                    if not self._account.lose(estimate):
+                        self._fail(self._account.reached())
             except RejectedError as error:
                 outcome.error, outcome.hint = error.message, error.hint
             finally:

@@ -12,15 +12,7 @@ from noisefix.annotators.concurrent import ConcurrentAsking
 from noisefix.annotators.exchange import ConcurrentAnnotator
 from noisefix.annotators.give_up import GiveUp
 from noisefix.annotators.progress import AskProgress, Meter
-from noisefix.annotators.protocol import (
-    INVALID,
-    NOT_LABELS,
-    Annotator,
-    Answer,
-    Question,
-    identity_of,
-    key_maker,
-)
+from noisefix.annotators.protocol import Annotator, Answer, Question, identity_of, key_maker
 from noisefix.annotators.store import AnswerStore, restore
 from noisefix.errors import DataError, NoisefixError, ServiceError
 
@@ -272,12 +264,8 @@ class _InTurn:
     def _completed(self, answer: Answer, key: bytes, question: Question) -> Answer:
         """Fill in what any annotator may leave out, and hold it to the pool."""
         identity, prices = self._front.identity, self._account.budget.prices
-        text, is_label = answer.answer, answer.is_label
-        rejected = question.rejected_by(text, is_label=is_label)
-        if text in question.label_pool:
-            is_label = is_label or text not in NOT_LABELS
-        elif text is not None and not rejected and (is_label or text not in NOT_LABELS):
-            text, is_label = INVALID, False
+        rejected = question.rejected_by(answer.answer, is_label=answer.is_label)
+        text, is_label = question.held_to(answer.answer, is_label=answer.is_label)
         cost = answer.cost_usd
         if cost is None:
             cost = Usage(answer.input_tokens, answer.output_tokens).cost_usd(prices)
@@ -286,6 +274,7 @@ class _InTurn:
             answer,
             answer=text,
             is_label=is_label,
+            raw_answer=question.kept(answer.raw_answer),
             annotator=answer.annotator or identity.annotator,
             model=answer.model or identity.model,
             prompt_sha256=key.hex(),

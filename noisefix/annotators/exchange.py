@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
-from noisefix.annotators.budget import Prices, Usage
+from noisefix.annotators.budget import NO_USAGE, Prices, Usage
 from noisefix.annotators.protocol import Answer, Identity, Question
 from noisefix.annotators.retry import RetryableError, RetryPolicy
 
@@ -90,9 +90,13 @@ class Attempts:
 
     Args:
         n_replies: replies that the service has given to any question so far.
+
+    Attributes:
+        lost: tokens that requests are taken to have cost whose answers are lost.
     """
 
     def __init__(self, n_replies: int) -> None:
+        self.lost: Usage = NO_USAGE
         self.reply: Reply | None = None
         self.error: str | None = None
         self.hint = ""
@@ -188,6 +192,6 @@ def answer_of(
         is_label=reply.is_label,
         confidence=reply.confidence,
         probabilities=reply.probabilities,
-        raw_answer=reply.raw_answer,
+        raw_answer=question.kept(reply.raw_answer),
         rejected=question.rejected_by(reply.answer, is_label=reply.is_label),
     )

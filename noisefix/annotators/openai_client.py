@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from noisefix.annotators.edits import EditQuestion
 from noisefix.annotators.exchange import Reply
 from noisefix.annotators.openai_complaint import HttpReply
 from noisefix.annotators.openai_connection import Connection
@@ -130,8 +131,12 @@ class OpenAIAnnotator:
     def reply(self, completion: Completion, question: Question) -> Reply:
         """Return what a completion answers; no key is kept, even if the server says it."""
         reply = reply_of(completion, question)
-        raw = reply.raw_answer
-        return replace(reply, raw_answer=None if raw is None else self.redactor.redact(raw))
+        raw, answer = reply.raw_answer, reply.answer
+        if isinstance(question, EditQuestion):
+            answer = self.redactor.redact(answer)
+        return replace(
+            reply, answer=answer, raw_answer=None if raw is None else self.redactor.redact(raw)
+        )
 
     def features(self) -> Features:
         """Return the optional parameters to begin with."""

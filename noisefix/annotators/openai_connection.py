@@ -28,7 +28,7 @@ _MODELS_WITHIN_S = 1.5
 _LONGEST_PAGE = 20_000
 _KEEP_ALIVE_S = 5.0
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_ACCOUNT = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
+ACCOUNT = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
 """Headers that say who pays, and the environment variables with their values."""
 
 
@@ -81,9 +81,7 @@ class Connection:
 
     def _headers(self, bare_url: str, basic: Secret | None) -> dict[str, str]:
         key = self._api_key.reveal()
-        headers = {
-            name: os.environ.get(variable, "").strip() for name, variable in _ACCOUNT.items()
-        }
+        headers = {name: os.environ.get(variable, "").strip() for name, variable in ACCOUNT.items()}
         headers |= {
             "Accept": "application/json",
             "Content-Type": "application/json",

@@ -177,7 +177,7 @@ class OpenAIExchange:
 def _asked_again(question: Question, useless: Reply) -> tuple[Message, ...]:
     """Return the prompt with a word on what was wrong with the answer."""
     allowed = ", ".join(map(label_literal, question.allowed))
-    words = (
+    words = question.reminder or (
         "That is not one of the allowed answers. Reply with exactly one of these, in the form"
         f" asked for, and with nothing else: {allowed}"
     )

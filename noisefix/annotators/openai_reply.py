@@ -11,6 +11,7 @@ from typing import Any
 
 from noisefix.annotators.answer_text import answer_part
 from noisefix.annotators.budget import NO_USAGE, Usage
+from noisefix.annotators.edits import EditQuestion, edit_reply
 from noisefix.annotators.exchange import Reply
 from noisefix.annotators.parsing import ParsedAnswer, parse_answer
 from noisefix.annotators.protocol import (
@@ -105,6 +106,14 @@ def read_completion(body: Any) -> Completion | None:
 
 def reply_of(completion: Completion, question: Question) -> Reply:
     """Return what a completion answers to a question; maybe ``refused`` or ``invalid``."""
+    if isinstance(question, EditQuestion):
+        return edit_reply(
+            completion.text,
+            question,
+            is_refused=completion.is_refused,
+            is_cut=completion.is_cut,
+            is_reasoning=completion.is_reasoning,
+        )
     raw = shortened(completion.text)
     if completion.is_refused:
         return Reply(REFUSED, raw_answer=raw)

@@ -71,6 +71,33 @@ class Question:
         return () if label is None else (label,)
 
     @property
+    def more_tokens(self) -> float:
+        """Tokens that an answer is expected to take beside the few that name a label."""
+        return 0.0
+
+    @property
+    def reminder(self) -> str:
+        """What is said to whoever has answered something else; empty: what is allowed."""
+        return ""
+
+    def takes(self, answer: str) -> bool:
+        """Tell whether an answer is a label that was offered."""
+        return answer in self.label_pool
+
+    def held_to(self, answer: str | None, *, is_label: bool) -> tuple[str | None, bool]:
+        """Return an answer as it counts, and whether it is a label; ``invalid`` for any other."""
+        if answer is None:
+            return None, False
+        if self.takes(answer):
+            return answer, is_label or answer not in NOT_LABELS
+        is_kind = answer in NOT_LABELS or bool(self.rejected_by(answer, is_label=is_label))
+        return (answer, False) if is_kind and not is_label else (INVALID, False)
+
+    def kept(self, raw: str | None) -> str | None:
+        """Return what is kept of an answer as received."""
+        return raw
+
+    @property
     def schema(self) -> dict[str, Any]:
         """JSON schema of an answer: an object with one field, an enum of what is allowed."""
         return {
@@ -96,8 +123,8 @@ class Answer:
         answer: a label of the pool; or ``none`` (no label of the pool fits), ``ambiguous``
             (several do), ``not X`` where that was allowed, ``refused``, ``invalid`` (outside of
             what was allowed, twice); None when there is no answer, and then ``error`` says why.
-        is_label: True when ``answer`` is a label. Ask this, never ``answer in NOT_LABELS``: a data
-            set may have a class called "none" or "invalid".
+        is_label: True when ``answer`` is a label (to an ``EditQuestion``: a text). Ask this, never
+            ``answer in NOT_LABELS``: a data set may have a class called "none" or "invalid".
         confidence: the annotator's own probability of its answer, in [0, 1]; None when unknown.
         probabilities: label -> probability over what was offered, where the annotator gives it.
         annotator: kind of annotator ("openai", "local", "column", "human").

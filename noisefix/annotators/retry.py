@@ -43,6 +43,10 @@ class RetryableError(Exception):
         self.per_minute = per_minute
 
 
+class LostError(RetryableError):
+    """Whoever had sent the request is gone: it may have been answered, and have to be paid."""
+
+
 class RejectedError(Exception):
     """The server will not answer this one question, however often it is asked; others it may."""
 

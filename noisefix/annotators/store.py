@@ -293,10 +293,10 @@ def restore(row: StoredRow, question: Question, identity: Identity) -> Answer:
         DataError: the label was not among those offered.
     """
     key, answer, is_label, confidence, probabilities, tokens_in, tokens_out, *rest = row
-    if is_label and answer not in question.label_pool:
+    if is_label and not question.takes(answer):
         raise DataError(
             f"{STORE_NAME}: the stored answer to row {question.id} is no label that was offered:"
-            f" {answer!r}",
+            f" {answer[:80]!r}",
             _MOVE_AWAY,
         )
     cost_usd, latency_s, attempts, raw_answer = rest

@@ -125,6 +125,16 @@ class TrainOptions(FitOptions, ServerOptions, AskOptions):
             role=READS,
         ),
     ] = None
+    pairs: Annotated[
+        str | Path | None,
+        Option(
+            "--pairs",
+            "Run folder with the pairs of augment, or their table: the edited texts are learnt "
+            "too, at half weight.",
+            "RUN",
+            role=READS,
+        ),
+    ] = None
     annotator: Annotated[
         str | Annotator | None,
         Option(

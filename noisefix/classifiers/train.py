@@ -20,6 +20,7 @@ from noisefix.classifiers.fitting import (
     read_for,
 )
 from noisefix.classifiers.options import TrainOptions
+from noisefix.classifiers.pair_rows import check_heeds_weights, with_pairs
 from noisefix.classifiers.train_asking import (
     ASKING_METHOD,
     NOBODY_ASKED,
@@ -121,6 +122,8 @@ def train(
     target = Path(output)
     _check_target(source, target, options)
     plan = _plan(options)
+    if options.pairs is not None:
+        check_heeds_weights(options.method)
     said = read_said(options.decisions)
     folder, notes = open_run(
         source,
@@ -135,6 +138,9 @@ def train(
         notes += connection_note(who)
     import_decisions(folder.decisions, said)
     run = read_for(folder, options.method)
+    if options.pairs is not None:
+        run, told = with_pairs(run, options.pairs, options.method, options.device)
+        notes += told
     lesson, more = _lesson(run, plan, options)
     with ExitStack() as stack:
         asked = None
@@ -194,7 +200,10 @@ def _check_target(source: str | Path, target: Path, options: TrainOptions) -> No
 
     check_target(target)
     made = default_run_path(source) if Path(source).is_file() else None
-    read = (options.valid, options.labels, options.template, options.run_data, options.decisions)
+    read = (
+        *(options.valid, options.labels, options.template, options.run_data, options.decisions),
+        None if options.pairs is None or Path(options.pairs).is_dir() else options.pairs,
+    )
     check_replaced_folder(target, (source, made, options.label_map, *read))
     if made is not None and target.resolve() == made.resolve():
         raise UsageError(

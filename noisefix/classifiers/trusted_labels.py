@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from noisefix.cleaning.rewrites import left_out_note, made_rows
 from noisefix.errors import DataError
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def read_trusted(
     column = str(dataset.label_column)
     index = {name: k for k, name in enumerate(run.class_names)}
     found_labels = restored_labels(dataset.given_labels, index)
-    rows = [i for i, label in enumerate(found_labels) if label is not None]
+    made = made_rows(source)
+    rows = [i for i, label in enumerate(found_labels) if label is not None and i not in made]
     names = [str(found_labels[i]) for i in rows]
     texts = [dataset.texts[i] for i in rows]
     labels = np.array([index.get(name, -1) for name in names], dtype=np.int64)
@@ -105,6 +107,7 @@ def read_trusted(
         for note in dataset.notes
         if not note.startswith(("id column", "label column"))
     ]
+    notes += left_out_note(source, made)
     notes += _overlap_notes(source, run, texts, labels, says_truth=says_truth)
     unknown = sorted(set(names) - set(index))
     if unknown:

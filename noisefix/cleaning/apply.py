@@ -28,6 +28,8 @@ from noisefix.cleaning.outputs import (
     write_review,
 )
 from noisefix.cleaning.review import review_rows
+from noisefix.cleaning.rewrites import REWRITE, Rewrites, choose_rewrites
+from noisefix.cleaning.rewritten_rows import NO_EDITS, RewriteEdits, rewrite_edits
 from noisefix.cleaning.settle import settle
 from noisefix.cleaning.targets import is_elsewhere, place_of
 from noisefix.errors import UsageError
@@ -67,6 +69,7 @@ class ApplyResult:
         handed_over: rows written for people or another tool, whose edits no ledger holds; None: the
             input was written again.
         format: what they are written in; None likewise.
+        rewrites: the edited texts used; None unless ``rewrites`` asks for them.
     """
 
     run: Path
@@ -87,6 +90,7 @@ class ApplyResult:
     review_csv: Path | None = None
     handed_over: int | None = None
     format: str | None = None
+    rewrites: Rewrites | None = None
 
 
 @takes(ApplyOptions)
@@ -149,9 +153,18 @@ def apply(
         noted = consensus_edits(decisions, column_prefix)
     else:
         edits = noted = label_edits(folder, source, decisions)
+    rewrites = choose_rewrites(folder, source, settled, options)
+    made = NO_EDITS
+    if rewrites is not None:
+        made = rewrite_edits(folder, source, rewrites, added, options)
+        added = made.added
+        gone = {row for row, _ in made.edits}
+        decisions = [decision for decision in decisions if decision.row_number not in gone]
+        edits = tuple(edit for edit in edits if edit.decision.row_number not in gone)
+        noted = tuple(edit for edit in noted if edit.decision.row_number not in gone)
     check_new_columns(source, added)
     before = _cells_before(folder, source, edits)
-    changes = _changes(decisions, noted, before, f"{column_prefix}is_issue")
+    changes = _changes(decisions, noted, before, f"{column_prefix}is_issue", made.changes)
     result = ApplyResult(
         run=folder.path,
         output=None,
@@ -169,6 +182,7 @@ def apply(
         reviewed=len(decided.choices),
         to_review=0 if to_review is None else len(to_review),
         format=handed,
+        rewrites=rewrites,
     )
     if handed is not None:
         n_handed = result.flagged if options.only_flagged else result.rows
@@ -189,7 +203,7 @@ def apply(
             only_flagged=options.only_flagged,
         )
     elif target is not None:
-        content = _rewritten(folder, source, target, decisions, edits, added)
+        content = _rewritten(folder, source, target, decisions, edits, added, made)
         if options.bom and isinstance(content, bytes):
             content = marked(content, source)
     import_decisions(folder.decisions, settled.words)  # nothing is refused any more
@@ -202,7 +216,8 @@ def apply(
     if handed is not None:
         write_handed(target, rows, bom=options.bom)
         return result
-    write_logged(folder, target, content, changes, strategy)
+    action = strategy if rewrites is None else REWRITE  # cells alone cannot be set back
+    write_logged(folder, target, content, changes, action)
     return replace(result, ledger=folder.ledger)
 
 
@@ -228,9 +243,10 @@ def _changes(
     edits: Sequence[Edit],
     before: Mapping[tuple[int, str], Cell],
     flag_column: str,
+    more: Sequence[Change],
 ) -> tuple[Change, ...]:
     """Return what the ledger says: every cell that changes, every row that is flagged or goes."""
-    changes = []
+    changes = [*more]
     for edit in edits:
         cell = before.get((edit.decision.row_number, edit.column))
         old = edit.decision.given_label if cell is None else cell.value
@@ -270,13 +286,22 @@ def _rewritten(
     decisions: Sequence[Decision],
     edits: Sequence[Edit],
     added: dict[str, list[str]],
+    made: RewriteEdits,
 ) -> Content:
     from noisefix.cleaning.rewrite import rewritten, table_content
     from noisefix.tables.sql_url import is_sql
 
     changed = {(edit.decision.row_number, edit.column): edit.value for edit in edits}
+    changed |= made.edits
     dropped = [d.row_number for d in decisions if d.action == "drop"]
     if is_sql(output):
-        return table_content(source, changed, dropped, added)
-    files = folder.input_files()
-    return rewritten(files, source, output, edits=changed, dropped=dropped, added=added)
+        return table_content(source, changed, dropped, added, made.new_rows)
+    return rewritten(
+        folder.input_files(),
+        source,
+        output,
+        edits=changed,
+        dropped=dropped,
+        added=added,
+        new_rows=made.new_rows,
+    )

@@ -44,6 +44,11 @@ def clean_table(run: str | Path, data: Any, options: ApplyOptions) -> Any:
     """
     from noisefix.tables.memory import table_source
 
+    if options.rewrites is not None:
+        raise UsageError(
+            "rewrites: edited texts are written to files only",
+            "use noisefix.apply(run, output, rewrites=...)",
+        )
     folder = RunFolder.open(run, several_labels=True)
     if folder.set_reading() is not None:
         check_set_options(options)

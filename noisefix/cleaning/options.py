@@ -67,6 +67,15 @@ class ApplyOptions(Options):
             "Leave out the rows that seem to belong to no class, whatever the strategy.",
         ),
     ] = False
+    rewrites: Annotated[
+        str | None,
+        Option(
+            "--rewrites",
+            "Use the edited texts of relabel --rewrite, of rows whose label seems wrong and whose "
+            "given class is rare. add: as new rows. replace: in the place of the texts.",
+            words=("add", "replace"),
+        ),
+    ] = None
     column_prefix: Annotated[
         str, Option("--column-prefix", "Begins the names of new columns.", "TEXT")
     ] = DEFAULT_PREFIX

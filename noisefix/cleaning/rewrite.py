@@ -10,7 +10,7 @@ from noisefix.cleaning.targets import Content, replaced
 from noisefix.errors import DataError
 from noisefix.run.outputs import check_not_read
 from noisefix.tables.atomic import read_bytes
-from noisefix.tables.changes import Changes, split_changes
+from noisefix.tables.changes import Changes, NewRow, split_changes
 from noisefix.tables.compression import packing_named, packing_of
 from noisefix.tables.raw_file import unpacked
 from noisefix.tables.rewrite_table import edited_table
@@ -77,9 +77,10 @@ def rewritten(
     edits: Mapping[tuple[int, str], str | None] | None = None,
     dropped: Collection[int] = (),
     added: Mapping[str, Sequence[str | None]] | None = None,
+    new_rows: Sequence[NewRow] = (),
 ) -> Content:
-    """Return what ``rewrite_source`` writes: a file, or files by their names."""
-    changes = Changes.checked(source, edits or {}, dropped, added or {})
+    """Return what ``rewrite_source`` writes, with new rows at the end: a file, or files by name."""
+    changes = Changes.checked(source, edits or {}, dropped, added or {}, new_rows)
     if isinstance(data, bytes):
         return _file(data, source, output, changes)
     if not source.parts:
@@ -121,6 +122,7 @@ def table_content(
     edits: Mapping[tuple[int, str], str | None],
     dropped: Collection[int],
     added: Mapping[str, Sequence[str | None]],
+    new_rows: Sequence[NewRow] = (),
 ) -> bytes:
     """Return the rows of a source with changes made, as Parquet, for a table of a database.
 
@@ -130,5 +132,6 @@ def table_content(
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    pq.write_table(edited_table(source, Changes.checked(source, edits, dropped, added)), sink)
+    changes = Changes.checked(source, edits, dropped, added, new_rows)
+    pq.write_table(edited_table(source, changes), sink)
     return bytes(sink.getvalue())

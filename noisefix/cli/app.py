@@ -14,6 +14,7 @@ import typer
 
 from noisefix.cli.apply import apply
 from noisefix.cli.audit import audit
+from noisefix.cli.augment import augment
 from noisefix.cli.calibrate import calibrate
 from noisefix.cli.candidates import candidates
 from noisefix.cli.check import check
@@ -56,6 +57,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "candidates": candidates,
     "relabel": relabel,
     "apply": apply,
+    "augment": augment,
     "check": check,
     "init": init,
     "audit": audit,

@@ -34,7 +34,9 @@ def show_asked(screen: Screen, report: AskingReport) -> None:
 
 
 @contextmanager
-def show_asking(*, quiet: bool) -> Iterator[Callable[[AskProgress], None] | None]:
+def show_asking(
+    *, quiet: bool, name: str = "relabel"
+) -> Iterator[Callable[[AskProgress], None] | None]:
     """Yield a callback that draws rows, speed, tokens, cost and time left on stderr."""
     if quiet:
         yield None
@@ -60,7 +62,7 @@ def show_asking(*, quiet: bool) -> Iterator[Callable[[AskProgress], None] | None
             parts.append(cost)
         if step.remaining_s is not None:
             parts.append(f"{format_seconds(step.remaining_s)} left")
-        return "relabel: " + ", ".join(parts)
+        return f"{name}: " + ", ".join(parts)
 
     last: list[AskProgress] = []
     if sys.stderr.isatty():

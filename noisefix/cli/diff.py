@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from noisefix.cleaning.apply import ApplyResult
     from noisefix.cleaning.ledger import Change
     from noisefix.cleaning.revert import RevertResult
+    from noisefix.cleaning.rewrites import Rewrites
 
 
 def show_changes(screen: Screen, changes: Sequence[Change]) -> None:
@@ -33,6 +34,18 @@ def show_changes(screen: Screen, changes: Sequence[Change]) -> None:
                 screen.line(f"+ {change.column}: {change.new}", style="green")
         if change.reasons:
             screen.line(f"  why: {'; '.join(change.reasons)}", style="dim")
+
+
+def _show_rewrites(screen: Screen, rewrites: Rewrites, would: str) -> None:
+    n_used = len(rewrites.chosen)
+    done = f"{would}added as new rows" if rewrites.how == "add" else f"{would}put in place"
+    rule = "the valley between two hills" if rewrites.is_valley else "a quantile"
+    line = f"{plural(n_used, 'edited text')} {done}"
+    if n_used:
+        line += f": similarity at most {rewrites.threshold:.2f}, {rule}"
+    if rewrites.held_out:
+        line += f"; {plural(rewrites.held_out, 'row')} of a test split passed over"
+    screen.line(line + ".")
 
 
 def show_applied(screen: Screen, result: ApplyResult) -> None:
@@ -56,11 +69,13 @@ def show_applied(screen: Screen, result: ApplyResult) -> None:
         left = result.flagged - result.relabelled
         what = f"{result.relabelled:,} of {plural(result.flagged, 'flagged row')} {would}relabelled"
         what += f"; {left:,} stay as they are" if left else ""
-        if result.added_columns:
+        if result.added_columns and result.label_column is None:
             what += f"; all labels are in new column {result.added_columns[0]}"
     if result.filled:
         what += f"; {plural(result.filled, 'unlabelled row')} {would}filled"
     screen.line(what + ".")
+    if result.rewrites is not None:
+        _show_rewrites(screen, result.rewrites, would)
     if result.reviewed:
         screen.line(f"A person has decided on {plural(result.reviewed, 'row')}; these count first.")
     if result.strategy == "relabel" and result.relabelled < result.flagged:

@@ -48,6 +48,16 @@ def evaluate(
             "--rank-stability", help="Do corrected labels change which of the models is best?"
         ),
     ] = False,
+    pairs: Annotated[
+        Path | None,
+        READS,
+        typer.Option(
+            "--pairs",
+            metavar="RUN",
+            help="Run folder with the pairs of augment, or their table: does a model tell texts "
+            "from their smallest edits?",
+        ),
+    ] = None,
     data: Annotated[
         Path | None,
         READS,
@@ -64,6 +74,7 @@ def evaluate(
     a test table. Rows whose truth is empty are left out, and counted. Nothing of the truth is kept.
     With --rank-stability: several models' predictions for one test set, held against its given and
     its corrected labels: --truth, else decisions, answers and changes in RUN, else its estimates.
+    With --pairs: how often a model is right of both a text and its smallest edit.
     """
     from noisefix.cli.messages import tell
     from noisefix.cli.model_scores import show_model_scores
@@ -87,6 +98,22 @@ def evaluate(
             f"{predictions[0]}: predictions are compared with --rank-stability only",
             "add it, or leave the file out",
         )
+    if pairs is not None:
+        from noisefix.cli.pair_scores import show_pair_scores
+        from noisefix.evaluation.contrast import contrast
+
+        if truth is not None or data is not None:
+            raise UsageError(
+                "--pairs: pairs say themselves which labels are right",
+                "leave --truth and --data out",
+            )
+        scored = contrast(run, pairs, options=options)
+        tell(scored.warnings, quiet=shown.quiet)
+        if shown.as_json:
+            write_json(scored)
+        else:
+            show_pair_scores(Screen(), scored)
+        return
     if truth is None:
         raise UsageError(
             "--truth is missing: nothing tells which labels are right",

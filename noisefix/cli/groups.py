@@ -11,7 +11,7 @@ COMMAND_GROUPS = {
     "Look": ("report", "review", "audit", "evaluate", "calibrate"),
     "Repair": ("relabel", "apply"),
     "Guard": ("check", "init"),
-    "Train": ("train", "predict"),
+    "Train": ("train", "predict", "augment"),
     "All": ("recipe",),
     "Parts": ("embed", "joint", "candidates", "noise"),
 }
@@ -20,18 +20,18 @@ COMMAND_GROUPS = {
 _REST = "Advanced"
 _NAMES = {
     "Usual": "output open name port terminal encoder labelled-by top flag-precision flag-top"
-    " strategy dry-run diff revert format only-flagged bom review-csv review rows csv from"
+    " strategy rewrites dry-run diff revert format only-flagged bom review-csv review rows csv from"
     " fill-unlabelled drop-outside max-noise-rate max-issues max-new-issues baseline write-baseline"
     " show output-format github max-drift max-leaks junit method features epochs valid"
     " recipe steps set explain compare seeds test truth truth-column rank-stability predictions"
-    " proba kind rate matrix"
+    " pairs proba kind rate matrix"
     " quiet json config no-config help version install-completion show-completion",
     "Input": "text-column label-column id-column missing-labels label-map merge-case multi-label"
     " label-columns labels trusted-column not-column annotator-columns annotations order-column"
-    " group-column data embeddings pred-probs class-shares unverified-class one-sided ordinal"
-    " against bad-rows",
-    "Annotator": "annotator model base-url api-key-env votes pool allow-not knowledge paraphrase"
-    " template demonstrations reviewer concurrency timeout max-output-tokens system-role"
+    " group-column pair-columns data embeddings pred-probs class-shares unverified-class one-sided"
+    " ordinal against bad-rows",
+    "Annotator": "annotator rewrite model base-url api-key-env votes pool allow-not knowledge"
+    " paraphrase template demonstrations reviewer concurrency timeout max-output-tokens system-role"
     " logprobs export-batch import-batch batch-lost",
     "Budget": "max-rows share probe order max-cost-usd price-in price-out max-tokens-total",
 }
@@ -104,6 +104,10 @@ EXAMPLES: dict[str, tuple[Example, Example]] = {
     "predict": (
         ("a label for every row", "noisefix predict model new.csv -o predictions.csv"),
         ("and all probabilities", "noisefix predict model new.csv -o out.parquet --proba"),
+    ),
+    "augment": (
+        ("what it would take", "noisefix augment data.noisefix --pairs --dry-run"),
+        ("pairs that differ in little", "noisefix augment data.noisefix --pairs --model m"),
     ),
     "recipe": (
         ("all of it, with the usual steps", "noisefix recipe data.csv -o all"),

@@ -1,15 +1,17 @@
-"""The parts of the summary about rows of no class, missing classes, and the order of the rows."""
+"""The parts of the summary about odd rows: of no class, of a missing one, pairs; their order."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from noisefix.cli.terminal import Screen
-from noisefix.cli.wording import plural
+from noisefix.cli.wording import percent, plural
 from noisefix.detection.order_summary import groups_said, order_said
+from noisefix.probing.pair_match import UNRELATED_FROM
 
 if TYPE_CHECKING:
-    from noisefix.detection.findings import DetectResult
+    from noisefix.detection.findings import DetectResult, OutsideRow
+    from noisefix.detection.mismatched import MismatchedRow
 
 _MOST_ROWS = 5
 _MOST_GROUPS, _MOST_EXAMPLES = 5, 3
@@ -25,10 +27,8 @@ def show_outside(screen: Screen, result: DetectResult) -> None:
         "issues.parquet)"
     )
     for row in result.outside_rows[:_MOST_ROWS]:
-        name = f"row {row.row_number}"
-        name += f", id {row.id}" if row.id != str(row.row_number) else ""
         label = "unlabelled" if row.given_label is None else row.given_label
-        screen.line(f"{row.p_outside:.2f}  {label}  ({name})", indent=2)
+        screen.line(f"{row.p_outside:.2f}  {label}  ({_name(row)})", indent=2)
         screen.line(row.text, indent=8, is_cut=True)
 
 
@@ -51,6 +51,37 @@ def show_unnamed(screen: Screen, result: DetectResult) -> None:
         )
         for row in group.examples[:_MOST_EXAMPLES]:
             screen.line(row.text, indent=8, is_cut=True)
+
+
+def show_mismatched(screen: Screen, result: DetectResult) -> None:
+    """List the rows whose two texts do not seem to belong together, or say that there are none."""
+    found = result.mismatched
+    if found is None or found.share is None:
+        return
+    both = f"{found.first} and {found.second}"
+    if found.share >= UNRELATED_FROM:
+        screen.line(
+            f"{both} have little to do with each other in about {percent(found.share)} of "
+            f"{plural(found.pairs, 'row')}: no row is listed for it."
+        )
+        return
+    if not found.count:
+        screen.line(f"{both} seem to belong together in all {plural(found.pairs, 'row')}.")
+        return
+    screen.heading(
+        f"{plural(found.count, 'row')} whose {both} do not seem to belong together (p_mismatch in "
+        f"issues.parquet; of all {found.pairs:,} pairs about {percent(found.share)})"
+    )
+    for row in found.rows[:_MOST_ROWS]:
+        label = "unlabelled" if row.given_label is None else row.given_label
+        screen.line(f"{row.p_mismatch:.2f}  {label}  ({_name(row)})", indent=2)
+        screen.line(f"{found.first}: {row.first_text}", indent=8, is_cut=True)
+        screen.line(f"{found.second}: {row.second_text}", indent=8, is_cut=True)
+
+
+def _name(row: OutsideRow | MismatchedRow) -> str:
+    name = f"row {row.row_number}"
+    return name if row.id == str(row.row_number) else f"{name}, id {row.id}"
 
 
 def show_order(screen: Screen, order: dict[str, Any] | None) -> None:

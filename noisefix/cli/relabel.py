@@ -12,40 +12,33 @@ def relabel(run: RunArgument, options: RelabelOptions, shown: Shown) -> None:
 
     Rows are asked in the order of what an answer is expected to be worth. Each answer is weighed
     against everything else that is known of the row; what follows is in relabels.parquet, and apply
-    writes it. Every answer is stored as it arrives and never paid for twice.
+    writes it. Every answer is stored as it arrives and never paid for twice. With --rewrite an LLM
+    is asked for the smallest edit of each text after which its label is right: rewrites.parquet.
     """
     from noisefix.cli.asking import show_asking
     from noisefix.cli.desk import open_desk
+    from noisefix.cli.edit_summary import show_rewrites
     from noisefix.cli.messages import tell
-    from noisefix.cli.relabel_summary import show_estimate, show_exported, show_relabels
+    from noisefix.cli.relabel_summary import (
+        import_counts,
+        show_estimate,
+        show_exported,
+        show_relabels,
+    )
     from noisefix.cli.terminal import Screen, write_json
     from noisefix.relabelling.relabel import relabel as run_relabel
 
     with show_asking(quiet=shown.quiet or options.annotator == "human") as progress:
         result = run_relabel(run, options=options, progress=progress, open_desk=open_desk)
-    read = result.imported
-    counts: list[str] = []
-    if read is not None:
-        counts.append(
-            f"{read.stored:,} new answers, {read.known:,} known, {read.failed:,} failed, "
-            f"{read.unknown:,} to other questions, {read.unreadable:,} unreadable lines"
-        )
-    if read is not None and read.outstanding:
-        counts.append(
-            f"{read.outstanding:,} requests still lie in a batch: read its other files (of output "
-            "and of errors) with --import-batch too, or say --batch-lost"
-        )
-    if read is not None and read.unknown:
-        counts.append(
-            "responses to other questions count once they are read with the options of the export"
-        )
-    tell((*counts, *result.notes), quiet=shown.quiet)
+    tell((*import_counts(result.imported), *result.notes), quiet=shown.quiet)
     if shown.as_json:
         write_json(result.estimate or result.exported or result)
     elif result.estimate is not None:
         show_estimate(Screen(), result.estimate)
     elif result.exported is not None:
         show_exported(Screen(), result.exported)
+    elif options.rewrite:
+        show_rewrites(Screen(), result)
     else:
         show_relabels(Screen(), result)
     if result.failure is not None:

@@ -11,8 +11,29 @@ from noisefix.cli.wording import interval, percent, plural
 
 if TYPE_CHECKING:
     from noisefix.annotators.batch_export import BatchExport
+    from noisefix.annotators.batch_import import BatchImport
     from noisefix.relabelling.plan import PlanEstimate
     from noisefix.relabelling.relabel import RelabelResult
+
+
+def import_counts(read: BatchImport | None) -> tuple[str, ...]:
+    """Say what was read of a batch's responses; nothing where none were."""
+    if read is None:
+        return ()
+    counts = [
+        f"{read.stored:,} new answers, {read.known:,} known, {read.failed:,} failed, "
+        f"{read.unknown:,} to other questions, {read.unreadable:,} unreadable lines"
+    ]
+    if read.outstanding:
+        counts.append(
+            f"{read.outstanding:,} requests still lie in a batch: read its other files (of output "
+            "and of errors) with --import-batch too, or say --batch-lost"
+        )
+    if read.unknown:
+        counts.append(
+            "responses to other questions count once they are read with the options of the export"
+        )
+    return tuple(counts)
 
 
 def show_exported(screen: Screen, written: BatchExport) -> None:

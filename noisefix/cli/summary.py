@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from noisefix.cli.annotators import show_annotators
 from noisefix.cli.columns import Column
 from noisefix.cli.options import shown_place
-from noisefix.cli.outside_summary import show_order, show_outside, show_unnamed
+from noisefix.cli.outside_summary import show_mismatched, show_order, show_outside, show_unnamed
 from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import format_seconds, how_sure, interval, percent, plural
 from noisefix.detection.verdict import flags, opening, uncertainty
@@ -58,6 +58,7 @@ def show_detection(
     _show_rows(screen, result, top)
     show_outside(screen, result)
     show_unnamed(screen, result)
+    show_mismatched(screen, result)
     _show_classes(screen, result)
     if result.annotators is not None:
         show_annotators(screen, result.annotators)

@@ -57,8 +57,8 @@ def train(
     and the exit code is 5.
     """
     if compare is not None:
-        if output is not None or options.valid is not None:
-            raise typer.BadParameter("--compare writes no model: leave -o and --valid out")
+        if output is not None or options.valid is not None or options.pairs is not None:
+            raise typer.BadParameter("--compare writes no model: leave -o, --valid and --pairs out")
         if options.annotator is not None or options.model is not None:
             raise typer.BadParameter("--compare asks nobody: leave the annotator out")
         names = [name.strip() for name in compare.split(",") if name.strip()]

@@ -53,3 +53,22 @@ def chosen_executor(options: ExecutorOptions, folder: Path) -> Iterator[Executor
         yield executor
     finally:
         executor.close()
+
+
+@contextmanager
+def cluster(options: ExecutorOptions) -> Iterator[None]:
+    """Be in the cluster that the options name: for actors, and for work that shares no files.
+
+    Raises:
+        UsageError: as for ``check_executor``; no cluster answers; a machine has another noisefix.
+    """
+    check_executor(options)
+    from noisefix.cluster.connection import check_machines, connect, leave
+
+    is_mine = connect(options.address)
+    try:
+        check_machines(None)
+        yield
+    finally:
+        if is_mine:
+            leave()

@@ -86,16 +86,20 @@ def leave() -> None:
         ray.shutdown()
 
 
-def check_machines(folder: Path) -> None:
+def check_machines(folder: Path | None) -> None:
     """Check that every machine of the cluster has this noisefix and sees the same files.
 
     Args:
-        folder: where shards will be written.
+        folder: where shards will be written; None: no file is shared.
 
     Raises:
         UsageError: a machine has another noisefix or Python, or none.
         DataError: a machine does not see the folder, or it cannot be written.
     """
+    if folder is None:
+        for facts in _asked(None):
+            _check_version(facts)
+        return
     probe = folder.absolute() / temporary_name()
     try:
         probe.write_bytes(b"")
@@ -103,13 +107,14 @@ def check_machines(folder: Path) -> None:
         raise write_error(error, folder) from error
     try:
         for facts in _asked(probe):
-            _check(facts, folder)
+            _check_version(facts)
+            _check_sight(facts, folder)
     finally:
         with suppress(OSError):
             probe.unlink()
 
 
-def _asked(probe: Path) -> Iterator[_Facts]:
+def _asked(probe: Path | None) -> Iterator[_Facts]:
     """Ask one worker of every machine that has any."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -121,7 +126,7 @@ def _asked(probe: Path) -> Iterator[_Facts]:
         resources = node["Resources"]
         if node["Alive"] and (resources.get("CPU") or resources.get("GPU")):
             there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            answer = ask.options(scheduling_strategy=there).remote(str(probe))
+            answer = ask.options(scheduling_strategy=there).remote(probe)
             asked.append((node["NodeManagerAddress"], answer))
     for address, answer in asked:
         try:
@@ -133,11 +138,12 @@ def _asked(probe: Path) -> Iterator[_Facts]:
             ) from error
 
 
-def _facts(probe: str) -> _Facts:
-    return _Facts(platform.node(), __version__, platform.python_version(), Path(probe).exists())
+def _facts(probe: Path | None) -> _Facts:
+    sees = probe is not None and probe.exists()
+    return _Facts(platform.node(), __version__, platform.python_version(), sees)
 
 
-def _check(facts: _Facts, folder: Path) -> None:
+def _check_version(facts: _Facts) -> None:
     here = __version__, platform.python_version()
     if (facts.noisefix, facts.python) != here:
         raise UsageError(
@@ -145,6 +151,9 @@ def _check(facts: _Facts, folder: Path) -> None:
             f"and this machine {here[0]} on {here[1]}",
             "install the same on all machines",
         )
+
+
+def _check_sight(facts: _Facts, folder: Path) -> None:
     if not facts.sees_probe:
         raise DataError(
             f"{folder.absolute()}: {facts.host} does not see what is written there",
@@ -175,8 +184,9 @@ def _no_cluster(address: str, reason: str) -> UsageError:
     place = "on this machine" if address in (OWN_CLUSTER, FIND_CLUSTER) else f"at {address}"
     return UsageError(
         f"--executor ray: no Ray cluster {place}: {reason}",
-        "ray status says where one is; run noisefix on a machine of the cluster; without --address "
-        "one is started on this machine",
+        "ray status says where one is; run noisefix on a machine of the cluster, with its token "
+        "(RAY_AUTH_MODE=token, RAY_AUTH_TOKEN_PATH) if it asks for one; without --address one is "
+        "started on this machine",
     )
 
 

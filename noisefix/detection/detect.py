@@ -11,6 +11,7 @@ from noisefix.cluster.choose import check_executor, chosen_executor
 from noisefix.detection.across import compare_with, read_across, read_other
 from noisefix.detection.annotated import read_annotated
 from noisefix.detection.candidates import candidates_into
+from noisefix.detection.definitions import matching_note
 from noisefix.detection.embed import (
     ProgressCallback,
     embed_into,
@@ -26,6 +27,7 @@ from noisefix.detection.joint import joint_params, judge_into, read_own_probs, v
 from noisefix.detection.not_column import not_labels
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import CandidatesOptions, DetectOptions
+from noisefix.detection.pair_columns import match_into, pair_warnings, pairs_of, read_pairs
 from noisefix.detection.rejected import SAID
 from noisefix.detection.search_recall import recall_warnings
 from noisefix.detection.several_labels.detect import (
@@ -106,7 +108,10 @@ def detect(
     sheet = read_sheet(options.labels)
     more = read_own_probs(options.pred_probs)
     said = read_said(options.decisions)
-    dataset, answers = read_annotated(data if rows is None else rows, options, stdin)
+    table, pair = data if rows is None else rows, None
+    if options.pair_columns is not None:
+        table, options, pair = read_pairs(table, options, stdin)
+    dataset, answers = read_annotated(table, options, stdin)
     if dataset.sets is not None:
         found = detect_sets(dataset, folder, options, progress)
         return replace(found, index=index, kept=kept)
@@ -137,6 +142,7 @@ def detect(
         more["order"] = order_rows(dataset, options.order_column, options.group_column)
     if options.against is not None:
         other = read_other(dataset, options, options.against)
+    pairs = None if pair is None else pairs_of(dataset, pair)
     folder.make()
     seed, force = options.seed, options.force
     with folder.lock("noisefix detect"), chosen_executor(options, folder.path) as executor:
@@ -153,7 +159,8 @@ def detect(
             given=given,
             executor=executor,
         )
-        judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress)
+        matched = match_into(run, pairs, options, progress, executor)
+        judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress, executor)
         retrieved = candidates_into(
             run.embeddings,
             run.issues,
@@ -162,7 +169,7 @@ def detect(
             progress,
             executor,
         )
-        reports = [embedded, *named, judged, retrieved]
+        reports = [embedded, *named, *matched, judged, retrieved]
         if other is not None:
             reports += compare_with(other, run, options, progress, executor)
     across = None if other is None else read_across(run, other)
@@ -176,6 +183,7 @@ def detect(
         + _order_note(more, names)
         + (() if answers is None else answers.notes)
         + list_note(run, dataset)
+        + matching_note(judged.results)
         + calibration_note(str(embedded.parameters["encoder"]), judged.results["learned_from"]),
         warnings=dataset.warnings
         + not_warnings
@@ -183,6 +191,7 @@ def detect(
         + truncation_warning(embedded)
         + (() if answers is None else answers.warnings)
         + verdict_warnings(judged)
+        + pair_warnings(matched)
         + language_warning(dataset.texts, str(embedded.parameters["encoder"]))
         + _few_rows_warning(judged)
         + recall_warnings(retrieved),

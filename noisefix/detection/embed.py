@@ -225,7 +225,7 @@ def _embed_names(
         precision=embedded.parameters["precision"],
         device=options.device,
         descriptions=tuple(
-            (name, label.description) for name, label in labels.items() if label.description
+            (name, words) for name, label in labels.items() for words in label.definitions
         ),
     )
     output = embeddings.parent / LABEL_NAMES_FILE

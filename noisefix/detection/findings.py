@@ -13,6 +13,7 @@ from noisefix.cleaning.clean import clean_table
 from noisefix.cleaning.options import DEFAULT_PREFIX, ApplyOptions
 from noisefix.detection.across import AcrossSummary
 from noisefix.detection.frames import all_rows, all_rows_frame, datalab_frame, issues_frame
+from noisefix.detection.mismatched import MismatchedSummary, read_mismatched
 from noisefix.detection.notebook import detection_html
 from noisefix.detection.ordinal_facts import OrdinalSummary, read_ordinal
 from noisefix.detection.unnamed import EXAMPLE_COLUMNS, UnnamedGroup, read_unnamed
@@ -207,6 +208,8 @@ class DetectResult:
         outside: rows that seem to belong to no class.
         outside_rows: up to 100 of them, those farthest out first.
         unnamed_groups: groups of rows that may be a class of their own, the largest first.
+        mismatched: how two columns go together, and rows where they do not; None where none were
+            named.
         order: what the order of the rows tells, and the groups with their noise rates, the most
             wrong ones first; None where no order was named.
         across: what the table has in common with another one; None where none was named.
@@ -260,6 +263,7 @@ class DetectResult:
     outside: int = 0
     outside_rows: tuple[OutsideRow, ...] = ()
     unnamed_groups: tuple[UnnamedGroup, ...] = ()
+    mismatched: MismatchedSummary | None = None
     order: dict[str, Any] | None = None
     annotators: AnnotatorsSummary | None = None
     ordinal: OrdinalSummary | None = None
@@ -422,6 +426,7 @@ def read_detection(
         outside=facts["outside"],
         outside_rows=_outside_rows(issues),
         unnamed_groups=read_unnamed(facts, partial(read_rows, run.issues, ISSUES, EXAMPLE_COLUMNS)),
+        mismatched=read_mismatched(run, facts),
         order=facts["order"],
         index=index,
         kept=kept,

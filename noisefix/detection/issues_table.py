@@ -11,6 +11,7 @@ import numpy as np
 from noisefix.confident.rows import summarize_rows
 from noisefix.confident.scores import normalized_margin, self_confidence
 from noisefix.detection.judged import DECIMALS
+from noisefix.detection.mismatched import mismatched_columns, say_mismatched
 from noisefix.detection.order_facts import say_before_and_after
 from noisefix.detection.ordinal_facts import say_how_far
 from noisefix.detection.outside import say_outside
@@ -121,6 +122,7 @@ def _reasons(
     say_before_and_after(judged, reasons)
     say_unnamed(judged, of_unnamed, reasons)
     say_outside(judged, reasons)
+    say_mismatched(judged, reasons)
     say_what_is_missing(names, given, lone, scope, reasons)
     out = judged.ruled_out
     for row, words in ({} if out is None else out.words).items():
@@ -167,6 +169,8 @@ def _table(
         table = table.append_column(NOT_LABELS, pa.array(cells, pa.list_(pa.string())))
     if judged.unnamed:
         table = table.append_column(UNNAMED, unnamed_column(judged))
+    for name, column in mismatched_columns(judged).items():
+        table = table.append_column(name, column)
     if judged.heard is not None:
         table = table.append_column(VOUCHED, pa.array(judged.heard.voted.is_vouched))
         table = table.append_column(UNHEARD_PROBS, _lists(judged.heard.unheard))

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noisefix.cluster.choose import check_executor, chosen_executor
 from noisefix.detection.annotations import parse_columns
 from noisefix.detection.decided import with_decisions
-from noisefix.detection.embed import LABEL_NAMES_FILE, ProgressCallback
+from noisefix.detection.definitions import matching_note
+from noisefix.detection.embed import ProgressCallback
 from noisefix.detection.joint_sources import read_annotations, read_order, read_trusted
 from noisefix.detection.open_run import refuse_sets
 from noisefix.detection.options import JointOptions, JudgeOptions
 from noisefix.detection.order_summary import order_said, unplaced_warning
 from noisefix.detection.search_recall import recall_warnings
 from noisefix.errors import DataError, UsageError
+from noisefix.executors import IN_TURN, Executor
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions, read_said
 from noisefix.run.folder import RunFolder, lock_if_run
@@ -47,7 +51,7 @@ def joint(
 
     Args:
         embeddings: embeddings.parquet, or a run folder with it; ``label_names.parquet`` beside it
-            is used where it is of these embeddings.
+            is used where it is of these embeddings, ``matches.parquet`` likewise.
         output: folder for issues, joint, classes, pairs, duplicates and deciding; None: the run
             folder.
         options: what was chosen; its fields may be named one by one instead.
@@ -60,6 +64,7 @@ def joint(
     """
     from noisefix.detection.joint_stage import STAGE
 
+    check_executor(options)
     params = joint_params(options, options.device)
     data, trusted_column = options.data, options.trusted_column
     columns = parse_columns(options.annotator_columns)
@@ -86,13 +91,15 @@ def joint(
     if source.is_file():  # else there is nothing to write, and no folder to leave behind
         _make_folder(folder)
     import_decisions(RunFolder(folder).decisions, said)
-    with lock_if_run(folder, "noisefix joint"):
-        report = judge_into(folder, source, params, more, options.seed, options.force, progress)
+    with lock_if_run(folder, "noisefix joint"), chosen_executor(options, folder) as executor:
+        report = judge_into(
+            folder, source, params, more, options.seed, options.force, progress, executor
+        )
     told = () if answers is None else answers.warnings
     by_order = order_said(report.results["order"])
     return JointResult(
         **vars(report),
-        notes=() if by_order is None else (by_order,),
+        notes=matching_note(report.results) + (() if by_order is None else (by_order,)),
         warnings=told
         + _no_text_warning(report)
         + verdict_warnings(report)
@@ -133,26 +140,26 @@ def judge_into(
     seed: int,
     force: bool,
     progress: ProgressCallback | None,
+    executor: Executor = IN_TURN,
 ) -> StageReport:
     """Judge an embeddings table into a folder, and record it if that is a run folder.
 
     Args:
         folder: where the tables go.
-        embeddings: the table; label names beside it are used where they are of it.
+        embeddings: the table; what ``tables_beside`` finds is used.
         params: options.
         more: the user's own probabilities, and verified rows, named as the stage knows them.
         seed: seed.
         force: run even if nothing changed.
         progress: called with how far it has come.
+        executor: who looks for neighbours among many rows; changes no byte.
     """
     from noisefix.detection.joint_stage import STAGE
 
-    names = embeddings.parent / LABEL_NAMES_FILE
-    has_names = is_made_from(names, embeddings)
     more = with_decisions(more, RunFolder(folder), embeddings)
     report = run_stage(
-        STAGE,
-        {"embeddings": embeddings} | ({"label_names": names} if has_names else {}),
+        replace(STAGE, run=partial(STAGE.run, executor=executor)),
+        {"embeddings": embeddings, **tables_beside(embeddings)},
         stage_outputs(STAGE, folder),
         params,
         seed=seed,
@@ -296,8 +303,15 @@ def read_own_probs(given: Any) -> dict[str, pa.Table]:
     return {"pred_probs": read_source(given).table}
 
 
+def tables_beside(embeddings: Path) -> dict[str, Path]:
+    """Return the tables beside an embeddings table that it is judged with, by the stage's name."""
+    beside = RunFolder(embeddings.parent)
+    found = {"label_names": beside.label_names, "matches": beside.matches}
+    return {name: path for name, path in found.items() if is_made_from(path, embeddings)}
+
+
 def is_made_from(names: Path, embeddings: Path) -> bool:
-    """Say whether the label names are of these embeddings, not of an encoder used before."""
+    """Say whether a table is of these embeddings, not of an encoder used before."""
     from noisefix.run.parquet import is_foreign, read_provenance
     from noisefix.tables.atomic import sha256_file
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from noisefix.detection.cross_check import facts_of_the_whole
 from noisefix.detection.deciding import dispute_facts, flagged_wrong
+from noisefix.detection.definitions import matching_facts
+from noisefix.detection.mismatched import mismatched_facts
 from noisefix.detection.order_facts import order_facts
 from noisefix.detection.ordinal_facts import ordinal_facts
 from noisefix.detection.outside import outside_facts
@@ -57,8 +59,10 @@ def results(judged: Judged) -> dict[str, Any]:
         "annotators": annotators,
         **outside_facts(judged),
         **unnamed_facts(judged),
+        **mismatched_facts(judged),
         **order_facts(judged),
         "name_gain": gain,
+        **matching_facts(judged.names),
         "can_relabel": witness.can_relabel,
         "relabel_reason": witness.reason,
         **ordinal_facts(judged),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from noisefix.detection.mismatched import Matches
     from noisefix.detection.rejected import RuledOut
     from noisefix.detection.voting import Heard
     from noisefix.probing.error_model import ErrorEstimate
@@ -53,6 +54,7 @@ class Judged:
     sequences: Sequences | None = None  # None: the rows have no order
     chain: Chain | None = None  # what the rows before and after say
     unnamed: tuple[np.ndarray, ...] = ()  # rows of groups that may be a class of their own
+    matches: Matches | None = None  # None: no two columns were named that belong together
 
     def part(self, first: int, last: int) -> Judged:
         """Return what was judged of the rows first..last-1, numbered from 0.
@@ -81,6 +83,7 @@ class Judged:
             ruled_out=self.ruled_out and self.ruled_out.part(first, last),
             distance=None if self.distance is None else self.distance[rows],
             heard=self.heard and self.heard.part(first, last),
+            matches=self.matches and self.matches.part(rows),
             chain=self.chain and replace(self.chain, log_ratio=self.chain.log_ratio[rows]),
             unnamed=tuple(
                 group[(group >= first) & (group < last)] - first for group in self.unnamed

@@ -29,7 +29,8 @@ class LabelNamesParams:
         encoder: name or folder of the encoder that the texts were embedded with.
         precision: "auto", "fp32" or "bf16".
         device: "auto", "cpu", "cuda" or "mps".
-        descriptions: (class name, words) pairs from labels.toml; other classes go by their names.
+        descriptions: (class name, words) pairs from labels.toml, several of a class perhaps; other
+            classes go by their names.
     """
 
     encoder: str
@@ -46,7 +47,7 @@ def run(
     progress: Callable[[Progress], None] | None = None,
     provenances: Mapping[str, Provenance] | None = None,
 ) -> StageOutput:
-    """Embed one text for each class of an embeddings table.
+    """Embed a text, or several, for each class of an embeddings table.
 
     Args:
         tables: "embeddings", for its labels.
@@ -62,15 +63,20 @@ def run(
     from noisefix.probing.label_names import readable_name
 
     names = class_names(tables["embeddings"]["given_label"].to_pylist())
-    described = dict(params.descriptions)
-    texts = [described.get(name) or readable_name(name) for name in names]
+    described: dict[str, list[str]] = {}
+    for name, words in params.descriptions:
+        described.setdefault(name, []).append(words)
+    meant = [
+        (name, words) for name in names for words in described.get(name, [readable_name(name)])
+    ]
+    labels, texts = ([pair[k] for pair in meant] for k in (0, 1))
     encoder = load_encoder(
         params.encoder, device=params.device, precision=params.precision, seed=seed
     )
     vectors = np.ascontiguousarray(encoder.encode(texts), dtype=np.float32)
     table = pa.table(
         {
-            "label": pa.array(list(names)),
+            "label": pa.array(labels),
             "text": pa.array(texts),
             "embedding": pa.FixedSizeListArray.from_arrays(
                 pa.array(vectors.reshape(-1)), vectors.shape[1]

@@ -177,6 +177,16 @@ LabelColumns = Annotated[
     ),
 ]
 
+PairColumns = Annotated[
+    str | None,
+    Option(
+        "--pair-columns",
+        "Two columns of text that belong together, such as question,answer: in which rows do they "
+        "not?",
+        "A,B",
+    ),
+]
+
 Against = Annotated[
     str | Path | None,
     Option(
@@ -245,7 +255,7 @@ class EmbedOptions(EncodeOptions, LabelledTableOptions, ExecutorOptions):
 
 
 @dataclass(frozen=True)
-class JointOptions(JudgeOptions):
+class JointOptions(JudgeOptions, ExecutorOptions):
     """Options of ``joint``."""
 
     data: Annotated[
@@ -293,6 +303,7 @@ class DetectOptions(JudgeOptions, EmbedOptions, SeveralLabels):
             "NAME",
         ),
     ] = None
+    pair_columns: PairColumns = None
     against: Against = None
 
 

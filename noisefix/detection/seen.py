@@ -11,16 +11,18 @@ import numpy as np
 from noisefix.detection.joint_params import JointParams
 from noisefix.detection.user_knowledge import known_class, known_shares
 from noisefix.errors import DataError
+from noisefix.executors import IN_TURN, Executor
 from noisefix.labels import check_class_count, class_names
 from noisefix.progress import Progress
 from noisefix.run.arrays import Strings, class_ids
-from noisefix.run.rows import has_texts, name_matrix
+from noisefix.run.rows import definitions_of, has_texts
 from noisefix.run.vector_columns import second_vectors, vectors_of
 from noisefix.vectors import InMemory, SomeRows, Vectors, mean_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from noisefix.detection.mismatched import Matches
     from noisefix.detection.voting import Answers
     from noisefix.probing.hidden_chain import Sequences
     from noisefix.probing.hypotheses import Evidence, Hypotheses
@@ -51,6 +53,7 @@ class Seen:
     probe: Probe
     outside: Outside
     sequences: Sequences | None
+    matches: Matches | None
 
 
 def see(
@@ -60,8 +63,10 @@ def see(
     vectors: Mapping[str, Vectors] | None = None,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
+    executor: Executor = IN_TURN,
 ) -> Seen:
     """Compute what does not hang on verified rows; args as of ``joint_stage.judge_labels``."""
+    from noisefix.detection.mismatched import matches_of
     from noisefix.detection.order import sequences_of
     from noisefix.detection.own_probs import own_probs
     from noisefix.detection.voting import encode_answers, text_probe
@@ -80,7 +85,15 @@ def see(
     step(progress, 0)
     texts, ids = Strings(table["text"]), Strings(table["id"])
     has_text = has_texts(table)
-    around = look_around(embeddings, texts, given, has_text=has_text, device=params.device)
+    around = look_around(
+        embeddings,
+        texts,
+        given,
+        has_text=has_text,
+        device=params.device,
+        executor=executor,
+        progress=progress,
+    )
     is_own = "pred_probs" in tables
     scope = find_scope(
         given, around.duplicate_groups, written_rows(texts), len(names), every_class=is_own
@@ -108,7 +121,7 @@ def see(
     label_names = _name_embeddings(tables.get("label_names"), names, embeddings.shape[1])
     view = None
     if label_names is not None:
-        view = name_view(embeddings, label_names[scope.classes], labels)
+        view = name_view(embeddings, [label_names[k] for k in scope.classes], labels)
     evidence = Evidence(pooled, labels, fit_latent_classes(embeddings, labels, n_classes), view)
     hypotheses, readings = _judged(evidence, views, params, names, scope, has_text=has_text)
     readings = _as_looked_at(readings, given, params, names)
@@ -145,6 +158,7 @@ def see(
         readings=readings,
         outside=outside,
         sequences=sequences_of(tables.get("order"), ids),
+        matches=matches_of(tables.get("matches"), ids),
         answers=answers,
         probe=text_probe(embeddings, scope.written, folds_of, len(names)),
     )
@@ -225,7 +239,7 @@ def _labels(table: pa.Table) -> tuple[tuple[str, ...], np.ndarray]:
 
 def _name_embeddings(
     table: pa.Table | None, names: tuple[str, ...], dimension: int
-) -> np.ndarray | None:
-    """Return (K, D) in class order, or None where a class is missing or the sizes differ."""
-    matrix = None if table is None else name_matrix(table, names)
-    return matrix if matrix is not None and matrix.shape[1] == dimension else None
+) -> tuple[np.ndarray, ...] | None:
+    """Return K matrices (n, D), or None where a class is missing or the sizes differ."""
+    found = None if table is None else definitions_of(table, names)
+    return found if found is not None and found[0].shape[1] == dimension else None

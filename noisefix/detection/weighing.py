@@ -113,6 +113,7 @@ def weigh(
         heard=heard,
         p_outside=np.where(vouched.is_trusted, 0.0, seen.outside.p_outside),
         sequences=seen.sequences,
+        matches=seen.matches and seen.matches.beside(vouched.is_trusted),
         chain=chain,
         unnamed=find_unnamed(
             labels,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from noisefix.cleaning.rewrites import left_out_note, made_rows
 from noisefix.detection.embed import ProgressCallback
 from noisefix.errors import DataError, UsageError
 from noisefix.evaluation.calibration import expected_calibration_error, reliability_table
@@ -131,7 +132,8 @@ def evaluate_model(
     texts = column_texts(source.table, text, source.name)
     known = set(loaded.class_names)
     labels = restored_labels(values.labels, known)
-    rows = [i for i, value in enumerate(labels) if value is not None]
+    made = made_rows(source)
+    rows = [i for i, value in enumerate(labels) if value is not None and i not in made]
     true = [str(labels[i]) for i in rows]
     unknown = Counter(value for value in true if value not in known)
     if unknown.total() == len(true):
@@ -143,6 +145,7 @@ def evaluate_model(
         )
     probs = loaded.predict_probs([texts[i] for i in rows], progress)
     notes = tuple(note for note in columns.notes if not note.startswith("id column"))
+    notes += tuple(left_out_note(source, made))
     return score_model(
         probs,
         true,

@@ -8,15 +8,17 @@ are missed, and the share of those found is measured (``Neighbors.recall``).
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from noisefix.errors import DataError
+from noisefix.executors import IN_TURN, Executor
 from noisefix.hardware import choose_device
 from noisefix.neighbors.cell_store import assign, lay_out
 from noisefix.neighbors.cells import train_centroids
@@ -25,6 +27,7 @@ from noisefix.neighbors.exact import ExactSearch
 from noisefix.neighbors.found import Neighbors as Neighbors
 from noisefix.neighbors.found import without_row
 from noisefix.neighbors.recall import tuned
+from noisefix.progress import Progress
 from noisefix.tables.atomic import write_error
 from noisefix.tables.leftovers import remove_leftovers, temporary_name
 from noisefix.vectors import GRAIN, InFile, SomeRows, Vectors, as_vectors, blocks
@@ -35,7 +38,8 @@ EXACT_PAIRS = 10**10
 _GPU_EXACT_PAIRS = 2 * 10**12
 _GPU_FROM = 4e12  # multiplications: about 15 s on two cores
 _CELL_ROWS = 500  # distinct vectors of a cell, on average
-_QUERY_ROWS = 64 * GRAIN  # looked up at once
+_QUERY_ROWS = 64 * GRAIN  # looked up at once, by all cores of this process
+_PART_ROWS = 16 * GRAIN  # looked up at once, by one core of another
 
 
 class Search(Protocol):
@@ -136,6 +140,8 @@ def nearest(
     query_groups: np.ndarray | None = None,
     base_groups: np.ndarray | None = None,
     device: str = "auto",
+    executor: Executor = IN_TURN,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Neighbors:
     """Find the base rows with the largest cosine to each query.
 
@@ -153,6 +159,9 @@ def nearest(
         base_groups: (B,) ids.
         device: "cpu"; "cuda" or "mps" through torch; "auto": a GPU when there is one and the work
             would take long without.
+        executor: who looks queries up in cells; changes no byte. An exact search is done here,
+            where rows that are compared with themselves cost half.
+        progress: called as queries are looked up, where they are so in parts.
 
     Raises:
         DataError: shapes that do not fit, or no neighbours asked for.
@@ -179,25 +188,54 @@ def nearest(
             every = every if exclude is None else without_row(every, exclude)
             found.indices[:], found.similarities[:] = every.indices, every.similarities
         else:
-            _find_in_blocks(search, queries, query_groups, exclude, found)
+            look_up = partial(_look_up, search, queries, query_groups, exclude)
+            worker = IN_TURN if isinstance(search, ExactSearch) else executor
+            _find_in_blocks(look_up, worker, found, progress)
     return replace(found, recall=search.recall)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Some queries that are looked up at once."""
+
+    first: int
+    last: int
+
+    @property
+    def name(self) -> str:
+        """Say in messages which rows they are."""
+        return f"neighbours of rows {self.first + 1:,} to {self.last:,}"
+
+
 def _find_in_blocks(
+    look_up: Callable[[_Part], Neighbors],
+    executor: Executor,
+    found: Neighbors,
+    progress: Callable[[Progress], None] | None,
+) -> None:
+    """Look all queries up, and put what is found into its place at once."""
+    size = _QUERY_ROWS if executor.is_here else _PART_ROWS
+    parts = [_Part(*rows) for rows in blocks(len(found.indices), size)]
+    for part, near in zip(parts, executor.map(look_up, parts), strict=True):
+        found.indices[part.first : part.last] = near.indices
+        found.similarities[part.first : part.last] = near.similarities
+        if progress is not None and len(parts) > 1:
+            progress(Progress("neighbours", part.last, len(found.indices)))
+
+
+def _look_up(
     search: Search,
     queries: Vectors,
     groups: np.ndarray | None,
     exclude: np.ndarray | None,
-    found: Neighbors,
-) -> None:
-    """Look all queries up, and put what is found into its place at once."""
-    for first, last in blocks(len(queries), _QUERY_ROWS):
-        of_group = None if groups is None else groups[first:last]
-        part = search.find(queries.rows(first, last), of_group)
-        if exclude is not None:
-            part = without_row(part, exclude[first:last])
-        found.indices[first:last] = part.indices
-        found.similarities[first:last] = part.similarities
+    part: _Part,
+) -> Neighbors:
+    """Return the neighbours of some queries."""
+    rows = slice(part.first, part.last)
+    near = search.find(
+        queries.rows(part.first, part.last), None if groups is None else groups[rows]
+    )
+    return near if exclude is None else without_row(near, exclude[rows])
 
 
 def _check(

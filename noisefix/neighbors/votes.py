@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from noisefix.executors import IN_TURN, Executor
 from noisefix.labels import UNLABELLED
 from noisefix.neighbors.search import Neighbors, nearest
 from noisefix.vectors import SomeRows, Vectors, as_vectors, blocks
@@ -55,6 +56,7 @@ def labelled_neighbors(
     *,
     neighbors: Neighbors | None = None,
     device: str = "auto",
+    executor: Executor = IN_TURN,
 ) -> Neighbors:
     """Find each row's nearest labelled rows outside of its own duplicate group.
 
@@ -66,6 +68,7 @@ def labelled_neighbors(
         neighbors: of each row among all rows, if known: only the rows for which these do not
             hold k labelled ones of other groups are searched for again.
         device: as for ``nearest``.
+        executor: likewise.
 
     Returns:
         (N, k) indices into the N rows; fewer than k only where no more exist.
@@ -98,6 +101,7 @@ def labelled_neighbors(
             query_groups=base_groups if everything else groups[missing],
             base_groups=base_groups,
             device=device,
+            executor=executor,
         )
         indices[missing] = np.where(found.indices >= 0, labelled[found.indices], -1)
         similarities[missing] = found.similarities

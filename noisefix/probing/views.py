@@ -9,12 +9,13 @@ is said of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from noisefix.confident.validation import row_blocks
+from noisefix.executors import IN_TURN, Executor
 from noisefix.labels import UNLABELLED
 from noisefix.neighbors.duplicates import duplicate_groups, same_vectors
 from noisefix.neighbors.search import Neighbors, nearest
@@ -24,6 +25,7 @@ from noisefix.probing.judgeable import judgeable_rows, written_rows
 from noisefix.probing.linear_probe import out_of_fold_probs
 from noisefix.probing.pooling import pool_views
 from noisefix.probing.word_features import word_probs
+from noisefix.progress import Progress
 from noisefix.vectors import InFile, Vectors
 
 _SPARE_NEIGHBORS = 10
@@ -95,6 +97,8 @@ def look_around(
     *,
     has_text: bool = True,
     device: str = "auto",
+    executor: Executor = IN_TURN,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Surroundings:
     """Find the nearest rows of each row that may vote, and the groups of (nearly) the same text.
 
@@ -107,6 +111,8 @@ def look_around(
         has_text: False: the texts are names of rows that have none. Nearly the same vector then
             stands for nearly the same text.
         device: "auto", "cpu", "cuda" or "mps".
+        executor: who looks for neighbours among many rows; changes no byte.
+        progress: called as the neighbours of many rows are found.
     """
     found = nearest(
         embeddings,
@@ -114,6 +120,8 @@ def look_around(
         N_NEIGHBORS + _SPARE_NEIGHBORS,
         exclude=np.arange(len(embeddings)),
         device=device,
+        executor=executor,
+        progress=progress,
     )
     written = written_rows(texts)
     if has_text:
@@ -121,7 +129,9 @@ def look_around(
     else:
         groups = same_vectors(embeddings, found)
     voting = np.where(judgeable_rows(given_labels, groups, written), given_labels, UNLABELLED)
-    voters = labelled_neighbors(embeddings, voting, groups, neighbors=found, device=device)
+    voters = labelled_neighbors(
+        embeddings, voting, groups, neighbors=found, device=device, executor=executor
+    )
     return Surroundings(voters, groups)
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import UsageError
+from noisefix.relabelling.augment_options import AugmentOptions
 from noisefix.relabelling.options import RelabelOptions
-from noisefix.relabelling.plan import RelabelPlan
+from noisefix.relabelling.plan import AskPlan
 
 if TYPE_CHECKING:
     from noisefix.annotators.batch_export import BatchExport
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from noisefix.run.folder import RunFolder
 
 
-def export_requests(plan: RelabelPlan, annotator: Annotator, path: str | Path) -> BatchExport:
+def export_requests(plan: AskPlan, annotator: Annotator, path: str | Path) -> BatchExport:
     """Write the questions that have no answer and lie in no batch as OpenAI Batch requests.
 
     Raises:
@@ -56,7 +57,7 @@ def _check_new(path: Path, part: Path) -> None:
         )
 
 
-def check_not_out(plan: RelabelPlan, annotator: Annotator) -> None:
+def check_not_out(plan: AskPlan, annotator: Annotator) -> None:
     """Refuse to ask a model whose requests lie in a batch: they would be paid for twice.
 
     Raises:
@@ -83,7 +84,9 @@ def check_not_out(plan: RelabelPlan, annotator: Annotator) -> None:
         )
 
 
-def check_export(folder: RunFolder, path: str | Path, options: RelabelOptions) -> None:
+def check_export(
+    folder: RunFolder, path: str | Path, options: RelabelOptions | AugmentOptions
+) -> None:
     """Check that a batch may be written to a file.
 
     Args:
@@ -101,7 +104,7 @@ def check_export(folder: RunFolder, path: str | Path, options: RelabelOptions) -
 
 
 def import_responses(
-    plan: RelabelPlan, annotator: Annotator, paths: Sequence[str | Path]
+    plan: AskPlan, annotator: Annotator, paths: Sequence[str | Path]
 ) -> BatchImport:
     """Put a batch's responses into the store.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from noisefix.annotators.protocol import Annotator
@@ -64,7 +64,11 @@ def connect(
             "ask with noisefix relabel RUN --annotator human, then train: --method repair takes "
             "the repaired labels",
         )
-    raise UsageError(
+    raise _unknown(who)
+
+
+def _unknown(who: str) -> UsageError:
+    return UsageError(
         f"--annotator {who!r} is unknown",
         "choose openai, local:PATH, column:NAME (or human, for relabel)",
     )
@@ -106,6 +110,30 @@ def connect_person(
     return HumanAnnotator(desk, facts_of(plan), plan.rows.class_names, reviewer)
 
 
+@contextmanager
+def connect_distributed(plan: RelabelPlan) -> Iterator[Annotator]:
+    """Yield the annotator that the options name, asked through a Ray cluster.
+
+    Raises:
+        UsageError: nobody is called that, something needed is missing, or there is no cluster.
+        ModelError: the local model cannot be loaded, or differs between machines.
+    """
+    from noisefix.cluster.choose import cluster
+
+    options, who = plan.options, str(plan.options.annotator)
+    name = who.removeprefix("local:")
+    if not (who == "openai" or (name and name != who)):
+        raise _unknown(who)
+    _check_texts(plan.folder, who)
+    server = _openai(options, options.seed) if who == "openai" else None  # before the cluster
+    with cluster(options):
+        from noisefix.relabelling.distributed import over_models, over_servers
+
+        hosts = over_models(name, options.device) if server is None else over_servers(server)
+        with hosts as annotator:
+            yield annotator
+
+
 def _local(name: str, device: str) -> LocalAnnotator:
     from noisefix.annotators.local import LocalAnnotator
     from noisefix.annotators.local_model import load_local_model
@@ -116,8 +144,9 @@ def _local(name: str, device: str) -> LocalAnnotator:
 def connection_note(annotator: Annotator) -> tuple[str, ...]:
     """Say what makes a local model slower than it could be."""
     from noisefix.annotators.local import LocalAnnotator
+    from noisefix.relabelling.distributed import DistributedAnnotator
 
-    if not isinstance(annotator, LocalAnnotator) or annotator.shares_prefix:
+    if not isinstance(annotator, LocalAnnotator | DistributedAnnotator) or annotator.shares_prefix:
         return ()
     return (
         f"{annotator.identity.model} keeps more of a prompt than keys and values, so it reads the "

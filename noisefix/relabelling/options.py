@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from noisefix.annotators.protocol import Annotator
-from noisefix.common_options import Decisions, Device, Labels, RunData, Seed
+from noisefix.common_options import RAY, Decisions, Device, ExecutorOptions, Labels, RunData, Seed
 from noisefix.errors import UsageError
 from noisefix.options import READS, WRITES, Option, Options
 
@@ -163,7 +164,36 @@ class ServerOptions(Options):
 
 
 @dataclass(frozen=True)
-class RelabelOptions(ServerOptions, AskOptions):
+class BatchOptions(Options):
+    """Questions by way of files, and what would be asked."""
+
+    export_batch: Annotated[
+        str | Path | None,
+        Option(
+            "--export-batch",
+            "Write OpenAI Batch requests; ask nobody.",
+            "FILE",
+            role=WRITES,
+        ),
+    ] = None
+    import_batch: Annotated[
+        list[str | Path] | None,
+        Option("--import-batch", "Read a batch's responses first.", "FILE", role=READS),
+    ] = None
+    batch_lost: Annotated[
+        bool,
+        Option(
+            "--batch-lost",
+            "What was exported to the model and is not back will not come: ask or export it again.",
+        ),
+    ] = False
+    dry_run: Annotated[
+        bool, Option("--dry-run", "Show three prompts, requests, tokens and cost; ask nobody.")
+    ] = False
+
+
+@dataclass(frozen=True)
+class RelabelOptions(BatchOptions, ExecutorOptions, ServerOptions, AskOptions):
     """Options of ``relabel``; with no limit on the rows: those flagged."""
 
     annotator: Annotated[
@@ -217,33 +247,18 @@ class RelabelOptions(ServerOptions, AskOptions):
             "Let an LLM answer `not X` too, where only that is sure: evidence for all others.",
         ),
     ] = False
-    export_batch: Annotated[
-        str | Path | None,
-        Option(
-            "--export-batch",
-            "Write OpenAI Batch requests; ask nobody.",
-            "FILE",
-            role=WRITES,
-        ),
-    ] = None
-    import_batch: Annotated[
-        list[str | Path] | None,
-        Option("--import-batch", "Read a batch's responses first.", "FILE", role=READS),
-    ] = None
-    batch_lost: Annotated[
+    rewrite: Annotated[
         bool,
         Option(
-            "--batch-lost",
-            "What was exported to the model and is not back will not come: ask or export it again.",
+            "--rewrite",
+            "Ask for the smallest edit of each text after which its given label is right, in the "
+            "place of a label. An LLM only.",
         ),
     ] = False
     reviewer: Annotated[
         str, Option("--reviewer", "Who reviews, with --annotator human.", "NAME")
     ] = ""
     device: Device = "auto"
-    dry_run: Annotated[
-        bool, Option("--dry-run", "Show three prompts, requests, tokens and cost; ask nobody.")
-    ] = False
     decisions: Decisions = None
     run_data: RunData = None
 
@@ -262,10 +277,38 @@ class RelabelOptions(ServerOptions, AskOptions):
                 "--paraphrase asks again in the light of the first answer",
                 "leave out --votes and --export-batch",
             )
+        if self.executor == RAY:
+            self._check_distributed()
         if self.allow_not and isinstance(self.annotator, str) and self.annotator != "openai":
             raise UsageError(
                 f"--allow-not: {self.annotator} cannot answer so",
                 "it is for --annotator openai; a column: noisefix detect DATA --not-column NAME",
+            )
+        if self.rewrite:
+            check_for_edits(
+                "--rewrite",
+                self.annotator,
+                {
+                    "--votes": self.votes > 1,
+                    "--pool": self.pool != "candidates",
+                    "--template": self.template is not None,
+                    "--knowledge": self.knowledge is not None,
+                    "--paraphrase": self.paraphrase is not None,
+                    "--allow-not": self.allow_not,
+                    "--executor ray": self.executor == RAY,
+                },
+            )
+
+    def _check_distributed(self) -> None:
+        if not isinstance(self.annotator, str) or _reads_nothing(self.annotator):
+            who = self.annotator if isinstance(self.annotator, str) else "an object"
+            raise UsageError(
+                f"--executor ray: {who} cannot be asked from other machines",
+                "leave it out; it is for --annotator openai and local:PATH",
+            )
+        if self.export_batch or self.import_batch:
+            raise UsageError(
+                "--executor ray: a batch asks nobody", "leave it out, or ask without a batch file"
             )
 
     def style(self) -> PromptStyle:
@@ -282,6 +325,27 @@ class RelabelOptions(ServerOptions, AskOptions):
                 "write $knowledge where they belong",
             )
         return style
+
+
+def check_for_edits(flag: str, annotator: Any, others: Mapping[str, bool]) -> None:
+    """Refuse who cannot edit a text, and options that are about labels.
+
+    Args:
+        flag: what asks for edits.
+        annotator: who is asked.
+        others: options that do not go with it, and whether they were given.
+
+    Raises:
+        UsageError: there is one.
+    """
+    if isinstance(annotator, str) and annotator != "openai":
+        raise UsageError(
+            f"{flag}: {annotator} writes no texts",
+            "edits are for --annotator openai: any server that speaks its language",
+        )
+    given = [other for other, is_given in others.items() if is_given]
+    if given:
+        raise UsageError(f"{flag}: does not go with {given[0]}", "leave one of them out")
 
 
 def _reads_nothing(annotator: Any) -> bool:

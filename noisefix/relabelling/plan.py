@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
+from noisefix.relabelling.edit_requests import check_has_texts, edit_questions
 from noisefix.relabelling.knowledge import Knowledge, read_knowledge
 from noisefix.relabelling.options import RelabelOptions
 from noisefix.relabelling.questions import questions
+from noisefix.relabelling.rewriting import rewrite_requests, rewrite_rows
 from noisefix.run.decisions import read_said
 from noisefix.run.folder import RunFolder
 from noisefix.run.outputs import check_not_foreign
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from noisefix.annotators.prompts import PromptStyle
-    from noisefix.annotators.protocol import Annotator, Question
+    from noisefix.annotators.protocol import Annotator
     from noisefix.run.decisions import PersonDecision
 
 _SHOWN_PROMPTS = 3
@@ -58,8 +60,12 @@ class RelabelPlan:
     said: tuple[PersonDecision, ...] = ()
     knowledge: Knowledge | None = None
 
-    def questions(self, asked: np.ndarray | None = None) -> Iterator[Question]:
+    def questions(self, asked: np.ndarray | None = None) -> Iterator[Any]:
         """Yield the questions about some rows, in order; None: about all that are planned."""
+        if self.options.rewrite:
+            requests = rewrite_requests(self.rows, self.asked if asked is None else asked)
+            shows = self.options.demonstrations
+            return edit_questions(self.rows, requests, self.style, with_examples=shows)
         params = self.options.question_params()
         chosen = self.asked if asked is None else asked
         rows, style = self.rows, self.style
@@ -114,13 +120,18 @@ def plan_relabel(run: str | Path, options: RelabelOptions) -> RelabelPlan:
 
     check_seed(options.seed)
     folder = RunFolder.open(run, options.run_data, fresh=("issues", "candidates"))
-    check_not_foreign([folder.relabels], "move it away")
+    written = folder.rewrites if options.rewrite else folder.relabels
+    check_not_foreign([written], "move it away")
     said = read_said(options.decisions)
     rows = read_run_rows(folder, said)
     check_label_names(rows.class_names)
     style = options.style()
     n_most = _most_rows(options, rows)
     asked, probe = first_rows(rows, n_most, options.probe, order=options.order, seed=options.seed)
+    if options.rewrite:
+        check_has_texts(folder, "--rewrite")
+        is_limited = options.max_rows is not None or options.share is not None
+        asked = rewrite_rows(rows, asked, n_most if is_limited else None, style)
     knowledge = None
     if options.knowledge is not None:
         path = Path(options.knowledge)
@@ -128,23 +139,51 @@ def plan_relabel(run: str | Path, options: RelabelOptions) -> RelabelPlan:
     return RelabelPlan(folder, rows, options, style, asked, probe, n_most, said, knowledge)
 
 
-def estimate_plan(plan: RelabelPlan) -> PlanEstimate:
+class AskPlan(Protocol):
+    """What ``relabel`` and ``augment`` plan to ask."""
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run folder."""
+        ...
+
+    @property
+    def options(self) -> Any:
+        """Budget, batches, wording."""
+        ...
+
+    @property
+    def asked(self) -> np.ndarray:
+        """Indices of the rows asked about."""
+        ...
+
+    @property
+    def n_questions(self) -> int:
+        """How many questions there are."""
+        ...
+
+    def questions(self) -> Iterator[Any]:
+        """Yield them."""
+        ...
+
+
+def estimate_plan(plan: AskPlan) -> PlanEstimate:
     """Render every prompt once, and count what asking them would cost."""
-    characters, prompts = 0, []
+    characters, tokens_out, prompts = 0, 0.0, []
     for number, question in enumerate(plan.questions()):
+        tokens_out += _TOKENS_OF_AN_ANSWER + question.more_tokens
         text = "\n\n".join(f"[{m.role}]\n{m.content}" for m in question.prompt)
         characters += len(text)
         if number < _SHOWN_PROMPTS:
             prompts.append(text)
     tokens_in = int(characters / _CHARS_PER_TOKEN)
-    tokens_out = plan.n_questions * _TOKENS_OF_AN_ANSWER
     prices = plan.options.budget().prices
     return PlanEstimate(
         rows=len(plan.asked),
         requests=plan.n_questions,
         tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        cost_usd=None if prices is None else prices.cost_usd(tokens_in, tokens_out),
+        tokens_out=int(tokens_out),
+        cost_usd=None if prices is None else prices.cost_usd(tokens_in, int(tokens_out)),
         prompts=tuple(prompts),
     )
 

@@ -60,7 +60,7 @@ def questions(
     for start in range(0, len(asked), _ROWS_AT_ONCE):
         part = asked[start : start + _ROWS_AT_ONCE]
         pools = [rows.label_pool(row, everything=params.pool == "all") for row in part]
-        shown = _demonstrations(rows, part, pools, clean) if params.with_demonstrations else None
+        shown = demonstrations_for(rows, part, pools, clean) if params.with_demonstrations else None
         for place, (row, pool) in enumerate(zip(part, pools, strict=True)):
             examples = [] if shown is None else shown[place]
             for vote in range(params.first_vote, params.first_vote + params.votes):
@@ -75,9 +75,17 @@ def questions(
                 )
 
 
-def _demonstrations(
-    rows: RunRows, part: list[int], pools: list[list[int]], clean: np.ndarray | None
+def demonstrations_for(
+    rows: RunRows, part: list[int], pools: list[list[int]], clean: np.ndarray | None = None
 ) -> list[list[Demonstration]]:
+    """Return the examples that are shown with each of some rows; see ``questions``.
+
+    Args:
+        rows: the run's rows.
+        part: indices of the rows asked about.
+        pools: class ids that examples are wanted of, for each of them.
+        clean: as for ``questions``.
+    """
     labels = np.where(rows.written, rows.given_labels, UNLABELLED)
     params = DemonstrationParams()
     if clean is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from noisefix.common_options import RAY
 from noisefix.errors import DataError, NoisefixError, ServiceError
 from noisefix.options import takes
 from noisefix.relabelling.options import RelabelOptions
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from noisefix.annotators.wordings import Flips
     from noisefix.relabelling.connect import OpenDesk
     from noisefix.relabelling.report import RelabelReport
+    from noisefix.relabelling.rewriting import RewriteReport
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,7 @@ class RelabelResult:
         imported: the responses read, of an import.
         notes: what a person should know.
         flips: how many answers other wordings changed; none unless they were asked for.
+        rewrites: what came of asking for edits; None unless they were asked for.
     """
 
     run: Path
@@ -53,6 +56,7 @@ class RelabelResult:
     imported: BatchImport | None = None
     notes: tuple[str, ...] = ()
     flips: tuple[Flips, ...] = ()
+    rewrites: RewriteReport | None = None
 
 
 @takes(RelabelOptions)
@@ -74,23 +78,32 @@ def relabel(
         open_desk: where a person is asked, with "human".
 
     Returns:
-        What came of it; relabels.parquet is written. Where the service failed or a budget was
-        reached, ``failure`` says so, and a further run goes on from there.
+        What came of it; relabels.parquet is written (of ``rewrite``: rewrites.parquet). Where the
+        service failed or a budget was reached, ``failure`` says so, and a further run goes on from
+        there.
 
     Raises:
         DataError: the run folder cannot be used.
         ServiceError: not one usable answer came; the run folder is as it was.
         UsageError: an option is out of range.
-        ModelError: the local model cannot be loaded.
+        ModelError: the local model cannot be loaded, or no worker of a cluster can be started.
     """
+    from noisefix.cluster.choose import check_executor
     from noisefix.relabelling.batch import (
         check_export,
         check_not_out,
         export_requests,
         import_responses,
     )
-    from noisefix.relabelling.connect import connect, connect_person, connection_note
+    from noisefix.relabelling.connect import (
+        connect,
+        connect_distributed,
+        connect_person,
+        connection_note,
+    )
+    from noisefix.relabelling.rewriting import finish_rewrites
 
+    check_executor(options)
     if options.export_batch is not None:
         check_export(RunFolder.open(run, options.run_data), options.export_batch, options)
     plan = plan_relabel(run, options)
@@ -100,12 +113,14 @@ def relabel(
     with ExitStack() as stack:
         if options.annotator == "human":
             who = connect_person(stack, plan, open_desk, options.reviewer)
+        elif options.executor == RAY:
+            who = stack.enter_context(connect_distributed(plan))
         else:
             who = connect(
                 options.annotator,
                 plan.folder,
                 plan.rows.class_names,
-                options,
+                replace(options, logprobs="off") if options.rewrite else options,
                 device=options.device,
                 seed=options.seed,
             )
@@ -117,7 +132,13 @@ def relabel(
             read = import_responses(plan, who, options.import_batch)
         else:
             check_not_out(plan, who)
-        result = finish(plan, who, progress=progress, ask_nobody=read is not None)
+        if options.rewrite:
+            report, failure = finish_rewrites(
+                plan, who, progress=progress, ask_nobody=read is not None
+            )
+            result = RelabelResult(path, None, failure, rewrites=report)
+        else:
+            result = finish(plan, who, progress=progress, ask_nobody=read is not None)
         return replace(result, imported=read, notes=connection_note(who))
 
 

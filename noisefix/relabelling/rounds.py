@@ -38,7 +38,7 @@ def first_rows(
         Row indices in order, (A,), and those of the probe, (P,).
     """
     labelled = rows.given_labels != UNLABELLED
-    barred = _barred(rows)
+    barred = barred_rows(rows)
     unflagged = labelled & ~rows.is_issue & ~barred
     probe = draw_probe(unflagged, min(n_probe, n_most // 2), seed=seed)
     settled = barred.copy()
@@ -118,7 +118,7 @@ def _next_order(
     order: str,
     seed: int,
 ) -> np.ndarray:
-    settled = asked | _barred(rows)
+    settled = asked | barred_rows(rows)
     settled[probe] = True
     ranked = rank_rows(
         rows.given_labels,
@@ -133,7 +133,7 @@ def _next_order(
     return _spread(ranked[: n_left - len(left)], left)
 
 
-def _barred(rows: RunRows) -> np.ndarray:
+def barred_rows(rows: RunRows) -> np.ndarray:
     """Return (N,) bool: rows never asked about: a person has said, or there is no text to read."""
     barred: np.ndarray = rows.is_trusted | ~rows.written
     return barred

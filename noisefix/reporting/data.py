@@ -24,6 +24,7 @@ from noisefix.reporting.details import (
 from noisefix.reporting.extra import section_data
 from noisefix.reporting.judgement import ISSUE_COLUMNS, Judgement, judgement
 from noisefix.reporting.layout import layout
+from noisefix.reporting.mismatched import mismatched_section
 from noisefix.reporting.packing import bits, map_places, pack, probabilities, safe
 from noisefix.reporting.sections import overview
 from noisefix.reporting.texts import fitting_limits, text_columns
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
 FORMAT, VERSION = "noisefix-page", 1
 _MAP_METHOD = "t-SNE of some rows by sampled pairs, the others put between them"
 
-SECTIONS = (unnamed_section, across_section, annotators_section)
+SECTIONS = (unnamed_section, mismatched_section, across_section, annotators_section)
 """Sections that only some runs have, in the order of the page: see ``extra``."""
 
 

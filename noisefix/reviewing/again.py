@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from noisefix.detection.annotations import kept_answers
 from noisefix.detection.decided import merged, rejected_table
-from noisefix.detection.joint import is_made_from
+from noisefix.detection.joint import tables_beside
 from noisefix.detection.rejected import DECIDED
 from noisefix.detection.rejudge import joint_as_made, sets_as_made
 from noisefix.reporting.judgement import Judgement, judgement
@@ -21,7 +21,7 @@ from noisefix.run.decisions import (
 )
 from noisefix.run.parquet import read_table
 from noisefix.run.rejected import without_rejected
-from noisefix.run.schemas import EMBEDDINGS, LABEL_NAMES, RELABELS
+from noisefix.run.schemas import EMBEDDINGS, RELABELS
 from noisefix.run.settled import settled
 
 if TYPE_CHECKING:
@@ -79,11 +79,13 @@ class OneLabel:
     """Rows with one label each; args and errors as for ``again``."""
 
     def __init__(self, folder: RunFolder) -> None:
+        from noisefix.detection.joint_stage import STAGE
+
         self._params, self._seed = joint_as_made(folder)
         self._rows = _Rows(folder)
         self._tables = {"embeddings": self._rows.table}
-        if is_made_from(folder.label_names, folder.embeddings):
-            self._tables["label_names"], _ = read_table(folder.label_names, LABEL_NAMES)
+        for name, path in tables_beside(folder.embeddings).items():
+            self._tables[name], _ = read_table(path, STAGE.reads[name], STAGE.columns.get(name))
         self._tables |= kept_answers(folder, folder.read()["stages"]["joint"]["inputs"])
         self._answers = None
         if folder.relabels.exists():

@@ -39,6 +39,8 @@ _STAGES = {
     ),
     "candidates": ("candidates",),
     "relabel": ("relabels",),
+    "rewrite": ("rewrites",),
+    "augment": ("contrast_pairs",),
 }
 """Which stage writes which tables."""
 

@@ -44,7 +44,9 @@ _PATIENCE_S = 5.0
 _LEDGER_PATIENCE_S = 60.0
 """An entry takes a moment, even where many wait for their turn."""
 
-TABLE_NAMES = tuple(f"{name}.parquet" for name in (*TABLES, "label_issues", "against", "across"))
+TABLE_NAMES = tuple(
+    f"{name}.parquet" for name in (*TABLES, "label_issues", "against", "across", "matches")
+)
 """The tables that belong to one state of one input; the ledger outlives it."""
 
 
@@ -68,9 +70,10 @@ class RunFolder:
         remote_copy: the input, where it came from an address or a database.
         memory_copy: the input, where it was a table in memory.
         embeddings, label_names, issues, label_issues, joint, classes, pairs, duplicates, deciding,
-            annotators, annotations, candidates, relabels: the tables.
+            annotators, annotations, candidates, relabels, rewrites, contrast_pairs: the tables.
         against: the embeddings of the file that this one was compared with.
         across: what both files have in common.
+        matches: how well two texts of each row go together.
         ledger: every change that ``apply`` made.
         decisions: what people have decided, see ``noisefix.run.decisions``.
         audit: the sample that a person marks, see ``noisefix.auditing``.
@@ -95,7 +98,10 @@ class RunFolder:
     candidates = _File("candidates.parquet")
     against = _File("against.parquet")
     across = _File("across.parquet")
+    matches = _File("matches.parquet")
     relabels = _File("relabels.parquet")
+    rewrites = _File("rewrites.parquet")
+    contrast_pairs = _File("contrast_pairs.parquet")
     ledger = _File("ledger.parquet")
     decisions = _File("decisions.jsonl")
     audit = _File("audit.json")

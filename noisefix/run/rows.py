@@ -189,21 +189,44 @@ def in_order(table: pa.Table, ids: list[str], name: str, other: str) -> pa.Table
     return table.take([place[key] for key in ids])
 
 
-def name_matrix(label_names: pa.Table, class_names: Sequence[str]) -> np.ndarray | None:
-    """Return what the encoder makes of the class names, (K, D) float32 in class order.
+def definitions_of(
+    label_names: pa.Table, class_names: Sequence[str]
+) -> tuple[np.ndarray, ...] | None:
+    """Return what the encoder makes of the names, or the definitions, of the classes.
 
     Args:
         label_names: the label_names table, in any order.
         class_names: (K,).
 
     Returns:
-        None where one of them is not in the table.
+        K matrices in class order, (n, D) float32 with n = 1 for most; None where a class is not in
+        the table.
     """
-    rows = {label: row for row, label in enumerate(label_names["label"].to_pylist())}
+    rows: dict[str, list[int]] = {}
+    for row, label in enumerate(label_names["label"].to_pylist()):
+        rows.setdefault(label, []).append(row)
     if any(name not in rows for name in class_names):
         return None
     vectors = list_matrix(label_names["embedding"]).astype(np.float32)
-    return vectors[[rows[name] for name in class_names]]
+    return tuple(vectors[rows[name]] for name in class_names)
+
+
+def name_matrix(label_names: pa.Table, class_names: Sequence[str]) -> np.ndarray | None:
+    """Return (K, D) one vector a class, of several definitions their mean direction.
+
+    Args and the rest as for ``definitions_of``.
+    """
+    found = definitions_of(label_names, class_names)
+    return None if found is None else np.concatenate([_middle(each) for each in found])
+
+
+def _middle(vectors: np.ndarray) -> np.ndarray:
+    """Return the (1, D) mean direction; one vector is returned as it is."""
+    if len(vectors) == 1:
+        return vectors
+    total = vectors.sum(axis=0, keepdims=True)
+    middle: np.ndarray = (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
+    return middle
 
 
 def has_texts(embeddings: pa.Table) -> bool:

@@ -113,13 +113,14 @@ EMBEDDINGS = TableSchema(
 LABEL_NAMES = TableSchema(
     "label_names",
     1,
-    "What each class name (or its description) means to the encoder.",
+    "What each class name (or its description) means to the encoder; of a class with several "
+    "definitions a row each.",
     (
         _CLASS,
         Column("text", "string", "the words that were embedded for it"),
         _VECTOR,
     ),
-    key=("label",),
+    key=("label", "text"),
 )
 
 ISSUES = TableSchema(
@@ -175,6 +176,10 @@ ISSUES = TableSchema(
 UNNAMED = "unnamed_group"
 """One more column of the issues where groups of rows may be a class of their own: which group, 1 =
 the largest; null: in none."""
+
+MATCH_RANK, P_MISMATCH = "match_rank", "p_mismatch"
+"""Two more columns of the issues of a run with ``--pair-columns``, as in the table ``matches``;
+where a person has verified the label, ``p_mismatch`` is 0."""
 
 VOUCHED = "is_vouched"
 """One more column of the issues of a run with annotators: True where they vouch for another label
@@ -256,6 +261,33 @@ PAIRS = TableSchema(
         Column("similarity", "double", "cosine similarity of the two, in [-1, 1]", True),
     ),
     key=("given_label", "suggested_label"),
+)
+
+MATCHES = TableSchema(
+    "matches",
+    1,
+    "How well two texts of a row go together (`--pair-columns`), in the order of the rows. Not "
+    "there without it. The last two columns are in `issues.parquet` too.",
+    (
+        _ID,
+        Column("first_text", "large_string", "text of the first column"),
+        Column("second_text", "large_string", "text of the second"),
+        Column(
+            MATCH_RANK,
+            "double",
+            "share of other rows' second texts that are nearer to what the first lets expect, in "
+            "[0, 1]: 0 = none, .5 = as good as any; null: a text is missing, or too few rows have "
+            "both",
+            True,
+        ),
+        Column(
+            P_MISMATCH,
+            "double",
+            "estimated probability that the two do not belong together, in [0, 1]; from 0.8 on the "
+            "row is listed; null as match_rank, and where most pairs seem put together at random",
+            True,
+        ),
+    ),
 )
 
 DECIDING = TableSchema(
@@ -419,6 +451,76 @@ RELABELS = TableSchema(
     ),
 )
 
+_EDIT_COLUMNS = (
+    Column(
+        "outcome",
+        "string",
+        "edited, no edit (the label is right as the text stands), impossible, refused, invalid (no "
+        "edit, or more than twice the length) or no answer",
+    ),
+    Column("edited_text", "large_string", "the text after the smallest edit", True),
+    Column(
+        "similarity",
+        "double",
+        "cosine of text and edited text by the run's encoder, in [-1, 1]; the share of words that "
+        "stay, in [0, 1], where the vectors were given; 1: no edit",
+        True,
+    ),
+)
+_ASKED_COLUMNS = (
+    Column("annotator", "string", "kind of annotator", True),
+    Column("model", "string", "model asked", True),
+    Column("prompt_sha256", "string", "digest of what was asked", True),
+    Column("input_tokens", "int64", "tokens sent", True),
+    Column("output_tokens", "int64", "tokens received", True),
+    Column("cost_usd", "double", "price of this answer in US dollars", True),
+    Column("latency_s", "double", "seconds until the answer", True),
+    Column("attempts", "int64", "requests made for this answer", True),
+    Column("error", "string", "why there is no answer", True),
+)
+
+REWRITES = TableSchema(
+    "rewrites",
+    1,
+    "Edited texts for which the given labels are right (`relabel --rewrite`).",
+    (
+        _ID,
+        _CLASS_GIVEN,
+        Column("text", "large_string", "the text, as read"),
+        *_EDIT_COLUMNS,
+        Column("change", "double", "1 - similarity: exactly 0 where no edit was needed", True),
+        *_ASKED_COLUMNS,
+        Column("is_probe", "bool", "True: asked as part of the random probe"),
+    ),
+)
+
+CONTRAST_PAIRS = TableSchema(
+    "contrast_pairs",
+    1,
+    "Pairs of texts that tell two classes apart (`augment --pairs`): a text, and the smallest edit "
+    "of it that has the other label.",
+    (
+        _ID,
+        Column("text", "large_string", "the text, as read"),
+        Column("label", "string", "its most probable true label"),
+        Column("label_probability", "double", "P(that label), in [0, 1]"),
+        Column("edited_label", "string", "the label that the edited text is to have: the given"),
+        *_EDIT_COLUMNS,
+        Column("probe_label", "string", "the run's label model on the edited text", True),
+        Column("probe_probability", "double", "P(edited_label) by it, in [0, 1]", True),
+        Column(
+            "second_vote",
+            "string",
+            "the annotator's label of the edited text; null: the label model was enough",
+            True,
+        ),
+        Column("is_accepted", "bool", "True: fit for training and for measuring"),
+        Column("why_not", "string", "why it is not; empty where it is"),
+        *_ASKED_COLUMNS,
+    ),
+    key=("id", "edited_label"),
+)
+
 LEDGER = TableSchema(
     "ledger",
     1,
@@ -429,7 +531,7 @@ LEDGER = TableSchema(
         Column("column", "string", "column changed; empty when the row was dropped"),
         Column("old", "string", "value before, with the blanks around it", True),
         Column("new", "string", "value after; null when the row was dropped", True),
-        Column("action", "string", "relabel, fill, drop, flag, weight or revert"),
+        Column("action", "string", "relabel, fill, drop, flag, weight, rewrite or revert"),
         Column("reasons", "list<string>", "why"),
         Column("p_error", "double", "at the time of the decision", True),
         Column("annotator", "string", "who decided", True),
@@ -484,6 +586,7 @@ ALL_SCHEMAS = (
     JOINT,
     CLASSES_TABLE,
     PAIRS,
+    MATCHES,
     DUPLICATES,
     DECIDING,
     ANNOTATORS,
@@ -491,6 +594,8 @@ ALL_SCHEMAS = (
     ACROSS,
     CANDIDATES,
     RELABELS,
+    REWRITES,
+    CONTRAST_PAIRS,
     LEDGER,
     DIVISION,
     PREDICTIONS,

@@ -16,7 +16,7 @@ from noisefix.run.decisions import (
     standing,
 )
 from noisefix.run.parquet import read_table, with_columns
-from noisefix.run.schemas import ISSUES
+from noisefix.run.schemas import ISSUES, P_MISMATCH
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,9 +55,10 @@ def settled(
 ) -> pa.Table:
     """Return an issues table in which decided rows are as people said.
 
-    They are trusted, not flagged and, unless to be dropped, not outside of all classes; the
-    suggested label is the one chosen; p_error is 0, or 1 where another class was chosen, and null
-    for rows to drop; the probabilities of the true label are certain; the reason says who decided.
+    They are trusted, not flagged and, unless to be dropped, neither outside of all classes nor
+    texts that do not belong together; the suggested label is the one chosen; p_error is 0, or 1
+    where another class was chosen, and null for rows to drop; the probabilities of the true label
+    are certain; the reason says who decided.
     Columns that are not there are not added.
 
     Args:
@@ -77,6 +78,7 @@ def settled(
         "reasons",
         "is_trusted",
         "p_outside",
+        P_MISMATCH,
     )
     probs = "true_label_probs"
     names = [name for name in (*touched, probs) if name in issues.column_names]
@@ -91,7 +93,8 @@ def settled(
         if word.decision == DROP:
             new["p_error"] = None
         else:
-            new |= {"suggested_label": label, "p_error": float(label != given), "p_outside": 0.0}
+            new |= {"suggested_label": label, "p_error": float(label != given)}
+            new |= {"p_outside": 0.0, P_MISMATCH: 0.0}
             if given is None:
                 new["p_error"] = None
             right = set(set_labels(label or "")) if several_labels else {label}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -66,6 +68,9 @@ def open_vectors(table: Path, scratch: Path) -> Iterator[dict[str, Vectors]]:
 def read_matrix(table: Path, column: str = EMBEDDING) -> np.ndarray:
     """Read an embedding column as (N, D) float32, without holding it twice.
 
+    That of a long table is a private map of a scratch file that has no name any more: where memory
+    is short, the system forgets rows and reads them again.
+
     Args:
         table: a Parquet file whose schema has been checked (``read_table``).
         column: which of its columns.
@@ -75,14 +80,16 @@ def read_matrix(table: Path, column: str = EMBEDDING) -> np.ndarray:
     """
     n_rows, _ = parquet_shape(table)
     parts = _finite(column_parts(table, column, _BLOCK_ROWS))
-    head = next(parts)
-    matrix = np.empty((n_rows, head.shape[1]), np.float32)
-    matrix[: len(head)] = head
-    done = len(head)
-    for part in parts:
-        matrix[done : done + len(part)] = part
-        done += len(part)
-    return matrix
+    if n_rows < IN_MEMORY_ROWS:
+        return np.concatenate([*parts])
+    folder = table.parent if os.access(table.parent, os.W_OK) else Path(tempfile.gettempdir())
+    remove_leftovers(folder)
+    file = folder / temporary_name()
+    try:
+        return np.asarray(np.memmap(file, "<f4", "c", shape=_copied(parts, file).shape))
+    finally:
+        with suppress(OSError):  # Windows keeps it while it is mapped: the next run removes it
+            file.unlink(missing_ok=True)
 
 
 def vectors_of(

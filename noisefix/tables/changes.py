@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from noisefix.errors import DataError
@@ -12,23 +12,40 @@ from noisefix.tables.source import Source
 
 
 @dataclass(frozen=True)
+class NewRow:
+    """A row to put after all others of its file.
+
+    Attributes:
+        like: number of the row (1 = first data row) after which it is made.
+        values: what it holds, by column; those of added columns too. All else is empty.
+        kept: columns in which it holds what that row holds.
+    """
+
+    like: int
+    values: Mapping[str, str]
+    kept: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Changes:
-    """Edits, dropped rows and added columns that fit a source of N rows.
+    """Edits, dropped rows, added columns and new rows that fit a source of N rows.
 
     Attributes:
         edits: new values by row number (1 = first data row), then by column name.
         dropped: row numbers to leave out.
         added: (N,) values of each new column.
+        new_rows: rows to add, in order.
     """
 
     edits: dict[int, dict[str, str | None]]
     dropped: frozenset[int]
     added: dict[str, Sequence[str | None]]
+    new_rows: tuple[NewRow, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """True when nothing changes."""
-        return not (self.edits or self.dropped or self.added)
+        return not (self.edits or self.dropped or self.added or self.new_rows)
 
     @classmethod
     def checked(
@@ -37,6 +54,7 @@ class Changes:
         edits: Mapping[tuple[int, str], str | None],
         dropped: Collection[int],
         added: Mapping[str, Sequence[str | None]],
+        new_rows: Sequence[NewRow] = (),
     ) -> Changes:
         """Check the changes against the source; edits of dropped rows fall away.
 
@@ -51,7 +69,7 @@ class Changes:
                 raise DataError(f"{source.name}: there is no column {column!r} to edit")
             if row not in gone:
                 by_row.setdefault(int(row), {})[column] = value
-        for row in (*gone, *by_row):
+        for row in (*gone, *by_row, *(new.like for new in new_rows)):
             if not 1 <= row <= len(source):
                 raise DataError(f"{source.name}: there is no row {row}; it has {len(source)} rows")
         for column, values in added.items():
@@ -65,7 +83,7 @@ class Changes:
                     f"{source.name}: {len(values)} values for the new column {column!r}, but "
                     f"{len(source)} rows"
                 )
-        return cls(by_row, gone, dict(added))
+        return cls(by_row, gone, dict(added), tuple(new_rows))
 
 
 def split_changes(changes: Changes, sizes: Sequence[int]) -> list[Changes]:
@@ -85,14 +103,32 @@ def split_changes(changes: Changes, sizes: Sequence[int]) -> list[Changes]:
     for row in changes.dropped:
         k = bisect_left(ends, row)
         dropped[k].add(row - starts[k])
+    new_rows: list[list[NewRow]] = [[] for _ in sizes]
+    for new in changes.new_rows:
+        k = bisect_left(ends, new.like)
+        new_rows[k].append(replace(new, like=new.like - starts[k]))
     return [
         Changes(
             edits[k],
             frozenset(dropped[k]),
             {name: values[starts[k] : ends[k]] for name, values in changes.added.items()},
+            tuple(new_rows[k]),
         )
         for k in range(len(sizes))
     ]
+
+
+def refuse_new_rows(source: Source, changes: Changes, kind: str) -> None:
+    """Refuse rows to add where a kind of file cannot take them.
+
+    Raises:
+        DataError: there are some.
+    """
+    if changes.new_rows:
+        raise DataError(
+            f"{source.name}: rows cannot be added to {kind}",
+            "save the input as CSV, JSON Lines or Parquet, and run noisefix detect on that",
+        )
 
 
 def cannot_hold(source: Source, row: int, column: str, value: str, why: str) -> DataError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noisefix.tables.changes import Changes, cannot_hold
+from noisefix.tables.changes import Changes, NewRow, cannot_hold
 from noisefix.tables.csv_records import CsvRecords
 from noisefix.tables.csv_source import locate_cells
 from noisefix.tables.dialect import CsvDialect
@@ -66,6 +66,12 @@ def rewrite_csv(raw: bytes, source: Source, changes: Changes) -> bytes:
     if is_last and not data.endswith((b"\n", b"\r")) and len(records) in changes.dropped:
         # The last row is gone, and with it the line end that the row before it now must not have.
         result = _without_line_end(result, dialect.terminator)
+    if changes.new_rows:
+        lines = [_new_record(new, records, source, changes, dialect) for new in changes.new_rows]
+        line_end = dialect.terminator.encode()
+        is_ended = result.endswith((b"\n", b"\r"))
+        joined = line_end.join(lines)
+        result += joined + line_end if is_ended else line_end + joined
     return encode_text(
         dialect.preamble.encode() + result, dialect.encoding, dialect.bom, source.name
     )
@@ -80,6 +86,26 @@ def _field(
     if field is None or (not field and len(source.columns) == 1):
         raise cannot_hold(source, record, source.columns[k], value, _NO_QUOTES)
     return field.encode()
+
+
+def _new_record(
+    new: NewRow, records: CsvRecords, source: Source, changes: Changes, dialect: CsvDialect
+) -> bytes:
+    between = (dialect.delimiter + (" " if dialect.padded else "")).encode()
+    fields = []
+    for k, column in enumerate(source.columns):
+        if column in new.kept:
+            start, end = int(records.starts[new.like, k]), int(records.ends[new.like, k])
+            fields.append(records.data[start:end])
+        else:
+            value = new.values.get(column, "")
+            fields.append(_field(records, new.like, k, value, source, dialect))
+    for name in changes.added:
+        field = dialect.format_field(defused(new.values.get(name, "")))
+        if field is None:
+            raise cannot_hold(source, new.like, name, new.values[name], _NO_QUOTES)
+        fields.append(field.encode())
+    return between.join(fields)
 
 
 def _added_fields(record: int, source: Source, changes: Changes, dialect: CsvDialect) -> bytes:

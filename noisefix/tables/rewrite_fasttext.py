@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from noisefix.errors import DataError
-from noisefix.tables.changes import Changes, cannot_hold
+from noisefix.tables.changes import Changes, cannot_hold, refuse_new_rows
 from noisefix.tables.encoding import decode_text, encode_text
 from noisefix.tables.fasttext import LABEL, PREFIX, TEXT, line_places, parse_line
 from noisefix.tables.source import Source
@@ -22,6 +22,7 @@ def rewrite_fasttext(raw: bytes, source: Source, changes: Changes) -> bytes:
     Raises:
         DataError: a label with a blank in it; a new column.
     """
+    refuse_new_rows(source, changes, "lines for fastText")
     for column in changes.added:
         raise DataError(
             f"{source.name}: lines for fastText have no room for a column {column!r}",

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from noisefix.tables.changes import Changes, cannot_hold
+from noisefix.tables.changes import Changes, NewRow, cannot_hold
 from noisefix.tables.encoding import decode_text, encode_text
 from noisefix.tables.json_array import object_spans
 from noisefix.tables.json_values import KINDS_KEY, value_spans
@@ -44,7 +44,8 @@ def rewrite_jsonl(raw: bytes, source: Source, changes: Changes) -> bytes:
     ascii_only = data.isascii()
     pieces: list[bytes] = []
     copied = last_end = 0
-    for row, (start, end) in enumerate(row_spans(data, source.bad), 1):
+    spans = list(row_spans(data, source.bad))
+    for row, (start, end) in enumerate(spans, 1):
         last_end = end
         if row in changes.dropped:
             after = data.find(b"\n", end)
@@ -60,6 +61,12 @@ def rewrite_jsonl(raw: bytes, source: Source, changes: Changes) -> bytes:
     is_last = not data[last_end:].strip()
     if is_last and not data.endswith(b"\n") and len(source) in changes.dropped:
         result = result.removesuffix(b"\n").removesuffix(b"\r")
+    for added in changes.new_rows:
+        start, end = spans[added.like - 1]
+        made = _new_line(data[start:end].decode(), added, source, changes, ascii_only).encode()
+        is_ended = result.endswith(b"\n") or not result
+        line_end = b"\r\n" if b"\r\n" in data else b"\n"
+        result += made + line_end if is_ended else line_end + made
     return encode_text(result, decoded.encoding, decoded.bom, source.name)
 
 
@@ -83,6 +90,11 @@ def rewrite_json_array(raw: bytes, source: Source, changes: Changes) -> bytes:
         if row in changes.edits or changes.added:
             text = _edit_line(text, row, source, changes, ascii_only)
         pieces.append(text)
+    between = document[spans[-2][1] : spans[-1][0]] if len(spans) > 1 else ", "
+    for new in changes.new_rows:
+        start, end = spans[new.like - 1]
+        line = _new_line(document[start:end], new, source, changes, ascii_only)
+        pieces += [between, line] if pieces else [line]
     result = "".join([document[: spans[0][0]], *pieces, document[spans[-1][1] :]])
     return encode_text(result.encode(), decoded.encoding, decoded.bom, source.name)
 
@@ -116,6 +128,24 @@ def _edit_line(line: str, row: int, source: Source, changes: Changes, ascii_only
         head = line[:brace].rstrip()
         line = head + (style.comma if spans else "") + members + line[len(head) :]
     return line
+
+
+def _new_line(like: str, new: NewRow, source: Source, changes: Changes, ascii_only: bool) -> str:
+    """Return a row with the members of another one that are kept, and those that are new."""
+    spans = value_spans(like)
+    style = _style(like, spans, ascii_only)
+    members: list[tuple[str, str]] = []
+    for column in (*spans, *(name for name in source.columns if name not in spans)):
+        if column in new.kept and column in spans:
+            start, end = spans[column]
+            members.append((column, like[start:end]))
+        elif column in new.values:
+            old = json.loads(like[slice(*spans[column])]) if column in spans else None
+            value = _typed(new.values[column], old, new.like, column, source)
+            members.append((column, _dump(value, style)))
+    members += [(name, _dump(new.values.get(name, ""), style)) for name in changes.added]
+    written = (f"{_dump(key, style)}{style.colon}{text}" for key, text in members)
+    return "{" + style.comma.join(written) + "}"
 
 
 def _put_back(

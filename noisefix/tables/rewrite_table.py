@@ -36,6 +36,32 @@ def edited_table(source: Source, changes: Changes) -> pa.Table:
     if changes.dropped:
         keep = [row not in changes.dropped for row in range(1, len(source) + 1)]
         table = table.filter(pa.array(keep, pa.bool_()))
+    if changes.new_rows:
+        added = _new_rows(source, changes)
+        table = pa.concat_tables([table, added.cast(table.schema)]).unify_dictionaries()
+    return table
+
+
+def _new_rows(source: Source, changes: Changes) -> pa.Table:
+    """Return the new rows; a column that cannot be empty holds what the row that it is like has."""
+    import pyarrow as pa
+
+    rows = changes.new_rows
+    table = source.table.take(pa.array([row.like - 1 for row in rows], pa.int64()))
+    for k, field in enumerate(table.schema):
+        name = field.name
+        stays = [name in {*row.kept, *row.values} or not field.nullable for row in rows]
+        if not all(stays):
+            places = [place if stay else None for place, stay in enumerate(stays)]
+            column = table.column(k).take(pa.array(places, pa.int64()))
+            table = table.set_column(k, field, column)
+        new: dict[int, str | None] = {
+            place: row.values[name] for place, row in enumerate(rows, 1) if name in row.values
+        }
+        if new:
+            table = table.set_column(k, field, _edited(table, name, new, source))
+    for name in changes.added:
+        table = table.append_column(name, pa.array([row.values.get(name, "") for row in rows]))
     return table
 
 

@@ -8,7 +8,7 @@ import zipfile
 from xml.sax.saxutils import escape
 
 from noisefix.errors import DataError
-from noisefix.tables.changes import Changes, cannot_hold
+from noisefix.tables.changes import Changes, cannot_hold, refuse_new_rows
 from noisefix.tables.sheet_xml import (
     SheetError,
     SheetXml,
@@ -58,6 +58,7 @@ def rewrite_xlsx(raw: bytes, source: Source, changes: Changes) -> bytes:
         DataError: the sheet is damaged; a value that no cell can hold; rows would be dropped while
             formulas or the like name rows by their number.
     """
+    refuse_new_rows(source, changes, "a workbook")
     _, layout = read_sheet(raw, source.name, source.sheet)
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as parts:

@@ -24,7 +24,14 @@ from noisefix.training.heads import (
     last_features,
     shaken,
 )
-from noisefix.training.interface import Checkpoint, Fit, State, Training, TrainingData
+from noisefix.training.interface import (
+    Checkpoint,
+    Fit,
+    State,
+    Training,
+    TrainingData,
+    with_weights,
+)
 from noisefix.training.loop import Learner, single_thread, to_arrays, torch_seed, train_epochs
 from noisefix.training.losses import divergence
 from noisefix.training.objective import Batch, HeadParams, Objective
@@ -57,7 +64,7 @@ def head_method(make_objective: Callable[[TrainingData, Any, str], Objective]) -
         objective = make_objective(data, params, device)
         return train_heads(data, params, objective, seed=seed, device=device, checkpoint=checkpoint)
 
-    return fit
+    return with_weights(fit)
 
 
 def train_heads(
@@ -131,6 +138,7 @@ class _Run:
         usual = objective.penalty_share if params.penalty is None else 1.0
         self.penalty = usual * settled_penalty(data, params)
         self.rows = np.flatnonzero(data.is_labelled) if objective.rows is None else objective.rows
+        self.weights = data.weights
         fewest = min(_LEAST_STEPS, len(self.rows))
         self.batches = max(math.ceil(len(self.rows) / params.batch_size), fewest, 1)
         self.steps = self.batches * params.epochs
@@ -170,13 +178,24 @@ class _Run:
         draws = max(self.params.dropout, self.params.weight_noise)
         with threads, torch_seed([self.seed, epoch, 1], draws):
             self.objective.start_epoch(epoch, self.look)
-            order = torch.from_numpy(rng.permutation(self.rows))
+            order = torch.from_numpy(rng.permutation(self._drawn(rng)))
             total = torch.zeros((), device=self.device)  # read once an epoch: a GPU need not stop
             for rows in order.tensor_split(self.batches):
-                total += self._step(rows, rng) * len(rows)
-        loss = float(total) / max(len(self.rows), 1)
+                if len(rows):
+                    total += self._step(rows, rng) * len(rows)
+        loss = float(total) / max(len(order), 1)
         told = {"penalty": self.penalty} | self.objective.metrics()
         return loss, told | (self._judge(epoch) if math.isfinite(loss) else {})
+
+    def _drawn(self, rng: np.random.Generator) -> np.ndarray:
+        """Return this epoch's rows: one of weight w is among them with probability w.
+
+        So that a weight means the same for every objective, whatever it does with a batch.
+        """
+        if self.weights is None:
+            return self.rows
+        drawn: np.ndarray = self.rows[rng.random(len(self.rows)) < self.weights[self.rows]]
+        return drawn
 
     def _step(self, rows: Tensor, rng: np.random.Generator) -> Tensor:
         step = self.learner.step

@@ -16,6 +16,7 @@ import numpy as np
 
 from noisefix.errors import DataError, UsageError
 from noisefix.labels import UNLABELLED
+from noisefix.vectors import blocks
 
 if TYPE_CHECKING:
     from noisefix.training.finetune.tuning import Tuning
@@ -54,6 +55,8 @@ class TrainingData:
         name_gain: how well the names explain the given labels, 0 where they do not.
         class_shares: (K,) true shares that the user knows.
         not_likelihood: (N, K) P(what was ruled out | class), 1 where nothing was.
+        weights: (N,) how much each row counts, in [0, 1]; None: all alike. ``heeds_weights`` says
+            which methods heed them.
         trusted: rows for model selection.
         tuning: an encoder that is to learn along; the features are what it gave before.
         class_names: (K,) names of the classes, for options that name one; () = not known.
@@ -77,6 +80,7 @@ class TrainingData:
     name_gain: float = 0.0
     class_shares: np.ndarray | None = None
     not_likelihood: np.ndarray | None = None
+    weights: np.ndarray | None = None
     trusted: TrustedRows | None = None
     tuning: Tuning | None = None
     class_names: tuple[str, ...] = ()
@@ -86,7 +90,9 @@ class TrainingData:
         n_rows = len(self.given_labels)
         if self.features.ndim != 2 or len(self.features) != n_rows:
             raise DataError(f"features of shape {self.features.shape} for {n_rows} labels")
-        bad = ~np.isfinite(self.features).all(axis=1)
+        bad = np.zeros(n_rows, dtype=bool)
+        for first, last in blocks(n_rows):
+            bad[first:last] = ~np.isfinite(self.features[first:last]).all(axis=1)
         if bad.any():
             first = int(np.flatnonzero(bad)[0]) + 1
             raise DataError(
@@ -242,3 +248,17 @@ def finish(
             return value
         if on_step is not None:
             on_step(step)
+
+
+_WEIGHTED = "heeds_weights"
+
+
+def with_weights(fit: Fit) -> Fit:
+    """Mark a method as one that heeds ``TrainingData.weights``; return it."""
+    setattr(fit, _WEIGHTED, True)
+    return fit
+
+
+def heeds_weights(fit: Fit) -> bool:
+    """Tell whether a method heeds ``TrainingData.weights``."""
+    return bool(getattr(fit, _WEIGHTED, False))

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-_STEPS = 50
+from noisefix.training.two_normals import fit_two_normals
+
 _SHRINK_ROWS = 20.0
 """A class of this many rows counts half, the mixture of all rows the other half."""
 
@@ -68,17 +69,8 @@ def clean_probs(losses: np.ndarray) -> np.ndarray:
     if len(losses) < 2 or spread < 1e-6:
         return np.ones(len(losses))
     x = (losses - losses.mean()) / spread
-    middle = float(np.median(x))
-    mean = np.array([x[x <= middle].mean(), x[x > middle].mean() if (x > middle).any() else 1.0])
-    variance, share = np.ones(2), np.full(2, 0.5)
-    for _ in range(_STEPS):
-        density = share * np.exp(-0.5 * (x[:, None] - mean) ** 2 / variance) / np.sqrt(variance)
-        member = density / np.maximum(density.sum(axis=1, keepdims=True), 1e-300)
-        total = np.maximum(member.sum(axis=0), 1e-9)
-        mean = (member * x[:, None]).sum(axis=0) / total
-        variance = (member * (x[:, None] - mean) ** 2).sum(axis=0) / total + 1e-2
-        share = total / len(x)
-    probs = member[:, int(mean.argmin())]
+    fit = fit_two_normals(x)
+    mean, probs = fit.mean, fit.member[:, int(fit.mean.argmin())]
     order = np.argsort(x, kind="stable")
     falling = np.minimum.accumulate(np.where(x[order] <= mean.min(), 1.0, probs[order]))
     clean = np.empty(len(x))

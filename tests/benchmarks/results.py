@@ -41,6 +41,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "order",
         "static",
         "not_this_one",
+        "definitions",
+        "pair_columns",
     ),
     "relabel": ("relabel_quality", "weighing_fit", "guessing", "relabel_voters"),
     "speed": (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import socket
 import subprocess
 import sys
 
+import pyarrow.parquet as pq
 import pytest
 
 pytest.importorskip("ray")
@@ -39,6 +42,59 @@ def test_a_cluster_that_does_not_answer_is_named(cli, data, tmp_path):
     assert f"error: --executor ray: no Ray cluster at {address}" in done.err
     assert "Traceback" not in done.err
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--annotator", "human"], "human cannot be asked from other machines"),
+        (["--annotator", "column:text"], "column:text cannot be asked from other machines"),
+        (["--export-batch", "out.jsonl"], "a batch asks nobody"),
+        (["--import-batch", "in.jsonl"], "a batch asks nobody"),
+        (["--annotator", "oracle"], "--annotator 'oracle' is unknown"),
+        (["--annotator", "local:"], "--annotator 'local:' is unknown"),
+        (["--address", "ray://x:1", "--model", "m", "--base-url", "http://x"], "Ray's client"),
+    ],
+)
+def test_who_cannot_be_asked_through_a_cluster(more, message, cli, detected, tmp_path):
+    run = shutil.copytree(detected, tmp_path / "run")
+    shutil.copy(detected.parent / "tickets.csv", tmp_path)
+    done = cli("relabel", run, "--executor", "ray", *more)
+    assert (done.code, message in done.err) == (2, True), done.err
+    assert "Traceback" not in done.err
+    assert not (run / "annotations.sqlite").exists()
+
+
+def relabelled(run, server, *more):
+    """Relabel in a process of its own; return how it ended, and the rows without their seconds."""
+    command = [sys.executable, "-m", "noisefix", "relabel", str(run), "--model", "tiny", *more]
+    command += ["--base-url", server.url, "--pool", "all", "--max-rows", "40", "--json"]
+    done = subprocess.run([*command, "--quiet"], capture_output=True, text=True)
+    return done, pq.read_table(run / "relabels.parquet").drop_columns(["latency_s"]).to_pylist()
+
+
+@pytest.mark.slow
+def test_asking_through_ray_gives_the_table_of_one_process(detected, tmp_path, faults, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-0123456789abcdef")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    shutil.copy(detected.parent / "tickets.csv", tmp_path)
+    labels = ("account", "refund", "shipping")
+
+    def respond(request):
+        return faults.says(labels[len(request.text) % 3])
+
+    with faults.FaultServer(respond) as server:
+        here, there = (shutil.copytree(detected, tmp_path / name) for name in ("here", "there"))
+        _, expected = relabelled(here, server)
+        n_asked = len(server.requests)
+        done, found = relabelled(there, server, "--executor", "ray")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert found == expected
+        assert len(server.requests) == 2 * n_asked
+        again, found = relabelled(there, server, "--executor", "ray")
+        assert len(server.requests) == 2 * n_asked, "nothing is paid twice"
+        assert (again.returncode, found) == (0, expected)
+        assert json.loads(again.stdout)["report"]["asked"] == 40
 
 
 @pytest.mark.slow

@@ -43,6 +43,30 @@ def test_both_forms_and_the_task(tmp_path: Path) -> None:
     assert load_label_descriptions(path) == sheet.labels
 
 
+def test_several_definitions_of_a_class(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "[labels]\n"
+        'billing = ["invoices,\\n refunds", "money back", " ", "money  back"]\n'
+        "none = []\n"
+        "[labels.shipping]\n"
+        'description = ["parcels", "a courier"]\n'
+        'examples = ["Where is it?"]\n',
+    )
+    labels = load_label_sheet(path).labels
+    assert labels["billing"].definitions == ("invoices, refunds", "money back")
+    assert labels["billing"].in_words == "invoices, refunds; money back"
+    assert labels["none"] == LabelDescription("none")
+    assert labels["none"].definitions == ()
+    assert labels["shipping"] == LabelDescription(
+        "shipping", "parcels", ("Where is it?",), ("a courier",)
+    )
+    assert label_texts(("billing", "shipping"), labels) == [
+        "billing: invoices, refunds; money back",
+        "shipping: parcels; a courier",
+    ]
+
+
 def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
     path = write(tmp_path, '[labels]\n"ä" = "größer"\n', encoding="utf-8-sig")
     assert load_label_descriptions(path)["ä"].description == "größer"
@@ -67,6 +91,8 @@ def test_broken_toml_names_the_line(tmp_path: Path) -> None:
         ('[labels.a]\ntext = "x"\n', "label 'a' has an unknown key 'text'"),
         ('[labels.card.lost]\ndescription = "x"\n', "label 'card' has an unknown key 'lost'"),
         ("[labels.a]\ndescription = 3\n", "description of 'a' must be a string"),
+        ('[labels]\na = ["x", 3]\n', "description of 'a' must be a string, or a list"),
+        ('[labels.a]\ndescription = [["x"]]\n', "description of 'a' must be a string, or a list"),
         ("[labels.a]\nexamples = [1]\n", "examples of 'a' must be strings"),
         ('[labels.a]\nexamples = "one"\n', "examples of 'a' must be strings"),
     ],

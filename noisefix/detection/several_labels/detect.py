@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 _OF_ONE_LABEL = (
     *("pred_probs", "class_shares", "filter_by", "trusted_column"),
     *("unverified_class", "ordinal", "against", "labels", "not_column"),
-    *("order_column", "group_column", "annotator_columns", "annotations"),
+    *("order_column", "group_column", "annotator_columns", "annotations", "pair_columns"),
 )
 """Options that have no meaning yet where a row has several labels."""
 
 _TABLES_OF_ONE = (
     *("label_names", "joint", "pairs", "duplicates", "deciding", "annotators", "annotations"),
-    *("candidates", "relabels", "against", "across"),
+    *("candidates", "relabels", "rewrites", "contrast_pairs", "against", "across", "matches"),
 )
 _SAME_FACTS = (
     *("rows", "labelled", "noise_rate", "noise_rate_low", "noise_rate_high"),

@@ -12,7 +12,7 @@ from noisefix.annotators.budget import Prices
 from noisefix.annotators.engine import stored_answers
 from noisefix.annotators.openai_client import OpenAIAnnotator
 from noisefix.annotators.outstanding import Outstanding
-from noisefix.annotators.protocol import key_maker
+from noisefix.annotators.protocol import Message, Question, key_maker
 from noisefix.errors import DataError
 
 
@@ -151,3 +151,12 @@ def test_a_request_that_failed_may_be_exported_again(
     assert Outstanding(store, "gpt-x").files() == {str(tmp_path / "r.jsonl"): 1}
     again = export_batch(tmp_path / "again.jsonl", questions, importer, store)
     assert (again.requests, again.reused, again.outstanding) == (1, 1, 1)
+
+
+def test_a_label_may_be_ruled_out(importer, respond, store, tmp_path):
+    question = Question("1", ("pos", "neg"), (Message("user", "row 1"),), allow_not=True)
+    path = tmp_path / "responses.jsonl"
+    path.write_text(respond(question, '{"answer": "not pos"}') + "\n")
+    import_batch([path], [question], importer, store)
+    (answer,) = stored_answers(importer, [question], store)
+    assert (answer.answer, answer.rejected) == ("not pos", ("pos",))

@@ -85,3 +85,19 @@ def test_usage_adds_up_and_unknown_stays_unknown():
     assert Usage(1, 2) + Usage(10, 20) == Usage(11, 22)
     assert Usage() + Usage(10, None) == Usage(10, None)
     assert Usage() + Usage() == Usage()
+
+
+def test_what_is_lost_counts_as_spent_and_what_is_reserved_stays(make_questions):
+    account = Account(Budget(max_tokens_total=300, prices=Prices(1.0, 1.0)))
+    first, second = make_questions(2)
+    estimate = account.try_start(first)
+    account.settle(first, estimate, Usage(90, 10), paid=True)
+    estimate = account.try_start(second)
+    assert account.lose(estimate), "100 spent, 100 lost, 100 reserved: just within the limit"
+    assert account.input_tokens + account.output_tokens == 200
+    assert account.cost_usd == pytest.approx(200e-6)
+    assert not account.lose(estimate)
+    account.settle(second, estimate, Usage(), paid=False)
+    assert account.input_tokens + account.output_tokens == 300
+    assert account.try_start(first) is None
+    assert "300 tokens (limit 300)" in account.reached().message

@@ -10,7 +10,7 @@ from noisefix.annotators.budget import Budget, BudgetError, Usage
 from noisefix.annotators.engine import UnansweredError, ask
 from noisefix.annotators.exchange import ConcurrentAnnotator, Reply
 from noisefix.annotators.protocol import Identity
-from noisefix.annotators.retry import RejectedError, RetryableError
+from noisefix.annotators.retry import LostError, RejectedError, RetryableError
 from noisefix.errors import DataError, ServiceError
 
 
@@ -186,3 +186,41 @@ def test_questions_are_taken_only_as_fast_as_they_are_asked(quick_policy, make_q
         next(answers)
     assert len(taken) <= 4 * 4 + 2 * 256
     answers.close()
+
+
+def test_a_lost_request_is_sent_again_and_counts_as_spent(quick_policy, make_questions, store):
+    lost = {"id-3", "id-7"}
+
+    def respond(question, attempt):
+        if question.id in lost and attempt == 1:
+            raise LostError("the worker was lost")
+        return "pos"
+
+    annotator = Concurrent(respond, quick_policy)
+    got, error = collected(ask(annotator, make_questions(20), store=store))
+    assert error is None
+    assert (len(got), annotator.asked, store.totals().answers) == (20, 22, 20)
+    tokens = {answer.id: answer.input_tokens + answer.output_tokens for answer in got}
+    assert {row for row, n in tokens.items() if n > 100} == lost
+    assert {n for row, n in tokens.items() if row not in lost} == {100}
+    assert min(tokens[row] for row in lost) >= 150, "what may have been billed is in the books"
+
+
+@pytest.mark.parametrize("limit", [450, 1000, 1550])
+def test_lost_requests_never_lead_beyond_the_limit(limit, quick_policy, make_questions, store):
+    """Every second request is lost, and the server bills all of them: 100 tokens each."""
+    n_sent = 0
+
+    def respond(question, attempt):
+        nonlocal n_sent
+        n_sent += 1
+        if n_sent % 2 == 0:
+            raise LostError("the worker was lost")
+        return "pos"
+
+    annotator = Concurrent(respond, quick_policy)
+    budget = Budget(max_tokens_total=limit)
+    got, error = collected(ask(annotator, make_questions(100), store=store, budget=budget))
+    assert isinstance(error, BudgetError)
+    assert limit - 100 * annotator.concurrency < 100 * n_sent <= limit
+    assert store.totals().answers == len(got) > 0

@@ -1,5 +1,7 @@
 """Search in cells: what is found, what is left out, and that nothing hangs on blocks or threads."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -68,6 +70,20 @@ def test_the_search_is_exact_up_to_its_size_and_says_so(monkeypatch):
     monkeypatch.setattr(search, "EXACT_PAIRS", 900**2 - 1)
     monkeypatch.setattr(search, "_CELL_ROWS", 50)
     assert nearest(base, base, 5).recall < 1
+
+
+def test_how_far_a_long_search_has_come_is_told(in_cells, monkeypatch):
+    base, told = clusters(2500), []
+    nearest(base, base, 5, progress=told.append)
+    assert not told  # exact, and at once
+    in_cells()
+    monkeypatch.setattr(search, "_QUERY_ROWS", GRAIN)
+    nearest(base, base, 5, progress=told.append)
+    assert [(step.done, step.total, step.unit) for step in told] == [
+        (1000, 2500, "rows"),
+        (2000, 2500, "rows"),
+        (2500, 2500, "rows"),
+    ]
 
 
 def test_all_cells_probed_are_an_exact_search(in_cells, monkeypatch):
@@ -216,3 +232,45 @@ def test_cells_are_those_of_a_plain_k_means_step():
     np.testing.assert_array_equal(cell, (base @ centroids.T).argmax(axis=1))
     first = np.mean((base @ base[:20].T).max(axis=1))
     assert np.mean((base @ centroids.T).max(axis=1)) > first + 0.1  # better than some rows
+
+
+class Elsewhere:
+    """Other processes: all that goes there and comes back is pickled."""
+
+    n_workers, is_here = 2, False
+
+    def __init__(self):
+        self.names = []
+
+    def map(self, function, tasks, *, on_gpu=False):
+        there = pickle.dumps(function)
+        for task in tasks:
+            self.names.append(task.name)
+            done = pickle.loads(there)(pickle.loads(pickle.dumps(task)))
+            yield pickle.loads(pickle.dumps(done))
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+def test_other_processes_find_the_same(in_file, in_cells, tmp_path, monkeypatch):
+    in_cells()
+    monkeypatch.setattr(search, "_PART_ROWS", GRAIN)
+    base = clusters(2600)
+    vectors = write_vectors(tmp_path / "base", [base], base.shape[1]) if in_file else base
+    exclude, executor = np.arange(2600), Elsewhere()
+    here = nearest(vectors, vectors, 5, exclude=exclude)
+    there = nearest(vectors, vectors, 5, exclude=exclude, executor=executor)
+    assert bytes_of(there) == bytes_of(here)
+    assert there.recall == here.recall
+    assert executor.names == [
+        "neighbours of rows 1 to 1,000",
+        "neighbours of rows 1,001 to 2,000",
+        "neighbours of rows 2,001 to 2,600",
+    ]
+    assert {path.name for path in tmp_path.iterdir()} == ({"base"} if in_file else set())
+
+
+def test_an_exact_search_stays_here(monkeypatch):
+    monkeypatch.setattr(search, "EXACT_PAIRS", 10**10)
+    base, executor = clusters(300), Elsewhere()
+    nearest(base, base, 5, executor=executor)
+    assert executor.names == []

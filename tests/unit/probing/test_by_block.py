@@ -72,6 +72,8 @@ def test_names_latent_classes_and_the_mean(problem, in_file):
     vectors, labels = problem
     names = np.eye(K, D, dtype=np.float32)
     same_bytes(name_view(in_file, names, labels), name_view(vectors, names, labels))
+    several = [np.stack([each, np.roll(each, 1)]) for each in names]
+    same_bytes(name_view(in_file, several, labels), name_view(vectors, several, labels))
     one, other = (fit_latent_classes(some, labels, K) for some in (in_file, vectors))
     same_bytes((one.shares, one.transition_matrix), (other.shares, other.transition_matrix))
     same_bytes(mean_of(in_file), mean_of(InMemory(vectors)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from noisefix.probing.label_names import name_view, readable_name
+from noisefix.probing.label_names import MAX, MEAN, held_out_gain, name_view, readable_name
 
 
 @pytest.mark.parametrize(
@@ -134,3 +134,75 @@ def test_equal_texts_tell_nothing():
     view = name_view(same, names, np.arange(12) % 2)
     np.testing.assert_allclose(view.probs, 0.5, atol=1e-3)
     assert view.gain < 1e-3
+
+
+def test_one_definition_a_class_is_the_view_of_the_names(rows):
+    centres, embeddings, true = rows
+    given = noisy(true, 0.3)
+    one, listed = (name_view(embeddings, each, given) for each in (centres, centres[:, None]))
+    assert listed.matching is None
+    np.testing.assert_array_equal(one.probs, listed.probs)
+    assert (one.slope, one.gain) == (listed.slope, listed.gain)
+
+
+def test_the_same_definition_twice_changes_nothing(rows):
+    centres, embeddings, true = rows
+    given = noisy(true, 0.3)
+    twice = [np.stack([each, each]) for each in centres]
+    one, two = name_view(embeddings, centres, given), name_view(embeddings, twice, given)
+    assert two.matching == MEAN  # of equal ones the first
+    np.testing.assert_allclose(two.probs, one.probs, atol=1e-6)
+    assert two.gain == pytest.approx(one.gain, abs=1e-9)
+
+
+def two_sided(seed=0):
+    """Classes of two kinds of rows each; (3, 2, D) the middles of the kinds."""
+    rng = np.random.default_rng(seed)
+    kinds = unit(rng.normal(size=(6, 24))).reshape(3, 2, 24)
+    true, kind = rng.integers(0, 3, 900), rng.integers(0, 2, 900)
+    return kinds, unit(kinds[true, kind] + 0.15 * rng.normal(size=(900, 24))), true
+
+
+def test_where_definitions_are_of_kinds_of_rows_the_nearest_counts():
+    kinds, embeddings, true = two_sided()
+    view = name_view(embeddings, list(kinds), noisy(true, 0.3))
+    assert view.matching == MAX
+    assert (view.probs.argmax(axis=1) == true).mean() > 0.95
+    one = name_view(embeddings, kinds[:, 0], noisy(true, 0.3))
+    assert view.gain > one.gain + 0.1
+
+
+def test_where_each_definition_errs_alone_all_count(rows):
+    centres, embeddings, true = rows
+    rng = np.random.default_rng(7)
+    near = [unit(each + 0.3 * rng.normal(size=(4, 24))) for each in centres]
+    view = name_view(embeddings, near, noisy(true, 0.3))
+    assert view.matching == MEAN
+
+
+def test_as_the_formula_says():
+    """The similarity to a class is the mean, or the largest, of those to its definitions."""
+    kinds, embeddings, true = two_sided()
+    given = noisy(true, 0.3)
+    uneven = [kinds[0], kinds[1][:1], np.concatenate([kinds[2], kinds[2][:1]])]
+    view = name_view(embeddings, uneven, given)
+    together = {MEAN: np.mean, MAX: np.max}
+    by_way = {
+        way: np.stack([f(embeddings @ each.T, axis=1) for each in uneven], axis=1)
+        for way, f in together.items()
+    }
+    gains = {way: held_out_gain(seen, given) for way, seen in by_way.items()}
+    assert view.matching == max(gains, key=gains.get)
+    seen = by_way[view.matching]
+    scaled = view.slope * (seen - seen.mean(axis=0)) / seen.std(axis=0)
+    expected = np.exp(scaled) / np.exp(scaled).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(view.probs, expected, atol=1e-4)
+
+
+def test_the_held_out_gain_is_that_of_other_rows():
+    rng = np.random.default_rng(0)
+    given = np.arange(120) % 40  # more classes than can be learned from three rows each
+    assert held_out_gain(rng.normal(size=(120, 40)), given) < 0
+    told = held_out_gain(np.eye(40)[given] + 0.1 * rng.normal(size=(120, 40)), given)
+    assert 0.5 < told <= 1
+    assert held_out_gain(np.ones((4, 2)), np.zeros(4, np.int64)) == 0

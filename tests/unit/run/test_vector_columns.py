@@ -114,6 +114,24 @@ def test_a_matrix_is_read_in_parts_into_its_place(tmp_path, matrix, in_files):
     np.testing.assert_array_equal(read_matrix(path, SECOND_EMBEDDING), matrix[:, :2])
 
 
+def test_a_long_matrix_is_a_map_that_leaves_nothing_behind(tmp_path, matrix, in_files, monkeypatch):
+    path = write(tmp_path / "embeddings.parquet", table_of(matrix))
+    before = path.read_bytes()
+    found = read_matrix(path)
+    assert isinstance(found.base, np.memmap)
+    assert [file.name for file in tmp_path.iterdir()] == ["embeddings.parquet"]
+    found[0] = 0.0  # its own
+    assert path.read_bytes() == before
+    np.testing.assert_array_equal(read_matrix(path), matrix)
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr(vector_columns.os, "access", lambda folder, mode: False)
+    monkeypatch.setattr(vector_columns.tempfile, "gettempdir", lambda: str(elsewhere))
+    np.testing.assert_array_equal(read_matrix(path), matrix)
+    assert not list(elsewhere.iterdir())
+
+
 def test_a_matrix_with_what_is_no_number_is_refused(tmp_path, matrix, in_files):
     matrix[17, 1] = np.nan
     path = write(tmp_path / "embeddings.parquet", table_of(matrix))

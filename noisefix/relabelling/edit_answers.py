@@ -1,0 +1,94 @@
+"""Answers to edit questions: asked for or found in the store, and as columns of a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from noisefix.annotators.edits import EDITED
+from noisefix.errors import ServiceError, UsageError
+from noisefix.redaction import redact
+
+if TYPE_CHECKING:
+    from noisefix.annotators.protocol import Annotator, Answer, Question
+    from noisefix.annotators.store import AnswerStore
+    from noisefix.relabelling.asker import Asker
+
+
+def edit_answers(
+    annotator: Annotator,
+    questions: Sequence[Question],
+    store: AnswerStore,
+    asker: Asker | None,
+) -> tuple[dict[str, Answer], ServiceError | None]:
+    """Return the answer of each row, by id, and why not all are there.
+
+    Args:
+        annotator: who is asked.
+        questions: one a row.
+        store: where answers are kept and found.
+        asker: asks for what the store does not hold; None: nobody does.
+
+    Raises:
+        ServiceError: there were questions, and not one usable answer.
+        UsageError: the annotator gives labels only.
+    """
+    from noisefix.annotators.engine import stored_answers
+
+    _check_writes_texts(annotator)
+    answers: dict[str, Answer] = {}
+    failure: ServiceError | None = None
+    if asker is None:
+        answers = {a.id: a for a in stored_answers(annotator, questions, store)}
+    else:
+        try:
+            for answer in asker.ask(questions, len(questions), 1):
+                answers[answer.id] = answer  # one by one: those before an error are kept
+        except ServiceError as error:
+            failure = error
+    if questions and all(answer.is_useless for answer in answers.values()):
+        raise failure or _nothing_usable(answers, len(questions))
+    return answers, failure
+
+
+def _check_writes_texts(annotator: Annotator) -> None:
+    from noisefix.annotators.column import ColumnAnnotator
+    from noisefix.annotators.human import HumanAnnotator
+    from noisefix.annotators.local import LocalAnnotator
+
+    if isinstance(annotator, ColumnAnnotator | HumanAnnotator | LocalAnnotator):
+        raise UsageError(
+            f"{type(annotator).__name__} writes no texts",
+            "edits are for an OpenAIAnnotator, or an annotator of your own",
+        )
+
+
+def _nothing_usable(answers: dict[str, Answer], n_questions: int) -> ServiceError:
+    said = Counter(outcome_of(answer) for answer in answers.values())
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in said.most_common()) or "none came"
+    return ServiceError(
+        f"not one usable answer to {n_questions:,} questions ({counts}); the run folder is as it "
+        "was",
+        "look at the questions with --dry-run, and ask another --model",
+    )
+
+
+def outcome_of(answer: Answer) -> str:
+    """Return in a word what came: an edited text, no edit, or why there is none."""
+    return EDITED if answer.is_label else answer.answer or "no answer"
+
+
+def asked_columns(answer: Answer) -> dict[str, Any]:
+    """Return what was asked of whom, and what it took."""
+    return {
+        "annotator": answer.annotator or None,
+        "model": answer.model or None,
+        "prompt_sha256": answer.prompt_sha256 or None,
+        "input_tokens": answer.input_tokens,
+        "output_tokens": answer.output_tokens,
+        "cost_usd": answer.cost_usd,
+        "latency_s": answer.latency_s,
+        "attempts": answer.attempts,
+        "error": None if answer.error is None else redact(answer.error),
+    }
