@@ -284,7 +284,8 @@ MATCHES = TableSchema(
             P_MISMATCH,
             "double",
             "estimated probability that the two have no more to do with each other than two put "
-            "together at random, in [0, 1]; from 0.8 on the row is listed; null as match_rank, and where most pairs seem put together at random",
+            "together at random, in [0, 1]; from 0.8 on the row is listed; null as match_rank, and "
+            "where most pairs seem put together at random",
             True,
         ),
     ),

@@ -20,8 +20,8 @@ from report import Headline, Table, mean, number
 from shared_sets import MAIN_SETS, NEW_SETS, WHO, Task, embed, source_of, stage_tables, train_task
 
 from noisefix.detection.joint_stage import JointParams, Seen, see
-from noisefix.evaluation.detection import average_precision
 from noisefix.labels import UNLABELLED
+from noisefix.metrics.detection import average_precision
 from noisefix.neighbors.search import Neighbors
 from noisefix.probability import softmax
 from noisefix.probing.label_names import NameView, held_out_gain, name_view, readable_name
