@@ -12,6 +12,7 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from noisefix.training.registry import find_method
 from noisefix.version import __version__
 
 SETS = ("clean_banking77", "clean_hwu64")
+KINDS = ("frozen", "finetune")
 N_ROWS, N_TEST, N_SEEDS = 1_000, 1_000, 1
 RATE, EPOCHS, MAX_TOKENS = 0.4, 6, 32
 WAYS = (
@@ -124,19 +126,16 @@ def measure_all(
     progress: Callable[[str], None] = lambda line: None,
 ) -> bool:
     """Measure what is not noted yet; return whether all is there now."""
-    for seed in range(N_SEEDS):
-        for name in SETS:
-            for features in ("frozen", "finetune"):
-                for way in WAYS:
-                    if notes.has(name, seed, Way(f"{way.title}, {features}")):
-                        continue
-                    if until is not None and time.monotonic() > until:
-                        return False
-                    path = FOLDER / f"spoilt-{name}-{seed}-{__version__}.pickle"
-                    case = kept(path, lambda n=name, s=seed: make_spoilt(n, s))  # type: ignore[misc]
-                    found = {"set": name, "seed": seed} | measure(case, seed, way, features)
-                    notes.add(found)
-                    progress(f"{found}")
+    for seed, features, way, name in product(range(N_SEEDS), KINDS, WAYS, SETS):
+        if notes.has(name, seed, Way(f"{way.title}, {features}")):
+            continue
+        if until is not None and time.monotonic() > until:
+            return False
+        path = FOLDER / f"spoilt-{name}-{seed}-{__version__}.pickle"
+        case = kept(path, lambda n=name, s=seed: make_spoilt(n, s))  # type: ignore[misc]
+        found = {"set": name, "seed": seed} | measure(case, seed, way, features)
+        notes.add(found)
+        progress(f"{found}")
     return True
 
 
@@ -156,13 +155,12 @@ def tables(result: Result) -> list[Table]:
     found = {(t["set"], t["way"]): t for t in result["trainings"] if t["seed"] == 0}
     sets = list(dict.fromkeys(name for name, _ in found))
     titles = list(dict.fromkeys(way.rpartition(", ")[0] for _, way in found))
-    kinds = ("frozen", "finetune")
     rows = []
     for title in titles:
         cells = []
         for name in sets:
             for key in ("accuracy", "by_heart"):
-                own = [found.get((name, f"{title}, {kind}"), {}).get(key) for kind in kinds]
+                own = [found.get((name, f"{title}, {kind}"), {}).get(key) for kind in KINDS]
                 cells += [percent(value) for value in own]
         rows.append((f"`{title}`", *cells))
     header = [

@@ -65,6 +65,7 @@ def test_a_truncated_encoder_ends_with_4_and_a_remedy(cli, detected, tuned, tmp_
     ("options", "match"),
     [
         (("--set", "encoder_rate=0"), "encoder_rate"),
+        (("--set", "token_noise=-1"), "token_noise"),
         (("--set", "max_tokens=9999"), "max_tokens"),
         (("--method", "noiseal"), "features of their own"),
     ],

@@ -52,6 +52,21 @@ def test_a_class_that_is_not_there_is_named(cli, run, tmp_path):
     assert not (tmp_path / "m").exists()
 
 
+def test_the_class_to_be_found_is_named_or_the_rarer_one(cli, run, table, tmp_path):
+    words = ("--method", "smoothap", "--epochs", 3)
+    refused = train(cli, run, tmp_path / "m", *words, "--set", "positive=nobody")
+    assert refused.code == 2
+    assert "'nobody' is no class" in refused.err
+    assert "'other', 'urgent'" in refused.err
+    assert not (tmp_path / "m").exists()
+    for name, more in (("m", ()), ("n", ("--set", "positive=urgent"))):
+        done = train(cli, run, tmp_path / name, *words, *more)
+        assert done.code == 0, done.err
+        made = cli("predict", tmp_path / name, table, "-o", tmp_path / f"{name}.csv", "-q")
+        assert made.code == 0, made.err
+    assert (tmp_path / "m.csv").read_bytes() == (tmp_path / "n.csv").read_bytes()  # urgent is rarer
+
+
 def test_a_closed_form_has_no_epochs_and_predicts_as_any_other(cli, run, table, tmp_path):
     refused = train(cli, run, tmp_path / "m", "--method", "gaussian", "--epochs", 3)
     assert refused.code == 2
