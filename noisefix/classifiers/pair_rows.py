@@ -78,7 +78,7 @@ def with_pairs(
         texts=[*run.texts, *texts],
         inputs={**run.inputs, "contrast_pairs": pairs.sha256},
     )
-    return more, (f"{len(known):,} edited texts of {pairs.path} learn along, at half weight",)
+    return more, (f"edited texts of {pairs.path}, learnt at half weight: {len(known):,}",)
 
 
 def _features(run: RunData, texts: list[str], device: str) -> np.ndarray:

@@ -18,7 +18,7 @@ from noisefix.options import WRITES
 if TYPE_CHECKING:
     from noisefix.cli.terminal import Screen
     from noisefix.evaluation.calibrate import CalibrateResult
-    from noisefix.evaluation.labeller import Measured
+    from noisefix.metrics.labeller import Measured
 
 _MOST_CLASSES = 40
 _MOST_CONFUSIONS = 5

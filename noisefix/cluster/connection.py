@@ -98,7 +98,7 @@ def check_machines(folder: Path | None) -> None:
     """
     if folder is None:
         for facts in _asked(None):
-            _check_version(facts)
+            _check(facts, None)
         return
     probe = folder.absolute() / temporary_name()
     try:
@@ -107,8 +107,7 @@ def check_machines(folder: Path | None) -> None:
         raise write_error(error, folder) from error
     try:
         for facts in _asked(probe):
-            _check_version(facts)
-            _check_sight(facts, folder)
+            _check(facts, folder)
     finally:
         with suppress(OSError):
             probe.unlink()
@@ -126,7 +125,9 @@ def _asked(probe: Path | None) -> Iterator[_Facts]:
         resources = node["Resources"]
         if node["Alive"] and (resources.get("CPU") or resources.get("GPU")):
             there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            answer = ask.options(scheduling_strategy=there).remote(probe)
+            answer = ask.options(scheduling_strategy=there).remote(
+                None if probe is None else str(probe)
+            )
             asked.append((node["NodeManagerAddress"], answer))
     for address, answer in asked:
         try:
@@ -138,12 +139,12 @@ def _asked(probe: Path | None) -> Iterator[_Facts]:
             ) from error
 
 
-def _facts(probe: Path | None) -> _Facts:
-    sees = probe is not None and probe.exists()
+def _facts(probe: str | None) -> _Facts:
+    sees = probe is not None and Path(probe).exists()
     return _Facts(platform.node(), __version__, platform.python_version(), sees)
 
 
-def _check_version(facts: _Facts) -> None:
+def _check(facts: _Facts, folder: Path | None) -> None:
     here = __version__, platform.python_version()
     if (facts.noisefix, facts.python) != here:
         raise UsageError(
@@ -151,10 +152,7 @@ def _check_version(facts: _Facts) -> None:
             f"and this machine {here[0]} on {here[1]}",
             "install the same on all machines",
         )
-
-
-def _check_sight(facts: _Facts, folder: Path) -> None:
-    if not facts.sees_probe:
+    if folder is not None and not facts.sees_probe:
         raise DataError(
             f"{folder.absolute()}: {facts.host} does not see what is written there",
             "--executor ray needs a folder that all machines of the cluster share (NFS, Lustre, "

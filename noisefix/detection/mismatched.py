@@ -136,7 +136,10 @@ def mismatched_facts(judged: Judged) -> dict[str, Any]:
 
 
 def read_mismatched(run: RunFolder, facts: dict[str, Any]) -> MismatchedSummary | None:
-    """Return what ``mismatched_facts`` wrote, with the texts; None where it wrote nothing.
+    """Return what ``mismatched_facts`` wrote, with the texts.
+
+    None where it wrote nothing, or the texts are not here: the labels were judged into another
+    folder than that of the embeddings.
 
     Args:
         run: the folder.
@@ -145,7 +148,7 @@ def read_mismatched(run: RunFolder, facts: dict[str, Any]) -> MismatchedSummary 
     Raises:
         DataError: a table is missing or broken.
     """
-    if _FACT not in facts:
+    if _FACT not in facts or not run.matches.is_file():
         return None
     ordinals = facts[_FACT]["rows"]
     wanted = np.array(sorted(ordinals), dtype=np.int64)

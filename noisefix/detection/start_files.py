@@ -74,7 +74,8 @@ def config_text(
 def labels_text(class_names: Sequence[str], pairs: Sequence[PairSummary]) -> str:
     """Return the text of a labels.toml in which each class waits for its description."""
     lines = [
-        "# What each class means, in a sentence: evidence for detect, instructions for relabel.",
+        "# What each class means, in a sentence or a list of some: evidence for detect, and",
+        "# instructions for relabel.",
         '# task = "Which department should answer this message?"',
         "",
     ]

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from noisefix.errors import DataError, UsageError
-from noisefix.evaluation.classification import Confusion, confusion_counts, confusions
-from noisefix.evaluation.drift import Drift, drifts
-from noisefix.evaluation.labeller import ClassTrust, Measured, accuracy_of, class_trust, kappa_of
 from noisefix.evaluation.labeller_file import Counts, read_calibration, write_calibration
 from noisefix.evaluation.options import CalibrateOptions
-from noisefix.evaluation.shares import by_label, indistinct_classes, rogan_gladen
 from noisefix.labels import UNLABELLED, class_names, encode_labels
+from noisefix.metrics.classification import Confusion, confusion_counts, confusions
+from noisefix.metrics.drift import Drift, drifts
+from noisefix.metrics.labeller import ClassTrust, Measured, accuracy_of, class_trust, kappa_of
+from noisefix.metrics.shares import by_label, indistinct_classes, rogan_gladen
 from noisefix.options import takes
 
 if TYPE_CHECKING:

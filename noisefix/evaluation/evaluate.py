@@ -12,24 +12,24 @@ import numpy as np
 from noisefix.cleaning.decide import DECISION_COLUMNS, ApplyParams, decide
 from noisefix.detection.embed import ProgressCallback
 from noisefix.errors import UsageError
-from noisefix.evaluation.accuracy import ClassScores, accuracy, class_scores
-from noisefix.evaluation.calibration import (
+from noisefix.evaluation.evaluate_model import ModelScores, evaluate_model
+from noisefix.evaluation.options import EvaluateOptions
+from noisefix.evaluation.truth import read_truth
+from noisefix.labels import UNLABELLED, encode_labels
+from noisefix.labels import class_names as order_classes
+from noisefix.metrics.accuracy import ClassScores, accuracy, class_scores
+from noisefix.metrics.calibration import (
     CalibrationBin,
     expected_calibration_error,
     reliability_table,
 )
-from noisefix.evaluation.detection import (
+from noisefix.metrics.detection import (
     FlagScores,
     area_under_roc,
     average_precision,
     flag_scores,
     precision_at,
 )
-from noisefix.evaluation.evaluate_model import ModelScores, evaluate_model
-from noisefix.evaluation.options import EvaluateOptions
-from noisefix.evaluation.truth import read_truth
-from noisefix.labels import UNLABELLED, encode_labels
-from noisefix.labels import class_names as order_classes
 from noisefix.options import takes
 from noisefix.run.answers import read_verdicts
 from noisefix.run.schemas import ISSUES

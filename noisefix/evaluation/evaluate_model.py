@@ -11,8 +11,8 @@ import numpy as np
 from noisefix.cleaning.rewrites import left_out_note, made_rows
 from noisefix.detection.embed import ProgressCallback
 from noisefix.errors import DataError, UsageError
-from noisefix.evaluation.calibration import expected_calibration_error, reliability_table
-from noisefix.evaluation.classification import (
+from noisefix.metrics.calibration import expected_calibration_error, reliability_table
+from noisefix.metrics.classification import (
     Confusion,
     LabelScores,
     confusions,

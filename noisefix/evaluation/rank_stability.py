@@ -19,7 +19,7 @@ from noisefix.evaluation.corrected_labels import (
 )
 from noisefix.evaluation.options import EvaluateOptions
 from noisefix.evaluation.predictions import Predictions, read_predictions
-from noisefix.evaluation.prevalence import (
+from noisefix.metrics.prevalence import (
     Accuracies,
     accuracies,
     accuracy_at,
@@ -28,7 +28,7 @@ from noisefix.evaluation.prevalence import (
     removed_share,
     sweep_points,
 )
-from noisefix.evaluation.rank_draws import (
+from noisefix.metrics.rank_draws import (
     best_probability,
     draw_accuracies,
     flip_probability,

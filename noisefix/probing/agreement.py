@@ -1,6 +1,6 @@
 """How far several annotators agree, beyond chance: Fleiss' kappa and Krippendorff's alpha.
 
-Of two annotators, Cohen's kappa: ``noisefix.evaluation.labeller.kappa_of``.
+Of two annotators, Cohen's kappa: ``noisefix.metrics.labeller.kappa_of``.
 """
 
 from __future__ import annotations

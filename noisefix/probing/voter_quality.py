@@ -8,8 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
-from noisefix.evaluation.labeller import Measured, kappa_of
 from noisefix.labels import UNLABELLED
+from noisefix.metrics.labeller import Measured, kappa_of
 from noisefix.probability import Z_90, log_odds, share_interval, sigmoid
 from noisefix.probing.agreement import count_answers, plurality
 from noisefix.probing.voted import Voted

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisefix.evaluation.labeller import Measured, kappa_of
 from noisefix.labels import UNLABELLED
+from noisefix.metrics.labeller import Measured, kappa_of
 
 MIN_KAPPA = 0.2
 """Least agreement with detect's own posterior, beyond chance, of an annotator that is listened to.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from noisefix.errors import ServiceError
+from noisefix.errors import ServiceError, UsageError
 from noisefix.options import takes
 from noisefix.relabelling.augment_options import AugmentOptions
 from noisefix.relabelling.pair_plan import PairPlan, plan_pairs
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from noisefix.annotators.batch_export import BatchExport
     from noisefix.annotators.batch_import import BatchImport
     from noisefix.annotators.progress import AskProgress
-    from noisefix.annotators.protocol import Annotator
+    from noisefix.annotators.protocol import Annotator, Answer
     from noisefix.relabelling.plan import PlanEstimate
 
 
@@ -49,7 +49,7 @@ class AugmentReport:
         measure: the encoder that compares the texts.
         input_tokens: sent, now or earlier.
         output_tokens: received.
-        cost_usd: of all of it; 0 where no prices are known.
+        cost_usd: of all of it, second votes included; 0 where no prices are known.
     """
 
     asked: int
@@ -111,8 +111,11 @@ def augment(
     from noisefix.relabelling.connect import connect
     from noisefix.relabelling.plan import estimate_plan
 
+    folder = RunFolder.open(run, options.run_data)
     if options.export_batch is not None:
-        check_export(RunFolder.open(run, options.run_data), options.export_batch, options)
+        check_export(folder, options.export_batch, options)
+    if not options.pairs:
+        raise UsageError("nothing to do", "say what is wanted: --pairs")
     plan = plan_pairs(run, options)
     path = plan.folder.path
     if options.dry_run:
@@ -180,7 +183,8 @@ def finish_pairs(
             judged = judge_pairs(plan, answers)
             asker = None if failure is not None else asker
             votes, more = second_votes(judged, annotator, store, asker)
-        table, report = _table(plan, judged.lines(votes), judged.measure)
+        taken = [*answers.values(), *votes.values()]
+        table, report = _table(plan, judged.lines(votes), judged.measure, taken)
         who = identity_of(annotator)
         parameters = {"annotator": who.annotator, "model": who.model, "measure": judged.measure}
         write_table(
@@ -208,7 +212,9 @@ def finish_pairs(
     return report, failure or more
 
 
-def _table(plan: PairPlan, lines: list[dict[str, Any]], measure: str) -> tuple[Any, AugmentReport]:
+def _table(
+    plan: PairPlan, lines: list[dict[str, Any]], measure: str, taken: Sequence[Answer]
+) -> tuple[Any, AugmentReport]:
     from collections import Counter
 
     import pyarrow as pa
@@ -230,8 +236,8 @@ def _table(plan: PairPlan, lines: list[dict[str, Any]], measure: str) -> tuple[A
         refusals=dict(refusals.most_common()),
         cells=tuple(cells),
         measure=measure,
-        input_tokens=sum(line["input_tokens"] or 0 for line in lines),
-        output_tokens=sum(line["output_tokens"] or 0 for line in lines),
-        cost_usd=sum(line["cost_usd"] or 0.0 for line in lines),
+        input_tokens=sum(answer.input_tokens or 0 for answer in taken),
+        output_tokens=sum(answer.output_tokens or 0 for answer in taken),
+        cost_usd=sum(answer.cost_usd or 0.0 for answer in taken),
     )
     return pa.Table.from_pylist(lines, schema=CONTRAST_PAIRS.arrow()), report

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from noisefix.annotators.protocol import Annotator
 from noisefix.common_options import Decisions, Device, RunData
-from noisefix.errors import UsageError
 from noisefix.options import Option
 from noisefix.relabelling.options import AskOptions, BatchOptions, ServerOptions, check_for_edits
 
@@ -39,6 +38,4 @@ class AugmentOptions(BatchOptions, ServerOptions, AskOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.pairs:
-            raise UsageError("nothing to do", "say what is wanted: --pairs")
         check_for_edits("--pairs", self.annotator, {"--votes": self.votes > 1})

@@ -283,8 +283,9 @@ MATCHES = TableSchema(
         Column(
             P_MISMATCH,
             "double",
-            "estimated probability that the two do not belong together, in [0, 1]; from 0.8 on the "
-            "row is listed; null as match_rank, and where most pairs seem put together at random",
+            "estimated probability that the two have no more to do with each other than two put "
+            "together at random, in [0, 1]; from 0.8 on the row is listed; null as match_rank, and "
+            "where most pairs seem put together at random",
             True,
         ),
     ),

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from shared_sets import Task
 
-from noisefix.evaluation.calibration import expected_calibration_error
-from noisefix.evaluation.detection import average_precision, flag_scores, precision_at
 from noisefix.labels import class_names, encode_labels
+from noisefix.metrics.calibration import expected_calibration_error
+from noisefix.metrics.detection import average_precision, flag_scores, precision_at
 
 N_TOP = 30
 

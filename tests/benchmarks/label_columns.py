@@ -22,9 +22,9 @@ from shared_sets import MAIN_SETS, NEW_SETS, Task, load, stage_tables, train_tas
 from noisefix.detection.annotations import consensus
 from noisefix.detection.joint_stage import JointParams, judge_labels, see, weigh
 from noisefix.detection.voting import Answers, Heard, encode_answers, hear
-from noisefix.evaluation.calibration import expected_calibration_error
-from noisefix.evaluation.detection import average_precision
 from noisefix.labels import UNLABELLED
+from noisefix.metrics.calibration import expected_calibration_error
+from noisefix.metrics.detection import average_precision
 from noisefix.probing.error_model import ErrorEstimate
 from noisefix.probing.flags import flag_rows, perhaps_clean
 from noisefix.probing.readings import UNKNOWN

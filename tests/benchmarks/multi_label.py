@@ -18,8 +18,8 @@ import numpy as np
 from report import Headline, Table, mean, number
 from shared_sets import embed, load
 
-from noisefix.evaluation.calibration import expected_calibration_error
-from noisefix.evaluation.detection import average_precision
+from noisefix.metrics.calibration import expected_calibration_error
+from noisefix.metrics.detection import average_precision
 from noisefix.probability import sigmoid
 from noisefix.probing.label_sets import error_odds, look_at_labels, row_error
 from noisefix.probing.views import look_around

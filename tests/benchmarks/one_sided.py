@@ -19,7 +19,7 @@ from shared_sets import MAIN_SETS, NEW_SETS, WHO, Task, stage_tables, train_task
 from noisefix.detection.cross_check import facts_of_the_whole
 from noisefix.detection.joint_stage import JointParams, judge_labels
 from noisefix.detection.judged import Judged
-from noisefix.evaluation.detection import average_precision
+from noisefix.metrics.detection import average_precision
 
 _MADE_SHARE = 0.25
 _NEARLY_ALL = 0.85

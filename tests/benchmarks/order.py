@@ -18,7 +18,7 @@ from shared_sets import Task, load, stage_tables, train_task
 from noisefix.detection.joint_stage import JointParams, see, weigh
 from noisefix.detection.judged import Judged
 from noisefix.detection.order_facts import order_facts
-from noisefix.evaluation.detection import average_precision
+from noisefix.metrics.detection import average_precision
 
 CONVERSATIONS = "maptask_acts"
 RUNS = "css_emotion_llm"

@@ -17,7 +17,7 @@ from report import Headline, Table, mean, number
 from shared_sets import WHO, Task, stage_tables, train_task
 
 from noisefix.detection.joint_stage import JointParams, see, weigh
-from noisefix.evaluation.detection import average_precision
+from noisefix.metrics.detection import average_precision
 from noisefix.probing.ordinal import median_labels
 
 SCALES = {

@@ -22,8 +22,8 @@ from report import Headline, Table, least, mean, number, percent
 from shared_sets import CLEAN_SETS, MAIN_SETS, NEW_CLEAN_SETS, NEW_SETS, WHO, Task, embed
 from shared_sets import train_tasks as tasks_of
 
-from noisefix.evaluation.calibration import expected_calibration_error
-from noisefix.evaluation.detection import average_precision, flag_scores
+from noisefix.metrics.calibration import expected_calibration_error
+from noisefix.metrics.detection import average_precision, flag_scores
 from noisefix.probing.error_model import ErrorModel, estimate_errors
 from noisefix.probing.flags import flag_rows, perhaps_clean
 from noisefix.probing.readings import CALIBRATIONS, Calibration, read

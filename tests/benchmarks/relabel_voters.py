@@ -28,8 +28,8 @@ from noisefix.annotators.weighing import NO_ANSWER, Verdicts
 from noisefix.detection.joint_stage import JointParams, Seen, see, weigh
 from noisefix.detection.judged import Judged
 from noisefix.detection.voting import Answers, Heard, hear
-from noisefix.evaluation.detection import average_precision
 from noisefix.labels import UNLABELLED
+from noisefix.metrics.detection import average_precision
 from noisefix.probing.flags import flag_rows, perhaps_clean
 from noisefix.probing.readings import UNKNOWN
 from noisefix.probing.voters import Voter

@@ -32,7 +32,7 @@ from shared_sets import (
 )
 
 from noisefix.detection.joint_stage import JointParams, judge_labels
-from noisefix.evaluation.detection import average_precision
+from noisefix.metrics.detection import average_precision
 
 if TYPE_CHECKING:
     from noisefix.encoders.protocol import Encoder

@@ -73,6 +73,16 @@ def relabelled(run, server, *more):
     return done, pq.read_table(run / "relabels.parquet").drop_columns(["latency_s"]).to_pylist()
 
 
+@pytest.mark.parametrize("command", ["joint", "candidates", "relabel"])
+def test_an_address_alone_is_refused_in_a_run_folder_too(command, cli, detected, tmp_path):
+    run = shutil.copytree(detected, tmp_path / "run")
+    before = {path.name: path.stat().st_mtime_ns for path in run.iterdir()}
+    done = cli(command, run, "--address", "auto")
+    assert done.code == 2
+    assert "error: --address auto: is for --executor ray" in done.err
+    assert {path.name: path.stat().st_mtime_ns for path in run.iterdir()} == before
+
+
 @pytest.mark.slow
 def test_asking_through_ray_gives_the_table_of_one_process(detected, tmp_path, faults, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-0123456789abcdef")

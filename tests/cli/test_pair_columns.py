@@ -82,6 +82,11 @@ def test_later_commands_know_it(cli, data, tmp_path):
     outcome = cli("report", run.path, "-o", tmp_path / "page.html")
     assert outcome.code == 0, outcome.err
 
+    assert cli("joint", run.path, "-o", tmp_path / "elsewhere").code == 0
+    elsewhere = RunFolder(tmp_path / "elsewhere")
+    assert pq.read_table(elsewhere.issues).equals(pq.read_table(run.issues))
+    assert mismatched_section(elsewhere, {}) is None  # the texts are not there
+
     worst = found.mismatched.rows[0]
     text = f"{worst.first_text}.\n\n{worst.second_text}"
     key = decision_key(text, worst.given_label)

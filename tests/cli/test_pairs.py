@@ -120,9 +120,10 @@ def test_a_second_vote_counts_where_the_label_model_is_not_sure(cli, run, faults
         return faults.says("account")
 
     with faults.FaultServer(respond) as server:
-        done = cli("augment", run, *at(server, "--pool", "all"))
+        done = cli("augment", run, *at(server, "--pool", "all", "--json"))
         assert done.code == 0, done.err
         found = pairs(run)
+        assert json.loads(done.out)["report"]["input_tokens"] == 100 * len(server.requests)
         assert sum(votes.values()) == len(found) == len(votes)
         n_asked = len(server.requests)
         assert cli("augment", run, *at(server, "--pool", "all")).code == 0

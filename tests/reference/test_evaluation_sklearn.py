@@ -12,14 +12,14 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from noisefix.evaluation.calibration import reliability_table
-from noisefix.evaluation.classification import (
+from noisefix.metrics.calibration import reliability_table
+from noisefix.metrics.classification import (
     confusion_counts,
     confusions,
     label_scores,
     macro_f1,
 )
-from noisefix.evaluation.detection import area_under_roc, average_precision, flag_scores
+from noisefix.metrics.detection import area_under_roc, average_precision, flag_scores
 from noisefix.probability import share_interval
 
 

@@ -62,6 +62,14 @@ def test_everything_that_is_asked_is_in_the_prompt() -> None:
     assert body.index("The box came open.") < body.rindex("Answer with one line of JSON")
 
 
+def test_several_definitions_stand_on_the_line_of_their_label() -> None:
+    described = {
+        "billing": LabelDescription("billing", "money matters", (), ("invoices", "credit"))
+    }
+    body = user(render_question("7", "x", POOL, [], PromptStyle(descriptions=described)))
+    assert '- "billing": money matters; invoices; credit\n' in body
+
+
 def test_texts_stand_between_the_tags_that_the_rules_name() -> None:
     question = render_question("1", "some text", POOL, DEMONSTRATIONS)
     rules, body = (message.content for message in question.prompt)

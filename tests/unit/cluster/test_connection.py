@@ -74,3 +74,9 @@ def test_the_probe_is_looked_for_by_its_name(tmp_path):
     (tmp_path / "probe").write_text("")
     assert connection._facts(str(tmp_path / "probe")).sees_probe
     assert not connection._facts(str(tmp_path / "other")).sees_probe
+
+
+def test_where_no_file_is_shared_only_versions_count():
+    connection._check(connection._facts(None), None)
+    with pytest.raises(UsageError, match=r"b has noisefix 0\.0\.1"):
+        connection._check(facts(noisefix="0.0.1"), None)

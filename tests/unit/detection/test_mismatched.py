@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from noisefix.detection import issues_table
 from noisefix.detection.joint_stage import JointParams, run
 from noisefix.detection.mismatched import matches_of
 
@@ -63,3 +64,17 @@ def test_rows_are_known_by_their_ids():
     found = matches_of(table, ["a", "x", "b"])
     np.testing.assert_array_equal(found.p_mismatch, [0.2, np.nan, 0.9])
     assert matches_of(None, ["a"]) is None
+
+
+def test_in_parts_it_is_the_same(make_set, monkeypatch):
+    tables = make_set((700, 500)).tables()
+    ids = tables["embeddings"]["id"].to_pylist()
+    probs = np.round(np.random.default_rng(0).random(1200), 6)
+    tables["matches"] = matches(ids, probs.tolist())
+    whole = run(tables, JointParams()).tables["issues"]
+    assert whole["p_mismatch"].to_pylist() == probs.tolist()
+    monkeypatch.setattr(issues_table, "_PART_ROWS", 1000)
+    in_parts = run(tables, JointParams()).tables["issues"]
+    assert in_parts.equals(whole)
+    said = [any("mismatched_pair" in one for one in row) for row in in_parts["reasons"].to_pylist()]
+    np.testing.assert_array_equal(said, probs >= 0.8)

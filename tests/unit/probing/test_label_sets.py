@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cleanlab.multilabel_classification import get_label_quality_scores
 
-from noisefix.evaluation.detection import average_precision
+from noisefix.metrics.detection import average_precision
 from noisefix.probability import sigmoid
 from noisefix.probing.label_sets import LabelViews, error_odds, look_at_labels, row_error
 from noisefix.probing.views import look_around

@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from noisefix.evaluation.labeller import Measured, accuracy_of, kappa_of, recall_of
+from noisefix.metrics.labeller import Measured, accuracy_of, kappa_of, recall_of
 
 FALSE_ALARMS = 0.05
 """How often, at most, a labeller that fell by just what is allowed fails, over all measures."""

@@ -17,7 +17,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from noisefix.evaluation.prevalence import Accuracies, Beliefs, accuracies_of
+from noisefix.metrics.prevalence import Accuracies, Beliefs, accuracies_of
 from noisefix.probability import Z_90, log_odds, sigmoid
 
 N_DRAWS = 2000

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from noisefix.errors import DataError
-from noisefix.evaluation.detection import (
+from noisefix.metrics.detection import (
     area_under_roc,
     average_precision,
     flag_scores,

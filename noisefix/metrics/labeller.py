@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisefix.evaluation.classification import label_scores
+from noisefix.metrics.classification import label_scores
 from noisefix.probability import Z_90, share_interval
 
 

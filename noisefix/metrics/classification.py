@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisefix.evaluation.accuracy import check_one_length, ratio
+from noisefix.metrics.accuracy import check_one_length, ratio
 
 
 @dataclass(frozen=True)

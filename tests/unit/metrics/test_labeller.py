@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_score, recall_score
 
-from noisefix.evaluation.classification import confusion_counts
-from noisefix.evaluation.labeller import accuracy_of, class_trust, kappa_of, recall_of
+from noisefix.metrics.classification import confusion_counts
+from noisefix.metrics.labeller import accuracy_of, class_trust, kappa_of, recall_of
 
 NAMES = ("a", "b", "c")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from noisefix.evaluation.prevalence import (
+from noisefix.metrics.prevalence import (
     accuracies,
     accuracy_at,
     beliefs,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisefix.errors import DataError
-from noisefix.evaluation.accuracy import check_one_length, ratio
+from noisefix.metrics.accuracy import check_one_length, ratio
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from noisefix.evaluation.drift import drifts
+from noisefix.metrics.drift import drifts
 
 NAMES = tuple("abcdefghijkl")
 TRIALS = 400
@@ -55,8 +55,8 @@ def test_a_fall_is_found():
 
 def test_the_difference_is_newcombes():
     """Newcombe 1998, table II, line (a): 56/70 against 48/80, at 95 % two-sided."""
-    from noisefix.evaluation.drift import _drift
-    from noisefix.evaluation.labeller import Measured
+    from noisefix.metrics.drift import _drift
+    from noisefix.metrics.labeller import Measured
     from noisefix.probability import share_interval
 
     before = Measured(56 / 70, *share_interval(56, 70))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from noisefix.evaluation.shares import by_label, indistinct_classes, rogan_gladen
+from noisefix.metrics.shares import by_label, indistinct_classes, rogan_gladen
 
 TWO = np.array([0.9, 0.1]), np.array([[0.95, 0.05], [0.2, 0.8]])
 THREE = np.array([0.5, 0.3, 0.2]), np.array([[0.85, 0.1, 0.05], [0.1, 0.8, 0.1], [0.05, 0.25, 0.7]])

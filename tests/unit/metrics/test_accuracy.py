@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from noisefix.errors import DataError
-from noisefix.evaluation.accuracy import accuracy, class_scores
+from noisefix.metrics.accuracy import accuracy, class_scores
 
 
 def test_accuracy_counts_missing_labels_as_wrong():

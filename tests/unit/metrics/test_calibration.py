@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from noisefix.errors import DataError
-from noisefix.evaluation.calibration import expected_calibration_error, reliability_table
+from noisefix.metrics.calibration import expected_calibration_error, reliability_table
 
 
 def test_bins_hold_their_lower_edge_and_the_last_one_holds_one():

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
-from noisefix.evaluation import rank_draws
-from noisefix.evaluation.prevalence import accuracies, beliefs
-from noisefix.evaluation.rank_draws import (
+from noisefix.metrics import rank_draws
+from noisefix.metrics.prevalence import accuracies, beliefs
+from noisefix.metrics.rank_draws import (
     best_probability,
     draw_accuracies,
     flip_probability,

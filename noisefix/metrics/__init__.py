@@ -1,0 +1,1 @@
+"""Measures against known labels, and their intervals: arrays in, numbers out."""
