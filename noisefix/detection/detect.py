@@ -20,7 +20,7 @@ from noisefix.detection.embed import (
     truncation_warning,
 )
 from noisefix.detection.encoder_limits import calibration_note, language_warning
-from noisefix.detection.findings import DetectResult, read_detection
+from noisefix.detection.findings import DetectResult
 from noisefix.detection.given_vectors import check_alone, given_files, read_given
 from noisefix.detection.in_memory import TemporaryRun, rows_in_memory
 from noisefix.detection.joint import joint_params, judge_into, read_own_probs, verdict_warnings
@@ -28,6 +28,7 @@ from noisefix.detection.not_column import not_labels
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import CandidatesOptions, DetectOptions
 from noisefix.detection.pair_columns import match_into, pair_warnings, pairs_of, read_pairs
+from noisefix.detection.read_findings import read_detection
 from noisefix.detection.rejected import SAID
 from noisefix.detection.search_recall import recall_warnings
 from noisefix.detection.several_labels.detect import (

@@ -8,11 +8,12 @@ from noisefix.cluster.choose import chosen_executor
 from noisefix.detection.decided import with_decisions
 from noisefix.detection.embed import ProgressCallback, embed_into, truncation_warning
 from noisefix.detection.encoder_limits import language_warning
-from noisefix.detection.findings import DetectResult, SetsSummary, class_rows, top_rows
+from noisefix.detection.findings import DetectResult, SetsSummary
 from noisefix.detection.given_vectors import given_views, read_given
 from noisefix.detection.joint import stage_outputs, verdict_warnings
 from noisefix.detection.open_run import list_note, open_run
 from noisefix.detection.options import DetectOptions
+from noisefix.detection.read_findings import class_rows, top_rows
 from noisefix.errors import DataError, UsageError
 from noisefix.options import described
 from noisefix.run.answers import read_verdicts

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from noisefix.detection.findings import read_detection
+from noisefix.detection.read_findings import read_detection
 from noisefix.errors import DataError
 from noisefix.run.folder import RunFolder
 from noisefix.run.parquet import write_table
