@@ -9,6 +9,7 @@ from noisefix.detection.candidates import candidates
 from noisefix.detection.joint import judge_into
 from noisefix.detection.options import CandidatesOptions
 from noisefix.errors import UsageError
+from noisefix.run.adopt import STAGE_TABLES
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import ISSUES
 from noisefix.run.settled import run_decisions
@@ -29,20 +30,7 @@ NOT_KEPT = {
 }
 """What labels may have been judged with that is not in the run folder, by the stage's name."""
 
-
 _AGAIN = "run the same command again: it reads the decisions"
-
-_TABLES = {
-    "embeddings",
-    "issues",
-    "joint",
-    "classes",
-    "pairs",
-    "duplicates",
-    "deciding",
-    "annotators",
-    "annotations",
-}
 
 
 def joint_as_made(folder: RunFolder) -> tuple[JointParams, int]:
@@ -61,7 +49,7 @@ def joint_as_made(folder: RunFolder) -> tuple[JointParams, int]:
             f"{folder.path}: does not say how its labels were judged",
             "judge them with noisefix joint RUN, which reads the decisions",
         )
-    if _TABLES & set(record.get("outside", {})):
+    if {"embeddings", *STAGE_TABLES["joint"]} & set(record.get("outside", {})):
         raise UsageError(f"{folder.path}: has tables that were made elsewhere", _AGAIN)
     for name, what in NOT_KEPT.items():
         if name in made["inputs"] and not (name == "trusted" and _all_decided(folder)):

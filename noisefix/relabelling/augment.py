@@ -12,9 +12,9 @@ from noisefix.errors import ServiceError, UsageError
 from noisefix.options import takes
 from noisefix.relabelling.augment_options import AugmentOptions
 from noisefix.relabelling.pair_plan import PairPlan, plan_pairs
+from noisefix.relabelling.tables import write_edits
 from noisefix.run.folder import RunFolder
 from noisefix.run.schemas import CONTRAST_PAIRS
-from noisefix.version import __version__
 
 if TYPE_CHECKING:
     from noisefix.annotators.batch_export import BatchExport
@@ -162,14 +162,11 @@ def finish_pairs(
         ServiceError: not one usable answer came; what was there before stays as it is.
         ModelError: the run's encoder cannot be loaded.
     """
-    from noisefix.annotators.protocol import identity_of
     from noisefix.annotators.store import STORE_NAME, AnswerStore
     from noisefix.relabelling.asker import Asker
     from noisefix.relabelling.edit_answers import edit_answers
     from noisefix.relabelling.pair_judging import judge_pairs, second_votes
     from noisefix.run.decisions import import_decisions
-    from noisefix.run.parquet import write_table
-    from noisefix.run.provenance import Provenance
 
     started = time.perf_counter()
     with plan.folder.lock("noisefix augment"):
@@ -185,30 +182,7 @@ def finish_pairs(
             votes, more = second_votes(judged, annotator, store, asker)
         taken = [*answers.values(), *votes.values()]
         table, report = _table(plan, judged.lines(votes), judged.measure, taken)
-        who = identity_of(annotator)
-        parameters = {"annotator": who.annotator, "model": who.model, "measure": judged.measure}
-        write_table(
-            table,
-            plan.folder.contrast_pairs,
-            CONTRAST_PAIRS,
-            Provenance(
-                schema=CONTRAST_PAIRS.name,
-                version=CONTRAST_PAIRS.version,
-                noisefix_version=__version__,
-                class_names=plan.rows.class_names,
-                parameters=parameters,
-                seed=plan.options.seed,
-                inputs=plan.rows.digests,
-            ),
-        )
-        plan.folder.record_stage(
-            "augment",
-            parameters=parameters,
-            seed=plan.options.seed,
-            inputs=plan.rows.digests,
-            outputs={"contrast_pairs": plan.folder.contrast_pairs.name},
-            seconds=time.perf_counter() - started,
-        )
+        write_edits(plan, "augment", table, CONTRAST_PAIRS, annotator, judged.measure, started)
     return report, failure or more
 
 

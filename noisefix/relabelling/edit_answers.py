@@ -1,14 +1,13 @@
-"""Answers to edit questions: asked for or found in the store, and as columns of a table."""
+"""Answers to edit questions: asked for or found in the store."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from noisefix.annotators.edits import EDITED
 from noisefix.errors import ServiceError, UsageError
-from noisefix.redaction import redact
 
 if TYPE_CHECKING:
     from noisefix.annotators.protocol import Annotator, Answer, Question
@@ -77,18 +76,3 @@ def _nothing_usable(answers: dict[str, Answer], n_questions: int) -> ServiceErro
 def outcome_of(answer: Answer) -> str:
     """Return in a word what came: an edited text, no edit, or why there is none."""
     return EDITED if answer.is_label else answer.answer or "no answer"
-
-
-def asked_columns(answer: Answer) -> dict[str, Any]:
-    """Return what was asked of whom, and what it took."""
-    return {
-        "annotator": answer.annotator or None,
-        "model": answer.model or None,
-        "prompt_sha256": answer.prompt_sha256 or None,
-        "input_tokens": answer.input_tokens,
-        "output_tokens": answer.output_tokens,
-        "cost_usd": answer.cost_usd,
-        "latency_s": answer.latency_s,
-        "attempts": answer.attempts,
-        "error": None if answer.error is None else redact(answer.error),
-    }

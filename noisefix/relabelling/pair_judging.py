@@ -14,9 +14,10 @@ from noisefix.encoders.find import TFIDF
 from noisefix.errors import ServiceError
 from noisefix.labels import UNLABELLED
 from noisefix.probing.linear_probe import fit_probe, predict_probs
-from noisefix.relabelling.edit_answers import asked_columns, edit_answers, outcome_of
+from noisefix.relabelling.edit_answers import edit_answers, outcome_of
 from noisefix.relabelling.edit_requests import EditRequest
 from noisefix.relabelling.edit_similarity import Encode, edit_similarities, run_encoder
+from noisefix.relabelling.tables import asked_columns
 
 if TYPE_CHECKING:
     from noisefix.annotators.protocol import Annotator, Answer

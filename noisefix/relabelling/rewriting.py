@@ -18,11 +18,11 @@ from noisefix.annotators.edits import EDITED, IMPOSSIBLE, NO_EDIT
 from noisefix.cleaning.rewrites import RARE_ROWS
 from noisefix.errors import ServiceError
 from noisefix.labels import UNLABELLED
-from noisefix.relabelling.edit_answers import asked_columns, edit_answers, outcome_of
+from noisefix.relabelling.edit_answers import edit_answers, outcome_of
 from noisefix.relabelling.edit_requests import EditRequest, editable_rows
 from noisefix.relabelling.edit_similarity import edit_similarities, run_encoder
+from noisefix.relabelling.tables import asked_columns, write_edits
 from noisefix.run.schemas import REWRITES
-from noisefix.version import __version__
 
 if TYPE_CHECKING:
     from noisefix.annotators.edits import EditQuestion
@@ -110,12 +110,9 @@ def finish_rewrites(
         ServiceError: not one usable answer came; what was there before stays as it is.
         ModelError: the run's encoder cannot be loaded.
     """
-    from noisefix.annotators.protocol import identity_of
     from noisefix.annotators.store import STORE_NAME, AnswerStore
     from noisefix.relabelling.asker import Asker
     from noisefix.run.decisions import import_decisions
-    from noisefix.run.parquet import write_table
-    from noisefix.run.provenance import Provenance
 
     started = time.perf_counter()
     with plan.folder.lock("noisefix relabel --rewrite"):
@@ -127,30 +124,7 @@ def finish_rewrites(
         if not answers:
             return None, failure
         table, report = _table(plan, questions, answers)
-        who = identity_of(annotator)
-        parameters = {"annotator": who.annotator, "model": who.model, "measure": report.measure}
-        write_table(
-            table,
-            plan.folder.rewrites,
-            REWRITES,
-            Provenance(
-                schema=REWRITES.name,
-                version=REWRITES.version,
-                noisefix_version=__version__,
-                class_names=plan.rows.class_names,
-                parameters=parameters,
-                seed=plan.options.seed,
-                inputs=plan.rows.digests,
-            ),
-        )
-        plan.folder.record_stage(
-            "rewrite",
-            parameters=parameters,
-            seed=plan.options.seed,
-            inputs=plan.rows.digests,
-            outputs={"rewrites": plan.folder.rewrites.name},
-            seconds=time.perf_counter() - started,
-        )
+        write_edits(plan, "rewrite", table, REWRITES, annotator, report.measure, started)
     return report, failure
 
 

@@ -16,6 +16,7 @@ from noisefix.relabelling.beside import Beside, Together, settle_together
 from noisefix.relabelling.knowledge import Knowledge
 from noisefix.relabelling.rejections import answer_of_two, heed_rejections
 from noisefix.relabelling.report import RelabelReport, make_report
+from noisefix.relabelling.tables import asked_columns
 from noisefix.run.parquet import write_table
 from noisefix.run.provenance import Provenance
 from noisefix.run.rows import RunRows
@@ -170,15 +171,8 @@ def _table(
                 "reasons": _reasons(rows, row, answer, row in own, verdicts)
                 + _beside_reasons(row, together)
                 + ([] if knowledge is None or row not in own else [knowledge.named(row)]),
-                "annotator": None if by_columns else answer.annotator or None,
-                "model": answer.model or None,
-                "prompt_sha256": answer.prompt_sha256 or None,
-                "input_tokens": answer.input_tokens,
-                "output_tokens": answer.output_tokens,
-                "cost_usd": answer.cost_usd,
-                "latency_s": answer.latency_s,
-                "attempts": answer.attempts,
-                "error": None if answer.error is None else redact(answer.error),
+                **asked_columns(answer),
+                **({"annotator": None} if by_columns else {}),
                 "raw_answer": None if answer.raw_answer is None else redact(answer.raw_answer),
                 "p_error": None if np.isnan(p_error) else round(p_error, 6),
                 "is_probe": row in probed,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from noisefix.tables.source import Source
 
 _SCHEMAS = {schema.name: schema for schema in ALL_SCHEMAS}
-_STAGES = {
+STAGE_TABLES = {
     "embed": ("embeddings",),
     "label_names": ("label_names",),
     "joint": (
@@ -44,7 +44,7 @@ _STAGES = {
 }
 """Which stage writes which tables."""
 
-TABLES = tuple(table for tables in _STAGES.values() for table in tables)
+TABLES = tuple(table for tables in STAGE_TABLES.values() for table in tables)
 _BASES = ("embeddings", "issues")
 """Tables of all rows, which the others are held against; the later knows the classes better."""
 
@@ -76,7 +76,7 @@ def describe(folder: Path) -> dict[str, Any] | None:
         if _file(folder, name).is_file() and not is_foreign(_file(folder, name))
     }
     stages = {}
-    for stage, tables in _STAGES.items():
+    for stage, tables in STAGE_TABLES.items():
         own = [name for name in tables if name in made]
         if own:
             first = made[own[0]]
