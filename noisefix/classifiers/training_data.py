@@ -11,7 +11,7 @@ import numpy as np
 from noisefix.classifiers.rejected import not_likelihood
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED, encode_labels
-from noisefix.run.arrays import list_matrix
+from noisefix.run.arrays import column_array, list_matrix
 from noisefix.run.decisions import KEEP
 from noisefix.run.parquet import read_table
 from noisefix.run.rejected import run_rejected, without_rejected
@@ -79,6 +79,7 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
     from noisefix.tables.atomic import sha256_file
 
     embeddings, made = read_table(run.embeddings, EMBEDDINGS, without=VECTOR_COLUMNS)
+    encoder = _encoder_of(made, run)
     issues, judged = read_table(run.issues, ISSUES, columns=_ISSUE_COLUMNS)
     ids: list[str] = embeddings["id"].to_pylist()
     issues = in_order(issues, ids, str(run.issues), str(run.embeddings))
@@ -131,7 +132,7 @@ def read_run(run: RunFolder, *, with_words: bool = False) -> RunData:
         names,
         ids,
         texts,
-        _encoder_of(made, run),
+        encoder,
         made.inputs.get("encoder", ""),
         int(made.seed or 0),
         {name: sha256_file(path) for name, path in used.items()},
@@ -174,17 +175,17 @@ def _encoder_of(made: Provenance, run: RunFolder) -> str:
 
 
 def _candidates(table: pa.Table, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    index = {name: k for k, name in enumerate(names)}
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    labels = table["candidate_labels"].combine_chunks()
+    values = table["candidate_weights"].combine_chunks()
+    classes = pc.index_in(labels.flatten(), value_set=pa.array(names, labels.type.value_type))
     weights = np.zeros((table.num_rows, len(names)))
-    rows = zip(
-        table["candidate_labels"].to_pylist(), table["candidate_weights"].to_pylist(), strict=True
-    )
-    for row, (labels, values) in enumerate(rows):
-        for label, value in zip(labels, values, strict=True):
-            weights[row, index[label]] = value
+    weights[pc.list_parent_indices(labels), classes] = values.flatten()
     return {
         "candidate_weights": weights,
-        "is_certain": table["is_certain"].to_numpy().astype(bool),
+        "is_certain": column_array(table["is_certain"]),
     }
 
 

@@ -35,8 +35,10 @@ from noisefix.training.interface import (
 from noisefix.training.loop import Learner, single_thread, to_arrays, torch_seed, train_epochs
 from noisefix.training.losses import divergence
 from noisefix.training.objective import Batch, HeadParams, Objective
+from noisefix.training.paging import Paging
 from noisefix.training.penalty import settled_penalty
 from noisefix.training.selection import choose_criterion
+from noisefix.training.shuffling import POOL, shuffled
 from noisefix.training.targets import to_device
 
 if TYPE_CHECKING:
@@ -100,11 +102,15 @@ def train_heads(
             "use --features frozen with this method, or another method",
         )
     source: FeatureSource
+    paging = Paging(None)
     if data.tuning is not None:
         source = data.tuning.start(device)
+    elif features is not None:
+        source = FrozenFeatures(features)
     else:
-        source = FrozenFeatures(to_device(data.features, device) if features is None else features)
-    run = _Run(data, params, objective, seed, device, source)
+        source = FrozenFeatures(to_device(data.features, device))
+        paging = Paging(data.features if device == "cpu" else None)
+    run = _Run(data, params, objective, seed, device, source, paging)
     for step in train_epochs(
         run.epoch,
         range(run.resume(checkpoint), params.epochs),
@@ -132,9 +138,10 @@ class _Run:
         seed: int,
         device: str,
         source: FeatureSource,
+        paging: Paging,
     ) -> None:
         self.params, self.objective, self.seed, self.device = params, objective, seed, device
-        self.source = source
+        self.source, self.paging = source, paging
         usual = objective.penalty_share if params.penalty is None else 1.0
         self.penalty = usual * settled_penalty(data, params)
         self.rows = np.flatnonzero(data.is_labelled) if objective.rows is None else objective.rows
@@ -178,11 +185,17 @@ class _Run:
         draws = max(self.params.dropout, self.params.weight_noise)
         with threads, torch_seed([self.seed, epoch, 1], draws):
             self.objective.start_epoch(epoch, self.look)
-            order = torch.from_numpy(rng.permutation(self._drawn(rng)))
+            order = shuffled(self._drawn(rng), rng)
             total = torch.zeros((), device=self.device)  # read once an epoch: a GPU need not stop
-            for rows in order.tensor_split(self.batches):
-                if len(rows):
-                    total += self._step(rows, rng) * len(rows)
+            done, fetched = 0, 0
+            with self.paging.at_random():
+                for rows in torch.from_numpy(order).tensor_split(self.batches):
+                    done += len(rows)
+                    if done > fetched:
+                        self.paging.fetch(order[fetched : fetched + POOL])
+                        fetched += POOL
+                    if len(rows):
+                        total += self._step(rows, rng) * len(rows)
         loss = float(total) / max(len(order), 1)
         told = {"penalty": self.penalty} | self.objective.metrics()
         return loss, told | (self._judge(epoch) if math.isfinite(loss) else {})

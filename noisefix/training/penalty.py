@@ -19,6 +19,7 @@ import numpy as np
 
 from noisefix.training.interface import TrainingData
 from noisefix.training.objective import HeadParams
+from noisefix.training.paging import rows_of
 
 CHOICES = (1.0, 0.3, 0.1)
 """L2 penalties as in ``HeadParams``, strongest first: scikit-learn's default to a tenth of it."""
@@ -65,10 +66,11 @@ def _by_cross_validation(data: TrainingData) -> float:
     labels = data.given_labels[rows]
     groups = None if data.groups is None else data.groups[rows]
     folds = make_folds(labels, groups, n_folds=_FOLDS)
+    features = rows_of(data.features, rows)
     gains = np.empty((len(CHOICES), len(rows)))
     for place, penalty in enumerate(CHOICES):
         probs = out_of_fold_probs(
-            data.features[rows], labels, folds, data.n_classes, C=_inverse(penalty, data.n_classes)
+            features, labels, folds, data.n_classes, C=_inverse(penalty, data.n_classes)
         )
         own = probs[np.arange(len(rows)), labels].astype(np.float64)
         gains[place] = np.log(np.maximum(own, _FLOOR))
