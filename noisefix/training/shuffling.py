@@ -3,7 +3,7 @@
 Rows of a long table lie in a file. In an order that is wholly random each of them is a place of its
 own, and where memory does not hold the file it is read from the disk again for nearly every row. So
 short runs of neighbours are dealt at random into pools, and rows are drawn at random from one pool
-after the other: a batch still has rows of as many places, and an epoch reads the file once.
+after the other: a batch still has rows from all over the table, and an epoch reads the file once.
 """
 
 from __future__ import annotations
