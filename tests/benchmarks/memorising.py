@@ -20,14 +20,13 @@ from methods_measured import FOLDER, Measured, Notes, Way, kept
 from report import Headline, Table, percent, points
 from shared_sets import Task, load, part_of, train_task
 from training_cases import judge_task
+from tuned_training import KINDS, Lesson
 
-from noisefix.training.interface import TrainingData, finish
+from noisefix.training.interface import TrainingData
 from noisefix.training.noise_injection import flip_by_matrix, transition_matrix
-from noisefix.training.registry import find_method
 from noisefix.version import __version__
 
 SETS = ("clean_banking77", "clean_hwu64")
-KINDS = ("frozen", "finetune")
 N_ROWS, N_TEST, N_SEEDS = 1_000, 1_000, 1
 RATE, EPOCHS, MAX_TOKENS = 0.4, 6, 32
 WAYS = (
@@ -93,31 +92,17 @@ def measure(case: Spoilt, seed: int, way: Way, features: str) -> Measured:
         way: method and options.
         features: "frozen" or "finetune".
     """
-    from noisefix.classifiers.finetune import choose_features_params
-    from noisefix.encoders import find_encoder
-    from noisefix.training.finetune.tuning import Tuning, TuningParams
-
-    chosen = dict(way.settings) | ({"epochs": EPOCHS} if features == "finetune" else {})
-    params, _ = choose_features_params(features, way.method, chosen)
-    data, test, train = case.data, case.test_features, case.data.features
-    started = time.process_time()
-    if features == "finetune":
-        tuning = Tuning(find_encoder(), case.texts, TuningParams(max_tokens=MAX_TOKENS))
-        data = replace(data, tuning=tuning)
-    model = finish(find_method(way.method).load()[0](data, params, seed=seed, device="cpu"))
-    seconds = time.process_time() - started
-    if data.tuning is not None:
-        test, train = data.tuning.encode(case.test_texts), data.tuning.encode(case.texts)
-        data.tuning.close()
-    right = model.predict_probs(test).argmax(axis=1) == case.test_labels
+    lesson = Lesson(case.data, case.texts, case.test_texts, case.test_features)
+    settings = {"epochs": EPOCHS, "max_tokens": MAX_TOKENS}
+    trained = lesson.train(way, features, seed, settings, wants_features=True)
     wrong = case.data.given_labels != case.true_labels
-    repeated = model.predict_probs(train).argmax(axis=1) == case.data.given_labels
+    repeated = trained.predicted(trained.features) == case.data.given_labels
     return {
         "way": f"{way.title}, {features}",
-        "accuracy": float(right.mean()),
+        "accuracy": trained.accuracy(case.test_labels),
         "by_heart": float(repeated[wrong].mean()),
         "wrong": float(wrong.mean()),
-        "seconds": round(seconds, 1),
+        "seconds": trained.seconds,
     }
 
 

@@ -62,7 +62,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "sidyp",
         "sidyp_ablation",
         "noiseal_replay",
-        "finetune",
+        "finetuned_methods",
         "memorising",
     ),
     "growth": ("growth", "training_growth"),
