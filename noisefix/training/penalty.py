@@ -30,7 +30,8 @@ USUAL = 0.1
 _FOLDS = 4
 _ERRORS = 2.0  # standard errors
 _MOST_ROWS = 4_000
-_FLOOR = 1e-6  # probability below which a row counts no worse
+LEAST_PROBABILITY = 1e-6
+"""Below it a row counts no worse."""
 
 _chosen: WeakKeyDictionary[TrainingData, float] = WeakKeyDictionary()  # a comparison asks often
 
@@ -73,7 +74,7 @@ def _by_cross_validation(data: TrainingData) -> float:
             features, labels, folds, data.n_classes, C=_inverse(penalty, data.n_classes)
         )
         own = probs[np.arange(len(rows)), labels].astype(np.float64)
-        gains[place] = np.log(np.maximum(own, _FLOOR))
+        gains[place] = np.log(np.maximum(own, LEAST_PROBABILITY))
     return CHOICES[first_good_enough(gains)]
 
 

@@ -7,8 +7,8 @@ Iterative Refinement, KDD 2025, arXiv:2505.19675. What is done otherwise, and wh
   P(true label | text, given label), not from the neighbours' candidates alone: the estimate weighs
   what the noise may have done to the class shares.
   In that estimate a row that is not flagged keeps its given label (``believed_labels``).
-- The branches are held back by a penalty that the data choose (``penalty``); without one they learn
-  a few hundred noisy labels by heart.
+- The branches are held back by a penalty that the data choose (``branch_penalty``); without one
+  they learn a few hundred noisy labels by heart.
 - The clean pool is as large as the estimated noise leaves it, not half of the rows.
 - Corners are drawn, not the nearest taken, which makes the samples right (``simplex.project``); the
   prediction divides out what the noise said (``sampling.read_posterior``).
@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from noisefix.errors import UsageError
+from noisefix.training.branch_penalty import choose_branch_penalty
 from noisefix.training.diffusion.classifier import SidypClassifier
 from noisefix.training.diffusion.fitting import PHASE, DenoiserParams, DenoiserRun
 from noisefix.training.diffusion.label_prior import start_weights
@@ -32,12 +33,8 @@ from noisefix.training.diffusion.simplex import PROJECTIONS
 from noisefix.training.finetune.branches import BranchTuning, tune_branches
 from noisefix.training.interface import Checkpoint, Training, TrainingData
 from noisefix.training.loop import load_phase
-from noisefix.training.penalty import choose_penalty
 from noisefix.training.stage_one import Branches, BranchParams, clean_pool, train_branches
 from noisefix.training.targets import to_device
-
-PENALTY_TIMES = 30.0
-"""Of the penalty that suits a linear head: branches have a hidden layer to learn noise with."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +89,8 @@ def fit(
 ) -> Training:
     """Train; see ``noisefix.training.interface.Fit``. Unlabelled rows are left out."""
     if params.branches.penalty is None and data.tuning is None:
-        held = replace(params.branches, penalty=PENALTY_TIMES * choose_penalty(data))
-        params = replace(params, branches=held)
+        penalty = choose_branch_penalty(data, params.branches, epochs=params.epochs, device=device)
+        params = replace(params, branches=replace(params.branches, penalty=penalty))
     if data.tuning is not None:
         data, checkpoint = yield from tune_branches(
             data,

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from noisefix.errors import ModelError, UsageError
+from noisefix.training.branch_penalty import choose_branch_penalty
 from noisefix.training.diffusion.classifier import SidypClassifier
 from noisefix.training.diffusion.denoiser import denoise, read_dynamics
 from noisefix.training.diffusion.fitting import DenoiserParams
@@ -14,8 +15,7 @@ from noisefix.training.diffusion.sampling import ReverseProcess, draw_noise, rea
 from noisefix.training.diffusion.schedule import cosine_alphas_cumprod, inference_timesteps
 from noisefix.training.interface import finish
 from noisefix.training.methods import ce
-from noisefix.training.methods.sidyp import PENALTY_TIMES, Params, fit
-from noisefix.training.penalty import choose_penalty
+from noisefix.training.methods.sidyp import Params, fit
 from noisefix.training.registry import METHODS, load_classifier_class
 from noisefix.training.stage_one import BranchParams
 
@@ -89,7 +89,8 @@ def test_the_penalty_of_the_branches_is_chosen_and_told(problem):
     params = replace(SMALL, epochs=1, branches=replace(SMALL.branches, penalty=None))
     steps = []
     finish(fit(problem.data, params, seed=0, device="cpu"), steps.append)
-    assert steps[-1].metrics["penalty"] == PENALTY_TIMES * choose_penalty(problem.data)
+    chosen = choose_branch_penalty(problem.data, params.branches, epochs=1, device="cpu")
+    assert steps[-1].metrics["penalty"] == chosen
     finish(fit(problem.data, replace(SMALL, epochs=1), seed=0, device="cpu"), steps.append)
     assert steps[-1].metrics["penalty"] == 0
 
