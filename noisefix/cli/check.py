@@ -9,7 +9,7 @@ import typer
 
 from noisefix.cli.options import Shown, takes_options
 from noisefix.cli.progress import show_progress
-from noisefix.detection.options import CheckOptions
+from noisefix.detection.check_options import CheckOptions
 from noisefix.errors import EXIT_GATE_FAILED, UsageError
 from noisefix.options import KEEPS, READS, WRITES, Option
 

@@ -10,7 +10,7 @@ import typer
 from noisefix.cli.messages import tell
 from noisefix.cli.options import Shown, takes_options
 from noisefix.cli.progress import show_progress
-from noisefix.detection.options import InitOptions
+from noisefix.detection.check_options import InitOptions
 from noisefix.options import KEEPS, READS
 
 

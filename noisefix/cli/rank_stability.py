@@ -10,7 +10,7 @@ from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import interval, plural, share
 
 if TYPE_CHECKING:
-    from noisefix.evaluation.rank_stability import Estimate, Pair, RankStability
+    from noisefix.evaluation.rank_results import Estimate, Pair, RankStability
 
 _SHOWN_PAIRS = 15
 _NAME = Column("model", max_width=40, is_flexible=True)

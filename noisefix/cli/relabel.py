@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from noisefix.cli.options import RunArgument, Shown, takes_options
-from noisefix.relabelling.options import RelabelOptions
+from noisefix.relabelling.relabel_options import RelabelOptions
 
 
 @takes_options

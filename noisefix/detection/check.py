@@ -19,12 +19,13 @@ from noisefix.detection.baseline import (
     row_keys,
     write_baseline,
 )
+from noisefix.detection.check_options import CheckOptions
 from noisefix.detection.check_result import CheckResult, flagged_rows
 from noisefix.detection.detect import detect
 from noisefix.detection.gates import Gates, NoiseRate, judge
 from noisefix.detection.heard import check_heard
 from noisefix.detection.leaks import check_compared, judge_leaks
-from noisefix.detection.options import CheckOptions, DetectOptions, SeveralLabels
+from noisefix.detection.options import DetectOptions, SeveralLabels
 from noisefix.detection.settled_rate import settled_rate
 from noisefix.errors import UsageError
 from noisefix.options import takes

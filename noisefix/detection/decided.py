@@ -6,17 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisefix.run.decisions import (
-    decided_rows,
-    import_decisions,
-    read_decisions,
-    read_said,
-    rejected_rows,
-    standing,
-    verified_table,
-)
+from noisefix.run.decisions import import_decisions, read_decisions, read_said
 from noisefix.run.folder import RunFolder
 from noisefix.run.rejected import refuse_rejections
+from noisefix.run.standing import decided_rows, rejected_rows, standing, verified_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

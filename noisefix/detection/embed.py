@@ -106,7 +106,7 @@ def embed(
 
 def _is_run(output: str | Path) -> bool:
     """Say whether an output is a run folder: it is one, or its name promises no file."""
-    from noisefix.run.outputs import promises_file
+    from noisefix.run.endings import promises_file
 
     return Path(output).is_dir() or not promises_file(output)
 

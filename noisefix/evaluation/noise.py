@@ -72,7 +72,8 @@ def noise(
 
     from noisefix.cleaning.rewrite import rewrite_source
     from noisefix.labels import UNLABELLED, class_names, decode_labels, encode_labels
-    from noisefix.run.outputs import check_data_folder, check_ending, check_output
+    from noisefix.run.endings import check_ending
+    from noisefix.run.outputs import check_data_folder, check_output
     from noisefix.tables.bad_rows import list_beside, write_bad_rows
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.label_cells import written_labels

@@ -37,7 +37,7 @@ from noisefix.reporting.trust import (
 )
 from noisefix.reporting.unnamed import unnamed_section
 from noisefix.run.answers import read_verdicts
-from noisefix.run.decisions import PersonDecision, decided_rows, read_decisions, standing
+from noisefix.run.decisions import PersonDecision, read_decisions
 from noisefix.run.parquet import read_table
 from noisefix.run.rows import in_order
 from noisefix.run.schemas import (
@@ -50,6 +50,7 @@ from noisefix.run.schemas import (
     RELABELS,
     TableSchema,
 )
+from noisefix.run.standing import decided_rows, standing
 from noisefix.run.vector_columns import embedding_matrix
 from noisefix.version import __version__
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from noisefix.evaluation.corrected_labels import labels_of_run
-from noisefix.evaluation.rank_stability import Estimate, RankStability, compare_models
+from noisefix.evaluation.rank_results import Estimate, RankStability
+from noisefix.evaluation.rank_stability import compare_models
 from noisefix.reporting.packing import safe
 from noisefix.run.folder import RunFolder
 

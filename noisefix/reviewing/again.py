@@ -12,17 +12,12 @@ from noisefix.detection.rejected import DECIDED
 from noisefix.detection.rejudge import joint_as_made, sets_as_made
 from noisefix.reporting.judgement import Judgement, judgement
 from noisefix.run.answers import with_answers
-from noisefix.run.decisions import (
-    PersonDecision,
-    decided_rows,
-    rejected_rows,
-    standing,
-    verified_table,
-)
+from noisefix.run.decisions import PersonDecision
 from noisefix.run.parquet import read_table
 from noisefix.run.rejected import without_rejected
 from noisefix.run.schemas import EMBEDDINGS, RELABELS
 from noisefix.run.settled import settled
+from noisefix.run.standing import decided_rows, rejected_rows, standing, verified_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,7 +19,7 @@ from noisefix.reviewing.options import ReviewOptions
 from noisefix.run.folder import RunFolder
 
 if TYPE_CHECKING:
-    from noisefix.run.decisions import Conflict
+    from noisefix.run.standing import Conflict
 
 _SHUTDOWN_S = 2
 
@@ -149,10 +149,11 @@ def finish(folder: RunFolder, before: Any, written: int, notes: tuple[str, ...])
     """
     from noisefix.detection.rejudge import rejudge
     from noisefix.reporting.trust import reviewers
-    from noisefix.run.decisions import conflicts, read_decisions
+    from noisefix.run.decisions import read_decisions
     from noisefix.run.parquet import read_table
     from noisefix.run.schemas import ISSUES
     from noisefix.run.settled import run_decisions
+    from noisefix.run.standing import conflicts
 
     if written:
         try:

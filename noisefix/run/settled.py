@@ -6,17 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from noisefix.labels import set_labels
-from noisefix.run.decisions import (
-    CLASS,
-    DROP,
-    KEEP,
-    PersonDecision,
-    decided_rows,
-    read_decisions,
-    standing,
-)
+from noisefix.run.decisions import CLASS, DROP, KEEP, PersonDecision, read_decisions
 from noisefix.run.parquet import read_table, with_columns
 from noisefix.run.schemas import ISSUES, P_MISMATCH
+from noisefix.run.standing import decided_rows, standing
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,11 +14,10 @@ from noisefix.annotators.prompts import (
     answer_lead,
     answer_rest,
     label_literal,
-    load_template,
-    parse_template,
     render_question,
 )
 from noisefix.annotators.protocol import Question
+from noisefix.annotators.templates import load_template, parse_template
 from noisefix.errors import DataError
 from noisefix.label_descriptions import LabelDescription
 

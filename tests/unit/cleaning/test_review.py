@@ -9,12 +9,11 @@ from noisefix.cleaning.decide import ApplyParams, decide
 from noisefix.cleaning.review import (
     REVIEW_COLUMNS,
     has_decisions,
-    overruled,
     read_review,
     review_csv_bytes,
     review_rows,
-    reviewed_issues,
 )
+from noisefix.cleaning.reviewed import overruled, reviewed_issues
 from noisefix.errors import DataError
 
 CLASSES = ("bill", "ship")

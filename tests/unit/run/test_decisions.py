@@ -21,16 +21,12 @@ from noisefix.run.decisions import (
     UNSURE,
     PersonDecision,
     append_decisions,
-    conflicts,
-    decided_rows,
     decision_key,
     import_decisions,
     read_decisions,
     read_named,
-    standing,
-    verified_table,
-    words_of_people,
 )
+from noisefix.run.standing import conflicts, decided_rows, standing, verified_table, words_of_people
 
 KEY = decision_key("where is it", "refund")
 

@@ -9,12 +9,8 @@ import pytest
 
 from noisefix.errors import DataError, UsageError
 from noisefix.run import outputs
-from noisefix.run.outputs import (
-    check_ending,
-    check_not_read,
-    check_output,
-    check_replaced_folder,
-)
+from noisefix.run.endings import check_ending
+from noisefix.run.outputs import check_not_read, check_output, check_replaced_folder
 
 
 @pytest.fixture

@@ -17,14 +17,11 @@ from noisefix.run.decisions import (
     UNSURE,
     PersonDecision,
     append_decisions,
-    conflicts,
-    decided_rows,
     decision_key,
     read_decisions,
-    rejected_rows,
-    standing,
 )
 from noisefix.run.rejected import run_rejected, without_rejected
+from noisefix.run.standing import conflicts, decided_rows, rejected_rows, standing
 
 KEY = decision_key("text", "a")
 
