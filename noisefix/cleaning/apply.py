@@ -12,12 +12,7 @@ from noisefix.cleaning.consensus import consensus_column, consensus_edits, conse
 from noisefix.cleaning.decide import Decision, verdict_columns, weight_column
 from noisefix.cleaning.decide_sets import check_set_options
 from noisefix.cleaning.edits import label_edits
-from noisefix.cleaning.handover.write import (
-    handed_bytes,
-    handed_columns,
-    handed_format,
-    unflagged,
-)
+from noisefix.cleaning.handover.write import handed_bytes, handed_columns, handed_format, unflagged
 from noisefix.cleaning.ledger import Change, write_logged
 from noisefix.cleaning.options import ApplyOptions
 from noisefix.cleaning.outputs import (
@@ -131,7 +126,7 @@ def apply(
     handed = handed_format(options, folder.read()["input"]["format"])
     if not dry_run:
         check_outputs(folder, output, options, handed)
-    source = folder.read_input()
+    source = folder.input.source()
     label_column = folder.read()["input"]["columns"]["label"]
     settled = settle(folder, source, options)
     issues, decisions, decided = settled.issues, settled.decisions, settled.review
@@ -233,7 +228,7 @@ def _cells_before(
         if class_label_names(source.table.schema, column):  # the cell is a number, not a label
             continue
         rows = [edit.decision.row_number for edit in edits if edit.column == column]
-        cells = read_cells(folder.input_files(), source, column, rows)
+        cells = read_cells(folder.input.files(), source, column, rows)
         found |= {(row, column): cell for row, cell in cells.items()}
     return found
 
@@ -297,7 +292,7 @@ def _rewritten(
     if is_sql(output):
         return table_content(source, changed, dropped, added, made.new_rows)
     return rewritten(
-        folder.input_files(),
+        folder.input.files(),
         source,
         output,
         edits=changed,

@@ -39,7 +39,8 @@ from noisefix.detection.several_labels.detect import (
 )
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions, read_said
-from noisefix.run.folder import TABLE_NAMES, RunFolder, default_run_path
+from noisefix.run.files import TABLE_NAMES
+from noisefix.run.folder import RunFolder, default_run_path
 from noisefix.run.outputs import check_run_outputs
 from noisefix.run.stage import StageReport
 

@@ -22,7 +22,8 @@ from noisefix.errors import DataError, UsageError
 from noisefix.executors import IN_TURN, Executor
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions, read_said
-from noisefix.run.folder import RunFolder, lock_if_run
+from noisefix.run.files import lock_if_run
+from noisefix.run.folder import RunFolder
 from noisefix.run.stage import Stage, StageReport, record, run_stage
 
 if TYPE_CHECKING:

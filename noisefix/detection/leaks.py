@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from noisefix.detection.baseline import row_key
 from noisefix.detection.gates import LEAKS, GateResult
 from noisefix.errors import UsageError
-from noisefix.run.folder import is_run_folder
+from noisefix.run.files import is_run_folder
 from noisefix.run.parquet import read_provenance, read_table
 from noisefix.run.schemas import ACROSS
 

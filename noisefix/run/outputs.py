@@ -14,7 +14,8 @@ from pathlib import Path
 
 from noisefix.errors import DataError, UsageError
 from noisefix.run.endings import check_ending, promises_file
-from noisefix.run.folder import RESERVED_NAMES, RunFolder
+from noisefix.run.files import RESERVED_NAMES
+from noisefix.run.folder import RunFolder
 from noisefix.tables.atomic import check_can_make, check_can_replace
 from noisefix.tables.memory import is_path
 from noisefix.tables.places import split_inside

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from noisefix.errors import DataError
-from noisefix.run.folder import RunFolder, default_run_path, lock_if_run
+from noisefix.run.files import lock_if_run
+from noisefix.run.folder import RunFolder, default_run_path
 from noisefix.tables.source import Source, read_source
 
 CSV = b"id,text,label\n1,a,x\n2,b,y\n"
@@ -122,13 +123,13 @@ def test_another_input_is_refused_unless_forced(run: RunFolder) -> None:
 
 def test_a_changed_input_is_told_apart_from_another(run: RunFolder, source: Source) -> None:
     assert source.path is not None
-    assert (run.input_state(), run.input_path()) == ("same", source.path)
+    assert (run.input_state(), run.input.files()[0]) == ("same", source.path)
     source.path.write_bytes(CSV + b"3,c,x\n")
     with pytest.raises(DataError, match=r"made from data\.csv before that file changed"):
-        run.check_input(read_source(source.path))
+        run.input.check_same(read_source(source.path))
     assert run.input_state() == "changed"
     with pytest.raises(DataError, match="changed since") as caught:
-        run.input_path()
+        run.input.files()[0]
     assert "detect" in caught.value.hint
 
 
@@ -137,7 +138,7 @@ def test_a_vanished_input_is_told(run: RunFolder, source: Source) -> None:
     source.path.unlink()
     assert run.input_state() == "vanished"
     with pytest.raises(DataError, match="no longer there") as caught:
-        run.input_path()
+        run.input.files()[0]
     assert "put it back" in caught.value.hint
 
 
@@ -145,9 +146,9 @@ def test_standard_input_is_kept(tmp_path: Path) -> None:
     other = other_source()
     run = RunFolder.create(tmp_path / "run", other)
     run.set_input(other, text_column="text", label_column="label", id_column=None)
-    assert run.input_path().read_bytes() == other.content
+    assert run.input.files()[0].read_bytes() == other.content
     assert run.read()["input"]["path"] is None
-    assert read_source(run.input_path()).sha256 == other.sha256
+    assert read_source(run.input.files()[0]).sha256 == other.sha256
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_no_input_recorded_yet(tmp_path: Path, source: Source) -> None:
     run = RunFolder.create(tmp_path / "run", source)
     assert run.input_state() == "vanished"
     with pytest.raises(DataError, match="no input is recorded"):
-        run.input_path()
+        run.input.files()[0]
 
 
 def test_folders_with_something_else_are_left_alone(tmp_path: Path, source: Source) -> None:
@@ -222,9 +223,9 @@ def test_an_input_that_was_moved_with_its_folder_is_found(tmp_path: Path) -> Non
     run.set_input(source, text_column="text", label_column="label", id_column="id")
     (tmp_path / "a").rename(tmp_path / "b")
     moved = RunFolder.open(tmp_path / "b" / "out" / "run")
-    assert moved.input_path().samefile(tmp_path / "b" / "in" / "data.csv")
+    assert moved.input.files()[0].samefile(tmp_path / "b" / "in" / "data.csv")
     (tmp_path / "b" / "in" / "data.csv").rename(tmp_path / "b" / "out" / "data.csv")
-    assert moved.input_path() == tmp_path / "b" / "out" / "data.csv"
+    assert moved.input.files()[0] == tmp_path / "b" / "out" / "data.csv"
     (tmp_path / "b" / "out" / "data.csv").write_bytes(CSV + b"3,c,x\n")
     assert moved.input_state() == "changed"
 
@@ -232,7 +233,7 @@ def test_an_input_that_was_moved_with_its_folder_is_found(tmp_path: Path) -> Non
 def test_the_input_may_be_named(tmp_path: Path, run: RunFolder, source: Source) -> None:
     assert source.path is not None
     away = source.path.rename(tmp_path / "away.csv")
-    assert RunFolder.open(run.path, away).input_path() == away
+    assert RunFolder.open(run.path, away).input.files()[0] == away
     away.write_bytes(CSV + b"3,c,x\n")
     with pytest.raises(DataError, match=r"is not the input that .* \(data\.csv, 2 rows\)"):
         RunFolder.open(run.path, away)
