@@ -78,21 +78,15 @@ def kappa_of(counts: np.ndarray, z: float = Z_90) -> Measured:
     return Measured(*((share - chance) / (1 - chance) for share in ends))
 
 
-def class_trust(
-    said: np.ndarray, true_labels: np.ndarray, names: tuple[str, ...]
-) -> tuple[ClassTrust, ...]:
+def class_trust(counts: np.ndarray, names: tuple[str, ...]) -> tuple[ClassTrust, ...]:
     """Return how each class fares, in class order.
 
     Args:
-        said: (N,) class ids in 0..K-1 that the labeller gave.
-        true_labels: (N,) class ids in 0..K-1.
+        counts: (K, K) rows, see ``confusion_counts``.
         names: (K,).
-
-    Raises:
-        DataError: the lengths differ.
     """
     found = []
-    for score in label_scores(said, true_labels, names):
+    for score in label_scores(counts, names):
         hits = 0 if not score.support else round(score.recall * score.support)
         found.append(
             ClassTrust(
