@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number and its 90 % interval."""
-
-    value: float
-    low: float
-    high: float
+from noisefix.probability import Interval
 
 
 @dataclass(frozen=True)
@@ -31,16 +24,16 @@ class ModelRank:
     """
 
     name: str
-    given: Estimate
-    corrected: Estimate
+    given: Interval
+    corrected: Interval
     given_rank: int
     corrected_rank: int
     p_best_given: float
     p_best_corrected: float
-    on_right: Estimate
-    on_wrong: Estimate
-    memorised: Estimate
-    expected: Estimate | None
+    on_right: Interval
+    on_wrong: Interval
+    memorised: Interval
+    expected: Interval | None
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,7 @@ class SweepPoint:
 
     error_share: float
     removed: float
-    accuracies: tuple[Estimate, ...]
+    accuracies: tuple[Interval, ...]
     best: str
 
 
@@ -78,10 +71,10 @@ class Pair:
 
     one: str
     other: str
-    lead_given: Estimate
-    lead_corrected: Estimate
+    lead_given: Interval
+    lead_corrected: Interval
     p_flip: float
-    crosses_at: Estimate | None
+    crosses_at: Interval | None
     crosses_removed: float | None
     p_crosses: float
 

@@ -14,7 +14,7 @@ from noisefix.errors import DataError, UsageError
 from noisefix.evaluation.corrected_labels import CorrectedLabels, labels_of_run, labels_of_table
 from noisefix.evaluation.options import EvaluateOptions
 from noisefix.evaluation.predictions import Predictions, read_predictions
-from noisefix.evaluation.rank_results import Estimate, ModelRank, Pair, RankStability, SweepPoint
+from noisefix.evaluation.rank_results import ModelRank, Pair, RankStability, SweepPoint
 from noisefix.metrics.prevalence import (
     Accuracies,
     accuracies,
@@ -33,6 +33,7 @@ from noisefix.metrics.rank_draws import (
     quantile_interval,
 )
 from noisefix.options import takes
+from noisefix.probability import Interval
 from noisefix.wording import plural
 
 MOST_MODELS = 50
@@ -164,7 +165,7 @@ def _result(
     models: list[Predictions],
     found: Accuracies,
     drawn: Accuracies,
-    expected: list[Estimate | None],
+    expected: list[Interval | None],
 ) -> RankStability:
     names = [model.name for model in models]
     right, wrong = float(found.right), float(found.wrong)
@@ -196,12 +197,12 @@ def _result(
 
 
 def _models(
-    names: list[str], found: Accuracies, drawn: Accuracies, expected: list[Estimate | None]
+    names: list[str], found: Accuracies, drawn: Accuracies, expected: list[Interval | None]
 ) -> list[ModelRank]:
     p_given, p_corrected = best_probability(drawn.given), best_probability(drawn.corrected)
     places = {key: _ranks(getattr(found, key)) for key in ("given", "corrected")}
 
-    def of(key: str, m: int) -> Estimate:
+    def of(key: str, m: int) -> Interval:
         return _estimate(getattr(found, key)[m], getattr(drawn, key)[:, m])
 
     return [
@@ -275,9 +276,9 @@ def _pair(names: list[str], found: Accuracies, drawn: Accuracies, one: int, othe
     )
 
 
-def _estimate(value: Any, draws: np.ndarray) -> Estimate:
+def _estimate(value: Any, draws: np.ndarray) -> Interval:
     low, high = quantile_interval(draws)
-    return Estimate(float(value), float(low), float(high))
+    return Interval(float(value), float(low), float(high))
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:
