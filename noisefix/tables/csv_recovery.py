@@ -8,7 +8,7 @@ that does not lie within a quoted cell of the bad row.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -28,23 +28,13 @@ class BadSpan:
         start: offset of its first byte.
         end: offset after its last line end.
         before: records before it, the header included.
-        reason: what is wrong with it, in words.
-        kind: "fields", "quote" or "other".
-        opened: of "quote": offset of the opening quote.
-        closed: offset of the quote that closes it too early; None when nothing closes it.
-        column: of "quote": place of the field, 0 = first.
-        found: of "fields": how many there are.
+        problem: what is wrong with it.
     """
 
     start: int
     end: int
     before: int
-    reason: str
-    kind: str = "other"
-    opened: int = 0
-    closed: int | None = None
-    column: int = 0
-    found: int = 0
+    problem: Problem
 
 
 Check = Callable[[list[int], list[int]], str | None]
@@ -69,6 +59,13 @@ class Recovered:
     bad: list[BadSpan] = field(default_factory=list)
     n: int = 0
     loose_ends: list[int] = field(default_factory=list)
+
+    def add(self, starts: np.ndarray, ends: np.ndarray, record_ends: np.ndarray) -> None:
+        """Add good records: (R, C) and (R,) offsets."""
+        self.starts.append(starts)
+        self.ends.append(ends)
+        self.record_ends.append(record_ends)
+        self.n += len(record_ends)
 
 
 class Recovery:
@@ -176,19 +173,9 @@ class Recovery:
         else:
             end = self._next_sound(start, is_open=True)
             problem = Problem("a quote that is never closed, or one too many")
-        self._out.bad.append(
-            BadSpan(
-                start,
-                end,
-                self._out.n,
-                problem.reason,
-                problem.kind if start == at else "other",
-                problem.opened,
-                problem.closed,
-                problem.column,
-                problem.found,
-            )
-        )
+        if start != at:
+            problem = replace(problem, kind="other")
+        self._out.bad.append(BadSpan(start, end, self._out.n, problem))
         self._last = None
         return self._clues.skip_blank(end)
 
@@ -306,18 +293,17 @@ class Recovery:
             return
         span = slice(int(self._firsts[first]), int(self._fields.record_lasts[after - 1]) + 1)
         shape = (after - first, self._width)
-        self._out.starts.append(self._fields.starts[span].reshape(shape))
-        self._out.ends.append(self._fields.ends[span].reshape(shape))
-        self._out.record_ends.append(self._fields.record_ends[first:after])
-        self._out.n += after - first
+        self._out.add(
+            self._fields.starts[span].reshape(shape),
+            self._fields.ends[span].reshape(shape),
+            self._fields.record_ends[first:after],
+        )
         self._last = None
         if self._out.n > 1:
             last = int(self._record_starts[after - 1]), int(self._fields.record_ends[after - 1])
             self._last = last
 
     def _add(self, record: Record) -> None:
-        self._out.starts.append(np.array([record.starts], dtype=np.int64))
-        self._out.ends.append(np.array([record.ends], dtype=np.int64))
-        self._out.record_ends.append(np.array([record.end], dtype=np.int64))
-        self._out.n += 1
+        offsets = ([record.starts], [record.ends], [record.end])
+        self._out.add(*(np.array(places, dtype=np.int64) for places in offsets))
         self._last = record.starts[0], record.end
