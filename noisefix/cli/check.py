@@ -24,6 +24,18 @@ def _known_format(value: str | None) -> str | None:
     return value
 
 
+OutputFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--output-format",
+        metavar="|".join(FORMATS),
+        callback=_known_format,
+        autocompletion=lambda: list(FORMATS),
+        help="What stdout holds: text for people, or a report for a service. Default: text.",
+    ),
+]
+
+
 def _known_count(value: str) -> str:
     if value != "all" and not value.isdecimal():
         raise UsageError(f"--show {value}: it is a number of rows, or all", "for example --show 20")
@@ -57,16 +69,7 @@ def check(
             "--show", metavar="N", callback=_known_count, help="Flagged rows to print; or all."
         ),
     ] = "10",
-    output_format: Annotated[
-        str | None,
-        typer.Option(
-            "--output-format",
-            metavar="|".join(FORMATS),
-            callback=_known_format,
-            autocompletion=lambda: list(FORMATS),
-            help="What stdout holds: text for people, or a report for a service. Default: text.",
-        ),
-    ] = None,
+    output_format: OutputFormat = None,
     github: Annotated[
         bool, typer.Option("--github", help="The same as --output-format github.")
     ] = False,

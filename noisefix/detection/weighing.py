@@ -20,6 +20,8 @@ from noisefix.progress import Progress
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from noisefix.detection.rejected import RuledOut
+    from noisefix.detection.verified import Trusted
     from noisefix.probing.error_model import ErrorEstimate
     from noisefix.probing.readings import Read
     from noisefix.probing.sequence import Chain
@@ -47,25 +49,14 @@ def weigh(
     from noisefix.detection.rejected import find_rejections
     from noisefix.detection.verified import align_trusted
     from noisefix.detection.voting import hear
-    from noisefix.probing.error_model import estimate_errors
     from noisefix.probing.ordinal import expected_distance, with_steps
     from noisefix.probing.unnamed import find_unnamed
 
     scope, given, view = seen.scope, seen.given_labels, seen.names
     labels = scope.labels(given)
     vouched = align_trusted(trusted, seen.ids, seen.class_names, given)
-    place = np.argsort(scope.order(len(vouched.names)))
     rejections = find_rejections(ruled_out or {}, seen, vouched)
-    estimate_from = partial(
-        estimate_errors,
-        given_labels=labels,
-        name_gain=0.0 if view is None else view.gain,
-        verified_labels=np.where(vouched.labels < 0, UNLABELLED, place[vouched.labels]),
-        learn_from=vouched.is_fair,
-        rejections=rejections.within(scope),
-        seed=seed,
-    )
-    estimate, readings, chain = _estimated(seen, labels, estimate_from, seed)
+    estimate, readings, chain = _estimated(seen, labels, vouched, rejections, seed)
     step(progress, 2)
     wide = scope.widen_estimate(estimate, given, vouched.labels)
     heard = None
@@ -125,11 +116,22 @@ def weigh(
 
 
 def _estimated(
-    seen: Seen, labels: np.ndarray, estimate_from: Callable[..., ErrorEstimate], seed: int
+    seen: Seen, labels: np.ndarray, vouched: Trusted, rejections: RuledOut, seed: int
 ) -> tuple[ErrorEstimate, Read, Chain | None]:
     """Estimate the errors; where the rows have an order that tells something, in its light."""
+    from noisefix.probing.error_model import estimate_errors
     from noisefix.probing.sequence import smooth, with_chain
 
+    place = np.argsort(seen.scope.order(len(vouched.names)))
+    estimate_from = partial(
+        estimate_errors,
+        given_labels=labels,
+        name_gain=0.0 if seen.names is None else seen.names.gain,
+        verified_labels=np.where(vouched.labels < 0, UNLABELLED, place[vouched.labels]),
+        learn_from=vouched.is_fair,
+        rejections=rejections.within(seen.scope),
+        seed=seed,
+    )
     estimate, readings = estimate_from(seen.hypotheses, readings=seen.readings), seen.readings
     if seen.sequences is None:
         return estimate, readings, None

@@ -93,7 +93,7 @@ def review(
     from noisefix.reporting.audit import audit_said
     from noisefix.reporting.data import page_data, read_tables
     from noisefix.reviewing.board import board_of
-    from noisefix.reviewing.server import make_app
+    from noisefix.reviewing.server import RunPage, make_app
 
     uvicorn = _uvicorn()
     folder = RunFolder.open(run, several_labels=True)
@@ -107,13 +107,10 @@ def review(
     token = secrets.token_hex(16)
     with _listening(options.port) as listener:
         port = listener.getsockname()[1]
-        app = make_app(
-            *(data, texts, board, live),
-            token=token,
-            port=port,
-            name=options.name,
-            audit=lambda: audit_said(open_plan(folder, 1, options.seed)),
+        page = RunPage(
+            data, texts, board, live, lambda: audit_said(open_plan(folder, 1, options.seed))
         )
+        app = make_app(page, token=token, port=port, name=options.name)
         server = uvicorn.Server(
             uvicorn.Config(
                 app,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +20,7 @@ from noisefix.tables.csv_records import (
     reason_of,
     unquote,
 )
-from noisefix.tables.csv_recovery import BadSpan, Recovered, Recovery
+from noisefix.tables.csv_recovery import BadSpan, Check, Recovered, Recovery
 from noisefix.tables.csv_suspects import (
     LOST_DELIMITER,
     LOST_OPENING,
@@ -84,16 +83,7 @@ def scan_records(
         for s, e in zip(fields.starts[:width], fields.ends[:width], strict=True)
     ]
     checked = HeaderCheck(header, grammar.quote, name)
-
-    def check(starts: list[int], ends: list[int]) -> str | None:
-        if is_broken:
-            try:
-                data[starts[0] : ends[-1]].decode()
-            except UnicodeDecodeError as error:
-                return f"byte 0x{error.object[error.start]:02X} is not valid UTF-8"
-        cells = [data[s:e] for s, e in zip(starts, ends, strict=True)]
-        return SECOND_HEADER if checked.is_header(cells, lines.at(starts[0])) else None
-
+    check = _record_check(data, checked, lines, is_broken)
     strays = find_strays(data, fields, grammar)
     problems = _problems(data, fields, strays, check, checked, all_rows=is_broken)
     known: Strays | None = strays
@@ -137,6 +127,19 @@ def scan_records(
         tuple(_listed(span, data, lines) for span in bad),
         tuple(remarks),
     )
+
+
+def _record_check(data: bytes, header: HeaderCheck, lines: _Lines, is_broken: bool) -> Check:
+    def check(starts: list[int], ends: list[int]) -> str | None:
+        if is_broken:
+            try:
+                data[starts[0] : ends[-1]].decode()
+            except UnicodeDecodeError as error:
+                return f"byte 0x{error.object[error.start]:02X} is not valid UTF-8"
+        cells = [data[s:e] for s, e in zip(starts, ends, strict=True)]
+        return SECOND_HEADER if header.is_header(cells, lines.at(starts[0])) else None
+
+    return check
 
 
 def _no_rows(bad: list[BadSpan], lines: _Lines, name: str) -> DataError:
@@ -222,7 +225,7 @@ def _problems(
     data: bytes,
     fields: Fields,
     strays: Strays,
-    check: Callable[[list[int], list[int]], str | None],
+    check: Check,
     header: HeaderCheck,
     *,
     all_rows: bool,
