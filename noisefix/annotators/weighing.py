@@ -161,8 +161,7 @@ def weigh(
         final_labels[row], actions[row] = answer, RELABEL if differs else KEEP
         probs[row], probs[row, answer] = 0, 1
         wrong[row] = differs if labelled[row] else np.nan
-    held = np.zeros(len(answers), dtype=bool) if trusted is None else trusted
-    held = held | bool(alarm)
+    held = bool(alarm) | (np.zeros(len(answers), dtype=bool) if trusted is None else trusted)
     final_labels[held], actions[held] = given_labels[held], KEEP
     if alarm:
         probs, wrong = true_label_probs.astype(np.float64), p_error.astype(np.float64)

@@ -49,7 +49,6 @@ def weigh(
     from noisefix.detection.rejected import find_rejections
     from noisefix.detection.verified import align_trusted
     from noisefix.detection.voting import hear
-    from noisefix.probing.ordinal import expected_distance, with_steps
     from noisefix.probing.unnamed import find_unnamed
 
     scope, given, view = seen.scope, seen.given_labels, seen.names
@@ -72,14 +71,11 @@ def weigh(
         )
         estimate = replace(estimate, p_error=wide.p_error, noise_rate=wide.noise_rate)
     places = known_order(params.ordinal, seen.class_names)
-    distance = None
-    if places is not None:
-        probs = with_steps(wide.true_label_probs, given, places)
-        distance = expected_distance(probs, given, places)
+    distance = _distance(wide, given, places)
     flags = _verdicts(labels, seen.pooled, estimate, params, vouched.is_trusted, distance)
     step(progress, 3)
+    near = seen.surroundings
     if view is None and heard is None:
-        near = seen.surroundings
         wide = widened(wide, given, near.nearest, near.duplicate_groups)
     return Judged(
         class_names=seen.class_names,
@@ -88,7 +84,7 @@ def weigh(
         verified_labels=vouched.labels,
         is_trusted=vouched.is_trusted,
         pred_probs=scope.widen(seen.pooled),
-        surroundings=seen.surroundings,
+        surroundings=near,
         views=seen.views,
         names=view,
         estimate=wide,
@@ -107,10 +103,7 @@ def weigh(
         matches=seen.matches and seen.matches.beside(vouched.is_trusted),
         chain=chain,
         unnamed=find_unnamed(
-            labels,
-            seen.surroundings.nearest,
-            seen.surroundings.duplicate_groups,
-            vouched.labels != UNLABELLED,
+            labels, near.nearest, near.duplicate_groups, vouched.labels != UNLABELLED
         ),
     )
 
@@ -141,6 +134,17 @@ def _estimated(
         hypotheses, readings = with_chain(seen.hypotheses, readings, said, labels, chain)
         estimate = estimate_from(hypotheses, readings=readings)
     return estimate, readings, chain
+
+
+def _distance(
+    estimate: ErrorEstimate, given: np.ndarray, places: np.ndarray | None
+) -> np.ndarray | None:
+    """Return (N,) steps from the given label to the true one, where classes have an order."""
+    from noisefix.probing.ordinal import expected_distance, with_steps
+
+    if places is None:
+        return None
+    return expected_distance(with_steps(estimate.true_label_probs, given, places), given, places)
 
 
 def _verdicts(

@@ -135,7 +135,7 @@ def bad_row_error(
     bad: BadSpan,
     n_same: int,
     line_at: Callable[[int], int],
-    names: list[str],
+    header: list[bytes],
     name: str,
     origin: Origin,
     grammar: Grammar,
@@ -146,7 +146,7 @@ def bad_row_error(
         bad: the row.
         n_same: how many rows are wrong in this way, as far as is known.
         line_at: turns an offset into a line.
-        names: the header.
+        header: its cells.
         name: the file.
         origin: where in the file the block of the row lies.
         grammar: how the file is written.
@@ -154,7 +154,7 @@ def bad_row_error(
     row, problem = bad.before + origin.rows, bad.problem
     line = line_at(problem.opened if problem.kind == "quote" else bad.start)
     if problem.kind == "quote":
-        at = problem.column
+        at, names = problem.column, [cell.decode(errors="replace") for cell in header]
         place = f"row {row} (line {line}), column {repr(names[at]) if at < len(names) else at + 1}"
         closed = None if problem.closed is None else line_at(problem.closed)
         message, hint = _quote_words(place, line, closed, grammar.quote)

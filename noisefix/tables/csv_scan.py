@@ -84,9 +84,8 @@ def scan_records(
     ]
     checked = HeaderCheck(header, grammar.quote, name)
     check = _record_check(data, checked, lines, is_broken)
-    strays = find_strays(data, fields, grammar)
+    strays: Strays | None = find_strays(data, fields, grammar)
     problems = _problems(data, fields, strays, check, checked, all_rows=is_broken)
-    known: Strays | None = strays
     if 0 in problems:
         if not is_whole and len(fields) < 2:  # there is more to come of it
             return _nothing(data, grammar, origin)
@@ -95,12 +94,13 @@ def scan_records(
             "mend that line",
         )
     if problems or broken_at is not None or (fields.counts != width).any():
-        found, known = Recovery(data, grammar, fields, problems, broken_at, check).run(), None
+        found = Recovery(data, grammar, fields, problems, broken_at, check).run()
+        strays = None  # the rows are not those that were looked at
     else:
         found, shape = Recovered(), (len(fields), width)
         found.add(fields.starts.reshape(shape), fields.ends.reshape(shape), fields.record_ends)
     rows = _Rows(*map(np.concatenate, (found.starts, found.ends, found.record_ends)))
-    rows, bad, lone = _without_pairs(data, rows, found.bad, grammar, known)
+    rows, bad, lone = _without_pairs(data, rows, found.bad, grammar, strays)
     lone = lone[lone > 0]
     end = len(data)
     if not is_whole:
@@ -108,14 +108,12 @@ def scan_records(
         rows, bad = rows.before(end), [span for span in bad if span.start < end]
         lone = lone[: int(np.searchsorted(lone, len(rows.record_ends)))]
     if bad and not skip_bad:
-        n_same = sum(span.problem.kind == bad[0].problem.kind for span in bad)
-        n_same = n_same if is_whole and origin == WHOLE else 1
-        names = [cell.decode(errors="replace") for cell in header]
-        raise bad_row_error(bad[0], n_same, lines.at, names, name, origin, grammar)
+        alike = [span for span in bad if span.problem.kind == bad[0].problem.kind]
+        n_same = len(alike) if is_whole and origin == WHOLE else 1
+        raise bad_row_error(bad[0], n_same, lines.at, header, name, origin, grammar)
     if len(rows.record_ends) == 1 and is_whole and not origin.rows:
         raise _no_rows(bad, lines, name)
-    remarks = [(LOOSE_END, lines.at(at)) for at in found.loose_ends if at < end]
-    remarks += _remarks(data, end, rows, lone, grammar, lines)
+    loose = [(LOOSE_END, lines.at(at)) for at in found.loose_ends if at < end]
     return CsvRecords(
         data,
         rows.starts,
@@ -125,7 +123,7 @@ def scan_records(
         origin,
         end,
         tuple(_listed(span, data, lines) for span in bad),
-        tuple(remarks),
+        (*loose, *_remarks(data, end, rows, lone, grammar, lines)),
     )
 
 
@@ -258,7 +256,7 @@ def _without_pairs(
     data: bytes, rows: _Rows, bad: list[BadSpan], grammar: Grammar, strays: Strays | None
 ) -> tuple[_Rows, list[BadSpan], np.ndarray]:
     """Leave out records that look like one cut in two; also return those with a lone quote."""
-    if strays is None:  # the rows are not those that were looked at
+    if strays is None:
         strays = find_strays(data, rows.fields(), grammar)
     lone = strays.records
     between = {span.before for span in bad}
