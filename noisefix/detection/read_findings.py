@@ -60,8 +60,6 @@ def read_detection(
     warnings: tuple[str, ...] = (),
     seconds: dict[str, float] | None = None,
     skipped: tuple[str, ...] = (),
-    index: Any = None,
-    kept: TemporaryRun | None = None,
 ) -> DetectResult:
     """Read the findings of a run folder.
 
@@ -74,8 +72,6 @@ def read_detection(
         warnings: what a person should know.
         seconds: wall time of each stage.
         skipped: stages that had nothing to do.
-        index: the pandas index of the rows.
-        kept: holds a temporary run folder.
 
     Raises:
         DataError: a table is missing or broken.
@@ -111,8 +107,6 @@ def read_detection(
         outside_rows=_outside_rows(issues),
         unnamed_groups=read_unnamed(facts, partial(read_rows, run.issues, ISSUES, EXAMPLE_COLUMNS)),
         mismatched=read_mismatched(run, facts),
-        index=index,
-        kept=kept,
         ordinal=read_ordinal(facts),
         annotators=_annotators(run, facts.get("annotators")),
     )
