@@ -27,7 +27,6 @@ from noisefix.run.schemas import ANNOTATORS, CLASSES_TABLE, ISSUES, PAIRS
 
 if TYPE_CHECKING:
     from noisefix.detection.across import AcrossSummary
-    from noisefix.detection.in_memory import TemporaryRun
     from noisefix.run.folder import RunFolder
 
 _TOP_ROWS = 100
