@@ -139,24 +139,21 @@ def compare_models(
     predicted = np.stack([model.labels for model in models], axis=1)[kept]
     given = labels.given_labels[kept]
     probs = None if labels.label_probs is None else labels.label_probs[kept]
-    expected, expected_draws = None, None
+    expected = None
     if probs is not None:
         held = hear_models(beliefs(given, predicted, probs))
-        expected = accuracies(held)
-        expected_draws = draw_accuracies(held, noise_rate=labels.noise_rate, seed=seed)
+        draws = draw_accuracies(held, noise_rate=labels.noise_rate, seed=seed)
+        expected = accuracies(held), draws
     if labels.right_labels is not None:
         known = beliefs(given, predicted, labels.right_labels[kept])
         found, drawn = accuracies(known), draw_accuracies(known, seed=seed)
     else:
         assert expected is not None
-        assert expected_draws is not None
-        found, drawn = expected, expected_draws
-    shown = [
-        None
-        if expected is None or expected_draws is None
-        else _estimate(expected.corrected[m], expected_draws.corrected[:, m])
-        for m in range(len(models))
-    ]
+        found, drawn = expected
+    shown: list[Interval | None] = [None] * len(models)
+    if expected is not None:
+        values, spread = (one.corrected for one in expected)
+        shown = [_estimate(values[m], spread[:, m]) for m in range(len(models))]
     return _result(labels, models, found, drawn, shown)
 
 

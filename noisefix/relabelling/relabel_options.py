@@ -88,14 +88,11 @@ class RelabelOptions(BatchOptions, ExecutorOptions, ServerOptions, AskOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.knowledge is not None and _reads_nothing(self.annotator):
-            raise UsageError(
-                f"--knowledge: {self.annotator} reads no prompt", "it is for an LLM that is asked"
-            )
-        if self.paraphrase is not None and _reads_nothing(self.annotator):
-            raise UsageError(
-                f"--paraphrase: {self.annotator} reads no prompt", "it is for an LLM that is asked"
-            )
+        for flag, value in (("--knowledge", self.knowledge), ("--paraphrase", self.paraphrase)):
+            if value is not None and _reads_nothing(self.annotator):
+                raise UsageError(
+                    f"{flag}: {self.annotator} reads no prompt", "it is for an LLM that is asked"
+                )
         if self.paraphrase is not None and (self.votes > 1 or self.export_batch):
             raise UsageError(
                 "--paraphrase asks again in the light of the first answer",
