@@ -53,7 +53,7 @@ def with_decisions(
     ids = rows["id"].to_pylist()
     texts = rows["text"].to_pylist()
     found = dict(more)
-    decided = decided_rows(ids, texts, given, said)
+    decided = decided_rows(texts, given, said)
     if decided:
         found["decided"] = verified_table(ids, given, decided)
     ruled_out = rejected_rows(texts, given, words)

@@ -45,6 +45,7 @@ from noisefix.run.outputs import check_run_outputs
 from noisefix.run.stage import StageReport
 
 if TYPE_CHECKING:
+    from noisefix.detection.annotations import Annotations
     from noisefix.detection.given_vectors import GivenVectors
     from noisefix.detection.joint_params import JointParams
     from noisefix.detection.pair_columns import Pairs
@@ -107,8 +108,7 @@ def detect(
         return replace(found, index=index, kept=kept)
     check_undecided(folder, several_labels=False)
     if answers is not None:
-        known.more["annotations"] = answers.table
-        known.notes, known.warnings = answers.notes, answers.warnings
+        known.more["annotations"], known.answers = answers.table, answers
     by_vote = answers is not None and dataset.label_column is None
     params = joint_params(options, options.device, given_by_vote=by_vote)
     _add_known(known, dataset, options, params)
@@ -128,7 +128,7 @@ class _Known:
         given: the user's own vectors.
         other: the table to compare with.
         pairs: pairs of texts.
-        notes, warnings: what is to be said of the annotators.
+        answers: what annotators say.
         not_warnings: what is to be said of the labels that rows are not.
     """
 
@@ -138,8 +138,7 @@ class _Known:
     given: GivenVectors | None = None
     other: Dataset | None = None
     pairs: Pairs | None = None
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    answers: Annotations | None = None
     not_warnings: tuple[str, ...] = ()
 
 
@@ -206,7 +205,7 @@ def _detected(
     progress: ProgressCallback | None,
 ) -> DetectResult:
     """Run the stages, and read what they found."""
-    seed, force, other = options.seed, options.force, known.other
+    seed, force, other, answers = options.seed, options.force, known.other, known.answers
     folder.make()
     with folder.lock("noisefix detect"), chosen_executor(options, folder.path) as executor:
         run, notes = open_run(dataset, folder.path, force)
@@ -246,7 +245,7 @@ def _detected(
         notes=dataset.notes
         + notes
         + _order_note(known.more, dataset.class_names)
-        + known.notes
+        + (() if answers is None else answers.notes)
         + list_note(run, dataset)
         + matching_note(judged.results)
         + calibration_note(encoder, judged.results["learned_from"]),
@@ -254,7 +253,7 @@ def _detected(
         + known.not_warnings
         + sheet_warnings(known.sheet, embedded)
         + truncation_warning(embedded)
-        + known.warnings
+        + (() if answers is None else answers.warnings)
         + verdict_warnings(judged)
         + pair_warnings(matched)
         + language_warning(dataset.texts, encoder)

@@ -98,9 +98,7 @@ def read_tables(folder: RunFolder) -> RunTables:
     said = read_decisions(folder.decisions)
     issues, provenance = read_verdicts(folder, ISSUE_COLUMNS)
     ids, texts, given = (issues[k].to_pylist() for k in ("id", "text", "given_label"))
-    decided = {
-        ids[row]: word for row, word in decided_rows(ids, texts, given, standing(said)).items()
-    }
+    decided = {ids[row]: word for row, word in decided_rows(texts, given, standing(said)).items()}
     candidates = _read(
         folder.candidates, CANDIDATES, ("id", "neighbor_ids", "neighbor_similarities")
     )

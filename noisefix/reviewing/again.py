@@ -65,7 +65,7 @@ class _Rows:
         self, said: Sequence[PersonDecision]
     ) -> tuple[dict[str, PersonDecision], pa.Table | None]:
         """Return the decisions by id, and as verified rows; None where there are none."""
-        rows = decided_rows(self.ids, self.texts, self.given, standing(said))
+        rows = decided_rows(self.texts, self.given, standing(said))
         words = {self.ids[row]: word for row, word in rows.items()}
         return words, verified_table(self.ids, self.given, rows) if rows else None
 

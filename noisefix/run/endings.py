@@ -10,14 +10,11 @@ from noisefix.tables.compression import without_packing
 from noisefix.tables.formats import FORMATS
 from noisefix.tables.streams import is_stream
 
-_ENDINGS = {key: kind.endings for key, kind in FORMATS.items()} | {
-    "xml": (".xml",),
-    "html": (".html", ".htm"),
-}
-_TITLES = {key: kind.title for key, kind in FORMATS.items()} | {
-    **{"xlsx": "an Excel workbook", "fasttext": "lines for fastText"},
-    **{"xml": "XML", "html": "HTML"},
-}
+_ENDINGS = {key: kind.endings for key, kind in FORMATS.items()}
+_ENDINGS |= {"xml": (".xml",), "html": (".html", ".htm")}
+_TITLES = {key: kind.title for key, kind in FORMATS.items()}
+_TITLES |= {"xlsx": "an Excel workbook", "fasttext": "lines for fastText"}
+_TITLES |= {"xml": "XML", "html": "HTML"}
 _PACKED = (".zip", ".lz4", ".br", ".7z", ".tar", ".tgz")
 _OTHER_ENDINGS = (
     *(".xlsb", ".xls", ".ods", ".numbers"),

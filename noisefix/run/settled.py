@@ -36,7 +36,7 @@ def run_decisions(
         return {}
     rows, _ = read_table(folder.issues, ISSUES, _ROW)
     ids, texts, given = (rows[name].to_pylist() for name in _ROW)
-    return {ids[row]: word for row, word in decided_rows(ids, texts, given, said).items()}
+    return {ids[row]: word for row, word in decided_rows(texts, given, said).items()}
 
 
 def settled(

@@ -141,7 +141,6 @@ def conflicts(decisions: Iterable[PersonDecision]) -> tuple[Conflict, ...]:
 
 
 def decided_rows(
-    ids: Sequence[str],
     texts: Sequence[str | None],
     given_labels: Sequence[str | None],
     decisions: Mapping[str, PersonDecision],
@@ -152,7 +151,6 @@ def decided_rows(
     others, and in another run. "keep" means nothing where no label was given.
 
     Args:
-        ids: (N,) row ids; not used to match.
         texts: (N,) texts.
         given_labels: (N,) given labels, None = unlabelled.
         decisions: what stands, by key.
@@ -186,7 +184,7 @@ def rejected_rows(
     ruled_out = rejections(said)
     if not ruled_out:
         return {}
-    decided = decided_rows((), texts, given_labels, standing(said))
+    decided = decided_rows(texts, given_labels, standing(said))
     found = {}
     for row, (text, given) in enumerate(zip(texts, given_labels, strict=True)):
         key = decision_key(text, given)

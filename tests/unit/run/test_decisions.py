@@ -152,10 +152,10 @@ def test_a_decision_holds_for_equal_rows_whatever_their_id():
         ["refund", "x", "refund", None],
     )
     said = standing([word(CLASS, "delivery")])
-    assert list(decided_rows("abcd", texts, labels, said)) == [0, 2]
-    assert decided_rows("abcd", texts, labels, standing([word(UNSURE)])) == {}
+    assert list(decided_rows(texts, labels, said)) == [0, 2]
+    assert decided_rows(texts, labels, standing([word(UNSURE)])) == {}
     nothing = PersonDecision(decision_key(None, None), "d", KEEP)
-    assert decided_rows("abcd", texts, labels, standing([nothing])) == {}  # keep what?
+    assert decided_rows(texts, labels, standing([nothing])) == {}  # keep what?
 
 
 def test_decided_rows_become_verified_rows():
@@ -193,7 +193,7 @@ def test_a_short_key_is_the_same_row_as_a_whole_one():
 
 def test_a_row_is_found_by_its_short_key(tmp_path):
     said = standing([short(word(CLASS, "b"))])
-    found = decided_rows(["1", "2"], ["where is it", "other"], ["refund", "refund"], said)
+    found = decided_rows(["where is it", "other"], ["refund", "refund"], said)
     assert {row: decision.label for row, decision in found.items()} == {0: "b"}
     path = tmp_path / "decisions.jsonl"
     append_decisions(path, said.values())
