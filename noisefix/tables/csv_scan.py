@@ -84,7 +84,7 @@ def scan_records(
     ]
     checked = HeaderCheck(header, grammar.quote, name)
     check = _record_check(data, checked, lines, is_broken)
-    strays: Strays | None = find_strays(data, fields, grammar)
+    strays = find_strays(data, fields, grammar)
     problems = _problems(data, fields, strays, check, checked, all_rows=is_broken)
     if 0 in problems:
         if not is_whole and len(fields) < 2:  # there is more to come of it
@@ -93,14 +93,15 @@ def scan_records(
             f"{name}: the header (line {lines.at(int(fields.starts[0]))}): {problems[0]}",
             "mend that line",
         )
+    known: Strays | None = strays
     if problems or broken_at is not None or (fields.counts != width).any():
         found = Recovery(data, grammar, fields, problems, broken_at, check).run()
-        strays = None  # the rows are not those that were looked at
+        known = None  # the rows are not those that were looked at
     else:
         found, shape = Recovered(), (len(fields), width)
         found.add(fields.starts.reshape(shape), fields.ends.reshape(shape), fields.record_ends)
     rows = _Rows(*map(np.concatenate, (found.starts, found.ends, found.record_ends)))
-    rows, bad, lone = _without_pairs(data, rows, found.bad, grammar, strays)
+    rows, bad, lone = _without_pairs(data, rows, found.bad, grammar, known)
     lone = lone[lone > 0]
     end = len(data)
     if not is_whole:
