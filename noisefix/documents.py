@@ -8,8 +8,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+_T = TypeVar("_T")
 _TOO_DEEP = "nested too deeply"
 
 
@@ -35,6 +36,18 @@ def parse_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
+
+
+def made_of(kind: type[_T], values: Mapping[str, Any], **own: Any) -> _T:
+    """Return a dataclass made of values of the same names, and of others.
+
+    Args:
+        kind: a dataclass.
+        values: by name of the field; other names are not looked at.
+        own: values of fields that are not among these, or are another there.
+    """
+    names = (f.name for f in fields(cast(Any, kind)) if f.name not in own)
+    return kind(**{name: values[name] for name in names}, **own)
 
 
 def misfit(kind: type, values: Mapping[str, Any]) -> str | None:

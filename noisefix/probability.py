@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 Z_90, Z_95 = 1.645, 1.959964
 """Quantiles of the normal distribution: 90 % and 95 % of it lie within that many deviations."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with the ends of its 90 % interval; NaN where nothing tells."""
+
+    value: float
+    low: float
+    high: float
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -15,11 +15,7 @@ from noisefix.annotators.openai_complaint import (
     is_moderation,
     parameter_of,
 )
-from noisefix.annotators.openai_features import (
-    is_about_room,
-    names_the_answer,
-    read_limits,
-)
+from noisefix.annotators.openai_features import is_about_room, names_the_answer, read_limits
 from noisefix.annotators.openai_reply import read_completion
 from noisefix.annotators.prompts import label_literal
 from noisefix.annotators.protocol import CUT_MARK, INVALID, REFUSED, Message, Question

@@ -20,14 +20,7 @@ from noisefix.annotators.answer_text import (
     json_string,
     without_end_tokens,
 )
-from noisefix.annotators.protocol import (
-    AMBIGUOUS,
-    INVALID,
-    NONE,
-    REFUSED,
-    escape_words,
-    not_words,
-)
+from noisefix.annotators.protocol import AMBIGUOUS, INVALID, NONE, REFUSED, escape_words, not_words
 
 
 @dataclass(frozen=True)

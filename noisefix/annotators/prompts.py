@@ -8,20 +8,11 @@ moves, or a second row with the same text, asks the very same question and is pa
 from __future__ import annotations
 
 import json
-import re
-import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
-from noisefix.annotators.protocol import (
-    ANSWER_FIELD,
-    Message,
-    Question,
-    escape_words,
-    not_words,
-)
+from noisefix.annotators.protocol import ANSWER_FIELD, Message, Question, escape_words, not_words
 from noisefix.annotators.quoting import (
     Tags,
     break_chat_markup,
@@ -30,28 +21,14 @@ from noisefix.annotators.quoting import (
     digest,
     make_tags,
 )
+from noisefix.annotators.templates import PromptTemplate
 from noisefix.annotators.wordings import NAMES, REWORDED_BODY, with_typing_errors, wording
 from noisefix.errors import DataError
 from noisefix.label_descriptions import LabelDescription
 
 AnswerForm = Literal["json", "plain"]
 
-REQUIRED_PLACEHOLDERS = ("labels", "text")
-PLACEHOLDERS = ("task", "labels", "knowledge", "demonstrations", "text")
 DEFAULT_TASK = "Decide which label is right for a text."
-DEFAULT_BODY = """\
-$task
-
-Labels:
-$labels
-
-$knowledge
-
-$demonstrations
-
-The text to label:
-$text
-"""
 
 _TEXTS_ARE_DATA = """\
 Every text stands between the tags {opening} and {closing}. Their name is made anew for each \
@@ -90,18 +67,6 @@ class Demonstration:
 
 
 @dataclass(frozen=True)
-class PromptTemplate:
-    """The part of the wording that a user may replace; made by :func:`parse_template`."""
-
-    body: str = DEFAULT_BODY
-
-    @property
-    def placeholders(self) -> set[str]:
-        """The names of what it has a place for."""
-        return set(string.Template(self.body).get_identifiers())
-
-
-@dataclass(frozen=True)
 class PromptStyle:
     """What all prompts of a run have in common.
 
@@ -121,7 +86,7 @@ class PromptStyle:
 
     task: str = ""
     descriptions: Mapping[str, LabelDescription] = field(default_factory=dict, hash=False)
-    template: PromptTemplate = PromptTemplate()
+    template: PromptTemplate = field(default_factory=PromptTemplate)
     answer_form: AnswerForm = "json"
     max_text_chars: int = 8_000
     max_demonstration_chars: int = 600
@@ -194,53 +159,9 @@ def render_question(
     if choice and style.allow_not:
         choice += ", " + ", ".join(map(label_literal, not_words(pool)))
     ending = f"The text has ended with the last {tags.closing}. {how}{choice}"
-    body = f"{_fill(template, values)}\n\n{ending}"
+    body = f"{template.filled(values)}\n\n{ending}"
     prompt = (Message("system", rules), Message("user", body))
     return Question(row_id, pool, prompt, vote, style.allow_not)
-
-
-def parse_template(body: str, where: str = "template") -> PromptTemplate:
-    """Check a template's placeholders.
-
-    Args:
-        body: the wording, with ``$labels`` and ``$text`` and, if wanted, ``$task`` and
-            ``$demonstrations``; a dollar sign is written ``$$``.
-        where: what to call it in an error.
-
-    Raises:
-        DataError: a placeholder is missing or unknown, or a dollar sign stands alone.
-    """
-    template = string.Template(body)
-    if not template.is_valid():
-        lines = body.split("\n")
-        line = next(n for n, text in enumerate(lines, 1) if not string.Template(text).is_valid())
-        raise DataError(
-            f"{where}, line {line}: a $ that begins no placeholder", "write $$ for a dollar sign"
-        )
-    names = template.get_identifiers()
-    hint = f"placeholders: {', '.join('$' + name for name in PLACEHOLDERS)}"
-    missing = [f"${name}" for name in REQUIRED_PLACEHOLDERS if name not in names]
-    if missing:
-        raise DataError(f"{where}: missing {' and '.join(missing)}", hint)
-    unknown = [f"${name}" for name in names if name not in PLACEHOLDERS]
-    if unknown:
-        raise DataError(f"{where}: unknown {', '.join(unknown)}", f"{hint}; $$ is a dollar sign")
-    return PromptTemplate(body)
-
-
-def load_template(path: Path) -> PromptTemplate:
-    """Read a template file.
-
-    Raises:
-        DataError: the file cannot be read, or :func:`parse_template` refuses it.
-    """
-    try:
-        body = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text", "save the file as UTF-8") from error
-    return parse_template(body, str(path))
 
 
 def answer_lead(form: AnswerForm) -> str:
@@ -338,11 +259,3 @@ def _demonstrations(shown: Sequence[Demonstration], tags: Tags, form: AnswerForm
         f"{tags.around(demo.text)}\n{answer}" for demo, answer in zip(shown, answers, strict=True)
     )
     return "Examples, each with its answer:\n" + "\n\n".join(blocks)
-
-
-def _fill(template: PromptTemplate, values: Mapping[str, str]) -> str:
-    body = template.body
-    for name, value in values.items():
-        if not value:  # nothing to show: its line goes, and the empty line after it
-            body = re.sub(rf"(?m)^[ \t]*\$(?:{name}|\{{{name}\}})[ \t]*\n\n?", "", body)
-    return string.Template(body).substitute(values).strip("\n")

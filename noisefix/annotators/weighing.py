@@ -151,12 +151,8 @@ def weigh(
     probs = _true_label_probs(rows, odds[rows], answers, given_labels, true_label_probs, found)
     wrong = np.full(len(answers), np.nan)
     wrong[labelled] = 1 - probs[labelled, given_labels[labelled]]
-    none = labelled & (answers == NONE_FITS)
     silent = np.flatnonzero(labelled & (answers < 0))
-    implied = log_odds(1 - found.prior[silent, given_labels[silent]], FLOOR)
-    spilled = (1 - _SPILL) * log_odds(p_error[silent].astype(np.float64), FLOOR) + _SPILL * implied
-    spilled += np.where(none[silent], np.log(_NONE_LIKELIHOOD_RATIO), 0.0)
-    wrong[silent] = small_sigmoid(spilled)
+    wrong[silent] = _unheard_error(silent, answers, given_labels, p_error, found)
     _rescale(probs, silent, given_labels, wrong)
 
     final_labels, actions = _decided(answers, given_labels, odds, probs, model.margin)
@@ -165,14 +161,27 @@ def weigh(
         final_labels[row], actions[row] = answer, RELABEL if differs else KEEP
         probs[row], probs[row, answer] = 0, 1
         wrong[row] = differs if labelled[row] else np.nan
-    held = np.zeros(len(answers), dtype=bool) if trusted is None else trusted
-    held = held | bool(alarm)
+    held = bool(alarm) | (np.zeros(len(answers), dtype=bool) if trusted is None else trusted)
     final_labels[held], actions[held] = given_labels[held], KEEP
     if alarm:
         probs, wrong = true_label_probs.astype(np.float64), p_error.astype(np.float64)
     elif trusted is not None:
         probs[trusted], wrong[trusted] = true_label_probs[trusted], p_error[trusted]
     return Verdicts(final_labels, actions, wrong, probs, odds, found, alarm)
+
+
+def _unheard_error(
+    rows: np.ndarray,
+    answers: np.ndarray,
+    given: np.ndarray,
+    p_error: np.ndarray,
+    found: Reliability,
+) -> np.ndarray:
+    """Return P(given label wrong) of rows without a label for an answer, (R,): what others tell."""
+    implied = log_odds(1 - found.prior[rows, given[rows]], FLOOR)
+    spilled = (1 - _SPILL) * log_odds(p_error[rows].astype(np.float64), FLOOR) + _SPILL * implied
+    spilled += np.where(answers[rows] == NONE_FITS, np.log(_NONE_LIKELIHOOD_RATIO), 0.0)
+    return small_sigmoid(spilled)
 
 
 def _decided(

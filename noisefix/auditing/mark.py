@@ -18,15 +18,7 @@ from noisefix.annotators.human import Desk, HumanAnnotator, RowFacts
 from noisefix.annotators.protocol import NONE, Answer, Question
 from noisefix.auditing.plan import AuditPlan, AuditRow
 from noisefix.errors import UsageError
-from noisefix.run.decisions import (
-    CLASS,
-    DROP,
-    KEEP,
-    UNSURE,
-    PersonDecision,
-    append_decisions,
-    now,
-)
+from noisefix.run.decisions import CLASS, DROP, KEEP, UNSURE, PersonDecision, append_decisions, now
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import ISSUES
 from noisefix.run.settled import run_decisions
@@ -162,7 +154,7 @@ def keep_marks(folder: RunFolder, plan: AuditPlan, review: Review, reviewer: str
     Raises:
         DataError: the decisions cannot be written.
     """
-    from noisefix.cleaning.review import decisions_of
+    from noisefix.cleaning.reviewed import decisions_of
 
     issues, _ = read_table(folder.issues, ISSUES, ("id", "text", "given_label"))
     at_random = {row.id for row in plan.rows if row.is_random}

@@ -27,13 +27,12 @@ from noisefix.run.decisions import (
     PersonDecision,
     decision_key,
     read_decisions,
-    standing,
-    word_on,
 )
 from noisefix.run.folder import RunFolder
 from noisefix.run.parquet import read_table
 from noisefix.run.schemas import ISSUES
 from noisefix.run.settled import run_decisions
+from noisefix.run.standing import standing, word_on
 
 _COLUMNS = ("id", "text", "given_label", "is_issue", "is_trusted")
 

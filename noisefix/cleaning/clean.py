@@ -54,7 +54,7 @@ def clean_table(run: str | Path, data: Any, options: ApplyOptions) -> Any:
         check_set_options(options)
     if data is None:
         need_pandas()
-        source = folder.read_input()
+        source = folder.input.source()
         data = source.table.to_pandas()
     else:
         source = table_source(data)

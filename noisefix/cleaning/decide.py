@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from noisefix.documents import made_of
 from noisefix.errors import UsageError
 from noisefix.labels import UNLABELLED, encode_labels
 from noisefix.probing.outside import OUTSIDE_FROM
@@ -155,16 +156,13 @@ def decide(
     known = (*DECISION_COLUMNS[:7], "annotator", "cost_usd")
     columns = [name for name in known if name in issues.column_names]
     return [
-        Decision(
+        made_of(
+            Decision,
+            row,
             index=int(index),
-            id=row["id"],
-            row_number=row["row_number"],
             action=actions[index],
-            given_label=row["given_label"],
             new_label=row["suggested_label"] if actions[index] in ("relabel", "fill") else None,
-            suggested_label=row["suggested_label"],
             reasons=tuple(row["reasons"]),
-            p_error=row["p_error"],
             annotator=row.get("annotator") or MODEL_ANNOTATOR,
             cost_usd=row.get("cost_usd") or 0.0,
         )

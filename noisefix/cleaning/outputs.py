@@ -108,7 +108,7 @@ def _check_name(
     folder: RunFolder, output: str | Path, options: ApplyOptions, handed: str | None
 ) -> None:
     """Check that the output's name fits its format, and that no filled-in workbook is lost."""
-    from noisefix.run.outputs import check_ending
+    from noisefix.run.endings import check_ending
     from noisefix.tables.compression import packing_named
 
     about = folder.read()["input"]

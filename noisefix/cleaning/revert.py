@@ -93,7 +93,7 @@ def _revert(folder: RunFolder, target: Path) -> RevertResult:
         undone: list[Change] = changes
         kept: list[Change] = []
         # Without edits these are the input's bytes, packed or unpacked if need be.
-        content = rewritten(folder.input_files(), folder.read_input(), target)
+        content = rewritten(folder.input.files(), folder.input.source(), target)
         write_logged(folder, target, content, _reversed(undone), "revert")
     else:
         undone, kept = _undo_cells(folder, target, changes, write)

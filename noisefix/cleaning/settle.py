@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING
 
 from noisefix.cleaning.decide import DECISION_COLUMNS, ApplyParams, Decision, decide
 from noisefix.cleaning.decide_sets import decide_sets
-from noisefix.cleaning.review import (
-    Review,
-    decisions_of,
-    overruled,
-    read_review,
-    review_of,
-    reviewed_issues,
-)
+from noisefix.cleaning.review import Review, read_review
+from noisefix.cleaning.reviewed import decisions_of, overruled, review_of, reviewed_issues
 from noisefix.errors import DataError
 from noisefix.run.answers import read_verdicts
 from noisefix.run.decisions import PersonDecision, read_decisions, read_said

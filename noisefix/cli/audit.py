@@ -19,13 +19,8 @@ def audit(run: RunArgument, options: AuditOptions, shown: Shown) -> None:
     from noisefix.auditing.audit import audit as run_audit
     from noisefix.cli.audit_summary import show_audit
     from noisefix.cli.desk import open_desk
-    from noisefix.cli.messages import tell
-    from noisefix.cli.terminal import Screen, write_json
+    from noisefix.cli.messages import tell_and_show
 
     has_terminal = sys.stdin.isatty() and sys.stderr.isatty()
     result = run_audit(run, options=options, open_desk=open_desk if has_terminal else None)
-    tell(result.notes, quiet=shown.quiet)
-    if shown.as_json:
-        write_json(result)
-    else:
-        show_audit(Screen(), result)
+    tell_and_show(result, shown, show_audit, result.notes)

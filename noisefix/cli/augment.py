@@ -17,21 +17,9 @@ def augment(run: RunArgument, options: AugmentOptions, shown: Shown) -> None:
     """
     from noisefix.cli.asking import show_asking
     from noisefix.cli.edit_summary import show_pairs
-    from noisefix.cli.messages import tell
-    from noisefix.cli.relabel_summary import import_counts, show_estimate, show_exported
-    from noisefix.cli.terminal import Screen, write_json
+    from noisefix.cli.relabel_summary import show_asked_for
     from noisefix.relabelling.augment import augment as run_augment
 
     with show_asking(quiet=shown.quiet, name="augment") as progress:
         result = run_augment(run, options=options, progress=progress)
-    tell((*import_counts(result.imported), *result.notes), quiet=shown.quiet)
-    if shown.as_json:
-        write_json(result.estimate or result.exported or result)
-    elif result.estimate is not None:
-        show_estimate(Screen(), result.estimate)
-    elif result.exported is not None:
-        show_exported(Screen(), result.exported)
-    else:
-        show_pairs(Screen(), result)
-    if result.failure is not None:
-        raise result.failure
+    show_asked_for(result, shown, show_pairs)

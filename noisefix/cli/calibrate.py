@@ -18,7 +18,7 @@ from noisefix.options import WRITES
 if TYPE_CHECKING:
     from noisefix.cli.terminal import Screen
     from noisefix.evaluation.calibrate import CalibrateResult
-    from noisefix.metrics.labeller import Measured
+    from noisefix.probability import Interval
 
 _MOST_CLASSES = 40
 _MOST_CONFUSIONS = 5
@@ -202,7 +202,7 @@ def _show_next(
     )
 
 
-def _measured(share: Measured) -> str:
+def _measured(share: Interval) -> str:
     if math.isnan(share.value):
         return "-"
     return f"{percent(share.value)} ({interval(share.low, share.high)})"

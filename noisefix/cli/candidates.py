@@ -41,12 +41,11 @@ def candidates(
 
     Looks up each row's nearest rows in the clean pool, and weighs the labels they have.
     """
-    from noisefix.cli.messages import tell
+    from noisefix.cli.messages import tell_and_show
     from noisefix.cli.stage_report import show_stage
     from noisefix.detection.candidates import candidates as run_candidates
     from noisefix.detection.search_recall import recall_warnings
 
     with show_progress(quiet=shown.quiet) as progress:
         result = run_candidates(embeddings, issues, output, options=options, progress=progress)
-    tell(warnings=recall_warnings(result), quiet=shown.quiet)
-    show_stage(result, as_json=shown.as_json)
+    tell_and_show(result, shown, show_stage, warnings=recall_warnings(result))

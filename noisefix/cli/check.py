@@ -9,7 +9,7 @@ import typer
 
 from noisefix.cli.options import Shown, takes_options
 from noisefix.cli.progress import show_progress
-from noisefix.detection.options import CheckOptions
+from noisefix.detection.check_options import CheckOptions
 from noisefix.errors import EXIT_GATE_FAILED, UsageError
 from noisefix.options import KEEPS, READS, WRITES, Option
 
@@ -22,6 +22,18 @@ FORMATS = ("text", "json", "github", "junit", "sarif", "gitlab")
 def _known_format(value: str | None) -> str | None:
     Option("--output-format", "", words=FORMATS).verify(value)
     return value
+
+
+OutputFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--output-format",
+        metavar="|".join(FORMATS),
+        callback=_known_format,
+        autocompletion=lambda: list(FORMATS),
+        help="What stdout holds: text for people, or a report for a service. Default: text.",
+    ),
+]
 
 
 def _known_count(value: str) -> str:
@@ -57,16 +69,7 @@ def check(
             "--show", metavar="N", callback=_known_count, help="Flagged rows to print; or all."
         ),
     ] = "10",
-    output_format: Annotated[
-        str | None,
-        typer.Option(
-            "--output-format",
-            metavar="|".join(FORMATS),
-            callback=_known_format,
-            autocompletion=lambda: list(FORMATS),
-            help="What stdout holds: text for people, or a report for a service. Default: text.",
-        ),
-    ] = None,
+    output_format: OutputFormat = None,
     github: Annotated[
         bool, typer.Option("--github", help="The same as --output-format github.")
     ] = False,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from noisefix.cli.messages import standard_input, tell
-from noisefix.cli.options import Data, Shown, one_or_all, takes_options
+from noisefix.cli.messages import standard_input, tell, tell_and_show
+from noisefix.cli.options import Data, NewRun, Shown, one_or_all, takes_options
 from noisefix.cli.progress import show_progress
 from noisefix.detection.options import DetectOptions
-from noisefix.options import KEEPS
 
 
 @takes_options
@@ -19,16 +18,7 @@ def detect(
     data: Data,
     options: DetectOptions,
     shown: Shown,
-    output: Annotated[
-        Path | None,
-        KEEPS,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="DIR",
-            help="Run folder. Default: NAME.noisefix beside the input.",
-        ),
-    ] = None,
+    output: NewRun = None,
     top: Annotated[
         int,
         typer.Option("--top", min=0, max=100, metavar="N", help="Suspicious rows to show."),
@@ -41,7 +31,6 @@ def detect(
     summary. What has been done before and has not changed is not done again.
     """
     from noisefix.cli.summary import show_detection
-    from noisefix.cli.terminal import Screen, write_json
     from noisefix.detection.detect import detect as run_detect
 
     with show_progress(quiet=shown.quiet) as progress:
@@ -49,10 +38,6 @@ def detect(
             one_or_all(data), output, options=options, progress=progress, stdin=standard_input(data)
         )
     tell(result.notes, result.warnings, quiet=shown.quiet)
-    if result.across is not None:
-        tell(result.across.notes, result.across.warnings, quiet=shown.quiet)
-    if shown.as_json:
-        write_json(result)
-    else:
-        shown_data = one_or_all(data)
-        show_detection(Screen(), result, data=shown_data, top=top, options=options)
+    more = result.across
+    show = partial(show_detection, data=one_or_all(data), top=top, options=options)
+    tell_and_show(result, shown, show, *((more.notes, more.warnings) if more else ()))

@@ -34,7 +34,7 @@ def embed(
     Into a run folder, for joint and candidates to go on with: the three of them make what detect
     makes. Or into a file of its own. A killed run goes on where it stopped.
     """
-    from noisefix.cli.messages import standard_input, tell
+    from noisefix.cli.messages import standard_input, tell_and_show
     from noisefix.cli.stage_report import show_stage
     from noisefix.detection.embed import embed as run_embed
 
@@ -42,5 +42,4 @@ def embed(
         result = run_embed(
             one_or_all(data), output, options=options, progress=progress, stdin=standard_input(data)
         )
-    tell(result.notes, result.warnings, quiet=shown.quiet)
-    show_stage(result, as_json=shown.as_json)
+    tell_and_show(result, shown, show_stage, result.notes, result.warnings)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from noisefix.cli.messages import tell_and_show
 from noisefix.cli.options import Shown, takes_options
 from noisefix.cli.progress import show_progress
 from noisefix.errors import UsageError
 from noisefix.evaluation.options import EvaluateOptions
 from noisefix.options import READS
-
-if TYPE_CHECKING:
-    from noisefix.cli.terminal import Screen
-    from noisefix.evaluation.evaluate import EvaluateResult
 
 
 @takes_options
@@ -76,22 +73,8 @@ def evaluate(
     its corrected labels: --truth, else decisions, answers and changes in RUN, else its estimates.
     With --pairs: how often a model is right of both a text and its smallest edit.
     """
-    from noisefix.cli.messages import tell
-    from noisefix.cli.model_scores import show_model_scores
-    from noisefix.cli.rank_stability import show_rank_stability
-    from noisefix.cli.terminal import Screen, write_json
-    from noisefix.evaluation.evaluate import EvaluateResult
-    from noisefix.evaluation.evaluate import evaluate as run_evaluate
-
     if rank_stability:
-        from noisefix.evaluation.rank_stability import rank_stability as run_stability
-
-        compared = run_stability(run, predictions or (), truth, data, options=options)
-        tell(compared.notes, compared.warnings, quiet=shown.quiet)
-        if shown.as_json:
-            write_json(compared)
-        else:
-            show_rank_stability(Screen(), compared)
+        _compare(run, predictions or [], truth, data, options, shown)
         return
     if predictions:
         raise UsageError(
@@ -99,131 +82,55 @@ def evaluate(
             "add it, or leave the file out",
         )
     if pairs is not None:
-        from noisefix.cli.pair_scores import show_pair_scores
-        from noisefix.evaluation.contrast import contrast
-
         if truth is not None or data is not None:
             raise UsageError(
                 "--pairs: pairs say themselves which labels are right",
                 "leave --truth and --data out",
             )
-        scored = contrast(run, pairs, options=options)
-        tell(scored.warnings, quiet=shown.quiet)
-        if shown.as_json:
-            write_json(scored)
-        else:
-            show_pair_scores(Screen(), scored)
+        _score_pairs(run, pairs, options, shown)
         return
     if truth is None:
         raise UsageError(
             "--truth is missing: nothing tells which labels are right",
             "name the column with the true labels; to compare models: --rank-stability",
         )
+    _score(run, truth, data, options, shown)
+
+
+def _compare(
+    run: Path,
+    predictions: list[Path],
+    truth: str | None,
+    data: Path | None,
+    options: EvaluateOptions,
+    shown: Shown,
+) -> None:
+    from noisefix.cli.rank_stability import show_rank_stability
+    from noisefix.evaluation.rank_stability import rank_stability
+
+    result = rank_stability(run, predictions, truth, data, options=options)
+    tell_and_show(result, shown, show_rank_stability, result.notes, result.warnings)
+
+
+def _score_pairs(run: Path, pairs: Path, options: EvaluateOptions, shown: Shown) -> None:
+    from noisefix.cli.pair_scores import show_pair_scores
+    from noisefix.evaluation.contrast import contrast
+
+    result = contrast(run, pairs, options=options)
+    tell_and_show(result, shown, show_pair_scores, warnings=result.warnings)
+
+
+def _score(
+    run: Path, truth: str, data: Path | None, options: EvaluateOptions, shown: Shown
+) -> None:
+    from noisefix.cli.model_scores import show_model_scores
+    from noisefix.cli.run_scores import show_run_scores
+    from noisefix.evaluation.evaluate import EvaluateResult
+    from noisefix.evaluation.evaluate import evaluate as run_evaluate
+
     with show_progress(quiet=shown.quiet) as progress:
         result = run_evaluate(run, truth, data, options=options, progress=progress)
-    if not isinstance(result, EvaluateResult):
-        tell(result.notes, result.warnings, quiet=shown.quiet)
-    if shown.as_json:
-        write_json(result)
-    elif isinstance(result, EvaluateResult):
-        _show(Screen(), result)
+    if isinstance(result, EvaluateResult):
+        tell_and_show(result, shown, show_run_scores)
     else:
-        show_model_scores(Screen(), result)
-
-
-def _show(screen: Screen, result: EvaluateResult) -> None:
-    from noisefix.cli.columns import Column
-    from noisefix.cli.wording import interval, number, percent, plural, share
-
-    left_out = (
-        f"; {result.without_truth:,} without a truth left out" if result.without_truth else ""
-    )
-    screen.line(
-        f"{plural(result.scored, 'labelled row')} with a truth, {result.errors:,} of them wrong"
-        f"{left_out}",
-        style="bold",
-    )
-    flags, noise, repair = result.flags, result.noise_rate, result.repair
-    covered = "holds the true rate" if noise.is_covered else "misses the true rate"
-    measures = [
-        ("average precision", number(result.average_precision)),
-        ("area under ROC", number(result.area_under_roc)),
-        *((f"precision at {k}", number(value)) for k, value in sorted(result.precision_at.items())),
-        (
-            "flags: precision",
-            f"{number(flags.precision)} ({flags.true_positives} of {flags.flagged})",
-        ),
-        ("flags: recall", f"{number(flags.recall)} ({flags.true_positives} of {flags.errors})"),
-        ("flags: F1", number(flags.f1)),
-        ("p_error: calibration error", number(result.calibration_error)),
-        ("noise rate, estimated", f"{percent(noise.estimated)}"),
-        ("noise rate, 90 % interval", f"{interval(noise.low, noise.high)}, {covered}"),
-        ("noise rate, true", percent(noise.true)),
-        ("labels right before", share(repair.before)),
-        (
-            "labels right after apply (relabel)",
-            f"{share(repair.after)} ({repair.changed} changed: {repair.improved} improved, "
-            f"{repair.spoiled} spoiled)",
-        ),
-        ("suggested labels right", share(repair.suggested)),
-    ]
-    if result.unlabelled:
-        measures.append(
-            (f"suggestions right on {result.unlabelled} unlabelled rows", share(result.filled))
-        )
-    screen.table((Column("measure"), Column("value", is_flexible=True)), measures)
-    _show_reliability(screen, result)
-    _show_classes(screen, result)
-
-
-def _show_reliability(screen: Screen, result: EvaluateResult) -> None:
-    from noisefix.cli.columns import Column
-    from noisefix.cli.wording import number
-
-    screen.heading("Is p_error what it says?")
-    screen.table(
-        (
-            Column("p_error"),
-            Column("rows", "right"),
-            Column("mean said", "right"),
-            Column("really wrong", "right"),
-        ),
-        [
-            (
-                f"{b.low:.1f} to {b.high:.1f}",
-                f"{b.rows:,}",
-                number(b.mean_probability),
-                number(b.error_rate),
-            )
-            for b in result.reliability
-            if b.rows
-        ],
-    )
-
-
-def _show_classes(screen: Screen, result: EvaluateResult) -> None:
-    from noisefix.cli.columns import Column
-    from noisefix.cli.wording import number, share
-
-    screen.heading("Classes")
-    screen.table(
-        (
-            Column("label", max_width=40),
-            Column("given", "right"),
-            Column("true", "right"),
-            Column("wrong", "right"),
-            Column("flag precision", "right"),
-            Column("flag recall", "right"),
-        ),
-        [
-            (
-                c.label,
-                f"{c.given_rows:,}",
-                f"{c.true_rows:,}",
-                share(c.given_wrong),
-                number(c.flag_precision),
-                number(c.flag_recall),
-            )
-            for c in result.classes
-        ],
-    )
+        tell_and_show(result, shown, show_model_scores, result.notes, result.warnings)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from noisefix.cli.messages import tell
-from noisefix.cli.options import Shown, takes_options
+from noisefix.cli.messages import tell_and_show
+from noisefix.cli.options import NewRun, Shown, takes_options
 from noisefix.cli.progress import show_progress
-from noisefix.detection.options import InitOptions
-from noisefix.options import KEEPS, READS
+from noisefix.detection.check_options import InitOptions
+from noisefix.options import READS
+
+if TYPE_CHECKING:
+    from noisefix.cli.terminal import Screen
+    from noisefix.detection.init import InitResult
 
 
 @takes_options
@@ -21,16 +24,7 @@ def init(
     ],
     options: InitOptions,
     shown: Shown,
-    output: Annotated[
-        Path | None,
-        KEEPS,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="DIR",
-            help="Run folder. Default: NAME.noisefix beside the input.",
-        ),
-    ] = None,
+    output: NewRun = None,
 ) -> None:
     """Write noisefix.toml and labels.toml beside a table.
 
@@ -38,17 +32,16 @@ def init(
     configuration names columns, encoder and a gate for check that the data pass today; labels.toml
     names the classes, to be described, and those that are most confused.
     """
-    from noisefix.cli.terminal import Screen, write_json
-    from noisefix.cli.wording import interval, percent
     from noisefix.detection.init import init as run_init
 
     with show_progress(quiet=shown.quiet) as progress:
         result = run_init(data, output, options=options, progress=progress)
-    tell(result.notes, result.warnings, quiet=shown.quiet)
-    if shown.as_json:
-        write_json(result)
-        return
-    screen = Screen()
+    tell_and_show(result, shown, _show, result.notes, result.warnings)
+
+
+def _show(screen: Screen, result: InitResult) -> None:
+    from noisefix.cli.wording import interval, percent
+
     between = interval(result.noise_rate_low, result.noise_rate_high)
     screen.line(
         f"{result.config}: options, and a gate at {percent(result.max_noise_rate)} (today about "

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from noisefix.cli.messages import tell
+from noisefix.cli.messages import tell_and_show
 from noisefix.cli.options import Embeddings, Shown, takes_options
 from noisefix.cli.progress import show_progress
 from noisefix.detection.options import JointOptions
@@ -42,5 +42,4 @@ def joint(
 
     with show_progress(quiet=shown.quiet) as progress:
         result = run_joint(embeddings, output, options=options, progress=progress)
-    tell(result.notes, result.warnings, quiet=shown.quiet)
-    show_stage(result, as_json=shown.as_json)
+    tell_and_show(result, shown, show_stage, result.notes, result.warnings)

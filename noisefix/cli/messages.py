@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from noisefix.cli.terminal import Screen, sanitize, say
+from noisefix.cli.terminal import Screen, sanitize, say, write_json
 from noisefix.errors import UsageError
+
+if TYPE_CHECKING:
+    from noisefix.cli.options import Shown
 
 
 def tell(notes: Iterable[str] = (), warnings: Iterable[str] = (), *, quiet: bool = False) -> None:
@@ -18,6 +21,21 @@ def tell(notes: Iterable[str] = (), warnings: Iterable[str] = (), *, quiet: bool
     for kind, lines in (("note", notes), ("warning", warnings)):
         for line in lines:
             say(f"{kind}: {sanitize(line)}")
+
+
+def tell_and_show(
+    result: Any,
+    shown: Shown,
+    show: Callable[[Screen, Any], None],
+    notes: Iterable[str] = (),
+    warnings: Iterable[str] = (),
+) -> None:
+    """Write notes and warnings, then the result: as JSON, or as ``show`` writes it."""
+    tell(notes, warnings, quiet=shown.quiet)
+    if shown.as_json:
+        write_json(result)
+    else:
+        show(Screen(), result)
 
 
 def standard_input(data: str | list[str]) -> BinaryIO | None:

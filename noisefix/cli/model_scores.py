@@ -43,23 +43,40 @@ def show_model_scores(screen: Screen, scores: ModelScores) -> None:
     screen.table((Column("measure"), Column("value", is_flexible=True)), measures)
     _show_classes(screen, scores)
     _show_confusions(screen, scores)
-    screen.heading("Is the confidence what it says?")
+    show_reliability(
+        screen,
+        "Is the confidence what it says?",
+        ("confidence", "really right"),
+        [(b.low, b.high, b.rows, b.mean_confidence, b.accuracy) for b in scores.reliability],
+    )
+
+
+def show_reliability(
+    screen: Screen,
+    question: str,
+    names: tuple[str, str],
+    bins: list[tuple[float, float, int, float, float]],
+) -> None:
+    """Write what probabilities say and what is so.
+
+    Args:
+        screen: where to.
+        question: the heading.
+        names: what the probabilities are called, and what they are held against.
+        bins: lower and upper end, rows, mean probability, share; those without rows are left out.
+    """
+    screen.heading(question)
     screen.table(
         (
-            Column("confidence"),
+            Column(names[0]),
             Column("rows", "right"),
             Column("mean said", "right"),
-            Column("really right", "right"),
+            Column(names[1], "right"),
         ),
         [
-            (
-                f"{b.low:.1f} to {b.high:.1f}",
-                f"{b.rows:,}",
-                number(b.mean_confidence),
-                number(b.accuracy),
-            )
-            for b in scores.reliability
-            if b.rows
+            (f"{low:.1f} to {high:.1f}", f"{rows:,}", number(said), number(found))
+            for low, high, rows, said, found in bins
+            if rows
         ],
     )
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, cast, get_args
 import typer
 
 from noisefix.cli.configuration import Config, NoConfig
-from noisefix.options import READS, Option, Options, Role, described
+from noisefix.options import KEEPS, READS, Option, Options, Role, described
 
 Data = Annotated[
     list[str],
@@ -27,6 +27,13 @@ Data = Annotated[
 ]
 RunArgument = Annotated[
     Path, READS, typer.Argument(metavar="RUN", help="Run folder, or a folder of the tables of one.")
+]
+NewRun = Annotated[
+    Path | None,
+    KEEPS,
+    typer.Option(
+        "--output", "-o", metavar="DIR", help="Run folder. Default: NAME.noisefix beside the input."
+    ),
 ]
 Embeddings = Annotated[
     Path,

@@ -10,7 +10,8 @@ from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import interval, plural, share
 
 if TYPE_CHECKING:
-    from noisefix.evaluation.rank_stability import Estimate, Pair, RankStability
+    from noisefix.evaluation.rank_results import Pair, RankStability
+    from noisefix.probability import Interval
 
 _SHOWN_PAIRS = 15
 _NAME = Column("model", max_width=40, is_flexible=True)
@@ -50,7 +51,7 @@ def _tau(tau: float) -> str:
     return "-" if math.isnan(tau) else f"{tau:.2f}"
 
 
-def _with_interval(found: Estimate) -> str:
+def _with_interval(found: Interval) -> str:
     if math.isnan(found.value):
         return "-"
     if math.isnan(found.low):
@@ -149,7 +150,7 @@ def _show_pairs(screen: Screen, found: RankStability) -> None:
     )
 
 
-def _lead(found: Estimate) -> str:
+def _lead(found: Interval) -> str:
     low, high = (100 * end for end in (found.low, found.high))
     return f"{100 * found.value:+.1f} ({low:+.1f} to {high:+.1f})"
 

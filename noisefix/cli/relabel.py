@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from noisefix.cli.options import RunArgument, Shown, takes_options
-from noisefix.relabelling.options import RelabelOptions
+from noisefix.relabelling.relabel_options import RelabelOptions
 
 
 @takes_options
@@ -18,28 +18,9 @@ def relabel(run: RunArgument, options: RelabelOptions, shown: Shown) -> None:
     from noisefix.cli.asking import show_asking
     from noisefix.cli.desk import open_desk
     from noisefix.cli.edit_summary import show_rewrites
-    from noisefix.cli.messages import tell
-    from noisefix.cli.relabel_summary import (
-        import_counts,
-        show_estimate,
-        show_exported,
-        show_relabels,
-    )
-    from noisefix.cli.terminal import Screen, write_json
+    from noisefix.cli.relabel_summary import show_asked_for, show_relabels
     from noisefix.relabelling.relabel import relabel as run_relabel
 
     with show_asking(quiet=shown.quiet or options.annotator == "human") as progress:
         result = run_relabel(run, options=options, progress=progress, open_desk=open_desk)
-    tell((*import_counts(result.imported), *result.notes), quiet=shown.quiet)
-    if shown.as_json:
-        write_json(result.estimate or result.exported or result)
-    elif result.estimate is not None:
-        show_estimate(Screen(), result.estimate)
-    elif result.exported is not None:
-        show_exported(Screen(), result.exported)
-    elif options.rewrite:
-        show_rewrites(Screen(), result)
-    else:
-        show_relabels(Screen(), result)
-    if result.failure is not None:
-        raise result.failure
+    show_asked_for(result, shown, show_rewrites if options.rewrite else show_relabels)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from noisefix.cli.columns import Column
+from noisefix.cli.messages import tell, tell_and_show
 from noisefix.cli.terminal import Screen
 from noisefix.cli.wording import interval, percent, plural
 
 if TYPE_CHECKING:
     from noisefix.annotators.batch_export import BatchExport
     from noisefix.annotators.batch_import import BatchImport
+    from noisefix.cli.options import Shown
+    from noisefix.relabelling.augment import AugmentResult
     from noisefix.relabelling.plan import PlanEstimate
     from noisefix.relabelling.relabel import RelabelResult
 
@@ -34,6 +38,25 @@ def import_counts(read: BatchImport | None) -> tuple[str, ...]:
             "responses to other questions count once they are read with the options of the export"
         )
     return tuple(counts)
+
+
+def show_asked_for(
+    result: AugmentResult | RelabelResult, shown: Shown, show: Callable[[Screen, Any], None]
+) -> None:
+    """Show what asking came to: an estimate, files of requests, or what ``show`` writes.
+
+    Raises:
+        NoisefixError: why not everything was asked.
+    """
+    tell((*import_counts(result.imported), *result.notes), quiet=shown.quiet)
+    if result.estimate is not None:
+        tell_and_show(result.estimate, shown, show_estimate)
+    elif result.exported is not None:
+        tell_and_show(result.exported, shown, show_exported)
+    else:
+        tell_and_show(result, shown, show)
+    if result.failure is not None:
+        raise result.failure
 
 
 def show_exported(screen: Screen, written: BatchExport) -> None:

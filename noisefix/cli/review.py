@@ -35,7 +35,8 @@ def review(
     Each decision is kept at once (decisions.jsonl in the run folder), and everything is judged
     anew while you decide. Needs the extra review.
     """
-    from noisefix.cli.terminal import Screen, say, write_json
+    from noisefix.cli.messages import tell_and_show
+    from noisefix.cli.terminal import say
     from noisefix.reviewing.review import review as run_review
 
     def ready(address: str) -> None:
@@ -49,10 +50,7 @@ def review(
         result = _at_terminal(run, options)
     else:
         result = run_review(run, options=options, ready=ready)
-    if shown.as_json:
-        write_json(result)
-    else:
-        show_review(Screen(), result)
+    tell_and_show(result, shown, show_review)
 
 
 def _at_terminal(run: Path, options: ReviewOptions) -> ReviewResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -106,16 +107,11 @@ def _compare(
 ) -> None:
     from noisefix.classifiers.compare import compare
     from noisefix.cli.comparison import show_comparison
-    from noisefix.cli.messages import tell
-    from noisefix.cli.terminal import Screen, write_json
+    from noisefix.cli.messages import tell_and_show
 
     epochs = {} if options.epochs is None else {"epochs": options.epochs}
     parameters = {**(options.parameters or {}), **epochs}
     chosen = options.shared_with(CompareOptions, test=test, n_seeds=seeds, parameters=parameters)
     with show_progress(quiet=shown.quiet) as progress:
         result = compare(source, methods, options=chosen, progress=progress)
-    tell(result.notes, quiet=shown.quiet)
-    if shown.as_json:
-        write_json(result)
-    else:
-        show_comparison(Screen(), result, source)
+    tell_and_show(result, shown, partial(show_comparison, source=source), result.notes)

@@ -5,12 +5,7 @@ whole. The methods and where they differ from cleanlab: ``docs/methods/confident
 """
 
 from noisefix.confident.filters import FILTERS, find_issues
-from noisefix.confident.joint import (
-    ConfidentJoint,
-    calibrate,
-    confident_joint,
-    estimate_joint,
-)
+from noisefix.confident.joint import ConfidentJoint, calibrate, confident_joint, estimate_joint
 from noisefix.confident.matrices import (
     inverse_noise_matrix,
     noise_matrix,

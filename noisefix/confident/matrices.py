@@ -61,11 +61,7 @@ def transition_matrix(noise_matrix: np.ndarray) -> np.ndarray:
 def noise_matrix_from_transition(transition: np.ndarray) -> np.ndarray:
     """Turn P(given | true) from the literature's [true, given] into [given, true].
 
-    Args:
-        transition: (K, K), rows sum to 1 (or 0 for a class without rows).
-
-    Returns:
-        (K, K) float64, *columns* sum to 1.
+    The other way round of ``transition_matrix``, with shapes as there.
 
     Raises:
         DataError: rows do not sum to 1; a noise matrix given by mistake, for instance.

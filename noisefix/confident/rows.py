@@ -6,12 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisefix.confident.validation import (
-    as_pred_probs,
-    check_block,
-    check_given_labels,
-    row_blocks,
-)
+from noisefix.confident.validation import as_pred_probs, check_block, check_given_labels, row_blocks
 
 AGREEMENT_MARGIN = 1e-6
 """The given label counts as predicted when it is this close to the top, as in cleanlab."""

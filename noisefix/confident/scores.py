@@ -1,4 +1,7 @@
-"""Label quality scores: how well the given label fits, in [0, 1], low = suspicious."""
+"""Label quality scores: how well the given label fits, in [0, 1], low = suspicious.
+
+All take and return what ``Score`` says.
+"""
 
 from __future__ import annotations
 
@@ -16,25 +19,23 @@ class Score(Protocol):
     def __call__(
         self, given_labels: np.ndarray, pred_probs: np.ndarray, *, rows: RowSummary | None = None
     ) -> np.ndarray:
-        """Return (N,) float64 in [0, 1]; NaN for unlabelled rows."""
+        """Return (N,) float64 in [0, 1]; NaN for unlabelled rows.
+
+        Args:
+            given_labels: (N,) class ids, -1 = unlabelled.
+            pred_probs: (N, K) out-of-sample probabilities.
+            rows: what ``summarize_rows`` returned for the same two arrays, to save reading them
+                again.
+
+        Raises:
+            DataError: labels or probabilities are unusable.
+        """
 
 
 def self_confidence(
     given_labels: np.ndarray, pred_probs: np.ndarray, *, rows: RowSummary | None = None
 ) -> np.ndarray:
-    """Return the probability of the given label.
-
-    Args:
-        given_labels: (N,) class ids, -1 = unlabelled.
-        pred_probs: (N, K) out-of-sample probabilities.
-        rows: what ``summarize_rows`` returned for the same two arrays, to save reading them again.
-
-    Returns:
-        (N,) float64 in [0, 1]; NaN for unlabelled rows.
-
-    Raises:
-        DataError: labels or probabilities are unusable.
-    """
+    """Return the probability of the given label."""
     rows = rows or summarize_rows(given_labels, pred_probs)
     return rows.self_confidence.astype(np.float64)
 
@@ -44,19 +45,8 @@ def normalized_margin(
 ) -> np.ndarray:
     """Return (probability of the given label - largest other probability + 1) / 2.
 
-    Computed in the type of ``pred_probs``, so that the numbers are cleanlab's to the last bit.
-
-    Args:
-        given_labels: (N,) class ids, -1 = unlabelled.
-        pred_probs: (N, K) out-of-sample probabilities.
-        rows: what ``summarize_rows`` returned for the same two arrays, to save reading them again.
-
-    Returns:
-        (N,) float64 in [0, 1]; above 1/2 the given label is the most probable. NaN for unlabelled
-        rows.
-
-    Raises:
-        DataError: labels or probabilities are unusable.
+    Above 1/2 the given label is the most probable. Computed in the type of ``pred_probs``, so that
+    the numbers are cleanlab's to the last bit.
     """
     rows = rows or summarize_rows(given_labels, pred_probs)
     margin: np.ndarray = rows.self_confidence - rows.best_other_prob
@@ -73,17 +63,6 @@ def confidence_weighted_entropy(
     The limits are taken: 1 where r is 0 (a certain row whose label is right), 0 where the given
     label has probability 0. cleanlab clips instead, which ranks near-certain right rows worst of
     all and rows whose given label has a probability below 1e-6 too high.
-
-    Args:
-        given_labels: (N,) class ids, -1 = unlabelled.
-        pred_probs: (N, K) out-of-sample probabilities.
-        rows: what ``summarize_rows`` returned for the same two arrays, to save checking them again.
-
-    Returns:
-        (N,) float64 in [0, 1]; NaN for unlabelled rows.
-
-    Raises:
-        DataError: labels or probabilities are unusable.
     """
     rows = rows or summarize_rows(given_labels, pred_probs)
     scores = np.empty(len(rows.given_labels))

@@ -11,7 +11,8 @@ from noisefix.detection.options import CandidatesOptions
 from noisefix.errors import DataError, UsageError
 from noisefix.executors import Executor
 from noisefix.options import takes
-from noisefix.run.folder import RunFolder, lock_if_run
+from noisefix.run.files import lock_if_run
+from noisefix.run.folder import RunFolder
 from noisefix.run.stage import StageReport, record
 
 

@@ -26,6 +26,7 @@ from noisefix.detection.shard_store import discard_shards
 from noisefix.errors import UsageError
 from noisefix.executors import IN_TURN, Executor
 from noisefix.labels import encode_labels
+from noisefix.neighbors.candidates import Voting, open_retrieval
 from noisefix.progress import Progress
 from noisefix.run.arrays import Strings, column_array
 from noisefix.run.rows import in_order
@@ -45,19 +46,13 @@ _NAME, _VERSION = "candidates", 3
 
 
 @dataclass(frozen=True)
-class CandidatesParams:
+class CandidatesParams(Voting):
     """Options of the candidates stage.
 
     Attributes:
-        n_neighbors: neighbours in the clean pool that vote.
-        certain_threshold: top share at or above this: one candidate.
-        dominant_threshold: top two shares together at or above this: these two.
         device: "auto", "cpu", "cuda" or "mps".
     """
 
-    n_neighbors: int = 10
-    certain_threshold: float = 0.9
-    dominant_threshold: float = 0.8
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -143,7 +138,6 @@ def run(
         shards: where those of many rows lie; None: all rows are worked off in one go.
         executor: who works off the shards.
     """
-    from noisefix.neighbors.candidates import open_retrieval
     from noisefix.probing.judgeable import written_rows
 
     embeddings = tables["embeddings"]
@@ -160,10 +154,8 @@ def run(
         column_array(issues["p_error"]),
         groups.astype(np.int64),
         len(names),
+        params,
         written=written_rows(Strings(embeddings["text"])),
-        n_neighbors=params.n_neighbors,
-        certain_threshold=params.certain_threshold,
-        dominant_threshold=params.dominant_threshold,
         device=params.device,
     ) as retrieval:
         work = ShardWork(retrieval, embeddings.select(["id", "given_label"]), names)

@@ -19,16 +19,18 @@ from noisefix.detection.baseline import (
     row_keys,
     write_baseline,
 )
+from noisefix.detection.check_options import CheckOptions
 from noisefix.detection.check_result import CheckResult, flagged_rows
 from noisefix.detection.detect import detect
 from noisefix.detection.gates import Gates, NoiseRate, judge
 from noisefix.detection.heard import check_heard
 from noisefix.detection.leaks import check_compared, judge_leaks
-from noisefix.detection.options import CheckOptions, DetectOptions, SeveralLabels
+from noisefix.detection.options import DetectOptions, SeveralLabels
 from noisefix.detection.settled_rate import settled_rate
 from noisefix.errors import UsageError
 from noisefix.options import takes
-from noisefix.run.folder import is_run_folder, refuse_label_reading
+from noisefix.run.files import is_run_folder
+from noisefix.run.folder import refuse_label_reading
 from noisefix.run.schemas import ISSUES
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ def _verified(
     data: Sequence[str | Path], output: str | Path | None, options: CheckOptions
 ) -> Gates:
     """Refuse what cannot work before the long work, and return the gates."""
-    from noisefix.run.folder import TABLE_NAMES
+    from noisefix.run.files import TABLE_NAMES
     from noisefix.run.outputs import check_run_outputs
 
     baseline, run_data, written = options.baseline, options.run_data, options.write_baseline
@@ -220,8 +222,8 @@ def _result(
     verdicts = judge(gates, noise_rate=rate, issues=n_issues, new_issues=n_new)
     about = folder.read()["input"]
     is_file = about.get("path", "") is not None and folder.input_state() == "same"
-    path = folder.input_files()[0] if is_file else None
-    lines = None if path is None else line_numbers(folder.read_input(), path)
+    path = folder.input.files()[0] if is_file else None
+    lines = None if path is None else line_numbers(folder.input.source(), path)
     leaks = None if max_leaks is None else judge_leaks(folder, max_leaks, lines)
     if leaks is not None:
         verdicts = (*verdicts, leaks.gate)

@@ -11,6 +11,7 @@ import numpy as np
 
 from noisefix.detection.gates import LEAKS, NEW_ISSUES, GateResult
 from noisefix.detection.leaks import LeakedRow
+from noisefix.documents import made_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -131,13 +132,10 @@ def flagged_rows(
     ranks = issues["rank"].to_numpy(zero_copy_only=False)[index]
     index = index[np.lexsort((ranks, -p_error, ~is_new[index]))]
     return tuple(
-        CheckedRow(
-            id=row["id"],
-            row_number=row["row_number"],
+        made_of(
+            CheckedRow,
+            row,
             line=None if lines is None else int(lines[row["row_number"] - 1]),
-            given_label=row["given_label"],
-            suggested_label=row["suggested_label"],
-            p_error=row["p_error"],
             reasons=tuple(row["reasons"]),
             is_new=None if fresh is None else bool(is_new[i]),
             key=keys[i],

@@ -6,17 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisefix.run.decisions import (
-    decided_rows,
-    import_decisions,
-    read_decisions,
-    read_said,
-    rejected_rows,
-    standing,
-    verified_table,
-)
+from noisefix.run.decisions import import_decisions, read_decisions, read_said
 from noisefix.run.folder import RunFolder
 from noisefix.run.rejected import refuse_rejections
+from noisefix.run.standing import decided_rows, rejected_rows, standing, verified_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,7 +53,7 @@ def with_decisions(
     ids = rows["id"].to_pylist()
     texts = rows["text"].to_pylist()
     found = dict(more)
-    decided = decided_rows(ids, texts, given, said)
+    decided = decided_rows(texts, given, said)
     if decided:
         found["decided"] = verified_table(ids, given, decided)
     ruled_out = rejected_rows(texts, given, words)

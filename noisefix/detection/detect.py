@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from noisefix.cluster.choose import check_executor, chosen_executor
 from noisefix.detection.across import compare_with, read_across, read_other
@@ -39,9 +39,19 @@ from noisefix.detection.several_labels.detect import (
 )
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions, read_said
-from noisefix.run.folder import TABLE_NAMES, RunFolder, default_run_path
+from noisefix.run.files import TABLE_NAMES
+from noisefix.run.folder import RunFolder, default_run_path
 from noisefix.run.outputs import check_run_outputs
 from noisefix.run.stage import StageReport
+
+if TYPE_CHECKING:
+    from noisefix.detection.annotations import Annotations
+    from noisefix.detection.given_vectors import GivenVectors
+    from noisefix.detection.joint_params import JointParams
+    from noisefix.detection.pair_columns import Pairs
+    from noisefix.label_descriptions import LabelSheet
+    from noisefix.run.decisions import PersonDecision
+    from noisefix.tables.dataset import Dataset
 
 _FEW_ROWS = 100
 
@@ -78,37 +88,17 @@ def detect(
         ModelError: the encoder cannot be had.
         UsageError: an option is out of range.
     """
-    from noisefix.detection.order import order_rows
-    from noisefix.detection.own_probs import own_probs
-    from noisefix.detection.user_knowledge import known_class, known_order, known_shares
-    from noisefix.detection.verified import trusted_rows
-    from noisefix.labels import check_class_count, class_names, encode_labels
-    from noisefix.probing.judgeable import check_comparable
-
     rows, index, options = rows_in_memory(data, texts, ids, options)
     kept = None if rows is None or output is not None else TemporaryRun()
     if kept is not None:
         output = kept.path
     folder = RunFolder(default_run_path(data) if output is None else output)
-    check_run_outputs(
-        folder.path,
-        (*TABLE_NAMES, "run.json"),
-        (
-            *(data if rows is None else None, options.labels, options.label_map),
-            *(options.pred_probs, options.decisions, options.against, options.annotations),
-            *given_files(options.embeddings),
-        ),
+    _check(folder, data if rows is None else None, options)
+    known = _Known(
+        sheet=read_sheet(options.labels),
+        more=read_own_probs(options.pred_probs),
+        said=read_said(options.decisions),
     )
-    several = options.multi_label is not None or options.label_columns is not None
-    if several:
-        check_options(options)
-    check_alone(options.embeddings, options.encoder, options.against)
-    check_executor(options)
-    if not several:  # what does not fit is said before the table is read
-        joint_params(options, options.device)
-    sheet = read_sheet(options.labels)
-    more = read_own_probs(options.pred_probs)
-    said = read_said(options.decisions)
     table, pair = data if rows is None else rows, None
     if options.pair_columns is not None:
         table, options, pair = read_pairs(table, options, stdin)
@@ -118,50 +108,123 @@ def detect(
         return replace(found, index=index, kept=kept)
     check_undecided(folder, several_labels=False)
     if answers is not None:
-        more["annotations"] = answers.table
+        known.more["annotations"], known.answers = answers.table, answers
     by_vote = answers is not None and dataset.label_column is None
     params = joint_params(options, options.device, given_by_vote=by_vote)
-    given = read_given(options.embeddings, dataset)
-    names = class_names(dataset.given_labels)
+    _add_known(known, dataset, options, params)
+    known.pairs = None if pair is None else pairs_of(dataset, pair)
+    found = _detected(dataset, folder, options, params, known, progress)
+    return replace(found, index=index, kept=kept)
+
+
+@dataclass
+class _Known:
+    """What is known beside the rows, read and checked before the long work.
+
+    Attributes:
+        sheet: what the classes mean.
+        more: tables for the joint stage, by name.
+        said: people's decisions.
+        given: the user's own vectors.
+        other: the table to compare with.
+        pairs: pairs of texts.
+        answers: what annotators say.
+        not_warnings: what is to be said of the labels that rows are not.
+    """
+
+    sheet: LabelSheet | None
+    more: dict[str, Any]
+    said: tuple[PersonDecision, ...]
+    given: GivenVectors | None = None
+    other: Dataset | None = None
+    pairs: Pairs | None = None
+    answers: Annotations | None = None
+    not_warnings: tuple[str, ...] = ()
+
+
+def _check(folder: RunFolder, data: Any, options: DetectOptions) -> None:
+    """Refuse what can be refused before the table is read."""
+    check_run_outputs(
+        folder.path,
+        (*TABLE_NAMES, "run.json"),
+        (
+            *(data, options.labels, options.label_map),
+            *(options.pred_probs, options.decisions, options.against, options.annotations),
+            *given_files(options.embeddings),
+        ),
+    )
+    several = options.multi_label is not None or options.label_columns is not None
+    if several:
+        check_options(options)
+    check_alone(options.embeddings, options.encoder, options.against)
+    check_executor(options)
+    if not several:
+        joint_params(options, options.device)
+
+
+def _add_known(
+    known: _Known, dataset: Dataset, options: DetectOptions, params: JointParams
+) -> None:
+    """Read what is known of the rows; what does not fit is said before the long work."""
+    from noisefix.detection.order import order_rows
+    from noisefix.detection.own_probs import own_probs
+    from noisefix.detection.user_knowledge import known_class, known_order, known_shares
+    from noisefix.detection.verified import trusted_rows
+    from noisefix.labels import check_class_count, encode_labels
+    from noisefix.probing.judgeable import check_comparable
+
+    known.given = read_given(options.embeddings, dataset)
+    names = dataset.class_names
     n_labelled = sum(label is not None for label in dataset.given_labels)
     column = dataset.label_column
     where = f"{dataset.source.name}, " + (f"column {column!r}" if column else "the consensus")
     check_class_count(len(names), n_labelled, where)
     check_comparable(encode_labels(dataset.given_labels, names), dataset.texts, len(names))
-    known_shares(params.class_shares, names)  # what does not fit is said before the long work
+    known_shares(params.class_shares, names)
     known_class("--unverified-class", params.unverified_class, names)
     known_order(params.ordinal, names)
+    more = known.more
     if options.pred_probs is not None:
         own_probs(more["pred_probs"], dataset.ids, names)
     if options.trusted_column is not None:
         more["trusted"] = trusted_rows(dataset, options.trusted_column)
-    not_warnings: tuple[str, ...] = ()
     if options.not_column is not None:
-        more[SAID], not_warnings = not_labels(dataset, options.not_column)
-    other = None
+        more[SAID], known.not_warnings = not_labels(dataset, options.not_column)
     if options.order_column is not None:
         more["order"] = order_rows(dataset, options.order_column, options.group_column)
     if options.against is not None:
-        other = read_other(dataset, options, options.against)
-    pairs = None if pair is None else pairs_of(dataset, pair)
+        known.other = read_other(dataset, options, options.against)
+
+
+def _detected(
+    dataset: Dataset,
+    folder: RunFolder,
+    options: DetectOptions,
+    params: JointParams,
+    known: _Known,
+    progress: ProgressCallback | None,
+) -> DetectResult:
+    """Run the stages, and read what they found."""
+    seed, force, other, answers = options.seed, options.force, known.other, known.answers
     folder.make()
-    seed, force = options.seed, options.force
     with folder.lock("noisefix detect"), chosen_executor(options, folder.path) as executor:
         run, notes = open_run(dataset, folder.path, force)
         remove_tables(run, several_labels=False)
-        import_decisions(run.decisions, said)
+        import_decisions(run.decisions, known.said)
         embedded, *named = embed_into(
             dataset,
             run.embeddings,
-            sheet,
+            known.sheet,
             options,
             force,
             progress,
-            given=given,
+            given=known.given,
             executor=executor,
         )
-        matched = match_into(run, pairs, options, progress, executor)
-        judged = judge_into(run.path, run.embeddings, params, more, seed, force, progress, executor)
+        matched = match_into(run, known.pairs, options, progress, executor)
+        judged = judge_into(
+            run.path, run.embeddings, params, known.more, seed, force, progress, executor
+        )
         retrieved = candidates_into(
             run.embeddings,
             run.issues,
@@ -173,33 +236,31 @@ def detect(
         reports = [embedded, *named, *matched, judged, retrieved]
         if other is not None:
             reports += compare_with(other, run, options, progress, executor)
-    across = None if other is None else read_across(run, other)
+    encoder = str(embedded.parameters["encoder"])
     return read_detection(
         run,
         input_name=dataset.source.name,
         encoder=str(embedded.results.get("encoder", options.encoder)),
-        across=across,
+        across=None if other is None else read_across(run, other),
         notes=dataset.notes
         + notes
-        + _order_note(more, names)
+        + _order_note(known.more, dataset.class_names)
         + (() if answers is None else answers.notes)
         + list_note(run, dataset)
         + matching_note(judged.results)
-        + calibration_note(str(embedded.parameters["encoder"]), judged.results["learned_from"]),
+        + calibration_note(encoder, judged.results["learned_from"]),
         warnings=dataset.warnings
-        + not_warnings
-        + sheet_warnings(sheet, embedded)
+        + known.not_warnings
+        + sheet_warnings(known.sheet, embedded)
         + truncation_warning(embedded)
         + (() if answers is None else answers.warnings)
         + verdict_warnings(judged)
         + pair_warnings(matched)
-        + language_warning(dataset.texts, str(embedded.parameters["encoder"]))
+        + language_warning(dataset.texts, encoder)
         + _few_rows_warning(judged)
         + recall_warnings(retrieved),
         seconds={report.name: report.seconds for report in reports},
         skipped=tuple(report.name for report in reports if report.skipped),
-        index=index,
-        kept=kept,
     )
 
 

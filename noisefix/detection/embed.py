@@ -69,7 +69,8 @@ def embed(
             made the table that would be replaced.
     """
     from noisefix.detection.open_run import list_note, open_run
-    from noisefix.run.folder import RunFolder, lock_if_run
+    from noisefix.run.files import lock_if_run
+    from noisefix.run.folder import RunFolder
     from noisefix.tables.bad_rows import list_beside, write_bad_rows
 
     is_run = _is_run(output)
@@ -106,7 +107,7 @@ def embed(
 
 def _is_run(output: str | Path) -> bool:
     """Say whether an output is a run folder: it is one, or its name promises no file."""
-    from noisefix.run.outputs import promises_file
+    from noisefix.run.endings import promises_file
 
     return Path(output).is_dir() or not promises_file(output)
 
@@ -115,7 +116,7 @@ def _check_outputs(
     run: Path | None, path: Path, encoder: str, inputs: tuple[Readable | None, ...]
 ) -> None:
     from noisefix.detection.label_names import WORDLESS_ENCODERS
-    from noisefix.run.folder import TABLE_NAMES
+    from noisefix.run.files import TABLE_NAMES
     from noisefix.run.outputs import check_ours, check_output, check_run_outputs
 
     names = path.parent / LABEL_NAMES_FILE

@@ -9,7 +9,7 @@ from noisefix.errors import UsageError
 from noisefix.options import described
 
 if TYPE_CHECKING:
-    from noisefix.detection.options import CheckOptions
+    from noisefix.detection.check_options import CheckOptions
     from noisefix.run.folder import RunFolder
 
 

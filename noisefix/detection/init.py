@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from noisefix.config import OWN_NAME
+from noisefix.detection.check_options import InitOptions
 from noisefix.detection.detect import detect
-from noisefix.detection.options import DetectOptions, InitOptions
+from noisefix.detection.options import DetectOptions
 from noisefix.detection.start_files import config_text, gate_limit, labels_text
 from noisefix.errors import UsageError
 from noisefix.options import READS, described, takes

@@ -22,7 +22,8 @@ from noisefix.errors import DataError, UsageError
 from noisefix.executors import IN_TURN, Executor
 from noisefix.options import takes
 from noisefix.run.decisions import import_decisions, read_said
-from noisefix.run.folder import RunFolder, lock_if_run
+from noisefix.run.files import lock_if_run
+from noisefix.run.folder import RunFolder
 from noisefix.run.stage import Stage, StageReport, record, run_stage
 
 if TYPE_CHECKING:
@@ -251,18 +252,11 @@ def joint_params(options: JudgeOptions, device: str, *, given_by_vote: bool = Fa
             "there is none",
             "name the column with the order within a group with --order-column",
         )
-    return JointParams(
-        n_folds=options.n_folds,
-        n_neighbors=options.n_neighbors,
+    return options.shared_with(
+        JointParams,
         filter_by=DEFAULT_VERDICT if options.filter_by is None else options.filter_by,
         class_shares=_parse_shares(options.class_shares),
         device=device,
-        labelled_by=options.labelled_by,
-        flag_precision=options.flag_precision,
-        flag_top=options.flag_top,
-        unverified_class=options.unverified_class,
-        one_sided=options.one_sided,
-        ordinal=options.ordinal,
         given_by_vote=given_by_vote,
     )
 

@@ -165,7 +165,7 @@ def _beside(
             f"{option}: {embeddings} lies in no run folder, whose input would hold the column",
             "name the table that holds it with --data",
         )
-    source = folder.read_input() if data is None else read_source(data, bad_rows=bad_rows)
+    source = folder.input.source() if data is None else read_source(data, bad_rows=bad_rows)
     known = rows["id"].to_pylist()
     is_same = source.sha256 == provenance.inputs.get("data")
     if is_same:

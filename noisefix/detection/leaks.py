@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from noisefix.detection.baseline import row_key
 from noisefix.detection.gates import LEAKS, GateResult
+from noisefix.documents import made_of
 from noisefix.errors import UsageError
-from noisefix.run.folder import is_run_folder
+from noisefix.run.files import is_run_folder
 from noisefix.run.parquet import read_provenance, read_table
 from noisefix.run.schemas import ACROSS
 
@@ -120,17 +121,10 @@ def _leaked_rows(run: RunFolder, lines: np.ndarray | None) -> tuple[LeakedRow, .
     for row in table.to_pylist():
         found.setdefault(row["other_row_number"], row)
     return tuple(
-        LeakedRow(
-            other_id=row["other_id"],
-            other_row_number=row["other_row_number"],
-            other_label=row["other_label"],
-            id=row["id"],
-            row_number=row["row_number"],
+        made_of(
+            LeakedRow,
+            row,
             line=None if lines is None else int(lines[row["row_number"] - 1]),
-            given_label=row["given_label"],
-            similarity=row["similarity"],
-            is_equal=row["is_equal"],
-            is_conflict=row["is_conflict"],
             key=f"{row_key(row['text'], row['given_label'])}-"
             f"{row_key(row['other_text'], row['other_label'])}",
         )

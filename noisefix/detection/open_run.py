@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import DataError, UsageError
-from noisefix.run.folder import TABLE_NAMES, RunFolder
+from noisefix.run.files import TABLE_NAMES
+from noisefix.run.folder import RunFolder
 from noisefix.run.outputs import check_not_foreign
 from noisefix.run.parquet import is_foreign, read_provenance
 from noisefix.run.record import has_same_origin

@@ -17,10 +17,9 @@ from noisefix.common_options import (
     LabelledTableOptions,
     Labels,
     Precision,
-    RunData,
     Seed,
 )
-from noisefix.options import READS, WRITES, Option, Options
+from noisefix.options import READS, Option, Options
 
 Neighbors = Annotated[int, Option("--n-neighbors", "Nearest rows to look at.", "N", at_least=1)]
 Folds = Annotated[
@@ -305,68 +304,3 @@ class DetectOptions(JudgeOptions, EmbedOptions, SeveralLabels):
     ] = None
     pair_columns: PairColumns = None
     against: Against = None
-
-
-@dataclass(frozen=True)
-class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions, SeveralLabels):
-    """Options of ``check``; a gate must be among them, or a baseline to write."""
-
-    max_noise_rate: Annotated[
-        float | None,
-        Option(
-            "--max-noise-rate",
-            "Fail when surely more of the labels are wrong (0.05: 5 %): the estimate's lower end.",
-            "SHARE",
-        ),
-    ] = None
-    max_issues: Annotated[
-        int | None, Option("--max-issues", "Fail when more rows are flagged.", "N")
-    ] = None
-    max_new_issues: Annotated[
-        int | None,
-        Option(
-            "--max-new-issues",
-            "Fail when more rows are flagged whose text or label is not in --baseline.",
-            "N",
-        ),
-    ] = None
-    embeddings: Embeddings = None
-    against: Against = None
-    max_leaks: Annotated[
-        int | None,
-        Option(
-            "--max-leaks",
-            "Fail when more rows of --against have (nearly) a text of this table.",
-            "N",
-            at_least=0,
-        ),
-    ] = None
-    baseline: Annotated[
-        str | Path | None,
-        Option(
-            "--baseline",
-            "What was there before: of --write-baseline, an issues.parquet, or the old table.",
-            "FILE",
-            role=READS,
-        ),
-    ] = None
-    write_baseline: Annotated[
-        str | Path | None,
-        Option(
-            "--write-baseline",
-            "Write the rows as they are now, as hashes without texts, for --baseline.",
-            "FILE",
-            role=WRITES,
-        ),
-    ] = None
-    run_data: RunData = None
-
-
-@dataclass(frozen=True)
-class InitOptions(KnownOptions, EncodeOptions, LabelledTableOptions, SeveralLabels):
-    """Options of ``init``."""
-
-    force: Annotated[
-        bool,
-        Option("--force", "Replace the files that are there, and run every stage again."),
-    ] = False

@@ -19,6 +19,7 @@ from noisefix.detection.findings import (
 from noisefix.detection.mismatched import read_mismatched
 from noisefix.detection.ordinal_facts import read_ordinal
 from noisefix.detection.unnamed import EXAMPLE_COLUMNS, read_unnamed
+from noisefix.documents import made_of
 from noisefix.probing.outside import OUTSIDE_FROM
 from noisefix.run.arrays import column_array
 from noisefix.run.parquet import read_rows, read_table
@@ -26,11 +27,15 @@ from noisefix.run.schemas import ANNOTATORS, CLASSES_TABLE, ISSUES, PAIRS
 
 if TYPE_CHECKING:
     from noisefix.detection.across import AcrossSummary
-    from noisefix.detection.in_memory import TemporaryRun
     from noisefix.run.folder import RunFolder
 
 _TOP_ROWS = 100
-_READING_FACTS = (
+_FACTS = (
+    "rows",
+    "labelled",
+    *("noise_rate", "noise_rate_low", "noise_rate_high"),
+    *("can_relabel", "relabel_reason"),
+    *("duplicate_conflicts", "outside", "order"),
     "verdict",
     "unverified_class",
     "flagged_label",
@@ -54,8 +59,6 @@ def read_detection(
     warnings: tuple[str, ...] = (),
     seconds: dict[str, float] | None = None,
     skipped: tuple[str, ...] = (),
-    index: Any = None,
-    kept: TemporaryRun | None = None,
 ) -> DetectResult:
     """Read the findings of a run folder.
 
@@ -68,8 +71,6 @@ def read_detection(
         warnings: what a person should know.
         seconds: wall time of each stage.
         skipped: stages that had nothing to do.
-        index: the pandas index of the rows.
-        kept: holds a temporary run folder.
 
     Raises:
         DataError: a table is missing or broken.
@@ -88,38 +89,23 @@ def read_detection(
     return DetectResult(
         run=run.path,
         input_name=input_name,
-        rows=facts["rows"],
-        labelled=facts["labelled"],
         unlabelled=facts["rows"] - facts["labelled"],
         classes=provenance.class_names,
         n_issues=facts["issues"],
-        noise_rate=facts["noise_rate"],
-        noise_rate_low=facts["noise_rate_low"],
-        noise_rate_high=facts["noise_rate_high"],
         encoder=encoder,
         class_rows=class_rows(classes),
-        pairs=tuple(
-            PairSummary(**{key: row[key] for key in PairSummary.__dataclass_fields__})
-            for row in pairs.to_pylist()
-        ),
+        pairs=tuple(made_of(PairSummary, row) for row in pairs.to_pylist()),
         top=top_rows(issues.select([*columns, "rank", "is_trusted"])),
-        duplicate_conflicts=facts["duplicate_conflicts"],
         second_noise_rate=facts["hoc"]["noise_rate"],
-        **{name: facts[name] for name in _READING_FACTS},
+        **{name: facts[name] for name in _FACTS},
         notes=notes,
         warnings=warnings,
         seconds=seconds or {},
         skipped=skipped,
-        can_relabel=facts["can_relabel"],
-        relabel_reason=facts["relabel_reason"],
         across=across,
-        outside=facts["outside"],
         outside_rows=_outside_rows(issues),
         unnamed_groups=read_unnamed(facts, partial(read_rows, run.issues, ISSUES, EXAMPLE_COLUMNS)),
         mismatched=read_mismatched(run, facts),
-        order=facts["order"],
-        index=index,
-        kept=kept,
         ordinal=read_ordinal(facts),
         annotators=_annotators(run, facts.get("annotators")),
     )
@@ -129,21 +115,9 @@ def _annotators(run: RunFolder, facts: dict[str, Any] | None) -> AnnotatorsSumma
     if facts is None:
         return None
     table, _ = read_table(run.annotators, ANNOTATORS)
-    return AnnotatorsSummary(
-        annotators=tuple(_annotator(row) for row in table.to_pylist()),
-        new_classes=tuple(facts["new_classes"]),
-        **{
-            name: facts[name]
-            for name in (
-                "used",
-                "rows",
-                "vouched",
-                "fleiss_kappa",
-                "krippendorff_alpha",
-                "given_by_vote",
-            )
-        },
-    )
+    annotators = tuple(_annotator(row) for row in table.to_pylist())
+    new = tuple(facts["new_classes"])
+    return made_of(AnnotatorsSummary, facts, annotators=annotators, new_classes=new)
 
 
 def _annotator(row: dict[str, Any]) -> AnnotatorSummary:
@@ -154,12 +128,7 @@ def _annotator(row: dict[str, Any]) -> AnnotatorSummary:
         if value == value and not other.startswith("[")
     ]
     correlation, other = max(known, default=(None, None))
-    names = ("column", "rows", "accuracy", "accuracy_low", "accuracy_high", "kappa", "is_used")
-    return AnnotatorSummary(
-        **{name: row[name] for name in (*names, "why_not", "decides")},
-        errs_with=other,
-        error_correlation=correlation,
-    )
+    return made_of(AnnotatorSummary, row, errs_with=other, error_correlation=correlation)
 
 
 def _outside_rows(issues: Any) -> tuple[OutsideRow, ...]:
@@ -174,13 +143,7 @@ def _outside_rows(issues: Any) -> tuple[OutsideRow, ...]:
     )
     ordered = outside.sort_by([("p_outside", "descending"), ("row_number", "ascending")])
     return tuple(
-        OutsideRow(
-            id=row["id"],
-            row_number=row["row_number"],
-            text=row["text"] or "",
-            given_label=row["given_label"],
-            p_outside=row["p_outside"],
-        )
+        made_of(OutsideRow, row, text=row["text"] or "")
         for row in ordered.slice(0, _TOP_ROWS).to_pylist()
     )
 
@@ -188,13 +151,9 @@ def _outside_rows(issues: Any) -> tuple[OutsideRow, ...]:
 def class_rows(classes: Any) -> tuple[ClassSummary, ...]:
     """Return the rows of a classes table."""
     return tuple(
-        ClassSummary(
-            label=row["label"],
-            rows=row["rows"],
-            given_share=row["given_share"],
-            true_share=row["true_share"],
-            issues=row["issues"],
-            noise_rate=row["noise_rate"],
+        made_of(
+            ClassSummary,
+            row,
             low=row["noise_rate_low"],
             high=row["noise_rate_high"],
             missing=row.get("missing"),
@@ -211,14 +170,6 @@ def top_rows(issues: Any) -> tuple[IssueRow, ...]:
         pc.and_(pc.less_equal(issues["rank"], _TOP_ROWS), pc.invert(issues["is_trusted"]))
     ).sort_by("rank")
     return tuple(
-        IssueRow(
-            id=row["id"],
-            row_number=row["row_number"],
-            text=row["text"] or "",
-            given_label=row["given_label"],
-            suggested_label=row["suggested_label"],
-            p_error=row["p_error"],
-            reasons=tuple(row["reasons"]),
-        )
+        made_of(IssueRow, row, text=row["text"] or "", reasons=tuple(row["reasons"]))
         for row in ranked.to_pylist()
     )

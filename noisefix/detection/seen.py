@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,7 +75,6 @@ def see(
     from noisefix.probing.folds import make_folds, row_keys
     from noisefix.probing.hypotheses import Evidence
     from noisefix.probing.judgeable import find_scope, written_rows
-    from noisefix.probing.label_names import name_view
     from noisefix.probing.latent_classes import fit_latent_classes
     from noisefix.probing.outside import find_outside
     from noisefix.probing.views import look, look_around
@@ -98,31 +98,27 @@ def see(
     scope = find_scope(
         given, around.duplicate_groups, written_rows(texts), len(names), every_class=is_own
     )
-    labels, n_classes = scope.labels(given), len(scope.classes)
+    labels = scope.labels(given)
+    views: Views | None = None
     if is_own:
-        views, pooled = None, own_probs(tables["pred_probs"], list(ids), names)
+        pooled = own_probs(tables["pred_probs"], list(ids), names)
     else:
         views = look(
             embeddings,
             texts,
             labels,
-            n_classes,
+            len(scope.classes),
             around,
             second=second_vectors(table, vectors),
             has_text=has_text,
             n_folds=params.n_folds,
             seed=seed,
         )
-        pooled = views.pooled
-        if not scope.written.all():
-            written = SomeRows(InMemory(pooled), np.flatnonzero(scope.written))
-            pooled[~scope.written] = mean_of(written)
+        pooled = _pooled(views, scope)
     step(progress, 1)
-    label_names = _name_embeddings(tables.get("label_names"), names, embeddings.shape[1])
-    view = None
-    if label_names is not None:
-        view = name_view(embeddings, [label_names[k] for k in scope.classes], labels)
-    evidence = Evidence(pooled, labels, fit_latent_classes(embeddings, labels, n_classes), view)
+    view = _name_view(tables.get("label_names"), names, embeddings, scope, labels)
+    latent = fit_latent_classes(embeddings, labels, len(scope.classes))
+    evidence = Evidence(pooled, labels, latent, view)
     hypotheses, readings = _judged(evidence, views, params, names, scope, has_text=has_text)
     readings = _as_looked_at(readings, given, params, names)
     answers = None
@@ -130,19 +126,10 @@ def see(
         answers = encode_answers(tables["annotations"], ids, names)
         names = (*names, *answers.new_names)
         scope = replace(scope, n_classes=len(names))
-
-    def folds_of(labels: np.ndarray) -> np.ndarray:
-        groups, keys = around.duplicate_groups, row_keys(texts, seed)
-        return make_folds(labels, groups, n_folds=params.n_folds, seed=seed, keys=keys)
-
+    groups, keys = around.duplicate_groups, row_keys(texts, seed)
+    folds_of = partial(make_folds, groups=groups, n_folds=params.n_folds, seed=seed, keys=keys)
     outside = find_outside(
-        embeddings,
-        labels,
-        pooled,
-        sigmoid(readings.base),
-        around.duplicate_groups,
-        scope.written,
-        row_keys(texts, seed),
+        embeddings, labels, pooled, sigmoid(readings.base), groups, scope.written, keys
     )
     return Seen(
         ids=ids,
@@ -162,6 +149,15 @@ def see(
         answers=answers,
         probe=text_probe(embeddings, scope.written, folds_of, len(names)),
     )
+
+
+def _pooled(views: Views, scope: Scope) -> np.ndarray:
+    """Return what the views together say; of rows without a text what they say on average."""
+    pooled = views.pooled
+    if not scope.written.all():
+        written = SomeRows(InMemory(pooled), np.flatnonzero(scope.written))
+        pooled[~scope.written] = mean_of(written)
+    return pooled
 
 
 def _judged(
@@ -237,9 +233,17 @@ def _labels(table: pa.Table) -> tuple[tuple[str, ...], np.ndarray]:
     return names, class_ids(column, names)
 
 
-def _name_embeddings(
-    table: pa.Table | None, names: tuple[str, ...], dimension: int
-) -> tuple[np.ndarray, ...] | None:
-    """Return K matrices (n, D), or None where a class is missing or the sizes differ."""
+def _name_view(
+    table: pa.Table | None,
+    names: tuple[str, ...],
+    embeddings: Vectors,
+    scope: Scope,
+    labels: np.ndarray,
+) -> NameView | None:
+    """Return what the classes' names tell; None where one is missing or the sizes differ."""
+    from noisefix.probing.label_names import name_view
+
     found = None if table is None else definitions_of(table, names)
-    return found if found is not None and found[0].shape[1] == dimension else None
+    if found is None or found[0].shape[1] != embeddings.shape[1]:
+        return None
+    return name_view(embeddings, [found[k] for k in scope.classes], labels)

@@ -15,12 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from noisefix.detection.encoder_source import (
-    EncoderFacts,
-    EncoderSource,
-    Loaded,
-    describe,
-)
+from noisefix.detection.encoder_source import EncoderFacts, EncoderSource, Loaded, describe
 from noisefix.detection.shard_meter import ShardMeter
 from noisefix.detection.shard_store import Joined, ShardStore, save_shard, shards_key
 from noisefix.encoders.batching import distinct_texts

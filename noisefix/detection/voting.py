@@ -10,17 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noisefix.labels import UNLABELLED, class_names
-from noisefix.probability import log_odds, sigmoid
-from noisefix.probing.error_model import ErrorEstimate, Interval
+from noisefix.probability import Interval, log_odds, sigmoid
+from noisefix.probing.error_model import ErrorEstimate
 from noisefix.probing.voted import Probe, Voted, combine
 from noisefix.probing.voter_quality import VoterQuality, judge_voters
-from noisefix.probing.voters import (
-    LEAST_OF_NEW,
-    Screened,
-    Voter,
-    screen,
-    without_lone_classes,
-)
+from noisefix.probing.voters import LEAST_OF_NEW, Screened, Voter, screen, without_lone_classes
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -20,6 +20,8 @@ from noisefix.progress import Progress
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from noisefix.detection.rejected import RuledOut
+    from noisefix.detection.verified import Trusted
     from noisefix.probing.error_model import ErrorEstimate
     from noisefix.probing.readings import Read
     from noisefix.probing.sequence import Chain
@@ -47,25 +49,13 @@ def weigh(
     from noisefix.detection.rejected import find_rejections
     from noisefix.detection.verified import align_trusted
     from noisefix.detection.voting import hear
-    from noisefix.probing.error_model import estimate_errors
-    from noisefix.probing.ordinal import expected_distance, with_steps
     from noisefix.probing.unnamed import find_unnamed
 
     scope, given, view = seen.scope, seen.given_labels, seen.names
     labels = scope.labels(given)
     vouched = align_trusted(trusted, seen.ids, seen.class_names, given)
-    place = np.argsort(scope.order(len(vouched.names)))
     rejections = find_rejections(ruled_out or {}, seen, vouched)
-    estimate_from = partial(
-        estimate_errors,
-        given_labels=labels,
-        name_gain=0.0 if view is None else view.gain,
-        verified_labels=np.where(vouched.labels < 0, UNLABELLED, place[vouched.labels]),
-        learn_from=vouched.is_fair,
-        rejections=rejections.within(scope),
-        seed=seed,
-    )
-    estimate, readings, chain = _estimated(seen, labels, estimate_from, seed)
+    estimate, readings, chain = _estimated(seen, labels, vouched, rejections, seed)
     step(progress, 2)
     wide = scope.widen_estimate(estimate, given, vouched.labels)
     heard = None
@@ -81,14 +71,11 @@ def weigh(
         )
         estimate = replace(estimate, p_error=wide.p_error, noise_rate=wide.noise_rate)
     places = known_order(params.ordinal, seen.class_names)
-    distance = None
-    if places is not None:
-        probs = with_steps(wide.true_label_probs, given, places)
-        distance = expected_distance(probs, given, places)
+    distance = _distance(wide, given, places)
     flags = _verdicts(labels, seen.pooled, estimate, params, vouched.is_trusted, distance)
     step(progress, 3)
+    near = seen.surroundings
     if view is None and heard is None:
-        near = seen.surroundings
         wide = widened(wide, given, near.nearest, near.duplicate_groups)
     return Judged(
         class_names=seen.class_names,
@@ -97,7 +84,7 @@ def weigh(
         verified_labels=vouched.labels,
         is_trusted=vouched.is_trusted,
         pred_probs=scope.widen(seen.pooled),
-        surroundings=seen.surroundings,
+        surroundings=near,
         views=seen.views,
         names=view,
         estimate=wide,
@@ -116,20 +103,28 @@ def weigh(
         matches=seen.matches and seen.matches.beside(vouched.is_trusted),
         chain=chain,
         unnamed=find_unnamed(
-            labels,
-            seen.surroundings.nearest,
-            seen.surroundings.duplicate_groups,
-            vouched.labels != UNLABELLED,
+            labels, near.nearest, near.duplicate_groups, vouched.labels != UNLABELLED
         ),
     )
 
 
 def _estimated(
-    seen: Seen, labels: np.ndarray, estimate_from: Callable[..., ErrorEstimate], seed: int
+    seen: Seen, labels: np.ndarray, vouched: Trusted, rejections: RuledOut, seed: int
 ) -> tuple[ErrorEstimate, Read, Chain | None]:
     """Estimate the errors; where the rows have an order that tells something, in its light."""
+    from noisefix.probing.error_model import estimate_errors
     from noisefix.probing.sequence import smooth, with_chain
 
+    place = np.argsort(seen.scope.order(len(vouched.names)))
+    estimate_from = partial(
+        estimate_errors,
+        given_labels=labels,
+        name_gain=0.0 if seen.names is None else seen.names.gain,
+        verified_labels=np.where(vouched.labels < 0, UNLABELLED, place[vouched.labels]),
+        learn_from=vouched.is_fair,
+        rejections=rejections.within(seen.scope),
+        seed=seed,
+    )
     estimate, readings = estimate_from(seen.hypotheses, readings=seen.readings), seen.readings
     if seen.sequences is None:
         return estimate, readings, None
@@ -139,6 +134,17 @@ def _estimated(
         hypotheses, readings = with_chain(seen.hypotheses, readings, said, labels, chain)
         estimate = estimate_from(hypotheses, readings=readings)
     return estimate, readings, chain
+
+
+def _distance(
+    estimate: ErrorEstimate, given: np.ndarray, places: np.ndarray | None
+) -> np.ndarray | None:
+    """Return (N,) steps from the given label to the true one, where classes have an order."""
+    from noisefix.probing.ordinal import expected_distance, with_steps
+
+    if places is None:
+        return None
+    return expected_distance(with_steps(estimate.true_label_probs, given, places), given, places)
 
 
 def _verdicts(

@@ -10,12 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from noisefix.encoders.batching import (
-    Batch,
-    distinct_texts,
-    shrinking_batches,
-    token_batches,
-)
+from noisefix.encoders.batching import Batch, distinct_texts, shrinking_batches, token_batches
 from noisefix.encoders.protocol import Embedded, EncodeCallback, EncodeProgress
 from noisefix.errors import ModelError
 from noisefix.hardware import BatchTooLargeError, run_in_memory

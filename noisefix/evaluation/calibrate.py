@@ -16,9 +16,10 @@ from noisefix.evaluation.options import CalibrateOptions
 from noisefix.labels import UNLABELLED, class_names, encode_labels
 from noisefix.metrics.classification import Confusion, confusion_counts, confusions
 from noisefix.metrics.drift import Drift, drifts
-from noisefix.metrics.labeller import ClassTrust, Measured, accuracy_of, class_trust, kappa_of
+from noisefix.metrics.labeller import ClassTrust, accuracy_of, class_trust, kappa_of
 from noisefix.metrics.shares import by_label, indistinct_classes, rogan_gladen
 from noisefix.options import takes
+from noisefix.probability import Interval
 
 if TYPE_CHECKING:
     from noisefix.tables.several import Readable
@@ -43,8 +44,8 @@ class ClassShare:
 
     label: str
     given: float
-    corrected: Measured
-    rogan_gladen: Measured
+    corrected: Interval
+    rogan_gladen: Interval
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ class CalibrateResult:
     rows: int
     labelled: int
     compared: int
-    accuracy: Measured
-    kappa: Measured
+    accuracy: Interval
+    kappa: Interval
     classes: tuple[ClassTrust, ...]
     confusions: tuple[Confusion, ...]
     shares: tuple[ClassShare, ...]
@@ -152,8 +153,8 @@ def calibrate(
         compared=int(both.sum()),
         accuracy=accuracy_of(counts),
         kappa=kappa_of(counts),
-        classes=class_trust(said_ids[both], true_ids[both], names),
-        confusions=tuple(confusions(said_ids[both], true_ids[both], names)),
+        classes=class_trust(counts, names),
+        confusions=tuple(confusions(counts, names)),
         shares=_shares(counts, rest, names, options.seed),
         indistinct=tuple(names[k] for k in indistinct),
         drifts=compared,
@@ -218,7 +219,7 @@ def _shares(
         ClassShare(
             name,
             float(given[k] / given.sum()),
-            *(Measured(*(float(value) for value in rows[k])) for rows in estimates),
+            *(Interval(*(float(value) for value in rows[k])) for rows in estimates),
         )
         for k, name in enumerate(names)
     )

@@ -15,6 +15,7 @@ from noisefix.metrics.calibration import expected_calibration_error, reliability
 from noisefix.metrics.classification import (
     Confusion,
     LabelScores,
+    confusion_counts,
     confusions,
     label_scores,
     macro_f1,
@@ -189,7 +190,8 @@ def score_model(
     confidence = np.clip(probs.max(axis=1).astype(np.float64), 0, 1)
     is_right = predicted == true
     low, high = share_interval(int(is_right.sum()), len(true))
-    classes = label_scores(predicted, true, names)
+    counts = confusion_counts(predicted, true, len(names))
+    classes = label_scores(counts, names)
     return ModelScores(
         model=model,
         data=data,
@@ -208,7 +210,7 @@ def score_model(
             for b in reliability_table(is_right, confidence)
         ),
         classes=tuple(classes),
-        confusions=tuple(confusions(predicted, true, names)),
+        confusions=tuple(confusions(counts, names)),
         notes=notes,
         warnings=warnings,
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from noisefix.tables.dataset import Dataset
-    from noisefix.tables.several import Readable
+    from noisefix.tables.several import Part, Readable
 
 
 @dataclass(frozen=True)
@@ -72,25 +72,15 @@ def noise(
 
     from noisefix.cleaning.rewrite import rewrite_source
     from noisefix.labels import UNLABELLED, class_names, decode_labels, encode_labels
-    from noisefix.run.outputs import check_data_folder, check_ending, check_output
+    from noisefix.run.endings import check_ending
     from noisefix.tables.bad_rows import list_beside, write_bad_rows
     from noisefix.tables.dataset import load_dataset
     from noisefix.tables.label_cells import written_labels
     from noisefix.tables.label_rules import label_rules
-    from noisefix.tables.several import files_of
     from noisefix.tables.source import read_source
 
-    kind, rate, matrix = options.kind, options.rate, options.matrix
-    truth_column = options.truth_column
-    if (kind == "asymmetric") != (matrix is not None):
-        raise UsageError("--matrix and --kind asymmetric belong together", "name both or neither")
-    if kind == "asymmetric" and rate is not None:
-        raise UsageError("--rate: the matrix says how much noise there is", "leave --rate out")
-    files = files_of(data)
-    if files is None:
-        check_output(output, (data, matrix, options.label_map), takes_stdout=True)
-    else:
-        check_data_folder(output, (*(file.path for file in files), matrix, options.label_map))
+    kind, truth_column = options.kind, options.truth_column
+    files = _checked_files(data, output, options)
     dataset = load_dataset(
         read_source(data, stdin, bad_rows=options.bad_rows),
         text_column=options.text_column,
@@ -133,6 +123,25 @@ def noise(
         (*(n for n in dataset.notes if n.startswith(_used_columns(kind))), *listed),
         dataset.warnings,
     )
+
+
+def _checked_files(
+    data: Readable, output: str | Path, options: NoiseOptions
+) -> tuple[Part, ...] | None:
+    """Refuse what does not go together; return the files of an input of several."""
+    from noisefix.run.outputs import check_data_folder, check_output
+    from noisefix.tables.several import files_of
+
+    if (options.kind == "asymmetric") != (options.matrix is not None):
+        raise UsageError("--matrix and --kind asymmetric belong together", "name both or neither")
+    if options.kind == "asymmetric" and options.rate is not None:
+        raise UsageError("--rate: the matrix says how much noise there is", "leave --rate out")
+    files, others = files_of(data), (options.matrix, options.label_map)
+    if files is None:
+        check_output(output, (data, *others), takes_stdout=True)
+    else:
+        check_data_folder(output, (*(file.path for file in files), *others))
+    return files
 
 
 def _flipped(

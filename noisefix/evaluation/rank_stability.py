@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,10 @@ from typing import Any
 import numpy as np
 
 from noisefix.errors import DataError, UsageError
-from noisefix.evaluation.corrected_labels import (
-    CorrectedLabels,
-    labels_of_run,
-    labels_of_table,
-)
+from noisefix.evaluation.corrected_labels import CorrectedLabels, labels_of_run, labels_of_table
 from noisefix.evaluation.options import EvaluateOptions
 from noisefix.evaluation.predictions import Predictions, read_predictions
+from noisefix.evaluation.rank_results import ModelRank, Pair, RankStability, SweepPoint
 from noisefix.metrics.prevalence import (
     Accuracies,
     accuracies,
@@ -37,131 +33,10 @@ from noisefix.metrics.rank_draws import (
     quantile_interval,
 )
 from noisefix.options import takes
+from noisefix.probability import Interval
 from noisefix.wording import plural
 
 MOST_MODELS = 50
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number and its 90 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class ModelRank:
-    """One model; ratios without a denominator are NaN.
-
-    Attributes:
-        name: what it is called.
-        given: accuracy on the given labels.
-        corrected: accuracy on the corrected ones.
-        given_rank, corrected_rank: places by these, 1 = best; equal models share one.
-        p_best_given, p_best_corrected: probability that it is the best by these.
-        on_right: accuracy on rows whose given label is right.
-        on_wrong: accuracy on the other rows, against their right label.
-        memorised: share of these other rows on which it predicts the wrong, given label.
-        expected: accuracy under the posterior of the run; None without one.
-    """
-
-    name: str
-    given: Estimate
-    corrected: Estimate
-    given_rank: int
-    corrected_rank: int
-    p_best_given: float
-    p_best_corrected: float
-    on_right: Estimate
-    on_wrong: Estimate
-    memorised: Estimate
-    expected: Estimate | None
-
-
-@dataclass(frozen=True)
-class SweepPoint:
-    """The models where errors have a share, once right rows were taken out at random.
-
-    Attributes:
-        error_share: share of rows whose given label is wrong.
-        removed: share of right rows taken out for it.
-        accuracies: of each model on corrected labels, in the order of the models.
-        best: the best model.
-    """
-
-    error_share: float
-    removed: float
-    accuracies: tuple[Estimate, ...]
-    best: str
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two models.
-
-    Attributes:
-        one, other: their names; ``one`` is not behind by given labels.
-        lead_given: accuracy of one above the other's on given labels; the interval is paired.
-        lead_corrected: the same on corrected labels.
-        p_flip: probability that their order by given labels is not that by corrected ones.
-        crosses_at: error share at which they are equal, with interval over those draws in which
-            they cross; None where they do not cross between no error and nothing but errors.
-        crosses_removed: share of right rows to take out for it; None: it lies below the error share
-            that there is, so that a cleaner test set would show it.
-        p_crosses: share of the draws in which they cross within the sweep.
-    """
-
-    one: str
-    other: str
-    lead_given: Estimate
-    lead_corrected: Estimate
-    p_flip: float
-    crosses_at: Estimate | None
-    crosses_removed: float | None
-    p_crosses: float
-
-
-@dataclass(frozen=True)
-class RankStability:
-    """Whether corrected labels change which model wins.
-
-    Attributes:
-        rows: rows compared.
-        left_out: rows that were not, by reason.
-        source: where the right labels come from.
-        is_posterior: nobody has corrected anything: all is expected under the run's posterior.
-        wrong: rows whose given label is wrong (expected, under a posterior).
-        error_share: their share.
-        models: in the order given.
-        sweep: accuracies as the error share rises; empty where no label is wrong, or none right.
-        pairs: every two models, the most likely to flip first.
-        tau: Kendall's tau-b of the rankings by given and by corrected labels; NaN for one model.
-        tau_swept: the same, corrected labels at the end of the sweep; NaN without one.
-        best_given, best_corrected: the winners; all of them where several are equal.
-        p_winner_changes: probability that the best by given labels is not the best by corrected
-            ones.
-        notes: what a person should know.
-        warnings: what makes it less sure.
-    """
-
-    rows: int
-    left_out: dict[str, int]
-    source: str
-    is_posterior: bool
-    wrong: float
-    error_share: float
-    models: tuple[ModelRank, ...]
-    sweep: tuple[SweepPoint, ...]
-    pairs: tuple[Pair, ...]
-    tau: float
-    tau_swept: float
-    best_given: tuple[str, ...]
-    best_corrected: tuple[str, ...]
-    p_winner_changes: float
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 @takes(EvaluateOptions)
@@ -264,24 +139,21 @@ def compare_models(
     predicted = np.stack([model.labels for model in models], axis=1)[kept]
     given = labels.given_labels[kept]
     probs = None if labels.label_probs is None else labels.label_probs[kept]
-    expected, expected_draws = None, None
+    expected = None
     if probs is not None:
         held = hear_models(beliefs(given, predicted, probs))
-        expected = accuracies(held)
-        expected_draws = draw_accuracies(held, noise_rate=labels.noise_rate, seed=seed)
+        draws = draw_accuracies(held, noise_rate=labels.noise_rate, seed=seed)
+        expected = accuracies(held), draws
     if labels.right_labels is not None:
         known = beliefs(given, predicted, labels.right_labels[kept])
         found, drawn = accuracies(known), draw_accuracies(known, seed=seed)
     else:
         assert expected is not None
-        assert expected_draws is not None
-        found, drawn = expected, expected_draws
-    shown = [
-        None
-        if expected is None or expected_draws is None
-        else _estimate(expected.corrected[m], expected_draws.corrected[:, m])
-        for m in range(len(models))
-    ]
+        found, drawn = expected
+    shown: list[Interval | None] = [None] * len(models)
+    if expected is not None:
+        values, spread = (one.corrected for one in expected)
+        shown = [_estimate(values[m], spread[:, m]) for m in range(len(models))]
     return _result(labels, models, found, drawn, shown)
 
 
@@ -290,7 +162,7 @@ def _result(
     models: list[Predictions],
     found: Accuracies,
     drawn: Accuracies,
-    expected: list[Estimate | None],
+    expected: list[Interval | None],
 ) -> RankStability:
     names = [model.name for model in models]
     right, wrong = float(found.right), float(found.wrong)
@@ -322,12 +194,12 @@ def _result(
 
 
 def _models(
-    names: list[str], found: Accuracies, drawn: Accuracies, expected: list[Estimate | None]
+    names: list[str], found: Accuracies, drawn: Accuracies, expected: list[Interval | None]
 ) -> list[ModelRank]:
     p_given, p_corrected = best_probability(drawn.given), best_probability(drawn.corrected)
     places = {key: _ranks(getattr(found, key)) for key in ("given", "corrected")}
 
-    def of(key: str, m: int) -> Estimate:
+    def of(key: str, m: int) -> Interval:
         return _estimate(getattr(found, key)[m], getattr(drawn, key)[:, m])
 
     return [
@@ -401,9 +273,9 @@ def _pair(names: list[str], found: Accuracies, drawn: Accuracies, one: int, othe
     )
 
 
-def _estimate(value: Any, draws: np.ndarray) -> Estimate:
+def _estimate(value: Any, draws: np.ndarray) -> Interval:
     low, high = quantile_interval(draws)
-    return Estimate(float(value), float(low), float(high))
+    return Interval(float(value), float(low), float(high))
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:

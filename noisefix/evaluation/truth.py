@@ -45,7 +45,7 @@ def read_truth(
 
     about = folder.read()["input"]
     columns = about["columns"]
-    source = folder.read_input() if data is None else read_source(data, bad_rows=bad_rows)
+    source = folder.input.source() if data is None else read_source(data, bad_rows=bad_rows)
     _check_column(source, truth, "--truth")
     if truth == columns["label"]:
         raise UsageError(

@@ -51,20 +51,13 @@ class Confusion:
     share: float
 
 
-def label_scores(
-    predicted: np.ndarray, true_labels: np.ndarray, names: tuple[str, ...]
-) -> list[LabelScores]:
+def label_scores(counts: np.ndarray, names: tuple[str, ...]) -> list[LabelScores]:
     """Score each class by itself, in class order.
 
     Args:
-        predicted: (N,) class ids in 0..K-1.
-        true_labels: (N,) class ids in 0..K-1.
+        counts: (K, K) rows, see ``confusion_counts``.
         names: (K,).
-
-    Raises:
-        DataError: the lengths differ.
     """
-    counts = confusion_counts(predicted, true_labels, len(names))
     hits = np.diagonal(counts)
     support, said = counts.sum(axis=1), counts.sum(axis=0)
     return [
@@ -86,33 +79,29 @@ def macro_f1(scores: list[LabelScores]) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def confusions(
-    predicted: np.ndarray, true_labels: np.ndarray, names: tuple[str, ...]
-) -> list[Confusion]:
+def confusions(counts: np.ndarray, names: tuple[str, ...]) -> list[Confusion]:
     """Return the pairs that are mixed up, the most frequent first; ties in class order.
 
     Args:
-        predicted: (N,) class ids in 0..K-1.
-        true_labels: (N,) class ids in 0..K-1.
+        counts: (K, K) rows, see ``confusion_counts``.
         names: (K,).
-
-    Raises:
-        DataError: the lengths differ.
     """
-    counts = confusion_counts(predicted, true_labels, len(names))
-    support = counts.sum(axis=1)
-    np.fill_diagonal(counts, 0)
-    pairs = np.flatnonzero(counts.ravel())
-    ranked = pairs[np.argsort(-counts.ravel()[pairs], kind="stable")]
-    found = []
-    for true, said in zip(*np.divmod(ranked, len(names)), strict=True):
-        rows = int(counts[true, said])
-        found.append(Confusion(names[true], names[said], rows, rows / int(support[true])))
-    return found
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    pairs = np.argwhere(counts * (1 - np.eye(len(counts), dtype=counts.dtype)))
+    ranked = pairs[np.argsort(-counts[*pairs.T], kind="stable")].tolist()
+    return [
+        Confusion(names[true], names[said], int(counts[true, said]), float(shares[true, said]))
+        for true, said in ranked
+    ]
 
 
 def confusion_counts(predicted: np.ndarray, true_labels: np.ndarray, n_classes: int) -> np.ndarray:
     """Return (K, K) int64 rows, [true, predicted].
+
+    Args:
+        predicted: (N,) class ids in 0..K-1.
+        true_labels: (N,) class ids in 0..K-1.
+        n_classes: K.
 
     Raises:
         DataError: the lengths differ.

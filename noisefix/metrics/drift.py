@@ -7,7 +7,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from noisefix.metrics.labeller import Measured, accuracy_of, kappa_of, recall_of
+from noisefix.metrics.labeller import accuracy_of, kappa_of, recall_of
+from noisefix.probability import Interval
 
 FALSE_ALARMS = 0.05
 """How often, at most, a labeller that fell by just what is allowed fails, over all measures."""
@@ -72,7 +73,7 @@ def drifts(
     )
 
 
-def _drift(measure: str, before: Measured, now: Measured, max_drop: float) -> Drift:
+def _drift(measure: str, before: Interval, now: Interval, max_drop: float) -> Drift:
     drop = before.value - now.value
     chance = float(np.hypot(before.value - before.low, now.high - now.value))
     least = drop - chance

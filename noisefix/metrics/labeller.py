@@ -7,16 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisefix.metrics.classification import label_scores
-from noisefix.probability import Z_90, share_interval
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A share or a kappa with the ends of its 90 % interval; NaN where no row tells."""
-
-    value: float
-    low: float
-    high: float
+from noisefix.probability import Z_90, Interval, share_interval
 
 
 @dataclass(frozen=True)
@@ -34,11 +25,11 @@ class ClassTrust:
     label: str
     true_rows: int
     said_rows: int
-    recall: Measured
-    precision: Measured
+    recall: Interval
+    precision: Interval
 
 
-def accuracy_of(counts: np.ndarray, z: float = Z_90) -> Measured:
+def accuracy_of(counts: np.ndarray, z: float = Z_90) -> Interval:
     """Return the share of rows whose label is right.
 
     Args:
@@ -46,16 +37,16 @@ def accuracy_of(counts: np.ndarray, z: float = Z_90) -> Measured:
         z: quantile of the normal distribution that the interval is made with.
     """
     hits, rows = int(np.trace(counts)), int(counts.sum())
-    return Measured(hits / rows if rows else float("nan"), *share_interval(hits, rows, z))
+    return Interval(hits / rows if rows else float("nan"), *share_interval(hits, rows, z))
 
 
-def recall_of(counts: np.ndarray, label: int, z: float = Z_90) -> Measured:
+def recall_of(counts: np.ndarray, label: int, z: float = Z_90) -> Interval:
     """Return the share of a class's rows that got its label; args as for ``accuracy_of``."""
     hits, rows = int(counts[label, label]), int(counts[label].sum())
-    return Measured(hits / rows if rows else float("nan"), *share_interval(hits, rows, z))
+    return Interval(hits / rows if rows else float("nan"), *share_interval(hits, rows, z))
 
 
-def kappa_of(counts: np.ndarray, z: float = Z_90) -> Measured:
+def kappa_of(counts: np.ndarray, z: float = Z_90) -> Interval:
     """Return Cohen's kappa: agreement beyond chance, 1 = always, 0 = as two who guess.
 
     The interval takes the agreement expected by chance as known, as Cohen's own standard error
@@ -73,34 +64,28 @@ def kappa_of(counts: np.ndarray, z: float = Z_90) -> Measured:
     rows = max(int(counts.sum()), 1)
     chance = float(counts.sum(axis=1) @ counts.sum(axis=0)) / rows**2
     if chance >= 1:
-        return Measured(*[float("nan")] * 3)
+        return Interval(*[float("nan")] * 3)
     ends = (observed.value, observed.low, observed.high)
-    return Measured(*((share - chance) / (1 - chance) for share in ends))
+    return Interval(*((share - chance) / (1 - chance) for share in ends))
 
 
-def class_trust(
-    said: np.ndarray, true_labels: np.ndarray, names: tuple[str, ...]
-) -> tuple[ClassTrust, ...]:
+def class_trust(counts: np.ndarray, names: tuple[str, ...]) -> tuple[ClassTrust, ...]:
     """Return how each class fares, in class order.
 
     Args:
-        said: (N,) class ids in 0..K-1 that the labeller gave.
-        true_labels: (N,) class ids in 0..K-1.
+        counts: (K, K) rows, see ``confusion_counts``.
         names: (K,).
-
-    Raises:
-        DataError: the lengths differ.
     """
     found = []
-    for score in label_scores(said, true_labels, names):
+    for score in label_scores(counts, names):
         hits = 0 if not score.support else round(score.recall * score.support)
         found.append(
             ClassTrust(
                 label=score.label,
                 true_rows=score.support,
                 said_rows=score.predicted,
-                recall=Measured(score.recall, *share_interval(hits, score.support, Z_90)),
-                precision=Measured(score.precision, *share_interval(hits, score.predicted, Z_90)),
+                recall=Interval(score.recall, *share_interval(hits, score.support, Z_90)),
+                precision=Interval(score.precision, *share_interval(hits, score.predicted, Z_90)),
             )
         )
     return tuple(found)

@@ -22,6 +22,24 @@ _HOPELESS = 0.9  # p_error of a class's best row from which the class may have n
 
 
 @dataclass(frozen=True)
+class Voting:
+    """How neighbours in the clean pool make labels plausible.
+
+    Attributes:
+        n_neighbors: how many of them vote.
+        certain_threshold: top share at or above this: one candidate.
+        dominant_threshold: top two shares together at or above this: these two.
+    """
+
+    n_neighbors: int = 10
+    certain_threshold: float = 0.9
+    dominant_threshold: float = 0.8
+
+
+_USUAL = Voting()
+
+
+@dataclass(frozen=True)
 class Candidates:
     """The plausible labels of N rows."""
 
@@ -43,8 +61,7 @@ class Retrieval:
         pool: (P,) the rows of the pool, ascending.
         pool_labels: (P,) their class ids.
         shares: (K,) float64 of the classes in the pool, for rows that nobody votes on.
-        n_neighbors: k.
-        thresholds: as for ``candidate_weights``.
+        voting: how they vote.
     """
 
     search: Search | None
@@ -54,8 +71,7 @@ class Retrieval:
     pool: np.ndarray
     pool_labels: np.ndarray
     shares: np.ndarray
-    n_neighbors: int
-    thresholds: tuple[float, float]
+    voting: Voting
 
     @property
     def recall(self) -> float:
@@ -72,7 +88,9 @@ class Retrieval:
         found = self._neighbors(first, last)
         probs = vote(found, self.pool_labels, len(self.shares))
         probs[probs.sum(axis=1) == 0] = self.shares
-        weights, is_certain = candidate_weights(probs, *self.thresholds)
+        weights, is_certain = candidate_weights(
+            probs, self.voting.certain_threshold, self.voting.dominant_threshold
+        )
         indices = found.indices
         if len(self.pool):
             indices = np.where(indices >= 0, self.pool[indices], -1)
@@ -81,7 +99,7 @@ class Retrieval:
     def _neighbors(self, first: int, last: int) -> Neighbors:
         """Return the neighbours of some rows, as indices into the pool."""
         if self.search is None:
-            shape = (last - first, self.n_neighbors)
+            shape = (last - first, self.voting.n_neighbors)
             return Neighbors(np.full(shape, -1, np.int64), np.zeros(shape, np.float32))
         found = self.search.find(self.vectors.rows(first, last), self.groups[first:last])
         found.indices[~self.written[first:last]] = -1
@@ -95,14 +113,24 @@ def open_retrieval(
     p_error: np.ndarray,
     groups: np.ndarray,
     n_classes: int,
+    voting: Voting = _USUAL,
     *,
     written: np.ndarray | None = None,
-    n_neighbors: int = 10,
-    certain_threshold: float = 0.9,
-    dominant_threshold: float = 0.8,
     device: str = "auto",
 ) -> Iterator[Retrieval]:
-    """Yield what finds the candidates of any rows; arguments as for ``retrieve_candidates``."""
+    """Yield what finds the candidates of any rows: their neighbours in the clean pool vote.
+
+    Args:
+        embeddings: (N, D) unit vectors.
+        given_labels: (N,) class ids, -1 = unlabelled (which get candidates, but do not vote).
+        p_error: (N,) probability that the given label is wrong; ignored for unlabelled rows.
+        groups: (N,) duplicate groups: no row votes for its own group.
+        n_classes: K.
+        voting: how they vote.
+        written: (N,) bool: rows with a text; the others neither vote nor are voted on: they get
+            the class shares. None: all.
+        device: as for ``nearest``.
+    """
     vectors = as_vectors(embeddings)
     written = np.ones(len(given_labels), dtype=bool) if written is None else written
     pool = np.flatnonzero(clean_pool(given_labels, p_error) & written)
@@ -115,7 +143,7 @@ def open_retrieval(
                 open_search(
                     vectors,
                     SomeRows(vectors, pool),
-                    n_neighbors,
+                    voting.n_neighbors,
                     query_groups=groups,
                     base_groups=groups[pool],
                     device=device,
@@ -129,8 +157,7 @@ def open_retrieval(
             pool,
             given_labels[pool],
             shares,
-            n_neighbors,
-            (certain_threshold, dominant_threshold),
+            voting,
         )
 
 
@@ -140,40 +167,9 @@ def retrieve_candidates(
     p_error: np.ndarray,
     groups: np.ndarray,
     n_classes: int,
-    *,
-    written: np.ndarray | None = None,
-    n_neighbors: int = 10,
-    certain_threshold: float = 0.9,
-    dominant_threshold: float = 0.8,
-    device: str = "auto",
 ) -> Candidates:
-    """Let each row's neighbours in the clean pool vote on its label.
-
-    Args:
-        embeddings: (N, D) unit vectors.
-        given_labels: (N,) class ids, -1 = unlabelled (which get candidates, but do not vote).
-        p_error: (N,) probability that the given label is wrong; ignored for unlabelled rows.
-        groups: (N,) duplicate groups: no row votes for its own group.
-        n_classes: K.
-        written: (N,) bool: rows with a text; the others neither vote nor are voted on: they get
-            the class shares. None: all.
-        n_neighbors: k.
-        certain_threshold: top share at or above this: one candidate.
-        dominant_threshold: top two shares together at or above this: two candidates.
-        device: as for ``nearest``.
-    """
-    with open_retrieval(
-        embeddings,
-        given_labels,
-        p_error,
-        groups,
-        n_classes,
-        written=written,
-        n_neighbors=n_neighbors,
-        certain_threshold=certain_threshold,
-        dominant_threshold=dominant_threshold,
-        device=device,
-    ) as retrieval:
+    """Return the candidates of all rows; arguments as for ``open_retrieval``."""
+    with open_retrieval(embeddings, given_labels, p_error, groups, n_classes) as retrieval:
         return retrieval.of_rows(0, len(given_labels))
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from noisefix.confident.validation import row_blocks
 from noisefix.labels import UNLABELLED
-from noisefix.probability import sigmoid
+from noisefix.probability import Interval, sigmoid
 from noisefix.probing.complementary import Rejections
 from noisefix.probing.confusions import Confusions, learn_confusions
 from noisefix.probing.error_design import Design, Spread
@@ -71,15 +71,6 @@ _SELDOM_SEEN = 2.3  # errors expected among the rows of which none shows, one ti
 _N_DRAWS = 400
 _MAX_DRAW_ROWS = 4_000
 _LEAST_CLASS_ROWS = 50
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with the ends of its 90 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import numpy as np
 from noisefix.confident.validation import row_blocks
 from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
-from noisefix.probing.error_model import ErrorEstimate, Interval
+from noisefix.probability import Interval
+from noisefix.probing.error_model import ErrorEstimate
 from noisefix.probing.linear_probe import with_absent
 from noisefix.tables.text_checks import says_something
 

@@ -49,10 +49,7 @@ def expected_distance(
 ) -> np.ndarray:
     """Return (N,) expected steps between the given and the true label; NaN for unlabelled rows.
 
-    Args:
-        true_label_probs: (N, K) probabilities, rows sum to 1.
-        given_labels: (N,) class ids, -1 = unlabelled.
-        places: (K,) place of each class in the order, 0 = first.
+    Args as of ``with_steps``.
     """
     steps = np.abs(places[:, None] - places[None, :]).astype(np.float64)  # (K, K)
     rows = np.flatnonzero(given_labels != UNLABELLED)
@@ -80,10 +77,7 @@ def distance_shares(
 ) -> np.ndarray:
     """Return the estimated share of labelled rows at each distance, 0 = right; sums to 1.
 
-    Args:
-        true_label_probs: (N, K) probabilities, rows sum to 1.
-        given_labels: (N,) class ids, -1 = unlabelled.
-        places: (K,) place of each class in the order, 0 = first.
+    Args as of ``with_steps``.
     """
     steps = np.abs(places[:, None] - places[None, :])
     rows = np.flatnonzero(given_labels != UNLABELLED)

@@ -9,8 +9,8 @@ from itertools import combinations
 import numpy as np
 
 from noisefix.labels import UNLABELLED
-from noisefix.metrics.labeller import Measured, kappa_of
-from noisefix.probability import Z_90, log_odds, share_interval, sigmoid
+from noisefix.metrics.labeller import kappa_of
+from noisefix.probability import Z_90, Interval, log_odds, share_interval, sigmoid
 from noisefix.probing.agreement import count_answers, plurality
 from noisefix.probing.voted import Voted
 from noisefix.probing.voters import Voter, expected_counts
@@ -25,7 +25,7 @@ MOST_PAIRED = 50
 _LEAST_COMMON = 10
 
 
-def estimated_accuracy(posterior: np.ndarray, voter: Voter) -> Measured:
+def estimated_accuracy(posterior: np.ndarray, voter: Voter) -> Interval:
     """Return the expected share of right answers, with a 90 % interval.
 
     The interval covers the sampling of the rows (Wilson 1927) and, wider, how far the posterior may
@@ -37,12 +37,12 @@ def estimated_accuracy(posterior: np.ndarray, voter: Voter) -> Measured:
     """
     n_rows = len(voter.rows)
     if not n_rows:
-        return Measured(*[float("nan")] * 3)
+        return Interval(*[float("nan")] * 3)
     value = float(posterior[voter.rows, voter.labels].mean())
     low, high = share_interval(round(value * n_rows), n_rows, Z_90)
     odds, ends = log_odds(np.array([value])), log_odds(np.array([low, high]))
     half = np.sqrt((ends - odds) ** 2 + (Z_90 * ACCURACY_SD) ** 2)
-    return Measured(value, float(sigmoid(odds[0] - half[0])), float(sigmoid(odds[0] + half[1])))
+    return Interval(value, float(sigmoid(odds[0] - half[0])), float(sigmoid(odds[0] + half[1])))
 
 
 def accuracy_by_agreement(voters: Sequence[Voter], n_rows: int, n_classes: int) -> np.ndarray:
@@ -162,7 +162,7 @@ class VoterQuality:
         confusion: (K, K) expected counts, [true, said].
     """
 
-    accuracy: Measured
+    accuracy: Interval
     by_agreement: float
     kappa: float
     decides: float

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisefix.labels import UNLABELLED
-from noisefix.metrics.labeller import Measured, kappa_of
+from noisefix.metrics.labeller import kappa_of
+from noisefix.probability import Interval
 
 MIN_KAPPA = 0.2
 """Least agreement with detect's own posterior, beyond chance, of an annotator that is listened to.
@@ -66,7 +67,7 @@ class Screened:
         why_not: in words; "" where it is used.
     """
 
-    kappa: Measured
+    kappa: Interval
     is_used: bool
     why_not: str
 
@@ -99,7 +100,7 @@ def screen(
     return tuple(found)
 
 
-def _why_not(voter: Voter, kappa: Measured, copy_of: str | None) -> str:
+def _why_not(voter: Voter, kappa: Interval, copy_of: str | None) -> str:
     if len(voter.rows) < MIN_ANSWERS:
         return f"fewer than {MIN_ANSWERS} answers that are classes"
     if copy_of is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noisefix.probing.error_model import Interval
+from noisefix.probability import Interval
 from noisefix.probing.flags import PERHAPS_CLEAN
 
 CLEAN, SOME, MANY = "clean", "some", "many"

@@ -24,7 +24,7 @@ from noisefix.documents import misfit
 from noisefix.errors import UsageError
 from noisefix.evaluation.options import EvaluateOptions
 from noisefix.options import Option, Options, described
-from noisefix.relabelling.options import RelabelOptions
+from noisefix.relabelling.relabel_options import RelabelOptions
 from noisefix.reporting.options import ReportOptions
 
 KINDS: dict[str, type[Options]] = {

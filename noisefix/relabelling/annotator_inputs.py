@@ -39,7 +39,7 @@ def column_annotator(
     from noisefix.tables.label_values import column_labels
 
     columns = folder.read()["input"]["columns"]
-    source = folder.read_input()
+    source = folder.input.source()
     name = resolve_column(source, column, "--annotator column:NAME")
     if name == columns["label"]:
         raise UsageError(

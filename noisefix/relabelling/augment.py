@@ -149,18 +149,7 @@ def finish_pairs(
 ) -> tuple[AugmentReport | None, ServiceError | None]:
     """Ask for the edits, have them judged, and write contrast_pairs.parquet.
 
-    Args:
-        plan: what to ask.
-        annotator: whom.
-        progress: called with how far it has come.
-        ask_nobody: take the stored answers only.
-
-    Returns:
-        What came of it, and why not everything was asked; both None: there was nothing to ask.
-
-    Raises:
-        ServiceError: not one usable answer came; what was there before stays as it is.
-        ModelError: the run's encoder cannot be loaded.
+    Args, what is returned, and errors as of ``rewriting.finish_rewrites``.
     """
     from noisefix.annotators.store import STORE_NAME, AnswerStore
     from noisefix.relabelling.asker import Asker

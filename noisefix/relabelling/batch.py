@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import UsageError
 from noisefix.relabelling.augment_options import AugmentOptions
-from noisefix.relabelling.options import RelabelOptions
 from noisefix.relabelling.plan import AskPlan
+from noisefix.relabelling.relabel_options import RelabelOptions
 
 if TYPE_CHECKING:
     from noisefix.annotators.batch_export import BatchExport

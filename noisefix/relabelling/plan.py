@@ -11,8 +11,8 @@ from noisefix.errors import DataError
 from noisefix.labels import UNLABELLED
 from noisefix.relabelling.edit_requests import check_has_texts, edit_questions
 from noisefix.relabelling.knowledge import Knowledge, read_knowledge
-from noisefix.relabelling.options import RelabelOptions
 from noisefix.relabelling.questions import questions
+from noisefix.relabelling.relabel_options import RelabelOptions
 from noisefix.relabelling.rewriting import rewrite_requests, rewrite_rows
 from noisefix.run.decisions import read_said
 from noisefix.run.folder import RunFolder

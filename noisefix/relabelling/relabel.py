@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from noisefix.common_options import RAY
 from noisefix.errors import DataError, NoisefixError, ServiceError
 from noisefix.options import takes
-from noisefix.relabelling.options import RelabelOptions
 from noisefix.relabelling.plan import PlanEstimate, RelabelPlan, estimate_plan, plan_relabel
+from noisefix.relabelling.relabel_options import RelabelOptions
 from noisefix.run.decisions import import_decisions
 from noisefix.run.folder import RunFolder
 

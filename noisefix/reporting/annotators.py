@@ -6,15 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from noisefix.reporting.extra import (
-    COUNT,
-    INTERVAL,
-    NUMBER,
-    SHARE,
-    TEXT,
-    PageSection,
-    PageTable,
-)
+from noisefix.reporting.extra import COUNT, INTERVAL, NUMBER, SHARE, TEXT, PageSection, PageTable
 from noisefix.tables.parquet import damaged_parquet
 
 if TYPE_CHECKING:

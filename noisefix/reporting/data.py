@@ -37,7 +37,7 @@ from noisefix.reporting.trust import (
 )
 from noisefix.reporting.unnamed import unnamed_section
 from noisefix.run.answers import read_verdicts
-from noisefix.run.decisions import PersonDecision, decided_rows, read_decisions, standing
+from noisefix.run.decisions import PersonDecision, read_decisions
 from noisefix.run.parquet import read_table
 from noisefix.run.rows import in_order
 from noisefix.run.schemas import (
@@ -50,6 +50,7 @@ from noisefix.run.schemas import (
     RELABELS,
     TableSchema,
 )
+from noisefix.run.standing import decided_rows, standing
 from noisefix.run.vector_columns import embedding_matrix
 from noisefix.version import __version__
 
@@ -97,9 +98,7 @@ def read_tables(folder: RunFolder) -> RunTables:
     said = read_decisions(folder.decisions)
     issues, provenance = read_verdicts(folder, ISSUE_COLUMNS)
     ids, texts, given = (issues[k].to_pylist() for k in ("id", "text", "given_label"))
-    decided = {
-        ids[row]: word for row, word in decided_rows(ids, texts, given, standing(said)).items()
-    }
+    decided = {ids[row]: word for row, word in decided_rows(texts, given, standing(said)).items()}
     candidates = _read(
         folder.candidates, CANDIDATES, ("id", "neighbor_ids", "neighbor_similarities")
     )

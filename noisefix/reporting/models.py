@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from noisefix.evaluation.corrected_labels import labels_of_run
-from noisefix.evaluation.rank_stability import Estimate, RankStability, compare_models
+from noisefix.evaluation.rank_results import RankStability
+from noisefix.evaluation.rank_stability import compare_models
+from noisefix.probability import Interval
 from noisefix.reporting.packing import safe
 from noisefix.run.folder import RunFolder
 
@@ -75,7 +77,7 @@ def _columns(found: RankStability) -> dict[str, Any]:
     }
 
 
-def _ends(found: Estimate) -> list[float | None]:
+def _ends(found: Interval) -> list[float | None]:
     return [_or_none(value) for value in (found.value, found.low, found.high)]
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from noisefix.cleaning.ledger import read_ledger
 from noisefix.errors import DataError
 from noisefix.probability import Z_90, share_interval
-from noisefix.run.decisions import CLASS, KEEP, UNSURE, PersonDecision, conflicts, words_of_people
+from noisefix.run.decisions import CLASS, KEEP, UNSURE, PersonDecision
+from noisefix.run.standing import conflicts, words_of_people
 
 if TYPE_CHECKING:
     import pyarrow as pa

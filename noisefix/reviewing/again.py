@@ -12,17 +12,12 @@ from noisefix.detection.rejected import DECIDED
 from noisefix.detection.rejudge import joint_as_made, sets_as_made
 from noisefix.reporting.judgement import Judgement, judgement
 from noisefix.run.answers import with_answers
-from noisefix.run.decisions import (
-    PersonDecision,
-    decided_rows,
-    rejected_rows,
-    standing,
-    verified_table,
-)
+from noisefix.run.decisions import PersonDecision
 from noisefix.run.parquet import read_table
 from noisefix.run.rejected import without_rejected
 from noisefix.run.schemas import EMBEDDINGS, RELABELS
 from noisefix.run.settled import settled
+from noisefix.run.standing import decided_rows, rejected_rows, standing, verified_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,7 +65,7 @@ class _Rows:
         self, said: Sequence[PersonDecision]
     ) -> tuple[dict[str, PersonDecision], pa.Table | None]:
         """Return the decisions by id, and as verified rows; None where there are none."""
-        rows = decided_rows(self.ids, self.texts, self.given, standing(said))
+        rows = decided_rows(self.texts, self.given, standing(said))
         words = {self.ids[row]: word for row, word in rows.items()}
         return words, verified_table(self.ids, self.given, rows) if rows else None
 

@@ -26,9 +26,8 @@ from noisefix.run.decisions import (
     decision_key,
     now,
     read_decisions,
-    standing,
-    whole_key,
 )
+from noisefix.run.standing import standing, whole_key
 
 if TYPE_CHECKING:
     from noisefix.reporting.data import RunTables

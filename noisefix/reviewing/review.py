@@ -19,7 +19,7 @@ from noisefix.reviewing.options import ReviewOptions
 from noisefix.run.folder import RunFolder
 
 if TYPE_CHECKING:
-    from noisefix.run.decisions import Conflict
+    from noisefix.run.standing import Conflict
 
 _SHUTDOWN_S = 2
 
@@ -93,7 +93,7 @@ def review(
     from noisefix.reporting.audit import audit_said
     from noisefix.reporting.data import page_data, read_tables
     from noisefix.reviewing.board import board_of
-    from noisefix.reviewing.server import make_app
+    from noisefix.reviewing.server import RunPage, make_app
 
     uvicorn = _uvicorn()
     folder = RunFolder.open(run, several_labels=True)
@@ -107,13 +107,10 @@ def review(
     token = secrets.token_hex(16)
     with _listening(options.port) as listener:
         port = listener.getsockname()[1]
-        app = make_app(
-            *(data, texts, board, live),
-            token=token,
-            port=port,
-            name=options.name,
-            audit=lambda: audit_said(open_plan(folder, 1, options.seed)),
+        page = RunPage(
+            data, texts, board, live, lambda: audit_said(open_plan(folder, 1, options.seed))
         )
+        app = make_app(page, token=token, port=port, name=options.name)
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -149,10 +146,11 @@ def finish(folder: RunFolder, before: Any, written: int, notes: tuple[str, ...])
     """
     from noisefix.detection.rejudge import rejudge
     from noisefix.reporting.trust import reviewers
-    from noisefix.run.decisions import conflicts, read_decisions
+    from noisefix.run.decisions import read_decisions
     from noisefix.run.parquet import read_table
     from noisefix.run.schemas import ISSUES
     from noisefix.run.settled import run_decisions
+    from noisefix.run.standing import conflicts
 
     if written:
         try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from noisefix.errors import NoisefixError
@@ -31,31 +32,98 @@ _HEADERS = {
 }
 
 
-def make_app(
-    data: dict[str, Any],
-    texts: Sequence[str | None],
-    board: Board,
-    live: Live | None,
-    *,
-    token: str,
-    port: int,
-    name: str = "",
-    audit: Callable[[], list[str]] = list,
-) -> Starlette:
+Told = dict[str, Any]
+_NO_NEWS = 1 << 60
+"""More lines than any file of decisions has."""
+
+
+@dataclass(frozen=True, eq=False)
+class RunPage:
+    """What the page asks for, and what it says.
+
+    Attributes:
+        data: of the page, see ``page_data``.
+        texts: (N,) texts, whole.
+        board: where decisions go.
+        live: what judges anew; None: nothing does.
+        audit: returns what the audit's sample says by now, in sentences.
+    """
+
+    data: Told
+    texts: Sequence[str | None]
+    board: Board
+    live: Live | None
+    audit: Callable[[], list[str]] = list
+
+    def state(self, request: Request, body: Told) -> Told:
+        """Return the whole page's data as they are now."""
+        told, data = self._news(0), self.data
+        standing = [{**d["record"], "row": d["row"]} for d in told["decisions"] if d["record"]]
+        now = self.verdicts(request, body)
+        rows = data["rows"] | {key: now[key] for key in data["rows"] if key in now}
+        upper = {key: value for key, value in now.items() if key in data}
+        numbers = {"lines": told["lines"], "judged": now.get("judged", 0)}
+        return data | upper | {"rows": rows, "decisions": standing} | numbers
+
+    def lease(self, request: Request, body: Told) -> Told:
+        """Take a row for a while; say who has it, where somebody else does."""
+        taken = self.board.lease(self._row(request), request.query_params.get("who", "")[:80])
+        return {} if taken is None else {"taken": taken}
+
+    def decide(self, request: Request, body: Told) -> Told:
+        """Write a decision."""
+        self.board.decide(body.get("row", -1), body)
+        since = body.get("since")
+        return self._news(since if isinstance(since, int) else _NO_NEWS)
+
+    def undo(self, request: Request, body: Told) -> Told:
+        """Take a person's last decision back."""
+        row = self.board.undo(str(body.get("who", "")))
+        told = self._news(_NO_NEWS)
+        if row is None:
+            return told
+        ids = self.data["rows"]["id"]
+        return told | {"undone": {"row": row, "id": str(row + 1) if ids is None else ids[row]}}
+
+    def summary(self, request: Request, body: Told) -> Told:
+        """Return what is new since a line."""
+        since = request.query_params.get("since", "")
+        return self._news(int(since) if since.isdecimal() else 0)
+
+    def verdicts(self, request: Request, body: Told) -> Told:
+        """Return the verdicts as judged anew."""
+        return {} if self.live is None else self.live.now
+
+    def whole_text(self, request: Request, body: Told) -> Told:
+        """Return a row's text."""
+        return {"text": self.texts[self._row(request)] or ""}
+
+    def audited(self, request: Request, body: Told) -> Told:
+        """Return what the audit says."""
+        return {"said": self.audit()}
+
+    def _news(self, since: int) -> Told:
+        told = self.board.news(since)
+        return told | {"judged": 0 if self.live is None else self.live.judged}
+
+    def _row(self, request: Request) -> int:
+        row = request.query_params.get("row", "")
+        if not row.isdecimal() or int(row) >= len(self.texts):
+            raise ValueError("no such row")
+        return int(row)
+
+
+def make_app(run: RunPage, *, token: str, port: int, name: str = "") -> Starlette:
     """Return the application.
 
     Every request must name this machine and port as its host, come from no other page, and know
     the token.
 
     Args:
-        data: of the page, see ``page_data``.
-        texts: (N,) texts, whole.
-        board: where decisions go.
-        live: what judges anew; None: nothing does.
+        run: answers the page.
         token: what the address holds.
         port: where the server listens.
         name: who decides, where the page is not told another name.
-        audit: returns what the audit's sample says by now, in sentences.
     """
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
@@ -64,7 +132,7 @@ def make_app(
     from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
     from starlette.routing import Route
 
-    block = {"transport": "server", "token": token, "run": {"name": data["run"]["name"]}}
+    block = {"transport": "server", "token": token, "run": {"name": run.data["run"]["name"]}}
     page = build_page({**block, "who": name})
     hosts = {f"{HOST}:{port}", f"localhost:{port}"}
     origins = {f"http://{host}" for host in hosts}
@@ -77,59 +145,12 @@ def make_app(
             and hmac.compare_digest(given.encode(), token.encode())
         )
 
-    def judged() -> int:
-        return 0 if live is None else live.judged
-
-    def news(since: int) -> dict[str, Any]:
-        return board.news(since) | {"judged": judged()}
-
     async def show(request: Request) -> Response:
         if not is_welcome(request, request.path_params["token"]):
             return PlainTextResponse("open the address that noisefix review shows", 403, _HEADERS)
         return HTMLResponse(page, headers=_HEADERS)
 
-    def state(request: Request, body: dict[str, Any]) -> dict[str, Any]:
-        told = news(0)
-        standing = [{**d["record"], "row": d["row"]} for d in told["decisions"] if d["record"]]
-        now = live.now if live is not None else {}
-        rows = data["rows"] | {key: now[key] for key in data["rows"] if key in now}
-        upper = {key: value for key, value in now.items() if key in data}
-        numbers = {"lines": told["lines"], "judged": now.get("judged", 0)}
-        return data | upper | {"rows": rows, "decisions": standing} | numbers
-
-    def lease(request: Request, body: dict[str, Any]) -> dict[str, Any]:
-        taken = board.lease(_row(request, texts), request.query_params.get("who", "")[:80])
-        return {} if taken is None else {"taken": taken}
-
-    def decide(request: Request, body: dict[str, Any]) -> dict[str, Any]:
-        board.decide(body.get("row", -1), body)
-        since = body.get("since")
-        return news(since if isinstance(since, int) else 1 << 60)
-
-    def undo(request: Request, body: dict[str, Any]) -> dict[str, Any]:
-        row = board.undo(str(body.get("who", "")))
-        told = news(1 << 60)
-        if row is None:
-            return told
-        ids = data["rows"]["id"]
-        return told | {"undone": {"row": row, "id": str(row + 1) if ids is None else ids[row]}}
-
-    def summary(request: Request, body: dict[str, Any]) -> dict[str, Any]:
-        since = request.query_params.get("since", "")
-        return news(int(since) if since.isdecimal() else 0)
-
-    def verdicts(request: Request, body: dict[str, Any]) -> dict[str, Any]:
-        return {} if live is None else live.now
-
-    def whole_text(request: Request, body: dict[str, Any]) -> dict[str, Any]:
-        return {"text": texts[_row(request, texts)] or ""}
-
-    def audited(request: Request, body: dict[str, Any]) -> dict[str, Any]:
-        return {"said": audit()}
-
-    Action = Callable[["Request", dict[str, Any]], dict[str, Any]]
-
-    def answering(action: Action) -> Callable[[Request], Awaitable[Response]]:
+    def route(path: str, method: str, action: Callable[[Request, Told], Told]) -> Route:
         async def answer(request: Request) -> Response:
             if not is_welcome(request, request.headers.get(TOKEN_HEADER, "")):
                 return JSONResponse({"error": "not allowed"}, 403, _HEADERS)
@@ -141,20 +162,19 @@ def make_app(
                 return JSONResponse({"error": message}, 400, _HEADERS)
             return JSONResponse(told, headers=_HEADERS)
 
-        return answer
+        return Route(f"/api/{path}", answer, methods=[method])
 
-    routes = [Route("/{token}", show)]
-    for path, action in (
-        ("state", state),
-        ("next", lease),
-        ("summary", summary),
-        ("judged", verdicts),
-        ("text", whole_text),
-        ("audit", audited),
-    ):
-        routes.append(Route(f"/api/{path}", answering(action), methods=["GET"]))
-    for path, action in (("decide", decide), ("undo", undo)):
-        routes.append(Route(f"/api/{path}", answering(action), methods=["POST"]))
+    routes = [
+        Route("/{token}", show),
+        route("state", "GET", run.state),
+        route("next", "GET", run.lease),
+        route("summary", "GET", run.summary),
+        route("judged", "GET", run.verdicts),
+        route("text", "GET", run.whole_text),
+        route("audit", "GET", run.audited),
+        route("decide", "POST", run.decide),
+        route("undo", "POST", run.undo),
+    ]
     return Starlette(routes=routes, middleware=[Middleware(GZipMiddleware, compresslevel=6)])
 
 
@@ -168,10 +188,3 @@ async def _body(request: Request) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("no object")
     return found
-
-
-def _row(request: Request, texts: Sequence[str | None]) -> int:
-    row = request.query_params.get("row", "")
-    if not row.isdecimal() or int(row) >= len(texts):
-        raise ValueError("no such row")
-    return int(row)

@@ -1,9 +1,9 @@
-"""The run folder: where the tables of one input lie, and who may write there."""
+"""The run folder: made, opened, and on record with its input and what was done."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from noisefix.common_options import LabelReading
 from noisefix.errors import DataError, UsageError
 from noisefix.options import Options, described
-from noisefix.run.adopt import TABLES, check_fresh, describe, find_input, foreign_tables
+from noisefix.run.adopt import check_fresh, describe, find_input, foreign_tables
 from noisefix.run.default_path import default_run_path as default_run_path
+from noisefix.run.files import TABLE_NAMES, RunFiles
 from noisefix.run.inputs import RunInput
 from noisefix.run.record import (
     about_input,
@@ -29,86 +30,18 @@ from noisefix.tables.atomic import write_bytes, write_error
 from noisefix.tables.bad_rows import write_bad_rows
 from noisefix.tables.label_rules import NO_RULES, LabelRules
 from noisefix.tables.label_sets import SetReading
-from noisefix.tables.leftovers import remove_leftovers
-from noisefix.tables.lock import hold
-from noisefix.tables.source import MEMORY_FORMAT, Source
+from noisefix.tables.source import Source
 from noisefix.version import __version__
 
 if TYPE_CHECKING:
     from noisefix.tables.dataset import Dataset
 
-_LOCK, _LEDGER_LOCK = _LOCKS = (".run.lock", ".ledger.lock")
-_PATIENCE_S = 5.0
-"""A stage may take hours: who else writes is told soon."""
 
-_LEDGER_PATIENCE_S = 60.0
-"""An entry takes a moment, even where many wait for their turn."""
-
-TABLE_NAMES = tuple(
-    f"{name}.parquet" for name in (*TABLES, "label_issues", "against", "across", "matches")
-)
-"""The tables that belong to one state of one input; the ledger outlives it."""
-
-
-class _File:
-    """A file of the run folder, as an attribute that gives its path."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, run: RunFolder, owner: type[RunFolder]) -> Path:
-        return run.path / self.name
-
-
-class RunFolder:
-    """One run folder.
-
-    Attributes:
-        path: the folder.
-        run_json: what was done, out of what, with which options.
-        stdin_copy: the input, where it came on standard input.
-        remote_copy: the input, where it came from an address or a database.
-        memory_copy: the input, where it was a table in memory.
-        embeddings, label_names, issues, label_issues, joint, classes, pairs, duplicates, deciding,
-            annotators, annotations, candidates, relabels, rewrites, contrast_pairs: the tables.
-        against: the embeddings of the file that this one was compared with.
-        across: what both files have in common.
-        matches: how well two texts of each row go together.
-        ledger: every change that ``apply`` made.
-        decisions: what people have decided, see ``noisefix.run.decisions``.
-        audit: the sample that a person marks, see ``noisefix.auditing``.
-        bad_rows_list: the rows of the input that could not be read and were left out.
-    """
-
-    run_json = _File("run.json")
-    stdin_copy = _File("stdin.csv")
-    remote_copy = _File("input.copy")
-    memory_copy = _File("input.parquet")
-    embeddings = _File("embeddings.parquet")
-    label_names = _File("label_names.parquet")
-    issues = _File("issues.parquet")
-    label_issues = _File("label_issues.parquet")
-    joint = _File("joint.parquet")
-    classes = _File("classes.parquet")
-    pairs = _File("pairs.parquet")
-    duplicates = _File("duplicates.parquet")
-    deciding = _File("deciding.parquet")
-    annotators = _File("annotators.parquet")
-    annotations = _File("annotations.parquet")
-    candidates = _File("candidates.parquet")
-    against = _File("against.parquet")
-    across = _File("across.parquet")
-    matches = _File("matches.parquet")
-    relabels = _File("relabels.parquet")
-    rewrites = _File("rewrites.parquet")
-    contrast_pairs = _File("contrast_pairs.parquet")
-    ledger = _File("ledger.parquet")
-    decisions = _File("decisions.jsonl")
-    audit = _File("audit.json")
-    bad_rows_list = _File("bad_rows.jsonl")
+class RunFolder(RunFiles):
+    """One run folder: its files, what was done in it, and the input that it was made from."""
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        self.path = Path(path)
+        super().__init__(path)
         self._named_input: tuple[Path, ...] = ()
 
     @classmethod
@@ -189,24 +122,6 @@ class RunFolder:
         if known and "path" not in known:
             find_input(self, known, data)
 
-    def lock(self, holder: str) -> AbstractContextManager[None]:
-        """Return a context in which nobody else writes the tables and run.json.
-
-        Args:
-            holder: the command, for the message that others get.
-
-        Raises:
-            DataError: on entering it: another process or thread is writing; the message says which.
-        """
-        return hold(self.path / _LOCK, holder, wait_s=_PATIENCE_S)
-
-    def ledger_lock(self, holder: str) -> AbstractContextManager[None]:
-        """Return a context in which nobody else adds to the ledger; for a moment only.
-
-        Args and errors as for ``lock``.
-        """
-        return hold(self.path / _LEDGER_LOCK, holder, wait_s=_LEDGER_PATIENCE_S)
-
     @classmethod
     def create(cls, path: str | Path, source: Source, *, force: bool = False) -> RunFolder:
         """Make the folder for an input, or take the one there if it belongs to the same input.
@@ -231,23 +146,13 @@ class RunFolder:
             if not is_new and force:
                 run._take_over(source)
             elif not is_new:
-                run.check_input(source)
+                run.input.check_same(source)
             if source.path is None and source.content is not None:
                 copy = run.copy_of(source.format, source.address)
                 write_bytes(copy, source.content)
             if is_new:
                 write_record(run.run_json, nothing_done())
         return run
-
-    def make(self) -> None:
-        """Make the folder, which may be there already if it is a run folder or empty.
-
-        Raises:
-            DataError: it is a file, or a folder of something else; it cannot be written.
-        """
-        remove_leftovers(self.path)
-        if not self.run_json.exists():
-            self._make_folder()
 
     def read(self) -> dict[str, Any]:
         """Return run.json.
@@ -336,14 +241,6 @@ class RunFolder:
             }
             write_record(self.run_json, content)
 
-    def check_input(self, source: Source) -> None:
-        """Check that this folder belongs to an input.
-
-        Raises:
-            DataError: it belongs to another one, or to another state of the same file.
-        """
-        self.input.check_same(source)
-
     @property
     def input(self) -> RunInput:
         """The input as it is recorded: where its files are, and whether they are as they were."""
@@ -355,41 +252,10 @@ class RunFolder:
             return "same"
         return "changed" if any(self.known_inputs()) else "vanished"
 
-    def input_path(self) -> Path:
-        """Return the path of the input, of several files the first; errors as ``input_files``."""
-        return self.input.files()[0]
-
-    def input_files(self) -> tuple[Path, ...]:
-        """Return the paths of the input's files, which are as they were.
-
-        Raises:
-            DataError: one vanished or changed, or none was ever recorded.
-        """
-        return self.input.files()
-
     def known_inputs(self) -> Iterator[Path]:
         """Yield where the input is, changed or not: all places that it may be in, if it is."""
         with suppress(DataError):
             yield from self.input.present()
-
-    def copy_of(self, kind: str | None, address: str | None) -> Path:
-        """Return where an input is kept that came by no file.
-
-        Args:
-            kind: its format.
-            address: where it comes from; None: it came on standard input, or lay in memory.
-        """
-        if address is not None:
-            return self.remote_copy
-        return self.memory_copy if kind == MEMORY_FORMAT else self.stdin_copy
-
-    def read_input(self) -> Source:
-        """Read the input as it was read when the folder was made.
-
-        Raises:
-            DataError: as ``input_files`` and ``read_source``.
-        """
-        return self.input.source()
 
     def load(self, source: Source) -> Dataset:
         """Return the rows of the input, or of a file written from it, by the input's columns.
@@ -434,26 +300,9 @@ class RunFolder:
         """What was done with rows of the input that cannot be read: "stop" or "skip"."""
         return str(self.read()["input"].get("bad_rows", "stop"))
 
-    def _make_folder(self) -> None:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            is_empty = all(file.name in _LOCKS for file in self.path.iterdir())
-        except FileExistsError:
-            raise DataError(
-                f"{self.path}: a file is in the way of the run folder",
-                "choose another folder with -o",
-            ) from None
-        except OSError as error:
-            raise write_error(error, self.path) from error
-        if not is_empty:
-            raise DataError(
-                f"{self.path}: the folder is not empty, and not a run folder",
-                "choose a new or an empty folder with -o",
-            )
-
     def _take_over(self, source: Source) -> None:
         try:
-            self.check_input(source)
+            self.input.check_same(source)
         except DataError:
             try:
                 for name in TABLE_NAMES:
@@ -461,21 +310,6 @@ class RunFolder:
             except OSError as error:
                 raise write_error(error, self.path) from error
             write_record(self.run_json, nothing_done())
-
-
-def is_run_folder(path: str | Path) -> bool:
-    """Tell a run folder, or a folder of the tables of one, from a folder of data."""
-    run = RunFolder(path)
-    return any(file.is_file() for file in (run.run_json, run.embeddings, run.issues))
-
-
-def lock_if_run(folder: Path, holder: str) -> AbstractContextManager[None]:
-    """Return ``RunFolder.lock`` of a folder; of one that is no run folder, a context of no effect.
-
-    Args and errors as for ``RunFolder.lock``.
-    """
-    run = RunFolder(folder)
-    return run.lock(holder) if run.run_json.exists() else nullcontext()
 
 
 def refuse_label_reading(run: Path, options: Options, kind: type[Options] = LabelReading) -> None:
@@ -495,13 +329,3 @@ def refuse_label_reading(run: Path, options: Options, kind: type[Options] = Labe
                 f"{option.flag}: the labels of {run} were read when it was made",
                 "give the option to noisefix detect",
             )
-
-
-RESERVED_NAMES = frozenset(
-    {
-        *(file.name for file in vars(RunFolder).values() if isinstance(file, _File)),
-        *(f"annotations.{ending}" for ending in ("sqlite", "sqlite-wal", "sqlite-shm", "lock")),
-        *_LOCKS,
-    }
-)
-"""What a run folder holds: no other command may write there under one of these names."""

@@ -13,33 +13,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from noisefix.errors import DataError, UsageError
-from noisefix.run.folder import RESERVED_NAMES, RunFolder
+from noisefix.run.endings import check_ending, promises_file
+from noisefix.run.files import RESERVED_NAMES
+from noisefix.run.folder import RunFolder
 from noisefix.tables.atomic import check_can_make, check_can_replace
-from noisefix.tables.compression import without_packing
-from noisefix.tables.formats import FORMATS
 from noisefix.tables.memory import is_path
 from noisefix.tables.places import split_inside
 from noisefix.tables.several import files_of, only_one
 from noisefix.tables.sql_url import database_file, is_sql
 from noisefix.tables.streams import STDOUT, is_stdout, is_stream
-
-_ENDINGS = {key: kind.endings for key, kind in FORMATS.items()} | {
-    "xml": (".xml",),
-    "html": (".html", ".htm"),
-}
-_TITLES = {key: kind.title for key, kind in FORMATS.items()} | {
-    **{"xlsx": "an Excel workbook", "fasttext": "lines for fastText"},
-    **{"xml": "XML", "html": "HTML"},
-}
-_PACKED = (".zip", ".lz4", ".br", ".7z", ".tar", ".tgz")
-_OTHER_ENDINGS = (
-    *(".xlsb", ".xls", ".ods", ".numbers"),
-    *(".orc", ".avro", ".h5", ".hdf5", ".npy", ".npz", ".pt"),
-    *(".pkl", ".pickle", ".joblib", ".safetensors", ".sqlite", ".sqlite3", ".db", ".duckdb"),
-    *(".md", ".yaml", ".yml", ".toml", ".pdf", ".docx", ".dta", ".sav", ".rds"),
-    *_PACKED,
-)
-"""Endings that promise a format that no command writes."""
 
 Readable = str | Path | Sequence[str | Path] | None
 
@@ -129,55 +111,6 @@ def check_not_read(output: str | Path, inputs: Iterable[Readable], *, option: st
                     else f"{option} {output}: is a file of the run folder {given}",
                     f"name another file with {option}",
                 )
-
-
-def check_ending(
-    output: str | Path,
-    kinds: Collection[str],
-    *,
-    option: str = "-o",
-    like: str = "",
-    delimiter: str = ",",
-    takes_zip: bool = False,
-) -> None:
-    """Check that a file's name promises no format other than the one it will have.
-
-    Args:
-        output: the file.
-        kinds: formats it may have, the usual one first.
-        option: what names the output, for messages.
-        like: a name that would do.
-        delimiter: what stands between the cells of CSV.
-        takes_zip: it may be packed as a zip file.
-
-    Raises:
-        UsageError: it does.
-    """
-    is_zip = str(output).lower().endswith(".zip")
-    ending = ".zip" if is_zip and not takes_zip else _ending(output)
-    if is_stream(output) or (ending == _ending(like) and ending not in _PACKED):
-        return
-    promised = [kind for kind, endings in _ENDINGS.items() if ending in endings]
-    if not promised and ending not in _OTHER_ENDINGS:
-        return
-    has_other_cells = ending == ".tsv" and delimiter != "\t"
-    if set(promised) & set(kinds) and not has_other_cells:
-        return
-    titles = " or ".join(_TITLES.get(kind, kind) for kind in kinds)
-    endings = ", ".join(_ENDINGS[kind][0] for kind in kinds if kind in _ENDINGS)
-    is_title = promised and ending != ".xlsx" and not has_other_cells
-    promise = _TITLES[promised[0]] if is_title else ending
-    raise UsageError(
-        f"{option} {output}: the name promises {promise}, but the output is {titles}",
-        f"name it like {like}" if like else f"let it end in {endings}",
-    )
-
-
-def promises_file(output: str | Path) -> bool:
-    """Say whether an output is a file and no folder, as its ending tells."""
-    ending = _ending(output)
-    formats = {known for endings in _ENDINGS.values() for known in endings}
-    return is_stream(output) or ending in formats or ending in _OTHER_ENDINGS
 
 
 def check_run_outputs(folder: str | Path, names: Iterable[str], inputs: Iterable[Readable]) -> None:
@@ -298,10 +231,6 @@ def check_not_foreign(
                 f"{path}: was not made by noisefix, and would be replaced",
                 remedy,
             )
-
-
-def _ending(name: str | Path) -> str:
-    return Path(without_packing(Path(name).name)).suffix
 
 
 def _present(inputs: Iterable[Readable]) -> Iterator[Path]:

@@ -11,15 +11,10 @@ import numpy as np
 from noisefix.errors import UsageError
 from noisefix.probing.complementary import Rejections, complementary_matrix
 from noisefix.run.arrays import list_matrix
-from noisefix.run.decisions import (
-    NOT,
-    PersonDecision,
-    read_decisions,
-    rejected_rows,
-    rejections,
-)
+from noisefix.run.decisions import NOT, PersonDecision, read_decisions
 from noisefix.run.parquet import read_table, with_columns
 from noisefix.run.schemas import ISSUES
+from noisefix.run.standing import rejected_rows, rejections
 
 if TYPE_CHECKING:
     import pyarrow as pa

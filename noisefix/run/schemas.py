@@ -95,6 +95,18 @@ _CLASS = Column("label", "string", "class name")
 _CLASS_GIVEN = Column("given_label", "string", "class given")
 _REASONS = Column("reasons", "list<string>", "why, in words a person can check")
 
+_ANNOTATOR = Column("annotator", "string", "kind of annotator", True)
+_PROBE = Column("is_probe", "bool", "True: asked as part of the random probe")
+_COST_COLUMNS = (
+    Column("prompt_sha256", "string", "digest of what was asked", True),
+    Column("input_tokens", "int64", "tokens sent", True),
+    Column("output_tokens", "int64", "tokens received", True),
+    Column("cost_usd", "double", "price of this answer in US dollars", True),
+    Column("latency_s", "double", "seconds until the answer", True),
+    Column("attempts", "int64", "requests made for this answer", True),
+    Column("error", "string", "why there is no answer", True),
+)
+
 SECOND_EMBEDDING, HAS_TEXT = "second_embedding", "has_text"
 """Columns that an embeddings table may have."""
 
@@ -104,10 +116,7 @@ EMBEDDINGS = TableSchema(
     "One sentence embedding a row, or a vector of your own (`--embeddings`). "
     f"`{SECOND_EMBEDDING}` holds other vectors of the same rows, where there are some; "
     f"`{HAS_TEXT}` is false where rows are no texts: `text` then only names them.",
-    (
-        *_ROW_COLUMNS,
-        _VECTOR,
-    ),
+    (*_ROW_COLUMNS, _VECTOR),
 )
 
 LABEL_NAMES = TableSchema(
@@ -437,18 +446,12 @@ RELABELS = TableSchema(
         Column("final_label", "string", "label of the highest posterior given everything", True),
         Column("action", "string", "keep, relabel, review or drop"),
         _REASONS,
-        Column("annotator", "string", "kind of annotator", True),
+        _ANNOTATOR,
         Column("model", "string", "model, path or column asked", True),
-        Column("prompt_sha256", "string", "digest of what was asked", True),
-        Column("input_tokens", "int64", "tokens sent", True),
-        Column("output_tokens", "int64", "tokens received", True),
-        Column("cost_usd", "double", "price of this answer in US dollars", True),
-        Column("latency_s", "double", "seconds until the answer", True),
-        Column("attempts", "int64", "requests made for this answer", True),
-        Column("error", "string", "why there is no answer", True),
+        *_COST_COLUMNS,
         Column("raw_answer", "large_string", "the answer as received", True),
         Column("p_error", "double", "P(given label wrong) with the answers weighed in", True),
-        Column("is_probe", "bool", "True: asked as part of the random probe"),
+        _PROBE,
     ),
 )
 
@@ -469,15 +472,9 @@ _EDIT_COLUMNS = (
     ),
 )
 _ASKED_COLUMNS = (
-    Column("annotator", "string", "kind of annotator", True),
+    _ANNOTATOR,
     Column("model", "string", "model asked", True),
-    Column("prompt_sha256", "string", "digest of what was asked", True),
-    Column("input_tokens", "int64", "tokens sent", True),
-    Column("output_tokens", "int64", "tokens received", True),
-    Column("cost_usd", "double", "price of this answer in US dollars", True),
-    Column("latency_s", "double", "seconds until the answer", True),
-    Column("attempts", "int64", "requests made for this answer", True),
-    Column("error", "string", "why there is no answer", True),
+    *_COST_COLUMNS,
 )
 
 REWRITES = TableSchema(
@@ -491,7 +488,7 @@ REWRITES = TableSchema(
         *_EDIT_COLUMNS,
         Column("change", "double", "1 - similarity: exactly 0 where no edit was needed", True),
         *_ASKED_COLUMNS,
-        Column("is_probe", "bool", "True: asked as part of the random probe"),
+        _PROBE,
     ),
 )
 

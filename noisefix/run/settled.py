@@ -6,17 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from noisefix.labels import set_labels
-from noisefix.run.decisions import (
-    CLASS,
-    DROP,
-    KEEP,
-    PersonDecision,
-    decided_rows,
-    read_decisions,
-    standing,
-)
+from noisefix.run.decisions import CLASS, DROP, KEEP, PersonDecision, read_decisions
 from noisefix.run.parquet import read_table, with_columns
 from noisefix.run.schemas import ISSUES, P_MISMATCH
+from noisefix.run.standing import decided_rows, standing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +36,7 @@ def run_decisions(
         return {}
     rows, _ = read_table(folder.issues, ISSUES, _ROW)
     ids, texts, given = (rows[name].to_pylist() for name in _ROW)
-    return {ids[row]: word for row, word in decided_rows(ids, texts, given, said).items()}
+    return {ids[row]: word for row, word in decided_rows(texts, given, said).items()}
 
 
 def settled(

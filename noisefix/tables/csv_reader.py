@@ -10,7 +10,16 @@ from noisefix.tables.csv_fields import Grammar
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a record; the attributes are those of ``BadSpan``."""
+    """What is wrong with a record.
+
+    Attributes:
+        reason: in words.
+        kind: "fields", "quote" or "other".
+        opened: of "quote": offset of the opening quote.
+        closed: offset of the quote that closes it too early; None when nothing closes it.
+        column: of "quote": place of the field, 0 = first.
+        found: of "fields": how many there are.
+    """
 
     reason: str
     kind: str = "other"

@@ -19,6 +19,7 @@ from noisefix.tables.csv_fields import Grammar, MalformedQuoteError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from noisefix.tables.csv_reader import Problem
     from noisefix.tables.csv_recovery import BadSpan
 
 
@@ -133,39 +134,37 @@ def place_name(
 def bad_row_error(
     bad: BadSpan,
     n_same: int,
-    line: int,
-    names: list[str],
+    line_at: Callable[[int], int],
+    header: list[bytes],
     name: str,
     origin: Origin,
-    *,
-    grammar: Grammar | None = None,
-    closed_line: int | None = None,
+    grammar: Grammar,
 ) -> DataError:
     """Word the error for a row that cannot be read.
 
     Args:
         bad: the row.
         n_same: how many rows are wrong in this way, as far as is known.
-        line: where it begins; where a quote is to blame, the line of that quote.
-        names: the header.
+        line_at: turns an offset into a line.
+        header: its cells.
         name: the file.
         origin: where in the file the block of the row lies.
         grammar: how the file is written.
-        closed_line: where the quote closes too early; None where nothing closes it.
     """
-    grammar = grammar or Grammar()
-    row = bad.before + origin.rows
-    if bad.kind == "quote":
-        column = repr(names[bad.column]) if bad.column < len(names) else str(bad.column + 1)
-        place = f"row {row} (line {line}), column {column}"
-        message, hint = _quote_words(place, line, closed_line, grammar.quote)
-    elif bad.kind == "fields":
+    row, problem = bad.before + origin.rows, bad.problem
+    line = line_at(problem.opened if problem.kind == "quote" else bad.start)
+    if problem.kind == "quote":
+        at, names = problem.column, [cell.decode(errors="replace") for cell in header]
+        place = f"row {row} (line {line}), column {repr(names[at]) if at < len(names) else at + 1}"
+        closed = None if problem.closed is None else line_at(problem.closed)
+        message, hint = _quote_words(place, line, closed, grammar.quote)
+    elif problem.kind == "fields":
         more = f" ({n_same} rows are wrong in this way)" if n_same > 1 else ""
         shown = {"\t": "a tab"}.get(grammar.delimiter, repr(grammar.delimiter))
-        message = f"row {row} (line {line}): {bad.reason}{more}"
+        message = f"row {row} (line {line}): {problem.reason}{more}"
         hint = f"put cells that hold {shown} or a line break in quotes, or mend that line"
     else:
-        message, hint = f"row {row} (line {line}): {bad.reason}", "mend that line"
+        message, hint = f"row {row} (line {line}): {problem.reason}", "mend that line"
     return DataError(f"{name}: {message}", f"{hint}; {SKIP_HINT}")
 
 
@@ -179,7 +178,7 @@ def header_quote_error(
     return DataError(f"{name}: {message}", hint)
 
 
-def reason_of(bad: BadSpan, line_at: Callable[[int], int]) -> str:
+def reason_of(bad: Problem, line_at: Callable[[int], int]) -> str:
     """Say what is wrong with a row, without its place; ``line_at`` turns an offset into a line."""
     if bad.kind != "quote":
         return bad.reason

@@ -7,18 +7,14 @@ that does not lie within a quoted cell of the bad row.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from noisefix.tables.csv_clues import REACH, Clues
 from noisefix.tables.csv_fields import Fields, Grammar
 from noisefix.tables.csv_reader import Problem, Reader, Record
-from noisefix.tables.csv_suspects import LOST_DELIMITER, LOST_OPENING, MIXED_QUOTES
-
-_REACH = 1 << 16
-"""Bytes that are looked ahead to decide where a bad row ends."""
 
 _FEW = 0.1
 """Share of records with a cell that begins with a blank, up to which that says something."""
@@ -32,23 +28,13 @@ class BadSpan:
         start: offset of its first byte.
         end: offset after its last line end.
         before: records before it, the header included.
-        reason: what is wrong with it, in words.
-        kind: "fields", "quote" or "other".
-        opened: of "quote": offset of the opening quote.
-        closed: offset of the quote that closes it too early; None when nothing closes it.
-        column: of "quote": place of the field, 0 = first.
-        found: of "fields": how many there are.
+        problem: what is wrong with it.
     """
 
     start: int
     end: int
     before: int
-    reason: str
-    kind: str = "other"
-    opened: int = 0
-    closed: int | None = None
-    column: int = 0
-    found: int = 0
+    problem: Problem
 
 
 Check = Callable[[list[int], list[int]], str | None]
@@ -73,6 +59,13 @@ class Recovered:
     bad: list[BadSpan] = field(default_factory=list)
     n: int = 0
     loose_ends: list[int] = field(default_factory=list)
+
+    def add(self, starts: np.ndarray, ends: np.ndarray, record_ends: np.ndarray) -> None:
+        """Add good records: (R, C) and (R,) offsets."""
+        self.starts.append(starts)
+        self.ends.append(ends)
+        self.record_ends.append(record_ends)
+        self.n += len(record_ends)
 
 
 class Recovery:
@@ -104,6 +97,7 @@ class Recovery:
         self._problems = problems
         self._broken_at = broken_at
         self._check = check
+        self._clues = Clues(data, grammar)
         self._strict = Reader(data, grammar, any_end=False)
         self._loose = Reader(data, grammar, any_end=True)
         self._out = Recovered()
@@ -143,7 +137,7 @@ class Recovery:
             found = self._read(at)
             if isinstance(found, Record):
                 self._add(found)
-                at = self._skip_blank(found.end)
+                at = self._clues.skip_blank(found.end)
             else:
                 at = self._bad_row(at, found)
         self._past_broken = True
@@ -162,46 +156,8 @@ class Recovery:
                 "fields",
                 found=len(found.starts),
             )
-        reason = self._stray_problem(found) or self._check(found.starts, found.ends)
+        reason = self._clues.stray_problem(found) or self._check(found.starts, found.ends)
         return found if reason is None else Problem(reason)
-
-    def _stray_problem(self, record: Record) -> str | None:
-        odd = self._odd_fields(record)
-        opened = False
-        for text in odd:
-            if opened and text.endswith(self._grammar.quote.encode()):
-                return LOST_DELIMITER
-            opened = opened or text.find(self._grammar.quote.encode()) < len(text) - 1
-        quote = self._grammar.quote.encode()
-        closing = [t for t in odd if t.endswith(quote)]
-        if any(not t[-2:-1].isdigit() for t in closing):
-            return LOST_OPENING
-        starts = [self._data[s : s + 1] for s in record.starts]
-        if closing and len(starts) > 1 and starts.count(quote) == len(starts) - 1:
-            return LOST_OPENING
-        if odd and self._data.find(b"\n", record.starts[0], record.ends[-1]) >= 0:
-            return MIXED_QUOTES
-        return None
-
-    def _has_stray(self, record: Record) -> bool:
-        quote = self._grammar.quote.encode()
-        texts = (self._data[s:e] for s, e in zip(record.starts, record.ends, strict=True))
-        return any(quote in text and not text.startswith(quote) for text in texts)
-
-    def _odd_fields(self, record: Record) -> list[bytes]:
-        quote = self._grammar.quote.encode()
-        if not quote or quote not in self._data[record.starts[0] : record.ends[-1]]:
-            return []
-        texts = [self._data[s:e] for s, e in zip(record.starts, record.ends, strict=True)]
-        return [t for t in texts if not t.startswith(quote) and self._n_quotes(t) % 2]
-
-    def _n_quotes(self, text: bytes) -> int:
-        quote, escape = self._grammar.quote.encode(), self._grammar.escape.encode()
-        if not quote:
-            return 0
-        if escape:
-            text = re.sub(re.escape(escape) + b".", b"", text, flags=re.DOTALL)
-        return text.count(quote)
 
     def _bad_row(self, at: int, problem: Problem) -> int:
         """Note a bad row, and return where the next record begins."""
@@ -217,25 +173,15 @@ class Recovery:
         else:
             end = self._next_sound(start, is_open=True)
             problem = Problem("a quote that is never closed, or one too many")
-        self._out.bad.append(
-            BadSpan(
-                start,
-                end,
-                self._out.n,
-                problem.reason,
-                problem.kind if start == at else "other",
-                problem.opened,
-                problem.closed,
-                problem.column,
-                problem.found,
-            )
-        )
+        if start != at:
+            problem = replace(problem, kind="other")
+        self._out.bad.append(BadSpan(start, end, self._out.n, problem))
         self._last = None
-        return self._skip_blank(end)
+        return self._clues.skip_blank(end)
 
     def _by_loose_ends(self, at: int) -> int | None:
         """Take lone CRs for line ends where that makes good records of the whole line."""
-        end = self._next_line(at)
+        end = self._clues.next_line(at)
         if self._data.find(b"\r", at, end - 2) < 0:
             return None
         found, place = [], at
@@ -243,7 +189,10 @@ class Recovery:
             record = self._loose.read(place, None)
             if isinstance(record, Problem) or len(record.starts) != self._width:
                 return None
-            if self._odd_fields(record) or self._check(record.starts, record.ends) is not None:
+            if (
+                self._clues.odd_fields(record)
+                or self._check(record.starts, record.ends) is not None
+            ):
                 return None
             found.append(record)
             place = record.end
@@ -252,7 +201,7 @@ class Recovery:
         for record in found:
             self._add(record)
         self._out.loose_ends.append(at)
-        return self._skip_blank(end)
+        return self._clues.skip_blank(end)
 
     def _before_swallowed(self, at: int) -> int | None:
         """Return where the record before starts, if it has swallowed the beginning of this one.
@@ -263,48 +212,37 @@ class Recovery:
         if self._last is None:
             return None
         start, last_end = self._last
-        opener = self._opener_like
-        quote = self._grammar.quote.encode()
+        quote = self._clues.quote
         inner = self._data.find(b"\n", start, last_end)
         if not quote or inner < 0:
             return None
         place = inner + 1
         while place < at:
-            record = self._read(place, reach=_REACH)
+            record = self._read(place, reach=REACH)
             first = self._data.find(quote, place, at)
-            if first >= 0 and opener(first) and isinstance(record, Record) and record.end > at:
+            is_opener = first >= 0 and self._clues.opener_like(first)
+            if is_opener and isinstance(record, Record) and record.end > at:
                 return self._take_back()
-            place = self._next_line(place)
+            place = self._clues.next_line(place)
         return None
 
     def _is_tail(self, at: int, problem: Problem) -> bool:
         """Tell whether a bad row is the rest of the record before, whose quotes went wrong."""
-        quote = self._grammar.quote.encode()
-        if self._last is None or not quote or not self._closes_first(at):
+        quote = self._clues.quote
+        if self._last is None or not quote or not self._clues.closes_first(at):
             return False
         before = self._data[self._last[0] : self._last[1]].rstrip(b"\r\n")
         if b"\n" in before:
             return False
         if quote not in before and self._is_prose(*self._last):
             return True
-        if self._n_quotes(before) % 2:
+        if self._clues.n_quotes(before) % 2:
             return True
         if problem.kind != "fields" or problem.found >= self._width:
             return False
-        line = self._data[at : self._next_line(at)].rstrip(b"\r\n")
-        is_emptied = before.endswith(self._grammar.delimiter.encode() + quote * 2)
+        line = self._data[at : self._clues.next_line(at)].rstrip(b"\r\n")
+        is_emptied = before.endswith(self._clues.delimiter + quote * 2)
         return line.endswith(quote) and (is_emptied or not before.endswith(quote))
-
-    def _closes_first(self, at: int) -> bool:
-        """Tell whether the first quote on a line closes a field that began on a line before."""
-        quote = self._grammar.quote.encode()
-        end = self._next_line(at)
-        first = self._data.find(quote, at, end) if quote else -1
-        while first >= 0 and self._data[first + 1 : first + 2] == quote:
-            first = self._data.find(quote, first + 2, end)
-        if first < 0 or self._opener_like(first) or self._n_quotes(self._data[at:end]) % 2 == 0:
-            return False
-        return not self._data[first - 1 : first].isdigit() and self._closer_like(first)
 
     def _is_prose(self, start: int, end: int) -> bool:
         """Tell whether a cell begins with a blank, as text after a comma does, unlike others."""
@@ -333,68 +271,39 @@ class Recovery:
             is_open: one of its quotes is wrong, so that counting them tells nothing.
         """
         data = self._data
-        place = self._next_line(at)
-        is_open = is_open or self._n_quotes(data[at:place]) % 2 == 1
+        place = self._clues.next_line(at)
+        is_open = is_open or self._clues.n_quotes(data[at:place]) % 2 == 1
         while place < len(data):
-            if not self._closes_first(place):
+            if not self._clues.closes_first(place):
                 if not is_open:
                     break
-                record = self._read(place, reach=_REACH)
+                record = self._read(place, reach=REACH)
                 if (
                     isinstance(record, Record)
-                    and not self._has_stray(record)
-                    and self._is_outside(place)
+                    and not self._clues.has_stray(record)
+                    and self._clues.is_outside(place)
                     and not self._is_prose(place, record.end)
                 ):
                     break
-            place = self._next_line(place)
+            place = self._clues.next_line(place)
         return place
-
-    def _is_outside(self, place: int) -> bool:
-        """Tell by the next quote whether a line lies outside of quotes."""
-        at = self._data.find(self._grammar.quote.encode(), place, place + _REACH)
-        return at < 0 or self._opener_like(at) or not self._closer_like(at)
-
-    def _closer_like(self, at: int) -> bool:
-        after = self._data[at + 1 : at + 2]
-        return after in (self._grammar.delimiter.encode(), b"\n", b"\r", b"")
-
-    def _opener_like(self, at: int) -> bool:
-        before = self._data[max(at - 1, 0) : at]
-        if self._grammar.padded and before == b" ":
-            before = self._data[max(at - _REACH, 0) : at].rstrip(b" ")[-1:]
-        return before in (b"", self._grammar.delimiter.encode(), b"\n", b"\r")
-
-    def _next_line(self, at: int) -> int:
-        found = self._data.find(bytes([self._grammar.line_end]), at)
-        return len(self._data) if found < 0 else found + 1
-
-    def _skip_blank(self, at: int) -> int:
-        line_end = bytes([self._grammar.line_end])
-        while at < len(self._data):
-            end = self._next_line(at)
-            if self._data[at:end].removesuffix(line_end).strip(b"\r"):
-                break
-            at = end
-        return at
 
     def _add_run(self, first: int, after: int) -> None:
         if after <= first:
             return
         span = slice(int(self._firsts[first]), int(self._fields.record_lasts[after - 1]) + 1)
         shape = (after - first, self._width)
-        self._out.starts.append(self._fields.starts[span].reshape(shape))
-        self._out.ends.append(self._fields.ends[span].reshape(shape))
-        self._out.record_ends.append(self._fields.record_ends[first:after])
-        self._out.n += after - first
+        self._out.add(
+            self._fields.starts[span].reshape(shape),
+            self._fields.ends[span].reshape(shape),
+            self._fields.record_ends[first:after],
+        )
         self._last = None
         if self._out.n > 1:
             last = int(self._record_starts[after - 1]), int(self._fields.record_ends[after - 1])
             self._last = last
 
     def _add(self, record: Record) -> None:
-        self._out.starts.append(np.array([record.starts], dtype=np.int64))
-        self._out.ends.append(np.array([record.ends], dtype=np.int64))
-        self._out.record_ends.append(np.array([record.end], dtype=np.int64))
-        self._out.n += 1
+        offsets = ([record.starts], [record.ends], [record.end])
+        self._out.add(*(np.array(places, dtype=np.int64) for places in offsets))
         self._last = record.starts[0], record.end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from noisefix.errors import DataError
 from noisefix.tables.bad_rows import BadRow
 from noisefix.tables.csv_fields import Fields, Grammar, MalformedQuoteError, split_fields
+from noisefix.tables.csv_reader import Problem
 from noisefix.tables.csv_records import (
     WHOLE,
     CsvRecords,
@@ -20,7 +20,7 @@ from noisefix.tables.csv_records import (
     reason_of,
     unquote,
 )
-from noisefix.tables.csv_recovery import BadSpan, Recovered, Recovery
+from noisefix.tables.csv_recovery import BadSpan, Check, Recovered, Recovery
 from noisefix.tables.csv_suspects import (
     LOST_DELIMITER,
     LOST_OPENING,
@@ -83,40 +83,25 @@ def scan_records(
         for s, e in zip(fields.starts[:width], fields.ends[:width], strict=True)
     ]
     checked = HeaderCheck(header, grammar.quote, name)
-
-    def check(starts: list[int], ends: list[int]) -> str | None:
-        if is_broken:
-            try:
-                data[starts[0] : ends[-1]].decode()
-            except UnicodeDecodeError as error:
-                return f"byte 0x{error.object[error.start]:02X} is not valid UTF-8"
-        cells = [data[s:e] for s, e in zip(starts, ends, strict=True)]
-        return SECOND_HEADER if checked.is_header(cells, lines.at(starts[0])) else None
-
+    check = _record_check(data, checked, lines, is_broken)
     strays = find_strays(data, fields, grammar)
     problems = _problems(data, fields, strays, check, checked, all_rows=is_broken)
-    found = Recovered()
+    if 0 in problems:
+        if not is_whole and len(fields) < 2:  # there is more to come of it
+            return _nothing(data, grammar, origin)
+        raise DataError(
+            f"{name}: the header (line {lines.at(int(fields.starts[0]))}): {problems[0]}",
+            "mend that line",
+        )
     known: Strays | None = strays
     if problems or broken_at is not None or (fields.counts != width).any():
-        if 0 in problems:
-            if not is_whole and len(fields) < 2:  # there is more to come of it
-                return _nothing(data, grammar, origin)
-            raise DataError(
-                f"{name}: the header (line {lines.at(int(fields.starts[0]))}): {problems[0]}",
-                "mend that line",
-            )
         found = Recovery(data, grammar, fields, problems, broken_at, check).run()
-        known = None
+        known = None  # the rows are not those that were looked at
     else:
-        shape = (len(fields), width)
-        found.starts.append(fields.starts.reshape(shape))
-        found.ends.append(fields.ends.reshape(shape))
-        found.record_ends.append(fields.record_ends)
-    rows = _Rows(
-        np.concatenate(found.starts), np.concatenate(found.ends), np.concatenate(found.record_ends)
-    )
-    bad = found.bad
-    rows, bad, lone = _without_pairs(data, rows, bad, grammar, known)
+        found, shape = Recovered(), (len(fields), width)
+        found.add(fields.starts.reshape(shape), fields.ends.reshape(shape), fields.record_ends)
+    rows = _Rows(*map(np.concatenate, (found.starts, found.ends, found.record_ends)))
+    rows, bad, lone = _without_pairs(data, rows, found.bad, grammar, known)
     lone = lone[lone > 0]
     end = len(data)
     if not is_whole:
@@ -124,29 +109,12 @@ def scan_records(
         rows, bad = rows.before(end), [span for span in bad if span.start < end]
         lone = lone[: int(np.searchsorted(lone, len(rows.record_ends)))]
     if bad and not skip_bad:
-        first = bad[0]
-        n_same = sum(span.kind == first.kind for span in bad)
-        n_same = n_same if is_whole and origin == WHOLE else 1
-        names = [cell.decode(errors="replace") for cell in header]
-        spot = first.opened if first.kind == "quote" else first.start
-        closed = None if first.closed is None else lines.at(first.closed)
-        raise bad_row_error(
-            first, n_same, lines.at(spot), names, name, origin, grammar=grammar, closed_line=closed
-        )
+        alike = [span for span in bad if span.problem.kind == bad[0].problem.kind]
+        n_same = len(alike) if is_whole and origin == WHOLE else 1
+        raise bad_row_error(bad[0], n_same, lines.at, header, name, origin, grammar)
     if len(rows.record_ends) == 1 and is_whole and not origin.rows:
-        if bad:
-            raise DataError(
-                f"{name}: there is no row that can be read; line {lines.at(bad[0].start)}: "
-                f"{reason_of(bad[0], lines.at)}",
-                "give a file whose rows have as many cells as its header",
-            )
-        raise DataError(f"{name}: there is a header but no rows", "give a file with rows below it")
-    remarks = [(LOOSE_END, lines.at(at)) for at in found.loose_ends if at < end]
-    body = int(rows.record_ends[0]) if len(rows.record_ends) else end
-    nuls = (body + match.start() for match in re.finditer(b"\0", data[body:end]))
-    remarks += [(NUL_BYTE, line) for line in dict.fromkeys(map(lines.at, nuls))]
-    if len(lone) and _has_quoted(data, rows, grammar):
-        remarks += [(LONE_QUOTE, lines.at(int(rows.starts[r, 0]))) for r in lone.tolist()]
+        raise _no_rows(bad, lines, name)
+    loose = [(LOOSE_END, lines.at(at)) for at in found.loose_ends if at < end]
     return CsvRecords(
         data,
         rows.starts,
@@ -156,8 +124,43 @@ def scan_records(
         origin,
         end,
         tuple(_listed(span, data, lines) for span in bad),
-        tuple(remarks),
+        (*loose, *_remarks(data, end, rows, lone, grammar, lines)),
     )
+
+
+def _record_check(data: bytes, header: HeaderCheck, lines: _Lines, is_broken: bool) -> Check:
+    def check(starts: list[int], ends: list[int]) -> str | None:
+        if is_broken:
+            try:
+                data[starts[0] : ends[-1]].decode()
+            except UnicodeDecodeError as error:
+                return f"byte 0x{error.object[error.start]:02X} is not valid UTF-8"
+        cells = [data[s:e] for s, e in zip(starts, ends, strict=True)]
+        return SECOND_HEADER if header.is_header(cells, lines.at(starts[0])) else None
+
+    return check
+
+
+def _no_rows(bad: list[BadSpan], lines: _Lines, name: str) -> DataError:
+    if not bad:
+        return DataError(f"{name}: there is a header but no rows", "give a file with rows below it")
+    return DataError(
+        f"{name}: there is no row that can be read; line {lines.at(bad[0].start)}: "
+        f"{reason_of(bad[0].problem, lines.at)}",
+        "give a file whose rows have as many cells as its header",
+    )
+
+
+def _remarks(
+    data: bytes, end: int, rows: _Rows, lone: np.ndarray, grammar: Grammar, lines: _Lines
+) -> list[tuple[str, int]]:
+    """Return (what, line) of NUL bytes, and of lone quotes where cells are quoted at all."""
+    body = int(rows.record_ends[0]) if len(rows.record_ends) else end
+    nuls = (body + match.start() for match in re.finditer(b"\0", data[body:end]))
+    remarks = [(NUL_BYTE, line) for line in dict.fromkeys(map(lines.at, nuls))]
+    if len(lone) and _has_quoted(data, rows, grammar):
+        remarks += [(LONE_QUOTE, lines.at(int(rows.starts[r, 0]))) for r in lone.tolist()]
+    return remarks
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,7 @@ def _problems(
     data: bytes,
     fields: Fields,
     strays: Strays,
-    check: Callable[[list[int], list[int]], str | None],
+    check: Check,
     header: HeaderCheck,
     *,
     all_rows: bool,
@@ -254,7 +257,7 @@ def _without_pairs(
     data: bytes, rows: _Rows, bad: list[BadSpan], grammar: Grammar, strays: Strays | None
 ) -> tuple[_Rows, list[BadSpan], np.ndarray]:
     """Leave out records that look like one cut in two; also return those with a lone quote."""
-    if strays is None:  # the rows are not those that were looked at
+    if strays is None:
         strays = find_strays(data, rows.fields(), grammar)
     lone = strays.records
     between = {span.before for span in bad}
@@ -268,7 +271,7 @@ def _without_pairs(
         taken |= {r, r + 1}
         gone += [r, r + 1]
         start, end = int(rows.starts[r, 0]), int(rows.record_ends[r + 1])
-        spans.append(BadSpan(start, end, r, LOST_DELIMITER))
+        spans.append(BadSpan(start, end, r, Problem(LOST_DELIMITER)))
     spans.sort(key=lambda span: span.start)
     kept = rows.without(gone)
     starts = kept.starts[:, 0]
@@ -306,7 +309,9 @@ def _listed(span: BadSpan, data: bytes, lines: _Lines) -> BadRow:
     first = lines.at(span.start)
     text = data[span.start : span.end].rstrip(b"\r\n")
     last = lines.at(span.start + max(len(text) - 1, 0))
-    return BadRow(first, last, reason_of(span, lines.at), text.decode(errors="backslashreplace"))
+    return BadRow(
+        first, last, reason_of(span.problem, lines.at), text.decode(errors="backslashreplace")
+    )
 
 
 def _value(data: bytes, start: int, end: int, grammar: Grammar) -> bytes:

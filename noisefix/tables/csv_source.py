@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from noisefix.errors import DataError
 from noisefix.tables.bad_rows import BadRow, bad_rows_warning
@@ -16,9 +15,6 @@ from noisefix.tables.csv_records import WHOLE, CsvRecords, Origin, column_names
 from noisefix.tables.csv_scan import scan_records
 from noisefix.tables.dialect import SAMPLE, CsvDialect, dialect_of_start, mostly_enclosed
 from noisefix.tables.encoding import TextFile, decode_text
-
-if TYPE_CHECKING:
-    pass
 
 _SHOWN = 5
 

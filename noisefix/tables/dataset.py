@@ -137,15 +137,8 @@ def load_dataset(
         rules = rules.knowing(several.names)
     elif label is not None:
         check_one_label(source, label, texts)
-        values = column_labels(source, label, rules=rules)
-        labels = values.labels
+        labels = _labels(source, label, rules, warnings, needs_labels)
         notes += names_note(source, label)
-        warnings += values.warnings
-        warnings += label_warnings(
-            labels, _where(source, label), rules.missing, refuse=needs_labels
-        )
-        if needs_labels:
-            check_classes(labels, _where(source, label))
     return Dataset(
         source=source,
         ids=ids,
@@ -160,6 +153,17 @@ def load_dataset(
         notes=notes,
         warnings=tuple(warnings),
     )
+
+
+def _labels(
+    source: Source, column: str, rules: LabelRules, warnings: list[str], needs_labels: bool
+) -> list[str | None]:
+    values, where = column_labels(source, column, rules=rules), _where(source, column)
+    warnings += values.warnings
+    warnings += label_warnings(values.labels, where, rules.missing, refuse=needs_labels)
+    if needs_labels:
+        check_classes(values.labels, where)
+    return values.labels
 
 
 def _texts(source: Source, column: str, warnings: list[str]) -> list[str]:

@@ -13,11 +13,6 @@ _CODECS = {"lz4": b"\x04\x22\x4d\x18", "zstd": b"\x28\xb5\x2f\xfd"}
 def rewrite_arrow(raw: bytes, source: Source, changes: Changes) -> bytes:
     """Return the file with the changes made: a file for a file, a stream for a stream.
 
-    Args:
-        raw: the input's bytes.
-        source: what was read from them.
-        changes: what to change.
-
     Raises:
         DataError: a value that the column's type cannot hold.
     """

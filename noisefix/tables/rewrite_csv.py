@@ -18,11 +18,6 @@ def rewrite_csv(raw: bytes, source: Source, changes: Changes) -> bytes:
     An edited cell keeps its quotes; others get them where their new value needs them. Cells of
     added columns that a spreadsheet program would take for a formula get an apostrophe in front.
 
-    Args:
-        raw: the input's bytes, not compressed.
-        source: what was read from them.
-        changes: what to change.
-
     Raises:
         DataError: a value that cannot be written in this encoding or without quotes.
     """

@@ -14,11 +14,6 @@ from noisefix.tables.source import Source
 def rewrite_fasttext(raw: bytes, source: Source, changes: Changes) -> bytes:
     """Return the file with labels changed and lines left out; all other bytes stay.
 
-    Args:
-        raw: the input's bytes, not compressed.
-        source: what was read from them.
-        changes: what to change.
-
     Raises:
         DataError: a label with a blank in it; a new column.
     """

@@ -31,11 +31,6 @@ def rewrite_jsonl(raw: bytes, source: Source, changes: Changes) -> bytes:
     A changed value keeps its JSON type: a number stays a number, ``true`` a boolean. A null or
     missing one takes the type of its column.
 
-    Args:
-        raw: the input's bytes, not compressed.
-        source: what was read from them.
-        changes: what to change.
-
     Raises:
         DataError: a value that the cell's type cannot hold.
     """

@@ -15,11 +15,6 @@ if TYPE_CHECKING:
 def rewrite_parquet(raw: bytes, source: Source, changes: Changes) -> bytes:
     """Return the file with the changes made.
 
-    Args:
-        raw: the input's bytes.
-        source: what was read from them.
-        changes: what to change.
-
     Raises:
         DataError: a value that the column's type cannot hold.
     """

@@ -49,11 +49,6 @@ def rewrite_xlsx(raw: bytes, source: Source, changes: Changes) -> bytes:
     that held a number holds one again where the new value is one; all else is text, and never a
     formula.
 
-    Args:
-        raw: the workbook.
-        source: what was read from it.
-        changes: what to change.
-
     Raises:
         DataError: the sheet is damaged; a value that no cell can hold; rows would be dropped while
             formulas or the like name rows by their number.

@@ -13,7 +13,10 @@ from noisefix.tables.rewrite_parquet import rewrite_parquet
 from noisefix.tables.rewrite_xlsx import rewrite_xlsx
 from noisefix.tables.source import Source
 
-REWRITERS: dict[str, Callable[[bytes, Source, Changes], bytes]] = {
+Rewriter = Callable[[bytes, Source, Changes], bytes]
+"""Returns a file with changes made, from its bytes, not compressed, and what was read from them."""
+
+REWRITERS: dict[str, Rewriter] = {
     "parquet": rewrite_parquet,
     "arrow": rewrite_arrow,
     "xlsx": rewrite_xlsx,

@@ -5,11 +5,15 @@ from __future__ import annotations
 import ctypes
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -38,6 +42,26 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         return Outcome(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def copy_of(tmp_path: Path) -> Callable[[Path], Path]:
+    """Return a function that copies a run folder and the tickets.csv beside it."""
+
+    def copied(run: Path) -> Path:
+        shutil.copy(run.parent / "tickets.csv", tmp_path)
+        return Path(shutil.copytree(run, tmp_path / run.name))
+
+    return copied
+
+
+@pytest.fixture
+def edit_server(
+    faults: ModuleType, editing: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., AbstractContextManager[Any]]:
+    """Return a function that starts a model that edits texts, by the words of each class."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-0123456789abcdef")
+    return lambda words: faults.FaultServer(editing.editor(faults, words))
 
 
 def _without_root_powers() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from noisefix.cleaning.apply import apply
 from noisefix.cleaning.ledger import read_ledger
-from noisefix.run import folder as run_folder
+from noisefix.run import files as run_files
 from noisefix.run.folder import RunFolder
 
 
@@ -34,7 +34,7 @@ def test_every_apply_has_its_entry(run, tmp_path):
 
 
 def test_who_else_writes_the_folder_waits_and_is_told(cli, run, tmp_path, monkeypatch):
-    monkeypatch.setattr(run_folder, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(run_files, "_PATIENCE_S", 0.1)
     held, free = threading.Event(), threading.Event()
 
     def detecting():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -47,15 +46,13 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
-def run(made, tmp_path):
-    shutil.copy(made.parent / "tickets.csv", tmp_path)
-    return Path(shutil.copytree(made, tmp_path / "tickets.noisefix"))
+def run(made, copy_of):
+    return copy_of(made)
 
 
 @pytest.fixture
-def server(faults, editing, monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with faults.FaultServer(editing.editor(faults, WORDS)) as running:
+def server(edit_server):
+    with edit_server(WORDS) as running:
         yield running
 
 

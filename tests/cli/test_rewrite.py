@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -70,15 +69,13 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
-def run(made, tmp_path):
-    shutil.copy(made.parent / "tickets.csv", tmp_path)
-    return Path(shutil.copytree(made, tmp_path / "tickets.noisefix"))
+def run(made, copy_of):
+    return copy_of(made)
 
 
 @pytest.fixture
-def server(faults, editing, monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with faults.FaultServer(editing.editor(faults, WORDS)) as running:
+def server(edit_server):
+    with edit_server(WORDS) as running:
         yield running
 
 

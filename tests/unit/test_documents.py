@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from noisefix.documents import misfit, parse_json, parse_toml
+from noisefix.documents import made_of, misfit, parse_json, parse_toml
 
 
 def test_what_is_nested_too_deeply_is_an_ordinary_error():
@@ -70,3 +70,11 @@ def test_others_are_named(name, value, wanted):
 
 def test_a_long_value_is_cut():
     assert len(misfit(Example, {"rows": "x" * 10_000}) or "") < 150
+
+
+def test_a_dataclass_is_made_of_what_it_has_a_name_for():
+    record = {"name": "a", "rate": 0.1, "words": ("b",), "rows": 3, "facts": {}, "more": 1}
+    assert made_of(Example, record, rows=4) == Example("a", 0.1, ("b",), 4, {})
+    del record["rate"]
+    with pytest.raises(KeyError):  # a value that has gone missing is not made up
+        made_of(Example, record)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from noisefix.documents import made_of
 from noisefix.errors import DataError
 from noisefix.labels import set_labels
 
@@ -120,15 +121,11 @@ def handed_rows(
         suggested = row["suggested_label"]
         labels = set_labels(suggested) if several_labels else None
         found.append(
-            HandedRow(
-                id=row["id"],
-                row_number=row["row_number"],
+            made_of(
+                HandedRow,
+                row,
                 text=(row["text"] or "").replace("\0", _NO_SIGN),
-                given_label=row["given_label"],
-                suggested_label=suggested,
-                p_error=row["p_error"],
                 p_suggested=_probability(row["true_label_probs"], class_names, labels, suggested),
-                is_issue=row["is_issue"],
                 reasons=tuple(row["reasons"]),
                 nearest=nearest.get(row["id"], ()),
                 labels=labels,

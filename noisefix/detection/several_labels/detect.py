@@ -87,11 +87,13 @@ def detect_sets(
         DataError: the data cannot be judged, or the run folder cannot be used.
         UsageError: an option is out of range, or is about one label a row.
     """
+    from noisefix.detection.several_labels.stage import SetParams
+
     check_options(options)
     check_undecided(folder, several_labels=True)
     said = read_said(options.decisions)
     refuse_rejections(said, options.decisions)
-    params = _params(dataset, options)
+    params = options.shared_with(SetParams, names=dataset.class_names)
     given = read_given(options.embeddings, dataset)
     folder.make()
     seed, force = options.seed, options.force
@@ -202,21 +204,6 @@ def remove_tables(run: RunFolder, *, several_labels: bool) -> None:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise write_error(error, path) from error
-
-
-def _params(dataset: Dataset, options: DetectOptions) -> SetParams:
-    from noisefix.detection.several_labels.stage import SetParams
-
-    return SetParams(
-        names=dataset.class_names,
-        n_folds=options.n_folds,
-        n_neighbors=options.n_neighbors,
-        device=options.device,
-        labelled_by=options.labelled_by,
-        flag_precision=options.flag_precision,
-        flag_top=options.flag_top,
-        one_sided=options.one_sided,
-    )
 
 
 def _read(

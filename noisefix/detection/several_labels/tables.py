@@ -11,7 +11,7 @@ from noisefix.detection.judged import DECIMALS
 from noisefix.detection.search_recall import recall_result
 from noisefix.labels import set_text
 from noisefix.neighbors.duplicates import conflicts
-from noisefix.probing.error_model import Interval
+from noisefix.probability import Interval
 from noisefix.probing.whole import judge_whole
 
 if TYPE_CHECKING:

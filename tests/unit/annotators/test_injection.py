@@ -14,8 +14,9 @@ import pytest
 
 from noisefix.annotators import prompts
 from noisefix.annotators.parsing import parse_answer
-from noisefix.annotators.prompts import Demonstration, PromptStyle, parse_template, render_question
+from noisefix.annotators.prompts import Demonstration, PromptStyle, render_question
 from noisefix.annotators.protocol import Message
+from noisefix.annotators.templates import parse_template
 
 POOL = ("spam", "ham")
 FREE, MUM = "Claim your prize now!", "See you at lunch, mum."  # spam by "prize", else ham

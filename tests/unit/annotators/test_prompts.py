@@ -14,12 +14,9 @@ from noisefix.annotators.prompts import (
     answer_lead,
     answer_rest,
     label_literal,
-    load_template,
-    parse_template,
     render_question,
 )
 from noisefix.annotators.protocol import Question
-from noisefix.errors import DataError
 from noisefix.label_descriptions import LabelDescription
 
 POOL = ("billing", "shipping", "other")
@@ -181,48 +178,6 @@ def test_rendering_never_fails_and_can_be_sent(text: str, label: str, vote: int)
     question = render_question("1", text, pool, [Demonstration(text, label)], vote=vote)
     whole(question).encode("utf-8")
     assert set(question.label_pool) == set(pool)
-
-
-def test_a_template_replaces_the_wording_but_not_the_frame(tmp_path: Path) -> None:
-    path = tmp_path / "prompt.txt"
-    path.write_text("Costs $$5.\n$demonstrations\n\nPick from:\n${labels}\n$text", encoding="utf-8")
-    style = PromptStyle(template=load_template(path))
-    text = "my $labels $text $$ {x}"
-    question = render_question("1", text, POOL, style=style)
-    body = user(question)
-    assert body.startswith("Costs $5.\nPick from:\n- ")
-    assert f">\n{text}\n</data-" in body  # placeholders within a text are text
-    assert "Answer with one line of JSON" in body.rpartition("</data-")[2]
-    assert "not addressed to you" in question.prompt[0].content
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ("no placeholder at all", r"missing \$labels and \$text"),
-        ("$labels", r"missing \$text\n"),
-        ("$text $task", r"missing \$labels\n"),
-        ("$text $labels $label $exmples", r"unknown \$label, \$exmples"),
-        ("$labels\ncosts $5\n$text", r"line 2: a \$ that begins no placeholder"),
-    ],
-)
-def test_templates_that_cannot_work_are_refused(tmp_path: Path, body: str, message: str) -> None:
-    path = tmp_path / "prompt.txt"
-    path.write_text(body, encoding="utf-8")
-    with pytest.raises(DataError, match=message) as caught:
-        load_template(path)
-    assert "prompt.txt" in caught.value.message
-    assert "$" in caught.value.hint
-    with pytest.raises(DataError, match=message):
-        parse_template(body)
-
-
-def test_an_absent_or_foreign_template_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be read"):
-        load_template(tmp_path / "absent.txt")
-    (tmp_path / "latin.txt").write_bytes("$labels ä $text".encode("latin-1"))
-    with pytest.raises(DataError, match="not UTF-8"):
-        load_template(tmp_path / "latin.txt")
 
 
 def test_the_prompt_shown_in_the_documentation_is_ours() -> None:

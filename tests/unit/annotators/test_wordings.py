@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noisefix.annotators.prompts import PromptStyle, PromptTemplate, render_question
+from noisefix.annotators.prompts import PromptStyle, render_question
 from noisefix.annotators.protocol import INVALID, Answer
+from noisefix.annotators.templates import PromptTemplate
 from noisefix.annotators.wordings import NAMES, count_flips, with_typing_errors, wording
 
 TEXT = "The parcel that I have been waiting for since Monday did not arrive, what now? " * 5

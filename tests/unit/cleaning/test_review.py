@@ -9,11 +9,9 @@ from noisefix.cleaning.decide import ApplyParams, decide
 from noisefix.cleaning.review import (
     REVIEW_COLUMNS,
     has_decisions,
-    overruled,
     read_review,
     review_csv_bytes,
     review_rows,
-    reviewed_issues,
 )
 from noisefix.errors import DataError
 
@@ -107,29 +105,3 @@ def test_a_column_is_missing(tmp_path):
     with pytest.raises(DataError, match="'decision'"):
         read_review(path, IDS, CLASSES)
     assert has_decisions(path)
-
-
-def test_a_person_is_above_all_else(issues, decided):
-    review = decided("a,bill\n-1,keep\nc,drop\nd,bill\n")
-    for strategy in ("flag", "drop", "relabel", "weight"):
-        params = ApplyParams(strategy, fill_unlabelled=True)
-        found = overruled(decide(issues, CLASSES, params), issues, review)
-        assert [(d.id, d.action, d.new_label) for d in found] == [
-            ("a", "relabel", "bill"),
-            ("c", "drop", None),
-            ("d", "fill", "bill"),
-        ]
-        assert {d.annotator for d in found} == {"human"}
-    table = reviewed_issues(issues, review)
-    assert table["is_issue"].to_pylist() == [False, False, True, False]
-    assert table["p_error"].to_pylist()[:2] == [0.0, 0.0]
-    assert table["suggested_label"].to_pylist() == ["bill", "bill", "bill", "bill"]
-    assert table["reasons"].to_pylist()[1] == ["a person keeps it"]
-    assert table.schema == issues.schema
-
-
-def test_the_given_label_as_decision_changes_nothing(issues, decided):
-    review = decided("-1,bill\n")
-    decisions = decide(issues, CLASSES, ApplyParams("relabel"))
-    assert [d.id for d in decisions] == ["-1"]
-    assert overruled(decisions, issues, review) == []

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from noisefix.cleaning.review import Word, decisions_of, read_review
+from noisefix.cleaning.review import Word, read_review
 from noisefix.cleaning.review_files import is_filled, read_answers
+from noisefix.cleaning.reviewed import decisions_of
 from noisefix.errors import DataError
 
 CLASSES = ("bill", "ship")

@@ -10,7 +10,7 @@ import pytest
 from noisefix.detection.cross_check import facts_of_the_whole, widened
 from noisefix.detection.joint_stage import JointParams, judge_labels
 from noisefix.detection.judged import Judged
-from noisefix.probing.error_model import Interval
+from noisefix.probability import Interval
 
 NAMES = ("billing", "delivery", "refund", "technical")
 

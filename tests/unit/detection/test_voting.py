@@ -9,7 +9,7 @@ import pytest
 from noisefix.cleaning.decide import ApplyParams, decide
 from noisefix.detection.joint_stage import JointParams, run
 from noisefix.detection.voting import moved
-from noisefix.probing.error_model import Interval
+from noisefix.probability import Interval
 from noisefix.run.checks import conform
 from noisefix.run.schemas import ANNOTATIONS, ANNOTATORS, ISSUES
 

@@ -56,11 +56,10 @@ def test_a_fall_is_found():
 def test_the_difference_is_newcombes():
     """Newcombe 1998, table II, line (a): 56/70 against 48/80, at 95 % two-sided."""
     from noisefix.metrics.drift import _drift
-    from noisefix.metrics.labeller import Measured
-    from noisefix.probability import share_interval
+    from noisefix.probability import Interval, share_interval
 
-    before = Measured(56 / 70, *share_interval(56, 70))
-    now = Measured(48 / 80, *share_interval(48, 80))
+    before = Interval(56 / 70, *share_interval(56, 70))
+    now = Interval(48 / 80, *share_interval(48, 80))
     assert _drift("accuracy", before, now, 0).least_drop == pytest.approx(0.0524, abs=5e-5)
 
 

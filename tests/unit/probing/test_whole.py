@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noisefix.probing.error_model import Interval
+from noisefix.probability import Interval
 from noisefix.probing.whole import CLEAN, MANY, SOME, judge_whole
 
 LEVELS = (CLEAN, SOME, MANY)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from noisefix.annotators.protocol import REFUSED, Answer
@@ -12,26 +11,6 @@ from noisefix.relabelling.beside import Beside, settle_together
 from noisefix.relabelling.verdicts import weigh_and_write
 
 NO_PROBE = np.array([], dtype=np.int64)
-
-
-class Folder:
-    """Stands for a run folder: only where relabels.parquet goes."""
-
-    def __init__(self, path):
-        self.relabels = path / "relabels.parquet"
-
-    def rows(self):
-        return {row["id"]: row for row in pq.read_table(self.relabels).to_pylist()}
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return Folder(tmp_path)
-
-
-@pytest.fixture
-def rows(random_rows):
-    return random_rows(300, seed=5)
 
 
 @pytest.fixture

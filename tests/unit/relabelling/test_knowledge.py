@@ -6,7 +6,7 @@ import pytest
 from noisefix.annotators.prompts import Demonstration, PromptStyle, render_question
 from noisefix.errors import DataError, UsageError
 from noisefix.relabelling.knowledge import _by_words, _read
-from noisefix.relabelling.options import RelabelOptions
+from noisefix.relabelling.relabel_options import RelabelOptions
 
 HANDBOOK = """\
 # Labels of tickets

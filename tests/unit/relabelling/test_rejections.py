@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from noisefix.annotators.protocol import Answer
@@ -14,24 +13,6 @@ from noisefix.relabelling.rejections import CHANGES_AT, answer_of_two
 from noisefix.relabelling.verdicts import answer_arrays, weigh_and_write
 
 NO_PROBE = np.array([], dtype=np.int64)
-
-
-class Folder:
-    def __init__(self, path):
-        self.relabels = path / "relabels.parquet"
-
-    def rows(self):
-        return {row["id"]: row for row in pq.read_table(self.relabels).to_pylist()}
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return Folder(tmp_path)
-
-
-@pytest.fixture
-def rows(random_rows):
-    return random_rows(300, seed=5)
 
 
 def rejects(rows, row, *classes):

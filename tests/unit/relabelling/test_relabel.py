@@ -12,9 +12,9 @@ from noisefix import detect
 from noisefix.annotators.human import HumanAnnotator, RowFacts
 from noisefix.annotators.protocol import Answer
 from noisefix.errors import DataError, ServiceError, UsageError
-from noisefix.relabelling.options import RelabelOptions
 from noisefix.relabelling.plan import plan_relabel
 from noisefix.relabelling.relabel import finish, relabel
+from noisefix.relabelling.relabel_options import RelabelOptions
 
 WORDS = {
     "account": ("password", "login", "profile"),

@@ -1,7 +1,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from noisefix.annotators.protocol import AMBIGUOUS, INVALID, NONE, REFUSED, Answer
@@ -9,27 +8,6 @@ from noisefix.annotators.weighing import NO_ANSWER, NONE_FITS
 from noisefix.relabelling.verdicts import answer_arrays, weigh_and_write
 
 NO_PROBE = np.array([], dtype=np.int64)
-
-
-class Folder:
-    """Stands for a run folder: only where relabels.parquet goes."""
-
-    def __init__(self, path):
-        self.relabels = path / "relabels.parquet"
-
-    def rows(self):
-        return {row["id"]: row for row in pq.read_table(self.relabels).to_pylist()}
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return Folder(tmp_path)
-
-
-@pytest.fixture
-def rows(random_rows):
-    """300 rows, 4 classes, one label in five wrong: the models half know which."""
-    return random_rows(300, seed=5)
 
 
 def label(rows, row, k, **more):

@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 
 from noisefix.reporting.data import page_data, read_tables
 from noisefix.reviewing.board import Board
-from noisefix.reviewing.server import TOKEN_HEADER, make_app
+from noisefix.reviewing.server import TOKEN_HEADER, RunPage, make_app
 from noisefix.run.decisions import read_decisions
 
 TOKEN = "0123456789abcdef"
@@ -31,7 +31,8 @@ def client(run):
     columns = [tables.issues[name].to_pylist() for name in ("id", "text", "given_label")]
     board = Board(run.decisions, *columns)
     data = page_data(tables, transport="server")
-    app = make_app(data, columns[1], board, None, token=TOKEN, port=8000, name="ann")
+    page = RunPage(data, columns[1], board, None)
+    app = make_app(page, token=TOKEN, port=8000, name="ann")
     return TestClient(app, base_url="http://127.0.0.1:8000", headers={TOKEN_HEADER: TOKEN})
 
 

@@ -57,7 +57,7 @@ def test_what_nobody_says_is_not_made_up(folder: Path) -> None:
     assert known["stages"] == {}
     assert set(known["outside"]) == {"issues"}
     assert run.input_state() == "vanished"
-    for ask in (run.input_path, lambda: run.read()["input"]["dialect"]):
+    for ask in (lambda: run.input.files(), lambda: run.read()["input"]["dialect"]):
         with pytest.raises(DataError, match="do not say where the 3 rows") as caught:
             ask()
         assert "--data FILE" in caught.value.hint
@@ -68,7 +68,7 @@ def test_an_input_is_found_by_what_its_columns_hold(folder: Path, tmp_path: Path
     data.write_text(CSV.replace("one,a,a", "one,a,b"))
     run = RunFolder.open(folder, data)
     assert run.read()["input"]["columns"] == {"text": "text", "label": "label", "id": "key"}
-    assert RunFolder.open(folder).input_path() == data
+    assert RunFolder.open(folder).input.files()[0] == data
     data.write_text(CSV)
     with pytest.raises(DataError, match="is not the input"):
         RunFolder.open(folder, data)

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import errno
 import io
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from noisefix.errors import DataError
-from noisefix.run.folder import RunFolder, default_run_path, lock_if_run
+from noisefix.run.folder import RunFolder, default_run_path
 from noisefix.tables.source import Source, read_source
 
 CSV = b"id,text,label\n1,a,x\n2,b,y\n"
@@ -91,12 +89,6 @@ def test_what_is_recorded(run: RunFolder, source: Source) -> None:
     }
 
 
-def test_file_names_are_the_contract(run: RunFolder) -> None:
-    tables = ["embeddings", "issues", "joint", "classes", "pairs", "duplicates", "candidates"]
-    tables += ["relabels", "ledger"]
-    assert [getattr(run, name) for name in tables] == [run.path / f"{n}.parquet" for n in tables]
-
-
 def test_the_same_input_comes_back_to_its_folder(run: RunFolder, source: Source) -> None:
     run.issues.write_bytes(b"table")
     run.record_stage("joint", parameters={}, seed=0, inputs={}, outputs={}, seconds=0)
@@ -122,13 +114,13 @@ def test_another_input_is_refused_unless_forced(run: RunFolder) -> None:
 
 def test_a_changed_input_is_told_apart_from_another(run: RunFolder, source: Source) -> None:
     assert source.path is not None
-    assert (run.input_state(), run.input_path()) == ("same", source.path)
+    assert (run.input_state(), run.input.files()[0]) == ("same", source.path)
     source.path.write_bytes(CSV + b"3,c,x\n")
     with pytest.raises(DataError, match=r"made from data\.csv before that file changed"):
-        run.check_input(read_source(source.path))
+        run.input.check_same(read_source(source.path))
     assert run.input_state() == "changed"
     with pytest.raises(DataError, match="changed since") as caught:
-        run.input_path()
+        run.input.files()[0]
     assert "detect" in caught.value.hint
 
 
@@ -137,7 +129,7 @@ def test_a_vanished_input_is_told(run: RunFolder, source: Source) -> None:
     source.path.unlink()
     assert run.input_state() == "vanished"
     with pytest.raises(DataError, match="no longer there") as caught:
-        run.input_path()
+        run.input.files()[0]
     assert "put it back" in caught.value.hint
 
 
@@ -145,9 +137,9 @@ def test_standard_input_is_kept(tmp_path: Path) -> None:
     other = other_source()
     run = RunFolder.create(tmp_path / "run", other)
     run.set_input(other, text_column="text", label_column="label", id_column=None)
-    assert run.input_path().read_bytes() == other.content
+    assert run.input.files()[0].read_bytes() == other.content
     assert run.read()["input"]["path"] is None
-    assert read_source(run.input_path()).sha256 == other.sha256
+    assert read_source(run.input.files()[0]).sha256 == other.sha256
 
 
 @pytest.mark.parametrize(
@@ -182,29 +174,7 @@ def test_no_input_recorded_yet(tmp_path: Path, source: Source) -> None:
     run = RunFolder.create(tmp_path / "run", source)
     assert run.input_state() == "vanished"
     with pytest.raises(DataError, match="no input is recorded"):
-        run.input_path()
-
-
-def test_folders_with_something_else_are_left_alone(tmp_path: Path, source: Source) -> None:
-    with pytest.raises(DataError, match="not empty, and not a run folder"):
-        RunFolder.create(tmp_path, source)
-    with pytest.raises(DataError, match="a file is in the way"):
-        RunFolder.create(tmp_path / "data.csv", source)
-    with pytest.raises(DataError, match="cannot be written"):
-        RunFolder.create(tmp_path / "data.csv" / "run", source)
-    assert (tmp_path / "data.csv").read_bytes() == CSV
-
-
-def test_a_read_only_place_is_told(
-    tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(path: Path, **options: object) -> None:
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-
-    monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(DataError, match="read-only") as caught:
-        RunFolder.create(tmp_path / "run", source)
-    assert "-o" in caught.value.hint
+        run.input.files()[0]
 
 
 def test_run_json_is_for_people_too(run: RunFolder) -> None:
@@ -222,9 +192,9 @@ def test_an_input_that_was_moved_with_its_folder_is_found(tmp_path: Path) -> Non
     run.set_input(source, text_column="text", label_column="label", id_column="id")
     (tmp_path / "a").rename(tmp_path / "b")
     moved = RunFolder.open(tmp_path / "b" / "out" / "run")
-    assert moved.input_path().samefile(tmp_path / "b" / "in" / "data.csv")
+    assert moved.input.files()[0].samefile(tmp_path / "b" / "in" / "data.csv")
     (tmp_path / "b" / "in" / "data.csv").rename(tmp_path / "b" / "out" / "data.csv")
-    assert moved.input_path() == tmp_path / "b" / "out" / "data.csv"
+    assert moved.input.files()[0] == tmp_path / "b" / "out" / "data.csv"
     (tmp_path / "b" / "out" / "data.csv").write_bytes(CSV + b"3,c,x\n")
     assert moved.input_state() == "changed"
 
@@ -232,29 +202,12 @@ def test_an_input_that_was_moved_with_its_folder_is_found(tmp_path: Path) -> Non
 def test_the_input_may_be_named(tmp_path: Path, run: RunFolder, source: Source) -> None:
     assert source.path is not None
     away = source.path.rename(tmp_path / "away.csv")
-    assert RunFolder.open(run.path, away).input_path() == away
+    assert RunFolder.open(run.path, away).input.files()[0] == away
     away.write_bytes(CSV + b"3,c,x\n")
     with pytest.raises(DataError, match=r"is not the input that .* \(data\.csv, 2 rows\)"):
         RunFolder.open(run.path, away)
     with pytest.raises(DataError, match="no such file"):
         RunFolder.open(run.path, tmp_path / "none.csv")
-
-
-def test_a_folder_with_the_lock_of_a_killed_process_counts_as_empty(
-    tmp_path: Path, source: Source
-) -> None:
-    (tmp_path / "new").mkdir()
-    (tmp_path / "new" / ".run.lock").write_text("{}")
-    run = RunFolder.create(tmp_path / "new", source)
-    assert [path.name for path in run.path.iterdir()] == ["run.json"]
-
-
-def test_locks_leave_nothing(run: RunFolder) -> None:
-    with run.lock("a"), run.ledger_lock("b"):
-        assert sorted(path.name for path in run.path.glob(".*")) == [".ledger.lock", ".run.lock"]
-    assert not list(run.path.glob(".*"))
-    with lock_if_run(run.path.parent, "c"):
-        assert not list(run.path.parent.glob(".*"))
 
 
 def _damage(path, change):

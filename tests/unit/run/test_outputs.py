@@ -9,12 +9,7 @@ import pytest
 
 from noisefix.errors import DataError, UsageError
 from noisefix.run import outputs
-from noisefix.run.outputs import (
-    check_ending,
-    check_not_read,
-    check_output,
-    check_replaced_folder,
-)
+from noisefix.run.outputs import check_not_read, check_output, check_replaced_folder
 
 
 @pytest.fixture
@@ -55,20 +50,6 @@ def test_folders_and_special_files_are_refused(tmp_path: Path, data: Path) -> No
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(DataError, match="cannot be written"):
         check_output(tmp_path / "loop", (data,))
-
-
-def test_endings(tmp_path: Path) -> None:
-    for name in ("a.csv", "a.txt", "a.CSV.GZ", "a", "a.v2", "-", "/dev/null"):
-        check_ending(name, ("csv",))
-    check_ending("a.tsv", ("csv",), delimiter="\t")
-    check_ending("a.db", ("csv",), like="mine.db")
-    for name in ("a.tsv", "a.parquet", "a.json", "a.XLSX", "a.csv.zip"):
-        with pytest.raises(UsageError, match="promises") as refused:
-            check_ending(name, ("csv",), like="mine.csv.gz")
-        assert refused.value.hint == "name it like mine.csv.gz"
-    with pytest.raises(UsageError, match=r"promises CSV, but the output is Parquet") as refused:
-        check_ending("a.csv", ("parquet",))
-    assert refused.value.hint == "let it end in .parquet"
 
 
 def test_nothing_read_lies_in_a_replaced_folder(tmp_path: Path, data: Path) -> None:

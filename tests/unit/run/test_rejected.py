@@ -17,14 +17,11 @@ from noisefix.run.decisions import (
     UNSURE,
     PersonDecision,
     append_decisions,
-    conflicts,
-    decided_rows,
     decision_key,
     read_decisions,
-    rejected_rows,
-    standing,
 )
 from noisefix.run.rejected import run_rejected, without_rejected
+from noisefix.run.standing import conflicts, decided_rows, rejected_rows, standing
 
 KEY = decision_key("text", "a")
 
@@ -40,7 +37,7 @@ def ruled_out(*words):
 def test_a_rejection_leaves_the_row_open():
     words = [word(NOT), word(NOT, "b", when=2)]
     assert ruled_out(*words) == {"a", "b"}
-    assert decided_rows(["1"], ["text"], ["a"], standing(words)) == {}
+    assert decided_rows(["text"], ["a"], standing(words)) == {}
     assert rejected_rows(["text", "other"], ["b", "a"], words) == {}
 
 

@@ -94,7 +94,7 @@ def test_the_run_folder_lists_them_and_reads_the_input_the_same_way(tmp_path: Pa
     listed = [json.loads(line) for line in run.bad_rows_list.read_text().splitlines()]
     assert [row["line"] for row in listed] == [3, 5, 7]
     assert listed[0]["text"] == BAD.rstrip("\n")
-    assert run.read_input().table["id"].to_pylist() == ["1", "3", "5"]
+    assert run.input.source().table["id"].to_pylist() == ["1", "3", "5"]
 
 
 def test_an_older_list_goes_when_nothing_is_left_out(tmp_path: Path) -> None:
