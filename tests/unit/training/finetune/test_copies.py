@@ -1,4 +1,4 @@
-"""Several devices: here a CPU that is named more than once, each time with an encoder of its own."""
+"""Several devices: here a CPU named more than once, each time with an encoder of its own."""
 
 from __future__ import annotations
 
