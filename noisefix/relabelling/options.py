@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from noisefix.relabelling.questions import QuestionParams
 
 
+VLLM = "vllm:"
+
+
 def _check_tokens(flag: str, value: Any) -> None:
     if value != "auto" and not (value.isascii() and value.isdecimal() and int(value) > 0):
         raise UsageError(
@@ -129,6 +132,15 @@ class ServerOptions(Options):
     api_key_env: Annotated[
         str, Option("--api-key-env", "Environment variable with the key.", "NAME")
     ] = "OPENAI_API_KEY"
+    vllm_config: Annotated[
+        str | Path | None,
+        Option(
+            "--vllm-config",
+            "With vllm:PATH: vLLM's own options, a YAML file as its --config reads it.",
+            "FILE",
+            role=READS,
+        ),
+    ] = None
     concurrency: Annotated[
         int, Option("--concurrency", "Most requests at a time.", "N", at_least=1)
     ] = 16
@@ -162,6 +174,12 @@ class ServerOptions(Options):
         ),
     ] = "auto"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        who = getattr(self, "annotator", VLLM)
+        if self.vllm_config is not None and not str(who).startswith(VLLM):
+            raise UsageError("--vllm-config: is for --annotator vllm:PATH", "leave it out")
+
 
 @dataclass(frozen=True)
 class BatchOptions(Options):
@@ -191,6 +209,12 @@ class BatchOptions(Options):
         bool, Option("--dry-run", "Show three prompts, requests, tokens and cost; ask nobody.")
     ] = False
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        who = str(getattr(self, "annotator", ""))
+        if who.startswith(VLLM) and (self.export_batch or self.import_batch):
+            raise UsageError(f"--annotator {who}: takes no batch files", "it is asked directly")
+
 
 @dataclass(frozen=True)
 class RelabelOptions(BatchOptions, ExecutorOptions, ServerOptions, AskOptions):
@@ -200,10 +224,10 @@ class RelabelOptions(BatchOptions, ExecutorOptions, ServerOptions, AskOptions):
         str | Annotator,
         Option(
             "--annotator",
-            "Who is asked: openai | local:PATH | column:NAME | human. openai: any server that "
-            "speaks OpenAI's language.",
+            "Who is asked: openai | local:PATH | vllm:PATH | column:NAME | human. openai: any "
+            "server that speaks OpenAI's language.",
             "WHO",
-            offered=("openai", "local:", "column:", "human"),
+            offered=("openai", "local:", "vllm:", "column:", "human"),
         ),
     ] = "openai"
     probe: Annotated[
@@ -279,7 +303,7 @@ class RelabelOptions(BatchOptions, ExecutorOptions, ServerOptions, AskOptions):
             )
         if self.executor == RAY:
             self._check_distributed()
-        if self.allow_not and isinstance(self.annotator, str) and self.annotator != "openai":
+        if self.allow_not and isinstance(self.annotator, str) and not _writes(self.annotator):
             raise UsageError(
                 f"--allow-not: {self.annotator} cannot answer so",
                 "it is for --annotator openai; a column: noisefix detect DATA --not-column NAME",
@@ -305,6 +329,11 @@ class RelabelOptions(BatchOptions, ExecutorOptions, ServerOptions, AskOptions):
             raise UsageError(
                 f"--executor ray: {who} cannot be asked from other machines",
                 "leave it out; it is for --annotator openai and local:PATH",
+            )
+        if self.annotator.startswith(VLLM):
+            raise UsageError(
+                f"--executor ray: {self.annotator} is a server on this machine",
+                "leave it out; vLLM itself spreads a model over cards and machines",
             )
         if self.export_batch or self.import_batch:
             raise UsageError(
@@ -338,7 +367,7 @@ def check_for_edits(flag: str, annotator: Any, others: Mapping[str, bool]) -> No
     Raises:
         UsageError: there is one.
     """
-    if isinstance(annotator, str) and annotator != "openai":
+    if isinstance(annotator, str) and not _writes(annotator):
         raise UsageError(
             f"{flag}: {annotator} writes no texts",
             "edits are for --annotator openai: any server that speaks its language",
@@ -346,6 +375,10 @@ def check_for_edits(flag: str, annotator: Any, others: Mapping[str, bool]) -> No
     given = [other for other, is_given in others.items() if is_given]
     if given:
         raise UsageError(f"{flag}: does not go with {given[0]}", "leave one of them out")
+
+
+def _writes(who: str) -> bool:
+    return who == "openai" or who.startswith(VLLM)
 
 
 def _reads_nothing(annotator: Any) -> bool:
