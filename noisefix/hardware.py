@@ -67,6 +67,12 @@ def n_gpus() -> int:
     return torch.cuda.device_count()
 
 
+def cards(device: str) -> list[str]:
+    """Return the devices that a device's name stands for: "cuda" is every GPU that there is."""
+    n_cards = n_gpus() if device == "cuda" else 1
+    return [f"cuda:{index}" for index in range(n_cards)] if n_cards > 1 else [device]
+
+
 def choose_precision(wanted: str, device: str) -> str:
     """Return "fp32" or "bf16"; "auto" is bf16 where the hardware multiplies in it natively."""
     if wanted not in PRECISIONS:

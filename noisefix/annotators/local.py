@@ -22,9 +22,10 @@ from noisefix.annotators.prompts import AnswerForm, answer_lead, answer_rest
 from noisefix.annotators.protocol import Answer, Identity, Question
 from noisefix.probability import softmax
 
-_TAKEN_AT_ONCE = 64  # questions sorted by length together
 _TOKENS_ON_GPU = 32_768
 _TOKENS_ON_CPU = 4_096
+_TAKEN_ON_GPU = 256  # questions sorted by length together: the larger a batch, the more of them
+_TAKEN_ON_CPU = 64
 
 
 class LocalAnnotator:
@@ -39,6 +40,7 @@ class LocalAnnotator:
         answer_form: the form of answer that the prompts ask for.
         max_batch_tokens: tokens in one forward pass; None: what suits the device. Halved whenever
             memory runs out.
+        taken_at_once: questions that are sorted by length together; None: what suits the device.
 
     Attributes:
         shares_prefix: the model reads a prompt once for all labels of its pool; False: once for
@@ -50,11 +52,13 @@ class LocalAnnotator:
         model: LocalModel,
         answer_form: AnswerForm = "json",
         max_batch_tokens: int | None = None,
+        taken_at_once: int | None = None,
     ) -> None:
         self.answer_form = answer_form
         self._model = model
         self._encoder = PromptEncoder(model.tokenizer)
         on_gpu = model.model.device.type != "cpu"
+        self._taken_at_once = taken_at_once or (_TAKEN_ON_GPU if on_gpu else _TAKEN_ON_CPU)
         pad_id = model.tokenizer.pad_token_id or 0
         self._scorer = Scorer(
             model.model, pad_id, max_batch_tokens or (_TOKENS_ON_GPU if on_gpu else _TOKENS_ON_CPU)
@@ -82,7 +86,7 @@ class LocalAnnotator:
             ModelError: a single prompt does not fit into memory.
         """
         coming = iter(questions)
-        while lot := list(islice(coming, _TAKEN_AT_ONCE)):
+        while lot := list(islice(coming, self._taken_at_once)):
             tasks: list[ScoringTask] = []
             asked: list[Question] = []
             for question in lot:

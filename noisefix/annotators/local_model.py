@@ -46,18 +46,7 @@ def load_local_model(path: str | Path, device: str = "auto", precision: str = "a
         ModelError: there is no such folder, it holds no causal language model with a tokenizer,
             its weights are not safetensors, it needs code of its own, or it does not fit.
     """
-    folder = Path(path)
-    if not (folder / "config.json").is_file():
-        raise ModelError(
-            f"{folder}: no model folder (it has no config.json)",
-            "local:PATH takes a folder with config.json, tokenizer.json and *.safetensors",
-        )
-    if not any(folder.glob("*.safetensors")):
-        raise ModelError(
-            f"{folder}: no weights in safetensors format",
-            "pickled weights (*.bin) are never loaded: convert them with transformers'"
-            " save_pretrained(..., safe_serialization=True) in an environment you trust",
-        )
+    folder = check_model_folder(path)
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -84,6 +73,27 @@ def load_local_model(path: str | Path, device: str = "auto", precision: str = "a
             " with a tokenizer, and fit into memory",
         ) from error
     return LocalModel(folder, model, tokenizer)
+
+
+def check_model_folder(path: str | Path, wanted_by: str = "local:PATH") -> Path:
+    """Return the folder of a model.
+
+    Raises:
+        ModelError: there is no such folder, or its weights are not safetensors.
+    """
+    folder = Path(path)
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"{folder}: no model folder (it has no config.json)",
+            f"{wanted_by} takes a folder with config.json, tokenizer.json and *.safetensors",
+        )
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"{folder}: no weights in safetensors format",
+            "pickled weights (*.bin) are never loaded: convert them with transformers'"
+            " save_pretrained(..., safe_serialization=True) in an environment you trust",
+        )
+    return folder
 
 
 def folder_digest(path: str | Path) -> str:

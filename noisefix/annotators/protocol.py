@@ -127,7 +127,7 @@ class Answer:
             ``answer in NOT_LABELS``: a data set may have a class called "none" or "invalid".
         confidence: the annotator's own probability of its answer, in [0, 1]; None when unknown.
         probabilities: label -> probability over what was offered, where the annotator gives it.
-        annotator: kind of annotator ("openai", "local", "column", "human").
+        annotator: kind of annotator ("openai", "local", "vllm", "column", "human").
         model: model name, path or column.
         prompt_sha256: hex digest of what was asked (the store key).
         input_tokens: tokens sent, all attempts that were billed.
@@ -184,7 +184,7 @@ class Identity:
     """Who answers, as far as it can change the answer: a part of the store key.
 
     Attributes:
-        annotator: kind of annotator ("openai", "local", "column", "human").
+        annotator: kind of annotator ("openai", "local", "vllm", "column", "human").
         model: model name, path or column.
         sampling: sampling parameters and the like; JSON values only. Where ``model`` is a path,
             a digest of what lies there belongs in here.

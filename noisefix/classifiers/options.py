@@ -139,10 +139,10 @@ class TrainOptions(FitOptions, ServerOptions, AskOptions):
         str | Annotator | None,
         Option(
             "--annotator",
-            "With noiseal: who is asked about rows in doubt: openai | local:PATH | "
+            "With noiseal: who is asked about rows in doubt: openai | local:PATH | vllm:PATH | "
             "column:NAME. --model alone means openai.",
             "WHO",
-            offered=("openai", "local:", "column:"),
+            offered=("openai", "local:", "vllm:", "column:"),
         ),
     ] = None
     share: Annotated[

@@ -24,7 +24,7 @@ from noisefix.options import READS, Role
 _WITHOUT = frozenset({"init", "recipe"})
 """Commands that heed no such file that they find: one writes it, one has its own."""
 
-_ONLY_NAMED = frozenset({"base_url", "api_key_env"})
+_ONLY_NAMED = frozenset({"base_url", "api_key_env", "vllm_config"})
 
 
 class ConfiguredCommand(TyperCommand):

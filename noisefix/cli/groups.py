@@ -30,9 +30,9 @@ _NAMES = {
     " label-columns labels trusted-column not-column annotator-columns annotations order-column"
     " group-column pair-columns data embeddings pred-probs class-shares unverified-class one-sided"
     " ordinal against bad-rows",
-    "Annotator": "annotator rewrite model base-url api-key-env votes pool allow-not knowledge"
-    " paraphrase template demonstrations reviewer concurrency timeout max-output-tokens system-role"
-    " logprobs export-batch import-batch batch-lost",
+    "Annotator": "annotator rewrite model base-url api-key-env vllm-config votes pool allow-not"
+    " knowledge paraphrase template demonstrations reviewer concurrency timeout max-output-tokens"
+    " system-role logprobs export-batch import-batch batch-lost",
     "Budget": "max-rows share probe order max-cost-usd price-in price-out max-tokens-total",
 }
 _GROUP_OF = {f"--{name}": group for group, names in _NAMES.items() for name in names.split()}

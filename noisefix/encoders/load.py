@@ -74,12 +74,12 @@ def _load_static(files: EncoderFiles, device: str, precision: str, seed: int) ->
 
 
 def _load_transformer(files: EncoderFiles, device: str, precision: str, seed: int) -> Encoder:
-    from noisefix.hardware import choose_device, choose_precision, n_gpus
+    from noisefix.hardware import cards, choose_device, choose_precision
 
     device = choose_device(device)
     precision = choose_precision(precision, device)
-    if device == "cuda" and n_gpus() > 1:
-        devices = [f"cuda:{index}" for index in range(n_gpus())]
+    devices = cards(device)
+    if len(devices) > 1:
         return ParallelEncoder(partial(open_encoder, files, precision=precision), devices)
     return _batched(_load_model(files, device, precision), files, precision)
 

@@ -27,9 +27,9 @@ class AugmentOptions(BatchOptions, ServerOptions, AskOptions):
         str | Annotator,
         Option(
             "--annotator",
-            "Who is asked: openai, which is any server that speaks OpenAI's language.",
+            "Who is asked: openai | vllm:PATH. openai: any server that speaks OpenAI's language.",
             "WHO",
-            offered=("openai",),
+            offered=("openai", "vllm:"),
         ),
     ] = "openai"
     device: Device = "auto"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from noisefix.annotators.protocol import Annotator
 from noisefix.errors import UsageError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from noisefix.annotators.human import Desk
     from noisefix.annotators.local import LocalAnnotator
     from noisefix.annotators.openai_client import OpenAIAnnotator
+    from noisefix.annotators.vllm import VllmAnnotator
     from noisefix.relabelling.plan import RelabelPlan
     from noisefix.run.folder import RunFolder
 
@@ -33,7 +34,7 @@ def connect(
     """Return the annotator that ``--annotator`` names; one that is there already stays.
 
     Args:
-        who: "openai", "local:PATH" or "column:NAME", or an annotator.
+        who: "openai", "local:PATH", "vllm:PATH" or "column:NAME", or an annotator.
         folder: the run folder, for column.
         class_names: every class of the run, for column.
         options: the server and the model, for openai.
@@ -55,6 +56,9 @@ def connect(
     if kind == "local" and name:
         _check_texts(folder, who)
         return _local(name, device)
+    if kind == "vllm" and name:
+        _check_texts(folder, who)
+        return _vllm(name, options, seed)
     if who == "openai":
         _check_texts(folder, who)
         return _openai(options, seed)
@@ -70,7 +74,7 @@ def connect(
 def _unknown(who: str) -> UsageError:
     return UsageError(
         f"--annotator {who!r} is unknown",
-        "choose openai, local:PATH, column:NAME (or human, for relabel)",
+        "choose openai, local:PATH, vllm:PATH, column:NAME (or human, for relabel)",
     )
 
 
@@ -156,23 +160,43 @@ def connection_note(annotator: Annotator) -> tuple[str, ...]:
 
 def _openai(options: ServerOptions, seed: int) -> OpenAIAnnotator:
     from noisefix.annotators.openai_client import OpenAIAnnotator
-    from noisefix.annotators.retry import RetryPolicy
 
     if options.model is None:
         raise UsageError(
             "no model is named",
-            "name one with --model, or choose another --annotator: local:PATH, column:NAME"
-            " (or human, for relabel)",
+            "name one with --model, or choose another --annotator: local:PATH, vllm:PATH,"
+            " column:NAME (or human, for relabel)",
         )
-    tokens = options.max_output_tokens
     return OpenAIAnnotator(
         options.model,
         base_url=options.base_url,
         api_key_env=options.api_key_env,
-        concurrency=options.concurrency,
-        seed=seed,
-        max_output_tokens="auto" if tokens == "auto" else int(tokens),
-        system_role="user" if options.system_role == "user" else "auto",
-        logprobs="off" if options.logprobs == "off" else "auto",
-        policy=RetryPolicy(timeout_s=options.timeout),
+        **_asking(options, seed),
     )
+
+
+def _vllm(name: str, options: ServerOptions, seed: int) -> VllmAnnotator:
+    from noisefix.annotators.vllm import VllmAnnotator
+
+    for flag, value in (("--model", options.model), ("--base-url", options.base_url)):
+        if value is not None:
+            raise UsageError(
+                f"--annotator vllm:{name}: starts a server of its own, and {flag} names another",
+                f"leave {flag} out, or take --annotator openai",
+            )
+    return VllmAnnotator(name, config=options.vllm_config, **_asking(options, seed))
+
+
+def _asking(options: ServerOptions, seed: int) -> dict[str, Any]:
+    """Return how a server is asked, whichever it is."""
+    from noisefix.annotators.retry import RetryPolicy
+
+    tokens = options.max_output_tokens
+    return {
+        "concurrency": options.concurrency,
+        "seed": seed,
+        "max_output_tokens": "auto" if tokens == "auto" else int(tokens),
+        "system_role": options.system_role,
+        "logprobs": options.logprobs,
+        "policy": RetryPolicy(timeout_s=options.timeout),
+    }

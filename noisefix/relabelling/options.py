@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from noisefix.relabelling.questions import QuestionParams
 
 
+VLLM = "vllm:"
+
+
 def _check_tokens(flag: str, value: Any) -> None:
     if value != "auto" and not (value.isascii() and value.isdecimal() and int(value) > 0):
         raise UsageError(
@@ -129,6 +132,15 @@ class ServerOptions(Options):
     api_key_env: Annotated[
         str, Option("--api-key-env", "Environment variable with the key.", "NAME")
     ] = "OPENAI_API_KEY"
+    vllm_config: Annotated[
+        str | Path | None,
+        Option(
+            "--vllm-config",
+            "With vllm:PATH: vLLM's own options, a YAML file as its --config reads it.",
+            "FILE",
+            role=READS,
+        ),
+    ] = None
     concurrency: Annotated[
         int, Option("--concurrency", "Most requests at a time.", "N", at_least=1)
     ] = 16
@@ -162,6 +174,12 @@ class ServerOptions(Options):
         ),
     ] = "auto"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        who = getattr(self, "annotator", VLLM)
+        if self.vllm_config is not None and not str(who).startswith(VLLM):
+            raise UsageError("--vllm-config: is for --annotator vllm:PATH", "leave it out")
+
 
 @dataclass(frozen=True)
 class BatchOptions(Options):
@@ -191,6 +209,12 @@ class BatchOptions(Options):
         bool, Option("--dry-run", "Show three prompts, requests, tokens and cost; ask nobody.")
     ] = False
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        who = str(getattr(self, "annotator", ""))
+        if who.startswith(VLLM) and (self.export_batch or self.import_batch):
+            raise UsageError(f"--annotator {who}: takes no batch files", "it is asked directly")
+
 
 def check_for_edits(flag: str, annotator: Any, others: Mapping[str, bool]) -> None:
     """Refuse who cannot edit a text, and options that are about labels.
@@ -203,7 +227,7 @@ def check_for_edits(flag: str, annotator: Any, others: Mapping[str, bool]) -> No
     Raises:
         UsageError: there is one.
     """
-    if isinstance(annotator, str) and annotator != "openai":
+    if isinstance(annotator, str) and not writes_texts(annotator):
         raise UsageError(
             f"{flag}: {annotator} writes no texts",
             "edits are for --annotator openai: any server that speaks its language",
@@ -211,3 +235,8 @@ def check_for_edits(flag: str, annotator: Any, others: Mapping[str, bool]) -> No
     given = [other for other, is_given in others.items() if is_given]
     if given:
         raise UsageError(f"{flag}: does not go with {given[0]}", "leave one of them out")
+
+
+def writes_texts(who: str) -> bool:
+    """Tell whether an annotator, as typed, writes more than labels."""
+    return who == "openai" or who.startswith(VLLM)

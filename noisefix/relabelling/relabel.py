@@ -88,6 +88,7 @@ def relabel(
         UsageError: an option is out of range.
         ModelError: the local model cannot be loaded, or no worker of a cluster can be started.
     """
+    from noisefix.annotators.vllm import VllmAnnotator
     from noisefix.cluster.choose import check_executor
     from noisefix.relabelling.batch import (
         check_export,
@@ -124,6 +125,8 @@ def relabel(
                 device=options.device,
                 seed=options.seed,
             )
+        if isinstance(who, VllmAnnotator):
+            stack.callback(who.close)
         if options.export_batch is not None:
             exported = export_requests(plan, who, options.export_batch)
             return RelabelResult(path, None, exported=exported)

@@ -10,7 +10,14 @@ from noisefix.annotators.protocol import Annotator
 from noisefix.common_options import RAY, Decisions, Device, ExecutorOptions, RunData
 from noisefix.errors import UsageError
 from noisefix.options import READS, Option
-from noisefix.relabelling.options import AskOptions, BatchOptions, ServerOptions, check_for_edits
+from noisefix.relabelling.options import (
+    VLLM,
+    AskOptions,
+    BatchOptions,
+    ServerOptions,
+    check_for_edits,
+    writes_texts,
+)
 
 if TYPE_CHECKING:
     from noisefix.annotators.prompts import PromptStyle
@@ -24,10 +31,10 @@ class RelabelOptions(BatchOptions, ExecutorOptions, ServerOptions, AskOptions):
         str | Annotator,
         Option(
             "--annotator",
-            "Who is asked: openai | local:PATH | column:NAME | human. openai: any server that "
-            "speaks OpenAI's language.",
+            "Who is asked: openai | local:PATH | vllm:PATH | column:NAME | human. openai: any "
+            "server that speaks OpenAI's language.",
             "WHO",
-            offered=("openai", "local:", "column:", "human"),
+            offered=("openai", "local:", "vllm:", "column:", "human"),
         ),
     ] = "openai"
     probe: Annotated[
@@ -100,7 +107,7 @@ class RelabelOptions(BatchOptions, ExecutorOptions, ServerOptions, AskOptions):
             )
         if self.executor == RAY:
             self._check_distributed()
-        if self.allow_not and isinstance(self.annotator, str) and self.annotator != "openai":
+        if self.allow_not and isinstance(self.annotator, str) and not writes_texts(self.annotator):
             raise UsageError(
                 f"--allow-not: {self.annotator} cannot answer so",
                 "it is for --annotator openai; a column: noisefix detect DATA --not-column NAME",
@@ -126,6 +133,11 @@ class RelabelOptions(BatchOptions, ExecutorOptions, ServerOptions, AskOptions):
             raise UsageError(
                 f"--executor ray: {who} cannot be asked from other machines",
                 "leave it out; it is for --annotator openai and local:PATH",
+            )
+        if self.annotator.startswith(VLLM):
+            raise UsageError(
+                f"--executor ray: {self.annotator} is a server on this machine",
+                "leave it out; vLLM itself spreads a model over cards and machines",
             )
         if self.export_batch or self.import_batch:
             raise UsageError(

@@ -95,6 +95,7 @@ def test_the_table_in_pyproject_counts_and_a_named_file_wins(cli, run, tmp_path)
         ("check", "[check]\nmax_issues = 9\njunit = 'x.xml'\n"),
         ("relabel", "base_url = 'https://evil.example'\n"),
         ("relabel", "[relabel]\napi_key_env = 'AWS_SECRET'\n"),
+        ("relabel", "[relabel]\nvllm_config = 'serve.yaml'\n"),
     ],
 )
 def test_a_found_file_decides_no_address_and_no_output(cli, run, config, tmp_path, command, text):

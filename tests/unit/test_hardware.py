@@ -39,6 +39,21 @@ def test_auto_takes_the_gpu_where_there_is_one(monkeypatch):
     assert hardware.choose_device("auto") == "cuda"
 
 
+@pytest.mark.parametrize(
+    ("device", "n_gpus", "expected"),
+    [
+        ("cuda", 2, ["cuda:0", "cuda:1"]),
+        ("cuda", 1, ["cuda"]),
+        ("cuda:1", 2, ["cuda:1"]),
+        ("cpu", 2, ["cpu"]),
+        ("mps", 0, ["mps"]),
+    ],
+)
+def test_cuda_is_all_the_cards_there_are(device, n_gpus, expected, monkeypatch):
+    monkeypatch.setattr(hardware, "n_gpus", lambda: n_gpus)
+    assert hardware.cards(device) == expected
+
+
 def test_a_device_that_is_not_there_is_a_model_error(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert hardware.choose_device("cuda:0") == "cuda:0"

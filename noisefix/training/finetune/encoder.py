@@ -50,7 +50,7 @@ class TrainableEncoder:
 
         loaded = SentenceTransformerModel(folder, device=device, precision="fp32")
         self._loaded, self._model = loaded, loaded.model
-        self._device = device
+        self._source = (folder, max_tokens)
         if max_tokens is not None:
             if loaded.max_tokens is not None and not 3 <= max_tokens <= loaded.max_tokens:
                 raise UsageError(
@@ -82,6 +82,15 @@ class TrainableEncoder:
                 value.grad = None
         if not self.weights:
             raise ModelError(f"{folder}: this encoder has no weights that learn")
+
+    def copy_to(self, device: str) -> TrainableEncoder:
+        """Load it on another device as well: as it was at first, to be given weights by ``load``.
+
+        Raises:
+            ModelError: it cannot be loaded there.
+        """
+        folder, max_tokens = self._source
+        return TrainableEncoder(folder, device=device, max_tokens=max_tokens)
 
     def learn(self, mode: bool) -> None:
         """Switch dropout on or off."""

@@ -7,11 +7,16 @@ micro-batch. Where a batch is too large for all its graphs to be kept, those of 
 micro-batches are made again on the way back, with the same dropout: the gradient is that of the
 whole batch however small the memory (gradient caching: Gao et al., RepL4NLP 2021,
 arXiv:2101.06983).
+
+Several devices share the micro-batches out among them. What a micro-batch holds, and its dropout,
+are the same however many there are, so only the rounding of the gradients' sum is left between one
+device and several.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -29,23 +34,28 @@ from noisefix.hardware import (
     send,
     steady_attention,
 )
+from noisefix.training.finetune.copies import Copies, deal
 from noisefix.training.finetune.encoder import TrainableEncoder
-from noisefix.training.loop import torch_seed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 CPU_TOKENS, GPU_TOKENS = 1 << 10, 1 << 14
 _KEPT = 8
-"""Micro-batches' worth of tokens whose graphs are kept; more is computed twice."""
+"""Micro-batches' worth of tokens whose graphs a device keeps; more is computed twice."""
 
 
 @dataclass(eq=False)
 class _Part:
-    """One micro-batch: places in the batch, its dropout's seed, and its vectors if kept."""
+    """One micro-batch: places in the batch, its dropout's seed, its tokens with padding.
+
+    ``taker`` is the number of the device that has it; ``vectors`` have their graph, if it is kept.
+    """
 
     places: np.ndarray
     seed: list[int]
+    tokens: int
+    taker: int = 0
     vectors: Tensor | None = None
 
 
@@ -72,6 +82,7 @@ class TunedFeatures:
         token_budget: int | None = None,
         token_noise: float = 0.0,
         agreement: float = 0.0,
+        more_devices: Sequence[str] = (),
     ) -> None:
         """Set up.
 
@@ -85,6 +96,7 @@ class TunedFeatures:
             token_budget: to begin with; None: 1,024 on a CPU, else 16,384.
             token_noise: in the words of noised rows, see ``TrainableEncoder.vectors``.
             agreement: weight of their divergence from the plain ones.
+            more_devices: which take a share of the work, each with a copy of the encoder.
         """
         self.encoder, self.device, self.precision = encoder, device, precision
         self.learning_rate = learning_rate
@@ -96,6 +108,7 @@ class TunedFeatures:
         self._noise, self.agreement = token_noise, agreement if token_noise else 0.0
         self._rows, self._n_plain = np.empty(0, np.int64), 0
         self._parts: list[_Part] = []
+        self._copies = Copies([device, *more_devices])
 
     def batch(self, rows: Tensor, seed: Sequence[int]) -> Tensor:
         """Return the rows' vectors, (B, D): a leaf that gathers gradients.
@@ -108,16 +121,15 @@ class TunedFeatures:
         if self.agreement:
             self._rows = np.tile(self._rows, 2)
         self.encoder.learn(True)
+        leaf = torch.empty(len(self._rows), self.n_features, device=self.device)
         while True:
+            self._parts = self._split(list(seed))
             try:
-                vectors = run_in_memory(self.device, lambda: self._forward(list(seed)))
-                break
+                self._copies.prepare(self.encoder, self._n_takers, mode=True)
+                run_in_memory(self.device, partial(self._everywhere, self._forward, leaf))
+                return leaf.requires_grad_()
             except BatchTooLargeError:
                 self._shrink()
-        leaf = torch.empty(len(self._rows), self.n_features, device=self.device)
-        for part, found in zip(self._parts, vectors, strict=True):
-            leaf[send(part.places, self.device)] = found.detach()
-        return leaf.requires_grad_()
 
     def spread(self, features: Tensor) -> None:
         """Hand the gradient of the features on to the encoder's weights."""
@@ -125,7 +137,9 @@ class TunedFeatures:
             raise RuntimeError("the loss does not depend on the features")
         while True:
             try:
-                run_in_memory(self.device, partial(self._backward, features.grad))
+                back = partial(self._everywhere, self._backward, features.grad)
+                run_in_memory(self.device, back)
+                self._copies.add_gradients(self.encoder)
                 return
             except BatchTooLargeError:
                 self._shrink()
@@ -133,7 +147,9 @@ class TunedFeatures:
             # that of the loss, in this one step of the training.
             for value in self.weights.values():
                 value.grad = None
+            self._copies.forget_gradients()
             self._parts = self._split(self._parts[0].seed[:-1])
+            self._copies.prepare(self.encoder, self._n_takers, mode=True)
 
     def everything(self, weights: dict[str, Tensor] | None = None) -> Tensor:
         """Return all rows' vectors, (N, D), without dropout or gradient."""
@@ -143,47 +159,71 @@ class TunedFeatures:
         """Return the trusted rows' vectors, (V, D)."""
         return self._look(self._trusted, self.encoder.token_counts(self._trusted), weights)
 
+    @property
+    def _n_takers(self) -> int:
+        """How many devices have parts of the batch."""
+        return 1 + max(part.taker for part in self._parts)
+
     def _split(self, seed: list[int]) -> list[_Part]:
         counts = self._counts[self._rows]
-        batches = token_batches(counts, self.token_budget, is_padded=True)
-        return [_Part(places, [*seed, index]) for index, places in enumerate(batches)]
+        parts = [
+            _Part(places, [*seed, index], len(places) * int(counts[places].max()))
+            for index, places in enumerate(token_batches(counts, self.token_budget, is_padded=True))
+        ]
+        takers = deal([part.tokens for part in parts], len(self._copies.devices))
+        for part, taker in zip(parts, takers, strict=True):
+            part.taker = taker
+        return parts
 
-    def _forward(self, seed: list[int]) -> list[Tensor]:
-        """Split the batch, and return the parts' vectors; the first keep their graphs."""
+    def _everywhere(self, work: Callable[[Tensor, int], None], tensor: Tensor) -> None:
+        """Let each device work on its parts."""
+        # The choice of kernels is the whole process's: it is made before the threads begin.
+        with steady_attention(self.device):
+            self._copies.work(self._n_takers, partial(work, tensor))
+
+    def _forward(self, leaf: Tensor, device: int) -> None:
+        """Put the vectors of a device's parts into (B, D); the first keep their graphs."""
         import torch
 
-        self._parts = self._split(seed)
-        vectors, taken = [], 0
+        taken = 0
         for part in self._parts:
-            taken += len(part.places) * int(self._counts[self._rows[part.places]].max())
+            if part.taker != device:
+                continue
+            taken += part.tokens
             keeps = taken <= _KEPT * self.token_budget
             with torch.set_grad_enabled(keeps):
                 found = self._vectors(part)
             part.vectors = found if keeps else None
-            vectors.append(found)
-        return vectors
+            leaf[send(part.places, self.device)] = found.detach().to(self.device)
 
-    def _backward(self, gradient: Tensor) -> None:
+    def _backward(self, gradient: Tensor, device: int) -> None:
+        """Hand the gradient, (B, D), on to the weights of a device, by way of its parts."""
         import torch
 
         def share(part: _Part) -> Tensor:
-            return gradient[send(part.places, self.device)]
+            return gradient[send(part.places, self.device)].to(self._copies.devices[device])
 
-        kept = [(part.vectors, share(part)) for part in self._parts if part.vectors is not None]
+        parts = [part for part in self._parts if part.taker == device]
+        kept = [(part.vectors, share(part)) for part in parts if part.vectors is not None]
         if kept:
             torch.autograd.backward([v for v, _ in kept], [gradient for _, gradient in kept])
-        for part in self._parts:
+        for part in parts:
             if part.vectors is None:
                 torch.autograd.backward(self._vectors(part), share(part))
             part.vectors = None
 
     def _vectors(self, part: _Part) -> Tensor:
         texts = [self._texts[i] for i in self._rows[part.places]]
-        with torch_seed(part.seed), self._arithmetic():
+        device = self._copies.devices[part.taker]
+        encoder = self._encoder(part.taker)
+        with self._copies.drawing(part.taker, part.seed), autocast(device, self.precision):
             if not self.agreement:
-                return self.encoder.vectors(texts)
-            is_noised = send(part.places >= self._n_plain, self.device)
-            return self.encoder.vectors(texts, is_noised, self._noise)
+                return encoder.vectors(texts)
+            is_noised = send(part.places >= self._n_plain, device)
+            return encoder.vectors(texts, is_noised, self._noise)
+
+    def _encoder(self, device: int) -> TrainableEncoder:
+        return self._copies[device] if device else self.encoder
 
     def _shrink(self) -> None:
         """Forget the graphs that are kept, and halve the token budget."""
@@ -201,31 +241,35 @@ class TunedFeatures:
         import torch
 
         found = torch.empty(len(texts), self.n_features, device=self.device)
+        budget = _KEPT // 2 * self.token_budget
+        devices = self._copies.devices
+        n_takers = max(1, min(len(devices), math.ceil(counts.sum() / budget)))
+        longest_first = np.argsort(-counts, kind="stable")
 
-        def run(places: np.ndarray) -> Tensor:
-            return run_in_memory(self.device, lambda: self._numbers([texts[i] for i in places]))
+        def look(device: int) -> None:
+            rows = longest_first[device::n_takers]
+
+            def run(places: np.ndarray) -> Tensor:
+                chosen = [texts[i] for i in rows[places]]
+                return run_in_memory(devices[device], lambda: self._numbers(chosen, device))
+
+            for places, vectors in shrinking_batches(counts[rows], budget, run, is_padded=True):
+                found[send(rows[places], self.device)] = vectors.to(self.device)
 
         self.encoder.learn(False)
         try:
-            with self._swapped(weights):
-                budget = _KEPT // 2 * self.token_budget
-                for places, vectors in shrinking_batches(counts, budget, run, is_padded=True):
-                    found[send(places, self.device)] = vectors
+            with self._swapped(weights), steady_attention(self.device):
+                self._copies.prepare(self.encoder, n_takers, mode=False)
+                self._copies.work(n_takers, look)
         except BatchTooLargeError:
             raise _too_small(self.device, int(counts.max())) from None
         return found
 
-    def _numbers(self, texts: list[str]) -> Tensor:
+    def _numbers(self, texts: list[str], device: int) -> Tensor:
         import torch
 
-        with torch.no_grad(), self._arithmetic():
-            return self.encoder.vectors(texts)
-
-    @contextmanager
-    def _arithmetic(self) -> Iterator[None]:
-        """Multiply and attend in the precision and by the kernels that are wanted."""
-        with autocast(self.device, self.precision), steady_attention(self.device):
-            yield
+        with torch.no_grad(), autocast(self._copies.devices[device], self.precision):
+            return self._encoder(device).vectors(texts)
 
     @contextmanager
     def _swapped(self, weights: dict[str, Tensor] | None) -> Iterator[None]:

@@ -122,10 +122,13 @@ class Tuning:
     def start(self, device: str) -> TunedFeatures:
         """Load the encoder as it was before any training.
 
+        Args:
+            device: "cpu", "mps", a GPU ("cuda:1"), or "cuda", which is all of them.
+
         Raises:
             ModelError: it cannot be loaded.
         """
-        from noisefix.hardware import choose_precision
+        from noisefix.hardware import cards, choose_precision
         from noisefix.training.finetune.encoder import TrainableEncoder
         from noisefix.training.finetune.source import TunedFeatures
 
@@ -144,6 +147,7 @@ class Tuning:
             token_budget=params.token_budget,
             token_noise=params.token_noise,
             agreement=params.noise_agreement,
+            more_devices=cards(device)[1:],
         )
         return self._source
 

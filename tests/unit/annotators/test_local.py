@@ -180,6 +180,37 @@ def test_questions_are_taken_lot_by_lot(save_tiny_model: Save) -> None:
     answers.close()  # type: ignore[attr-defined]
 
 
+def test_questions_sorted_together_need_less_padding_and_get_the_same_answers(
+    save_tiny_model: Save, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_local_model(save_tiny_model(), device="cpu", precision="fp32")
+    rng = np.random.default_rng(0)
+    asked = [
+        render_question(str(k), "zq" * int(rng.integers(1, 200)), ("spam", "ham"))
+        for k in range(24)
+    ]
+    computed: list[int] = []
+    forward = model.model.forward
+
+    def counting(*, input_ids: Any, **options: Any) -> Any:
+        computed.append(input_ids.numel())
+        return forward(input_ids=input_ids, **options)
+
+    found, tokens = [], []
+    for at_once in (4, 24):
+        annotator = LocalAnnotator(model, max_batch_tokens=1_500, taken_at_once=at_once)
+        computed.clear()
+        monkeypatch.setattr(model.model, "forward", counting)
+        answers = {answer.id: answer for answer in annotator.annotate(asked)}
+        monkeypatch.undo()
+        found.append({row: json.loads(a.raw_answer or "") for row, a in answers.items()})
+        tokens.append(sum(computed))
+    assert tokens[1] < 0.95 * tokens[0]
+    assert len(found[0]) == len(found[1]) == 24
+    for row, scores in found[0].items():
+        assert found[1][row] == pytest.approx(scores, abs=1e-4)
+
+
 def test_identity_follows_the_files_and_not_the_place(save_tiny_model: Save) -> None:
     def identity(**options: Any) -> Any:
         model = load_local_model(save_tiny_model(**options), device="cpu", precision="fp32")

@@ -14,6 +14,7 @@ import pytest
 
 from noisefix.annotators.engine import UnansweredError, ask
 from noisefix.annotators.openai_client import OpenAIAnnotator
+from noisefix.annotators.vllm import VllmAnnotator
 from noisefix.errors import ServiceError
 
 
@@ -132,6 +133,38 @@ def test_labels_come_back(annotator_for, taught_model, make_questions, store):
     assert answers[0].confidence is None  # this server knows no log-probabilities
     again = list(ask(annotator_for(taught_model), questions, store=store))
     assert all(answer.reused for answer in again)
+
+
+STAND_IN = """#!{python}
+import os, sys
+words = sys.argv[1:]
+port, folder = words[words.index("--port") + 1], words[1]
+os.chdir(os.path.dirname(folder))  # so that the model's name is a folder
+os.environ["OMP_NUM_THREADS"] = "1"
+program = [{program!r}, "serve", "--host", "127.0.0.1", "--port", port, "--device", "cpu"]
+os.execv(program[0], program)
+"""
+
+
+@pytest.mark.slow
+def test_a_server_of_its_own_with_a_real_model(
+    taught_model, make_questions, store, quick_policy, tmp_path, monkeypatch
+):
+    """What ``vllm:PATH`` does, with the other server in the place of vLLM."""
+    program = shutil.which("transformers", path=Path(sys.executable).parent)
+    (tmp_path / "vllm").write_text(STAND_IN.format(python=sys.executable, program=program))
+    (tmp_path / "vllm").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    policy = type(quick_policy)(**{**vars(quick_policy), "timeout_s": 60.0})
+    annotator = VllmAnnotator(taught_model, concurrency=3, max_output_tokens=12, policy=policy)
+    try:
+        answers = list(ask(annotator, make_questions(8, start=1000), store=store))
+        assert {(answer.label, answer.annotator) for answer in answers} == {("pos", "vllm")}
+        assert len(answers) == 8
+    finally:
+        annotator.close()
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"{annotator.url}/models", timeout=2)
 
 
 def test_babble_never_becomes_a_label(annotator_for, random_model, make_questions, store):
