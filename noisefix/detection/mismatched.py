@@ -107,9 +107,8 @@ def say_mismatched(judged: Judged, reasons: list[list[str]]) -> None:
     for row in np.flatnonzero(judged.matches.p_mismatch >= MISMATCHED_FROM).tolist():
         reasons[row].insert(
             0,
-            "mismatched_pair: its two texts do not seem to belong together: of other rows' second "
-            f"texts {100 * judged.matches.rank[row]:.0f} % are nearer to what the first lets "
-            "expect",
+            "mismatched_pair: its two texts do not seem to belong together: "
+            f"{100 * judged.matches.rank[row]:.0f} % of texts of different rows go together better",
         )
 
 
