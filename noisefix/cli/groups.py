@@ -22,9 +22,9 @@ _NAMES = {
     "Usual": "output open name port terminal encoder labelled-by top flag-precision flag-top"
     " strategy rewrites dry-run diff revert format only-flagged bom review-csv review rows csv from"
     " fill-unlabelled drop-outside drop-mismatched max-noise-rate max-issues max-new-issues"
-    " baseline write-baseline show output-format github max-drift max-leaks junit method features"
-    " epochs valid recipe steps set explain compare seeds test truth truth-column rank-stability"
-    " predictions pairs proba kind rate matrix"
+    " baseline write-baseline show output-format github max-drift max-leaks max-mismatched junit"
+    " method features epochs valid recipe steps set explain compare seeds test truth truth-column"
+    " rank-stability predictions pairs proba kind rate matrix"
     " quiet json config no-config help version install-completion show-completion",
     "Input": "text-column label-column id-column missing-labels label-map merge-case multi-label"
     " label-columns labels trusted-column not-column annotator-columns annotations order-column"
