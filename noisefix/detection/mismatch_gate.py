@@ -139,8 +139,8 @@ def judge_mismatched(
     rows = _rows(run, columns, baseline, decided, lines)
     new = "" if baseline is None else ", of those whose text or label is not in the baseline"
     message = (
-        f"{plural(len(rows), 'row')} whose {' and '.join(columns)} do not seem to belong "
-        f"together{new}, limit {limit:,}"
+        f"{plural(len(rows), 'row')} whose two texts do not seem to belong together{new}, "
+        f"limit {limit:,}"
     )
     return Mismatches(GateResult(MISMATCHED, len(rows), limit, len(rows) <= limit, message), rows)
 

@@ -37,7 +37,7 @@ def test_a_table_with_more_than_may_be_fails(cli, made, data):
     _, found = made
     outcome = cli("check", data, *PAIRS, "--max-mismatched", "0", "--show", "all")
     assert outcome.code == 1, outcome.err
-    said = f"{found.count} rows whose question and answer do not seem to belong together, limit 0"
+    said = f"{found.count} rows whose two texts do not seem to belong together, limit 0"
     assert f"FAILED max-mismatched: {said}" in outcome.out
     lines = [line for line in outcome.out.splitlines() if line.startswith("qa.csv:")]
     assert lines == [
