@@ -32,7 +32,7 @@ def check_set_options(options: ApplyOptions) -> None:
     """
     if options.drop_mismatched:
         raise UsageError(
-            "--drop-mismatched is for runs with one label a row, as --pair-columns is",
+            "--drop-mismatched is for runs with one label a row that compared two columns",
             "leave it out",
         )
     if options.drop_outside:
