@@ -59,9 +59,9 @@ def handed_format(options: ApplyOptions, own: str) -> str | None:
             "leave out --format and --only-flagged, which show rows to people and other tools",
         )
     if options.drop_outside or options.drop_mismatched:
-        kind = "outside" if options.drop_outside else "mismatched"
+        named = "--drop-outside" if options.drop_outside else "--drop-mismatched"
         raise UsageError(
-            f"--drop-{kind}: changes the data, which is written in its own format",
+            f"{named}: changes the data, which is written in its own format",
             "leave out --format and --only-flagged, which show rows to people and other tools",
         )
     return _INSTEAD.get(kind, kind)
