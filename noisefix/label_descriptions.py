@@ -84,7 +84,8 @@ def load_label_sheet(path: Path) -> LabelSheet:
 
     Raises:
         DataError: the file cannot be read, is not TOML (the message has line and column), holds a
-            key that means nothing here, or a value of the wrong type.
+            key that means nothing here, or a value of the wrong type; a list of definitions holds
+            an empty one, or one twice.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -183,11 +184,30 @@ def _parse_label(name: str, value: object, where: str) -> LabelDescription:
             f"{where}: the description of {name!r} must be a string, or a list of strings",
             _SHAPE_HINT,
         )
-    first, *others = [*dict.fromkeys(line for text in said if (line := _one_line(text)))] or [""]
+    if isinstance(value.get("description"), list):
+        _check_definitions(name, said, where)
+    first, *others = [*map(_one_line, said)] or [""]
     examples = value.get("examples", [])
     if not isinstance(examples, list) or not all(isinstance(text, str) for text in examples):
         raise DataError(f"{where}: the examples of {name!r} must be strings", _SHAPE_HINT)
     return LabelDescription(name, first, tuple(examples), tuple(others))
+
+
+def _check_definitions(name: str, said: Sequence[str], where: str) -> None:
+    """Refuse a list of definitions with an empty one, or with one twice, but for blanks."""
+    places: dict[str, int] = {}
+    for place, line in enumerate(map(_one_line, said), 1):
+        if not line:
+            raise DataError(
+                f"{where}: definition {place} of {name!r} is empty",
+                'write it, or take it out of the list; "" alone: not described yet',
+            )
+        if line in places:
+            raise DataError(
+                f"{where}: definitions {places[line]} and {place} of {name!r} are the same",
+                "take one of them out, or say in it what the other does not",
+            )
+        places[line] = place
 
 
 def _one_line(text: str) -> str:

@@ -15,8 +15,9 @@ from noisefix.documents import made_of
 from noisefix.errors import UsageError
 from noisefix.labels import UNLABELLED, encode_labels
 from noisefix.probing.outside import OUTSIDE_FROM
+from noisefix.probing.pair_match import MISMATCHED_FROM
 from noisefix.run.arrays import list_matrix
-from noisefix.run.schemas import VOUCHED
+from noisefix.run.schemas import P_MISMATCH, VOUCHED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,6 +62,7 @@ class ApplyParams:
         min_margin: and only where it is more probable than the given label by at least this.
         fill_unlabelled: give unlabelled rows their suggested label.
         drop_outside: leave out rows that seem to belong to no class, whatever the strategy.
+        drop_mismatched: and rows whose two texts do not seem to belong together.
     """
 
     strategy: str = "flag"
@@ -68,6 +70,7 @@ class ApplyParams:
     min_margin: float = 0.3
     fill_unlabelled: bool = False
     drop_outside: bool = False
+    drop_mismatched: bool = False
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
@@ -126,7 +129,8 @@ def decide(
     run with annotators' columns these are the witness, row by row (``VOUCHED``).
 
     Args:
-        issues: an issues table with at least ``DECISION_COLUMNS``, ``with_answers`` or without.
+        issues: an issues table with at least ``DECISION_COLUMNS``, ``with_answers`` or without;
+            with ``drop_mismatched`` also p_mismatch.
         class_names: (K,) names in the order of ``true_label_probs``.
         params: strategy and thresholds.
         has_witness: the run's label names vouch for the labels, or a person has verified a sample
@@ -152,6 +156,8 @@ def decide(
         actions[unlabelled & (answered == "relabel")] = "fill"
     if params.drop_outside:
         actions[_is_outside(issues) & ~np.isin(answered, ("keep", "relabel"))] = "drop"
+    if params.drop_mismatched:  # an annotator was asked about the label, not about this
+        actions[_is_mismatched(issues)] = "drop"
     rows = np.flatnonzero(actions != "")
     known = (*DECISION_COLUMNS[:7], "annotator", "cost_usd")
     columns = [name for name in known if name in issues.column_names]
@@ -174,6 +180,13 @@ def _is_outside(issues: pa.Table) -> np.ndarray:
     """Return (N,) bool: seems to belong to no class, and no person has said that it does."""
     outside = issues["p_outside"].to_numpy(zero_copy_only=False).astype(np.float64)
     found: np.ndarray = (np.nan_to_num(outside) >= OUTSIDE_FROM) & ~_bools(issues, "is_trusted")
+    return found
+
+
+def _is_mismatched(issues: pa.Table) -> np.ndarray:
+    """Return (N,) bool: the two texts do not seem to belong together; nobody has verified it."""
+    probs = issues[P_MISMATCH].to_numpy(zero_copy_only=False).astype(np.float64)
+    found: np.ndarray = (np.nan_to_num(probs) >= MISMATCHED_FROM) & ~_bools(issues, "is_trusted")
     return found
 
 

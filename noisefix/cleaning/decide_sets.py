@@ -30,6 +30,11 @@ def check_set_options(options: ApplyOptions) -> None:
     Raises:
         UsageError: such an option is given.
     """
+    if options.drop_mismatched:
+        raise UsageError(
+            "--drop-mismatched is for runs with one label a row that compared two columns",
+            "leave it out",
+        )
     if options.drop_outside:
         raise UsageError(
             "--drop-outside is for runs with one label a row",

@@ -67,6 +67,14 @@ class ApplyOptions(Options):
             "Leave out the rows that seem to belong to no class, whatever the strategy.",
         ),
     ] = False
+    drop_mismatched: Annotated[
+        bool,
+        Option(
+            "--drop-mismatched",
+            "Leave out the rows whose two texts (detect --pair-columns) do not seem to belong "
+            "together, whatever the strategy.",
+        ),
+    ] = False
     rewrites: Annotated[
         str | None,
         Option(

@@ -10,10 +10,12 @@ from noisefix.cleaning.decide import DECISION_COLUMNS, ApplyParams, Decision, de
 from noisefix.cleaning.decide_sets import decide_sets
 from noisefix.cleaning.review import Review, read_review
 from noisefix.cleaning.reviewed import decisions_of, overruled, review_of, reviewed_issues
-from noisefix.errors import DataError
+from noisefix.errors import DataError, UsageError
 from noisefix.run.answers import read_verdicts
 from noisefix.run.decisions import PersonDecision, read_decisions, read_said
+from noisefix.run.parquet import read_columns
 from noisefix.run.rejected import run_rejected, without_rejected
+from noisefix.run.schemas import P_MISMATCH
 from noisefix.run.settled import run_decisions
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def settle(folder: RunFolder, source: Source, options: ApplyOptions) -> Settled:
 
     Raises:
         DataError: a table or a file of decisions cannot be read, or is of other rows.
-        UsageError: an option is out of range.
+        UsageError: an option is out of range, or asks for what the run does not know.
     """
     params = ApplyParams(
         options.strategy,
@@ -68,8 +70,9 @@ def settle(folder: RunFolder, source: Source, options: ApplyOptions) -> Settled:
         options.min_margin,
         options.fill_unlabelled,
         options.drop_outside,
+        options.drop_mismatched,
     )
-    issues, provenance = read_verdicts(folder, (*DECISION_COLUMNS, "text"))
+    issues, provenance = read_verdicts(folder, _needed(folder, options))
     names = provenance.class_names
     has_witness = bool(provenance.results.get("can_relabel", False))
     issues = _in_input_order(issues, source, folder)
@@ -85,6 +88,19 @@ def settle(folder: RunFolder, source: Source, options: ApplyOptions) -> Settled:
         issues = reviewed_issues(issues, review)
     by_vote = (provenance.results.get("annotators") or {}).get("given_by_vote", False)
     return Settled(issues, decisions, review, words, names, has_witness, by_vote)
+
+
+def _needed(folder: RunFolder, options: ApplyOptions) -> tuple[str, ...]:
+    """Return the columns of the issues that are decided on."""
+    columns = (*DECISION_COLUMNS, "text")
+    if not options.drop_mismatched:
+        return columns
+    if P_MISMATCH not in read_columns(folder.issues):
+        raise UsageError(
+            f"--drop-mismatched: {folder.path} knows of no two texts that may not belong together",
+            "name their columns: noisefix detect DATA --pair-columns A,B",
+        )
+    return (*columns, P_MISMATCH)
 
 
 def _decided(

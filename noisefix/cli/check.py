@@ -107,7 +107,11 @@ def check(
         )
     for result in results:
         tell(result.notes, result.warnings, quiet=shown.quiet)
-    most = int(show) if show != "all" else max(max(len(r.flagged), len(r.leaks)) for r in results)
+    most = (
+        int(show)
+        if show != "all"
+        else max(max(len(r.flagged), len(r.leaks), len(r.mismatches)) for r in results)
+    )
     append_summary(results, most, read)
     if junit is not None:
         from noisefix.cli.junit import write_junit

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisefix.cli.checked_rows import leak_line, lint_line, place
+from noisefix.cli.checked_rows import finding_line, findings, lint_line, place
 from noisefix.cli.wording import plural
 
 if TYPE_CHECKING:
@@ -40,8 +40,10 @@ def show_baseline(screen: Screen, results: Sequence[CheckResult], path: Path) ->
 
 def _show_rows(screen: Screen, result: CheckResult, most: int) -> None:
     labels = [lint_line(result, row) for row in result.blamed]
-    leaks = [leak_line(result, leak) for leak in result.leaked]
-    for lines, table in ((labels, "issues.parquet"), (leaks, "across.parquet")):
+    others: dict[str, list[str]] = {}
+    for found in findings(result):
+        others.setdefault(found.kind.table, []).append(finding_line(result, found))
+    for table, lines in {"issues.parquet": labels, **others}.items():
         for line in lines[:most]:
             screen.line(line)
         left = len(lines) - min(most, len(lines))

@@ -3,16 +3,81 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noisefix.cli.terminal import sanitize
+from noisefix.detection.gates import LEAKS, MISMATCHED
 
 if TYPE_CHECKING:
     from noisefix.detection.check_result import CheckedRow, CheckResult
     from noisefix.detection.leaks import LeakedRow
+    from noisefix.detection.mismatch_gate import MismatchedCheck
 
 _NAME_WIDTH = 60
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is wrong with a row beside its label, as the services want it.
+
+    Attributes:
+        gate: that fails for it.
+        title: in a few words.
+        rule: id of the SARIF rule.
+        fingerprint: name of the SARIF fingerprint.
+        check: name of the check for GitLab.
+        table: of the run folder, with all such rows.
+    """
+
+    gate: str
+    title: str
+    rule: str
+    fingerprint: str
+    check: str
+    table: str
+
+
+LEAK = Kind(
+    LEAKS,
+    "text leaks",
+    "text-leaks",
+    "textAndLabelOfBoth/v1",
+    "noisefix-leak",
+    "across.parquet",
+)
+MISMATCH = Kind(
+    MISMATCHED,
+    "texts do not belong together",
+    "texts-mismatched",
+    "textAndLabel/v1",
+    "noisefix-mismatch",
+    "matches.parquet",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A row with something wrong that is not its label, and the sentence that says so."""
+
+    kind: Kind
+    row: LeakedRow | MismatchedCheck
+    message: str
+
+    @property
+    def key(self) -> str:
+        """Stands for the row; the same wherever it goes."""
+        return self.row.key
+
+
+def findings(result: CheckResult) -> Iterator[Finding]:
+    """Yield the rows to look at for another reason than their label."""
+    for leak in result.leaked:
+        yield Finding(LEAK, leak, leak_message(result, leak))
+    for row in result.mismatched:
+        yield Finding(MISMATCH, row, mismatch_message(row))
 
 
 def relative_file(path: Path) -> str:
@@ -23,7 +88,7 @@ def relative_file(path: Path) -> str:
     return (resolved.relative_to(root) if resolved.is_relative_to(root) else path).as_posix()
 
 
-def place(result: CheckResult, row: CheckedRow | LeakedRow | None = None) -> str:
+def place(result: CheckResult, row: CheckedRow | LeakedRow | MismatchedCheck | None = None) -> str:
     """Return where a row is, as compilers and linters say it: ``data.csv:483``."""
     path = result.input_path
     name = result.input_name if path is None else _near(path)
@@ -62,9 +127,19 @@ def message(row: CheckedRow) -> str:
     )
 
 
-def leak_line(result: CheckResult, leak: LeakedRow) -> str:
-    """Return a leak on one line: ``train.csv:5: T-9 is in test.csv too, row 12 (equal text)``."""
-    return f"{place(result, leak)}: {leak_message(result, leak)}"
+def finding_line(result: CheckResult, found: Finding) -> str:
+    """Return it on one line: ``train.csv:5: T-9 is in test.csv too, row 12 (equal text)``."""
+    return f"{place(result, found.row)}: {found.message}"
+
+
+def mismatch_message(row: MismatchedCheck) -> str:
+    """Return a pair in a sentence: ``T-9: question and answer do not belong together, 0.97``."""
+    name = f"row {row.row_number}" if row.id == str(row.row_number) else row.id
+    first, second = (sanitize(column, _NAME_WIDTH) for column in row.columns)
+    return (
+        f"{sanitize(name, _NAME_WIDTH)}: {first} and {second} do not seem to belong together, "
+        f"{row.p_mismatch:.2f}"
+    )
 
 
 def leak_message(result: CheckResult, leak: LeakedRow) -> str:

@@ -73,6 +73,8 @@ def show_applied(screen: Screen, result: ApplyResult) -> None:
             what += f"; all labels are in new column {result.added_columns[0]}"
     if result.filled:
         what += f"; {plural(result.filled, 'unlabelled row')} {would}filled"
+    if result.dropped and result.strategy != "drop":
+        what += f"; {plural(result.dropped, 'row')} {would}left out"
     screen.line(what + ".")
     if result.rewrites is not None:
         _show_rewrites(screen, result.rewrites, would)

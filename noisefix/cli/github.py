@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from noisefix.cli.checked_rows import leak_message, message, relative_file
+from noisefix.cli.checked_rows import findings, message, relative_file
 from noisefix.cli.terminal import sanitize
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def annotation_lines(*results: CheckResult) -> list[str]:
         for row in result.blamed
     ]
     rows += [
-        _row(result, leak.line, leak_message(result, leak), "text leaks")
+        _row(result, found.row.line, found.message, found.kind.title)
         for result in results
-        for leak in result.leaked
+        for found in findings(result)
     ]
     return [*broken, *rows[: max(MOST_ANNOTATIONS - len(broken), 0)]]
 

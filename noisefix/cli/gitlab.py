@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from noisefix.cli.checked_rows import leak_message, message, place, relative_file
+from noisefix.cli.checked_rows import findings, message, place, relative_file
 from noisefix.cli.sarif import MOST_ROWS, numbered
 from noisefix.cli.terminal import sanitize
 
@@ -40,14 +40,14 @@ def code_quality(results: Sequence[CheckResult]) -> list[dict[str, Any]]:
     rows += [
         _entry(
             result,
-            leak_message(result, leak),
-            "noisefix-leak",
-            f"{leak.key}:{copy}",
-            leak.line or 1,
+            found.message,
+            found.kind.check,
+            f"{found.key}:{copy}",
+            found.row.line or 1,
             "major",
         )
         for result in results
-        for leak, copy in numbered(result.leaked)
+        for found, copy in numbered(tuple(findings(result)))
     ]
     return [*gates, *rows[:MOST_ROWS]]
 

@@ -77,6 +77,7 @@ def summary_lines(results: Sequence[CheckResult], most: int) -> Iterator[str]:
     for result in results:
         yield from _rows(result, min(most, MOST_ROWS))
         yield from _leaks(result, min(most, MOST_ROWS))
+        yield from _mismatched(result, min(most, MOST_ROWS))
 
 
 def _rows(result: CheckResult, most: int) -> Iterator[str]:
@@ -104,6 +105,19 @@ def _leaks(result: CheckResult, most: int) -> Iterator[str]:
         alike = "equal" if leak.is_equal else f"{leak.similarity:.2f}"
         yield f"| {here} | {there} | {alike} |"
     yield from _more(len(result.leaked) - len(shown))
+
+
+def _mismatched(result: CheckResult, most: int) -> Iterator[str]:
+    shown = result.mismatched[:most]
+    if not shown:
+        return
+    first, second = map(cell, shown[0].columns)
+    yield f"| row | id | label | {first} and {second} do not belong together |"
+    yield "|---|---|---|---|"
+    for row in shown:
+        cells = (place(result, row), row.id, row.given_label or "")
+        yield f"| {' | '.join(map(cell, cells))} | {row.p_mismatch:.2f} |"
+    yield from _more(len(result.mismatched) - len(shown))
 
 
 def _more(left: int) -> Iterator[str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from noisefix.cli.checked_rows import leak_line, lint_line
+from noisefix.cli.checked_rows import finding_line, findings, lint_line
 from noisefix.cli.terminal import sanitize
-from noisefix.detection.gates import LEAKS
+from noisefix.detection.gates import NOT_OF_LABELS
 
 if TYPE_CHECKING:
     from noisefix.detection.check_result import CheckResult
@@ -54,7 +54,7 @@ def junit_xml(results: Sequence[CheckResult]) -> str:
             case = ET.SubElement(suite, "testcase", classname="noisefix.check", name=gate.name)
             if not gate.passed:
                 failure = ET.SubElement(case, "failure", message=_text(gate.message), type="gate")
-                rows = _leaks(result) if gate.name == LEAKS else _rows(result)
+                rows = _others(result, gate.name) if gate.name in NOT_OF_LABELS else _rows(result)
                 failure.text = "\n".join([_text(gate.message), *_listed(rows)])
     ET.indent(suites)
     text: str = ET.tostring(suites, encoding="unicode")
@@ -71,8 +71,8 @@ def _rows(result: CheckResult) -> list[str]:
     return [lint_line(result, row) for row in result.blamed]
 
 
-def _leaks(result: CheckResult) -> list[str]:
-    return [leak_line(result, leak) for leak in result.leaked]
+def _others(result: CheckResult, gate: str) -> list[str]:
+    return [finding_line(result, one) for one in findings(result) if one.kind.gate == gate]
 
 
 def _listed(rows: list[str]) -> list[str]:

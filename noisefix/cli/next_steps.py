@@ -92,6 +92,11 @@ def show_next_steps(
             f"noisefix apply {run} --drop-outside --dry-run",
             "leave out what belongs to no class",
         )
+    if result.mismatched is not None and result.mismatched.count:
+        screen.command(
+            f"noisefix apply {run} --drop-mismatched --dry-run",
+            "leave out rows whose two texts do not belong together",
+        )
     screen.command(f"noisefix relabel {run} --dry-run", "an LLM looks at the flagged rows only")
     _show_gate(screen, result, data, options)
     screen.command(

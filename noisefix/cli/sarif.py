@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import quote
 
-from noisefix.cli.checked_rows import leak_message, message, place, relative_file
+from noisefix.cli.checked_rows import findings, message, place, relative_file
 from noisefix.cli.terminal import sanitize
 from noisefix.version import __version__
 
@@ -25,6 +25,7 @@ _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _RULES = {
     "label-looks-wrong": "The label of a row looks wrong.",
     "text-leaks": "A text of another file is in this one too.",
+    "texts-mismatched": "The two texts of a row do not seem to belong together.",
     "gate-failed": "The data as a whole break a limit.",
 }
 
@@ -32,7 +33,7 @@ _RULES = {
 def sarif_log(results: Sequence[CheckResult]) -> dict[str, Any]:
     """Return a SARIF log, as a JSON object; broken gates first, then rows, worst first."""
     gates = [_gate(result, gate) for result in results for gate in result.gates if not gate.passed]
-    rows = [found for result in results for found in (*_rows(result), *_leaks(result))]
+    rows = [found for result in results for found in (*_rows(result), *_others(result))]
     rules = [{"id": name, "shortDescription": {"text": text}} for name, text in _RULES.items()]
     driver = {"name": "noisefix", "version": __version__, "rules": rules}
     return {
@@ -68,14 +69,14 @@ def _rows(result: CheckResult) -> Iterator[dict[str, Any]]:
         yield found
 
 
-def _leaks(result: CheckResult) -> Iterator[dict[str, Any]]:
-    for leak, copy in numbered(result.leaked):
+def _others(result: CheckResult) -> Iterator[dict[str, Any]]:
+    for found, copy in numbered(tuple(findings(result))):
         yield {
-            "ruleId": "text-leaks",
+            "ruleId": found.kind.rule,
             "level": "error",
-            "message": {"text": leak_message(result, leak)},
-            "partialFingerprints": {"textAndLabelOfBoth/v1": f"{leak.key}:{copy}"},
-            **_location(result, leak.line),
+            "message": {"text": found.message},
+            "partialFingerprints": {found.kind.fingerprint: f"{found.key}:{copy}"},
+            **_location(result, found.row.line),
         }
 
 

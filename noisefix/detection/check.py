@@ -25,6 +25,11 @@ from noisefix.detection.detect import detect
 from noisefix.detection.gates import Gates, NoiseRate, judge
 from noisefix.detection.heard import check_heard
 from noisefix.detection.leaks import check_compared, judge_leaks
+from noisefix.detection.mismatch_gate import (
+    check_pairs_named,
+    judge_mismatched,
+    of_both_columns,
+)
 from noisefix.detection.options import DetectOptions, SeveralLabels
 from noisefix.detection.settled_rate import settled_rate
 from noisefix.errors import UsageError
@@ -96,7 +101,7 @@ def check_all(
     """
     gates = _verified(data, output, options)
     baseline = options.baseline
-    known = None if baseline is None else read_baseline(baseline, options)
+    known = None if baseline is None else read_baseline(baseline, of_both_columns(options))
     results, rows = [], Baseline()
     for one in data:
         if is_run_folder(one):
@@ -121,16 +126,18 @@ def _verified(
     if output is not None:
         check_run_outputs(output, TABLE_NAMES, (baseline, options.against))
     gates = Gates(options.max_noise_rate, options.max_issues, options.max_new_issues)
-    if not gates and written is None and options.max_leaks is None:
+    others = (options.max_leaks, options.max_mismatched)
+    if not gates and written is None and others == (None, None):
         raise UsageError(
             "no gate is set, so nothing can fail",
-            "set --max-noise-rate, --max-issues, --max-new-issues or --max-leaks",
+            "set --max-noise-rate, --max-issues, --max-new-issues, --max-leaks or --max-mismatched",
         )
     if baseline is None:
         new_gate = Gates(max_new_issues=options.max_new_issues)
         judge(new_gate, noise_rate=_NO_RATE, issues=0, new_issues=None)  # says what is missing
     for one in data:
         check_compared(one, options.against, options.max_leaks)
+        check_pairs_named(one, options)
     if len(data) > 1:
         for option, value in (("-o", output), ("--data", run_data)):
             if value is not None:
@@ -169,7 +176,7 @@ def _of_run(
     said = () if options.decisions is None else read_named(Path(options.decisions))
     folder = RunFolder.open(run, options.run_data, several_labels=True)
     check_heard(folder, options)
-    return _result(folder, known, gates, options.max_leaks, said)
+    return _result(folder, known, gates, options, said)
 
 
 def _of_table(
@@ -196,7 +203,7 @@ def _of_table(
             stdin=stdin,
         )
         opened = RunFolder.open(found.run, several_labels=True)
-        result, rows = _result(opened, known, gates, options.max_leaks, ())
+        result, rows = _result(opened, known, gates, options, ())
         notes = found.notes
         if output is None:  # nothing is said of a folder that is gone by then
             notes = tuple(note for note in notes if str(folder) not in note)
@@ -208,9 +215,10 @@ def _result(
     folder: RunFolder,
     baseline: Baseline | None,
     gates: Gates,
-    max_leaks: int | None,
+    options: CheckOptions,
     said: Sequence[PersonDecision],
 ) -> tuple[CheckResult, Baseline]:
+    from noisefix.run.settled import run_decisions
     from noisefix.tables.line_numbers import line_numbers
 
     issues, class_names, rate, n_settled = _judged_rows(folder, said)
@@ -224,9 +232,14 @@ def _result(
     is_file = about.get("path", "") is not None and folder.input_state() == "same"
     path = folder.input.files()[0] if is_file else None
     lines = None if path is None else line_numbers(folder.input.source(), path)
-    leaks = None if max_leaks is None else judge_leaks(folder, max_leaks, lines)
-    if leaks is not None:
-        verdicts = (*verdicts, leaks.gate)
+    leaks = None if options.max_leaks is None else judge_leaks(folder, options.max_leaks, lines)
+    pairs = None
+    if options.max_mismatched is not None:
+        decided = run_decisions(folder, said)
+        pairs = judge_mismatched(
+            folder, options.max_mismatched, baseline=baseline, decided=decided, lines=lines
+        )
+    verdicts = (*verdicts, *(judged.gate for judged in (leaks, pairs) if judged is not None))
     result = CheckResult(
         passed=all(gate.passed for gate in verdicts),
         gates=verdicts,
@@ -243,6 +256,7 @@ def _result(
         settled=n_settled,
         leaks=() if leaks is None else leaks.rows,
         other_name="" if leaks is None else leaks.other_name,
+        mismatches=() if pairs is None else pairs.rows,
     )
     return result, baseline_of(issues, keys)
 

@@ -12,6 +12,7 @@ from noisefix.detection.options import (
     Embeddings,
     EncodeOptions,
     KnownOptions,
+    PairColumns,
     SeveralLabels,
 )
 from noisefix.options import READS, WRITES, Option
@@ -41,6 +42,17 @@ class CheckOptions(KnownOptions, EncodeOptions, LabelledTableOptions, SeveralLab
         ),
     ] = None
     embeddings: Embeddings = None
+    pair_columns: PairColumns = None
+    max_mismatched: Annotated[
+        int | None,
+        Option(
+            "--max-mismatched",
+            "Fail when the texts of more rows (--pair-columns) do not belong together; with "
+            "--baseline only rows count that it does not hold.",
+            "N",
+            at_least=0,
+        ),
+    ] = None
     against: Against = None
     max_leaks: Annotated[
         int | None,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from noisefix.detection.gates import LEAKS, NEW_ISSUES, GateResult
+from noisefix.detection.gates import LEAKS, MISMATCHED, NEW_ISSUES, NOT_OF_LABELS, GateResult
 from noisefix.detection.leaks import LeakedRow
+from noisefix.detection.mismatch_gate import MismatchedCheck
 from noisefix.documents import made_of
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class CheckResult:
         settled: rows that a person has decided or an annotator has answered.
         leaks: the rows of the other file with a text of this one, where they are limited.
         other_name: that file.
+        mismatches: the rows whose two texts do not belong together, where they are limited.
         notes: what was guessed about the data; empty for a run folder.
         warnings: what a person should know about the data; empty for a run folder.
     """
@@ -83,13 +85,14 @@ class CheckResult:
     settled: int = 0
     leaks: tuple[LeakedRow, ...] = ()
     other_name: str = ""
+    mismatches: tuple[MismatchedCheck, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
     def labels_pass(self) -> bool:
         """No gate is broken that the labels are held against."""
-        return all(gate.passed or gate.name == LEAKS for gate in self.gates)
+        return all(gate.passed or gate.name in NOT_OF_LABELS for gate in self.gates)
 
     @property
     def blamed(self) -> tuple[CheckedRow, ...]:
@@ -98,10 +101,10 @@ class CheckResult:
         With a baseline only new ones, unless another gate for labels fails; none where no gate is
         for labels.
         """
-        if self.gates and all(gate.name == LEAKS for gate in self.gates):
+        if self.gates and all(gate.name in NOT_OF_LABELS for gate in self.gates):
             return ()
         others_fail = any(
-            not gate.passed and gate.name not in (NEW_ISSUES, LEAKS) for gate in self.gates
+            not gate.passed and gate.name not in {NEW_ISSUES, *NOT_OF_LABELS} for gate in self.gates
         )
         if self.new_issues is None or others_fail:
             return self.flagged
@@ -110,8 +113,15 @@ class CheckResult:
     @property
     def leaked(self) -> tuple[LeakedRow, ...]:
         """The leaks to look at: all of them, where there are more than may be."""
-        too_many = any(not gate.passed and gate.name == LEAKS for gate in self.gates)
-        return self.leaks if too_many else ()
+        return self.leaks if self._fails(LEAKS) else ()
+
+    @property
+    def mismatched(self) -> tuple[MismatchedCheck, ...]:
+        """The pairs of texts to look at: all of them, where there are more than may be."""
+        return self.mismatches if self._fails(MISMATCHED) else ()
+
+    def _fails(self, name: str) -> bool:
+        return any(not gate.passed and gate.name == name for gate in self.gates)
 
 
 def flagged_rows(

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from noisefix.errors import UsageError
 
 NOISE_RATE, ISSUES, NEW_ISSUES = "max-noise-rate", "max-issues", "max-new-issues"
-LEAKS = "max-leaks"
+LEAKS, MISMATCHED = "max-leaks", "max-mismatched"
+NOT_OF_LABELS = frozenset({LEAKS, MISMATCHED})
+"""Gates that blame no label."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from noisefix.detection.annotations import parse_columns
+from noisefix.detection.mismatch_gate import as_named
 from noisefix.errors import UsageError
 from noisefix.options import described
 
@@ -44,6 +45,7 @@ def check_heard(folder: RunFolder, options: CheckOptions) -> None:
         if name in _TABLES and _TABLES[name] not in judged.get("inputs", {}):
             raise _not_heard(f"{described(type(options))[name][1].flag} {value}", folder)
     _check_annotators(folder, options)
+    _check_pairs(folder, options)
 
 
 def _check_annotators(folder: RunFolder, options: CheckOptions) -> None:
@@ -56,6 +58,17 @@ def _check_annotators(folder: RunFolder, options: CheckOptions) -> None:
         raise _not_heard(
             f"--annotator-columns {missing[0]}" if missing else "--annotations", folder
         )
+
+
+def _check_pairs(folder: RunFolder, options: CheckOptions) -> None:
+    from noisefix.run.parquet import read_provenance
+
+    if options.pair_columns is None:
+        return
+    there = folder.matches.is_file()
+    known = read_provenance(folder.matches).results["columns"] if there else []
+    if as_named(options.pair_columns) != as_named(",".join(known)):
+        raise _not_heard(f"--pair-columns {options.pair_columns}", folder)
 
 
 def _not_heard(said: str, folder: RunFolder) -> UsageError:

@@ -41,6 +41,11 @@ class Matches:
         """Return them in the light of what a person has looked at, (N,) bool."""
         return Matches(self.rank, np.where(is_trusted, 0.0, self.p_mismatch))
 
+    def listed(self) -> np.ndarray:
+        """Return the rows (0 = first) that do not seem to belong together, the surest first."""
+        rows = np.flatnonzero(self.p_mismatch >= MISMATCHED_FROM)
+        return rows[np.lexsort((rows, -self.rank[rows], -self.p_mismatch[rows]))]
+
 
 @dataclass(frozen=True)
 class MismatchedRow:
@@ -104,12 +109,11 @@ def say_mismatched(judged: Judged, reasons: list[list[str]]) -> None:
     """
     if judged.matches is None:
         return
-    for row in np.flatnonzero(judged.matches.p_mismatch >= MISMATCHED_FROM).tolist():
+    for row in judged.matches.listed().tolist():
         reasons[row].insert(
             0,
-            "mismatched_pair: its two texts do not seem to belong together: of other rows' second "
-            f"texts {100 * judged.matches.rank[row]:.0f} % are nearer to what the first lets "
-            "expect",
+            "mismatched_pair: its two texts do not seem to belong together: "
+            f"{100 * judged.matches.rank[row]:.0f} % of texts of different rows go together better",
         )
 
 
@@ -129,10 +133,8 @@ def mismatched_facts(judged: Judged) -> dict[str, Any]:
     """Return how many rows do not belong together, and the ordinals (0 = first) of the surest."""
     if judged.matches is None:
         return {}
-    probs = judged.matches.p_mismatch
-    rows = np.flatnonzero(probs >= MISMATCHED_FROM)
-    surest = rows[np.lexsort((rows, -judged.matches.rank[rows], -probs[rows]))][:_MOST_ROWS]
-    return {_FACT: {"count": len(rows), "rows": surest.tolist()}}
+    rows = judged.matches.listed()
+    return {_FACT: {"count": len(rows), "rows": rows[:_MOST_ROWS].tolist()}}
 
 
 def read_mismatched(run: RunFolder, facts: dict[str, Any]) -> MismatchedSummary | None:

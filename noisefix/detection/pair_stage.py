@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from noisefix.run.provenance import Provenance
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _run(
         "pairs": n_pairs,
         "columns": [params.first, params.second],
         "share": round(found.share, DECIMALS) if is_told else None,
-        "penalty": found.penalty if is_told else None,
+        "penalties": list(found.penalties) if is_told else None,
         "listed": int((found.p_mismatch >= MISMATCHED_FROM).sum()),
     }
     return StageOutput({"matches": rows}, provenances["embeddings"].class_names, results)

@@ -1,10 +1,11 @@
-"""Pairs of texts: is the second about the same thing as the first?
+"""Pairs of texts: are the two about the same thing?
 
-A linear map (ridge regression, drawn towards a multiple of the identity) says from the first text
-of a row what the second should be like. If the two belong together, the second is nearer to that
-than the second texts of other rows are. The map is fitted to other rows, so that no pair speaks for
-itself; of two texts put together at random the rank is any with the same probability, and by that
-the share of such pairs is told, and the probability of each.
+A linear map (``pair_maps``) says from the first text of a row what the second should be like, and
+another one from the second what the first should be like. If the two belong together, each is
+nearer to what the other lets expect than the texts of other rows are. The maps are fitted to other
+rows, so that no pair speaks for itself. How well a pair goes together, both ways, is compared with
+texts of different rows: of two texts put together at random the rank among those is any with the
+same probability, and by that the share of such pairs is told, and the probability of each.
 
 Source: the idea of scoring matched pairs by what one side says of the other is that of PC2 (Duan et
 al. 2024, "PC2: Pseudo-Classification Based Pseudo-Captioning for Noisy Correspondence Learning in
@@ -20,6 +21,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from noisefix.probing.pair_maps import N_FOLDS, PENALTIES, Maps, fit_maps
 from noisefix.threads import one_blas_thread, thread_map
 from noisefix.vectors import GRAIN, SomeRows, Vectors, as_vectors, blocks
 
@@ -29,10 +31,6 @@ MISMATCHED_FROM = 0.8
 UNRELATED_FROM = 0.5
 """Where so large a share of the pairs seems put together at random, the columns have nothing to do
 with each other, and no row is called mismatched for it."""
-
-N_FOLDS = 5
-PENALTIES = (0.01, 0.1, 1.0, 3.0, 10.0, 100.0)
-"""Of the ridge, in units of the mean variance of a direction; that with the best ranks counts."""
 
 LEAST_PAIRS = 50
 _MOST_OTHERS = 1000
@@ -47,44 +45,41 @@ class PairMatch:
     """How well the texts of N pairs go together.
 
     Attributes:
-        rank: (N,) share of other second texts that are nearer to what the first text lets expect,
-            in [0, 1], equal ones counted half; 0 = none, 0.5 = as good as any. NaN: one of the
-            texts is missing, or there are fewer than ``LEAST_PAIRS``.
+        rank: (N,) share of texts of different rows that go together better, in [0, 1], equally good
+            ones counted half; 0 = none, 0.5 = as good as any. NaN: one of the texts is missing, or
+            there are fewer than ``LEAST_PAIRS``.
         p_mismatch: (N,) estimated probability that the two were put together at random, in [0, 1];
             NaN as in ``rank``, and where ``share`` is ``UNRELATED_FROM`` or more.
-        penalty: of the ridge that was chosen; NaN where there are too few pairs.
+        penalties: of the ridge that were chosen, from first to second and back; NaN where there are
+            too few pairs.
         share: estimated share of pairs put together at random, in [0, 1]; NaN likewise.
     """
 
     rank: np.ndarray
     p_mismatch: np.ndarray
-    penalty: float
+    penalties: tuple[float, float]
     share: float
 
 
-@dataclass
-class _Sums:
-    """Sums over pairs, of which means and covariances are made."""
-
-    n: int
-    first: np.ndarray  # (D,)
-    second: np.ndarray  # (D,)
-    squares: np.ndarray  # (D, D)
-    products: np.ndarray  # (D, D)
-
-    def add(self, other: _Sums, sign: int = 1) -> None:
-        self.n += sign * other.n
-        for name in ("first", "second", "squares", "products"):
-            setattr(self, name, getattr(self, name) + sign * getattr(other, name))
-
-
 @dataclass(frozen=True, eq=False)
-class _Maps:
-    """What the other folds say of a fold: one map a penalty."""
+class _Way:
+    """From one side of N pairs to the other, with the penalty that makes the best ranks."""
 
-    first: np.ndarray  # (D,) mean
-    second: np.ndarray  # (D,) mean
-    maps: tuple[np.ndarray, ...]  # (D, D) each
+    source: Vectors  # (N, D)
+    target: Vectors  # (N, D)
+    maps: list[Maps]  # one a fold
+    penalty: int  # place in PENALTIES
+
+    def expected(self, fold: int, rows: np.ndarray) -> np.ndarray:
+        """Return (R, D) what the sources of rows let expect of their targets."""
+        maps = self.maps[fold]
+        vectors = self.source.take(rows).astype(np.float64)
+        found: np.ndarray = (vectors - maps.middle) @ maps.maps[self.penalty]
+        return found
+
+    def found(self, fold: int, rows: np.ndarray) -> np.ndarray:
+        """Return (R, D) the directions of the targets of rows from their middle."""
+        return _unit(self.target.take(rows).astype(np.float64) - self.maps[fold].target)
 
 
 @one_blas_thread()
@@ -103,28 +98,30 @@ def match_pairs(
             which rows it is compared with.
         is_paired: (N,) bool: both texts are there.
 
-    Memory: D x D for each fold and penalty, and a block of rows with the texts that it is compared
-    with, 1,000 at most.
+    Memory: that of ``fit_maps``; a block of rows with the texts that it is compared with, 1,000 at
+    most; and these with each other.
     """
     rank, p_mismatch = np.full(len(keys), np.nan), np.full(len(keys), np.nan)
     rows = np.flatnonzero(is_paired)
     if len(rows) < LEAST_PAIRS:
-        return PairMatch(rank, p_mismatch, float("nan"), float("nan"))
+        return PairMatch(rank, p_mismatch, (float("nan"), float("nan")), float("nan"))
     rows = rows[np.lexsort((rows, keys[rows]))]  # the order in which they come counts for nothing
     folds = np.arange(len(rows)) * N_FOLDS // len(rows)
     _keep_together(folds, keys[rows])
     one, other = SomeRows(as_vectors(first), rows), SomeRows(as_vectors(second), rows)
-    fitted = _fit(one, other, folds)
-    tried = np.arange(len(rows))[:: max(1, len(rows) // _TRIED_ROWS)]
-    means = [
-        _ranks(one, other, folds, fitted, place, tried)[0].mean() for place in range(len(PENALTIES))
-    ]
-    best = int(np.argmin(np.round(means, 6)))
-    rank[rows], strength = _ranks(one, other, folds, fitted, best, np.arange(len(rows)))
-    probs, share = mismatch_probs(rank[rows], strength)
+    forth, back = fit_maps(one, other, folds)
+    ways = (_best_way(one, other, forth, folds), _best_way(other, one, back, folds))
+    everything = np.arange(len(rows))
+    (ranks, strength), (ranks_back, strength_back) = (
+        _ranks(way, folds, everything) for way in ways
+    )
+    rank[rows] = _among_strangers((ranks + ranks_back) / 2, ways, folds)
+    probs, share = mismatch_probs(rank[rows], strength * strength_back)
     if share < UNRELATED_FROM:
         p_mismatch[rows] = probs
-    return PairMatch(rank, p_mismatch, PENALTIES[best], share)
+    return PairMatch(
+        rank, p_mismatch, (PENALTIES[ways[0].penalty], PENALTIES[ways[1].penalty]), share
+    )
 
 
 def mismatch_probs(rank: np.ndarray, strength: np.ndarray) -> tuple[np.ndarray, float]:
@@ -180,89 +177,94 @@ def _keep_together(folds: np.ndarray, keys: np.ndarray) -> None:
     folds[:] = folds[np.maximum.accumulate(np.where(new, np.arange(len(keys)), 0))]
 
 
-def _fit(first: Vectors, second: Vectors, folds: np.ndarray) -> list[_Maps]:
-    """Return for each fold the maps that the others make."""
-    size = first.shape[1]
-
-    def none() -> _Sums:
-        return _Sums(
-            0, np.zeros(size), np.zeros(size), np.zeros((size, size)), np.zeros((size, size))
-        )
-
-    def of_fold(fold: int) -> _Sums:
-        sums, rows = none(), np.flatnonzero(folds == fold)
-        mine, theirs = SomeRows(first, rows), SomeRows(second, rows)
-        for block in blocks(len(rows), GRAIN):
-            a, b = (side.rows(*block).astype(np.float64) for side in (mine, theirs))
-            sums.add(_Sums(len(a), a.sum(axis=0), b.sum(axis=0), a.T @ a, a.T @ b))
-        return sums
-
-    parts = thread_map(of_fold, range(N_FOLDS))
-    everything = none()
-    for part in parts:
-        everything.add(part)
-
-    def maps(part: _Sums) -> _Maps:
-        others = none()
-        others.add(everything)
-        others.add(part, -1)
-        return _ridge(others)
-
-    return thread_map(maps, parts)
+def _best_way(source: Vectors, target: Vectors, maps: list[Maps], folds: np.ndarray) -> _Way:
+    """Choose the penalty with the smallest mean rank, of some rows."""
+    tried = np.arange(len(folds))[:: max(1, len(folds) // _TRIED_ROWS)]
+    ways = [_Way(source, target, maps, place) for place in range(len(PENALTIES))]
+    means = [_ranks(way, folds, tried)[0].mean() for way in ways]
+    return ways[int(np.argmin(np.round(means, 6)))]
 
 
-def _ridge(sums: _Sums) -> _Maps:
-    """Fit second - c first to first by ridge regression, c by least squares, for every penalty."""
-    middle, target = sums.first / sums.n, sums.second / sums.n
-    squares = sums.squares - sums.n * np.outer(middle, middle)
-    products = sums.products - sums.n * np.outer(middle, target)
-    total = max(float(np.trace(squares)), 1e-12)
-    common = float(np.trace(products)) / total
-    values, directions = np.linalg.eigh(squares)
-    turned = directions.T @ (products - common * squares)
-    unit = total / len(squares)
-    same = common * np.eye(len(squares))
-    return _Maps(
-        middle,
-        target,
-        tuple(
-            directions @ (turned / (np.maximum(values, 0)[:, None] + penalty * unit)) + same
-            for penalty in PENALTIES
-        ),
-    )
+def _compared(members: np.ndarray) -> np.ndarray:
+    """Return the rows of a fold that the others are compared with."""
+    return members[:: max(1, -(-len(members) // _MOST_OTHERS))]
 
 
-def _ranks(
-    first: Vectors,
-    second: Vectors,
-    folds: np.ndarray,
-    fitted: list[_Maps],
-    place: int,
-    wanted: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ranks of some rows, and the length of what their first texts let expect."""
+def _ranks(way: _Way, folds: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ranks of some rows, and the length of what their sources let expect.
+
+    A rank is the share of other rows' targets that are nearer, equal ones counted half.
+    """
     rank, strength = np.empty(len(wanted)), np.empty(len(wanted))
 
     def of_fold(fold: int) -> None:
-        maps, members = fitted[fold], np.flatnonzero(folds == fold)
-        others = members[:: max(1, -(-len(members) // _MOST_OTHERS))]
-        compared = _unit(second.take(others).astype(np.float64) - maps.second)
+        others = _compared(np.flatnonzero(folds == fold))
+        compared = way.found(fold, others)
         own = np.flatnonzero(folds[wanted] == fold)
         for block in blocks(len(own), GRAIN):
             which = own[slice(*block)]
             rows = wanted[which]
-            expected = (first.take(rows).astype(np.float64) - maps.first) @ maps.maps[place]
-            mine = _unit(second.take(rows).astype(np.float64) - maps.second)
+            expected = way.expected(fold, rows)
             strength[which] = np.linalg.norm(expected, axis=1)
             expected = _unit(expected)
-            ahead = expected @ compared.T - (expected * mine).sum(axis=1)[:, None]
-            better = (ahead > _TIE) + 0.5 * (np.abs(ahead) <= _TIE)
+            own_score = (expected * way.found(fold, rows)).sum(axis=1)
+            better = _better(expected @ compared.T - own_score[:, None])
             is_self = others[None] == rows[:, None]
             better[is_self] = 0
             rank[which] = better.sum(axis=1) / np.maximum((~is_self).sum(axis=1), 1)
 
     thread_map(of_fold, range(N_FOLDS))
     return rank, strength
+
+
+def _among_strangers(ranks: np.ndarray, ways: tuple[_Way, _Way], folds: np.ndarray) -> np.ndarray:
+    """Return (N,) what share of texts of different rows go together better, in [0, 1].
+
+    Args:
+        ranks: (N,) means of the ranks both ways.
+        ways: from first to second, and back.
+        folds: (N,) whose rows are compared with each other.
+    """
+    found = np.empty(len(ranks))
+
+    def of_fold(fold: int) -> None:
+        members = np.flatnonzero(folds == fold)
+        others = _compared(members)
+        scores = [_unit(way.expected(fold, others)) @ way.found(fold, others).T for way in ways]
+        forth, back = map(_ranks_of_strangers, scores)  # [first, second] and [second, first]
+        is_stranger = ~np.eye(len(others), dtype=bool)
+        strangers = np.sort(((forth + back.T) / 2)[is_stranger])
+        below = np.searchsorted(strangers, ranks[members] - _TIE, side="left")
+        not_above = np.searchsorted(strangers, ranks[members] + _TIE, side="right")
+        found[members] = (below + not_above) / 2 / max(len(strangers), 1)
+
+    thread_map(of_fold, range(N_FOLDS))
+    return found
+
+
+def _ranks_of_strangers(scores: np.ndarray) -> np.ndarray:
+    """Return (M, M) the rank that each target has for each source, if they were a pair.
+
+    Their own partners are not among those that they are compared with. The diagonal means nothing.
+
+    Args:
+        scores: (M, M) cosines of [what sources let expect, targets].
+    """
+    n_rows = len(scores)
+    better = np.empty_like(scores)
+    for row, values in enumerate(scores):
+        ordered = np.sort(values)
+        not_above = np.searchsorted(ordered, values + _TIE, side="right")
+        below = np.searchsorted(ordered, values - _TIE, side="left")
+        better[row] = n_rows - (not_above + below) / 2 - 0.5  # a score is as good as itself
+    better -= _better(np.diag(scores)[:, None] - scores)
+    return better / max(n_rows - 2, 1)
+
+
+def _better(ahead: np.ndarray) -> np.ndarray:
+    """Count what is ahead as 1, and as equal as one half."""
+    counted: np.ndarray = (ahead > _TIE) + 0.5 * (np.abs(ahead) <= _TIE)
+    return counted
 
 
 def _unit(matrix: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from noisefix.annotators.batch_export import BatchExport
     from noisefix.annotators.batch_import import BatchImport
     from noisefix.annotators.progress import AskProgress
-    from noisefix.annotators.protocol import Annotator, Answer
+    from noisefix.annotators.protocol import Annotator, Answer, Question
     from noisefix.relabelling.plan import PlanEstimate
 
 
@@ -130,14 +130,31 @@ def augment(
         seed=options.seed,
     )
     if options.export_batch is not None:
-        return AugmentResult(path, None, exported=export_requests(plan, who, options.export_batch))
+        votes = _votes_to_ask(plan, who)
+        exported = export_requests(plan, who, options.export_batch, votes)
+        return AugmentResult(path, None, exported=exported)
     read = None
     if options.import_batch:
-        read = import_responses(plan, who, options.import_batch)
+        read = import_responses(plan, who, options.import_batch, _votes_to_ask(plan, who))
     else:
         check_not_out(plan, who)
     report, failure = finish_pairs(plan, who, progress=progress, ask_nobody=read is not None)
     return AugmentResult(path, report, failure, imported=read)
+
+
+def _votes_to_ask(plan: PairPlan, annotator: Annotator) -> list[Question]:
+    """Return the questions for second votes on the edits that have come so far."""
+    from noisefix.annotators.engine import stored_answers
+    from noisefix.annotators.store import STORE_NAME, AnswerStore
+    from noisefix.relabelling.pair_judging import judge_pairs, vote_questions
+
+    path = plan.folder.path / STORE_NAME
+    if not path.is_file():
+        return []
+    with AnswerStore(path) as store:
+        found = stored_answers(annotator, list(plan.questions()), store)
+        answers = {answer.id: answer for answer in found}
+    return vote_questions(judge_pairs(plan, answers)) if answers else []
 
 
 def finish_pairs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,20 @@ from noisefix.relabelling.relabel_options import RelabelOptions
 if TYPE_CHECKING:
     from noisefix.annotators.batch_export import BatchExport
     from noisefix.annotators.batch_import import BatchImport
-    from noisefix.annotators.protocol import Annotator
+    from noisefix.annotators.protocol import Annotator, Question
     from noisefix.run.folder import RunFolder
 
 
-def export_requests(plan: AskPlan, annotator: Annotator, path: str | Path) -> BatchExport:
+def export_requests(
+    plan: AskPlan, annotator: Annotator, path: str | Path, more: Sequence[Question] = ()
+) -> BatchExport:
     """Write the questions that have no answer and lie in no batch as OpenAI Batch requests.
+
+    Args:
+        plan: what is asked.
+        annotator: whom.
+        path: the file.
+        more: further questions, that follow from answers.
 
     Raises:
         UsageError: the annotator is no OpenAI-compatible model; or the file, or one of the further
@@ -40,7 +49,8 @@ def export_requests(plan: AskPlan, annotator: Annotator, path: str | Path) -> Ba
     with held, AnswerStore(plan.folder.path / STORE_NAME) as store:
         if plan.options.batch_lost:
             Outstanding(store, model.identity.model).forget()
-        return export_batch(Path(path), plan.questions(), model, store, check=check)
+        questions = chain(plan.questions(), more)
+        return export_batch(Path(path), questions, model, store, check=check)
 
 
 def _check_new(path: Path, part: Path) -> None:
@@ -104,9 +114,12 @@ def check_export(
 
 
 def import_responses(
-    plan: AskPlan, annotator: Annotator, paths: Sequence[str | Path]
+    plan: AskPlan,
+    annotator: Annotator,
+    paths: Sequence[str | Path],
+    more: Sequence[Question] = (),
 ) -> BatchImport:
-    """Put a batch's responses into the store.
+    """Put a batch's responses into the store; arguments as for ``export_requests``.
 
     Raises:
         UsageError: the annotator is no OpenAI-compatible model.
@@ -117,8 +130,9 @@ def import_responses(
 
     with AnswerStore(plan.folder.path / STORE_NAME) as store:
         prices = plan.options.budget().prices
+        questions = chain(plan.questions(), more)
         return import_batch(
-            [Path(path) for path in paths], plan.questions(), _openai(annotator), store, prices
+            [Path(path) for path in paths], questions, _openai(annotator), store, prices
         )
 
 

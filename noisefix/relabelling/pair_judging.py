@@ -20,7 +20,7 @@ from noisefix.relabelling.edit_similarity import Encode, edit_similarities, run_
 from noisefix.relabelling.tables import asked_columns
 
 if TYPE_CHECKING:
-    from noisefix.annotators.protocol import Annotator, Answer
+    from noisefix.annotators.protocol import Annotator, Answer, Question
     from noisefix.annotators.store import AnswerStore
     from noisefix.relabelling.asker import Asker
     from noisefix.relabelling.pair_plan import PairPlan
@@ -190,6 +190,14 @@ def second_votes(
     Returns:
         The answers, by row id, and why not all are there.
     """
+    try:
+        return edit_answers(annotator, vote_questions(judged), store, asker)
+    except ServiceError as error:  # the edits are there all the same
+        return {}, None if asker is None else error
+
+
+def vote_questions(judged: JudgedPairs) -> list[Question]:
+    """Return the questions for the labels of texts that the label model is not sure of."""
     plan = judged.plan
     rows, everything = plan.rows, plan.options.pool == "all"
     questions = []
@@ -199,7 +207,4 @@ def second_votes(
         names = [rows.class_names[k] for k in sorted(pool)]
         text = str(judged.answers[key].answer)
         questions.append(render_question(key, text, names, style=plan.style))
-    try:
-        return edit_answers(annotator, questions, store, asker)
-    except ServiceError as error:  # the edits are there all the same
-        return {}, None if asker is None else error
+    return questions

@@ -284,9 +284,8 @@ MATCHES = TableSchema(
         Column(
             MATCH_RANK,
             "double",
-            "share of other rows' second texts that are nearer to what the first lets expect, in "
-            "[0, 1]: 0 = none, .5 = as good as any; null: a text is missing, or too few rows have "
-            "both",
+            "share of texts of different rows that go together better, in [0, 1]: 0 = none, .5 = "
+            "as good as any; null: a text is missing, or too few rows have both",
             True,
         ),
         Column(

@@ -103,6 +103,50 @@ def test_later_commands_know_it(cli, data, tmp_path):
     assert "p_mismatch" not in pq.read_schema(run.issues).names
 
 
+def test_they_are_left_out_on_request_and_come_back(cli, data, tmp_path):
+    path, _ = data
+    run = RunFolder(tmp_path / "qa.noisefix")
+    outcome = cli(*command(path))
+    assert "--drop-mismatched" in outcome.out
+    told = json.loads(cli(*command(path, "--json")).out)["mismatched"]
+    kept, said_again, *gone = [row["id"] for row in told["rows"]]
+    labels = {line.split(",")[0]: line.rsplit(",", 1)[1] for line in path.read_text().splitlines()}
+    review = tmp_path / "review.csv"
+    review.write_text(f"id,decision\n{kept},keep\n{said_again},{labels[said_again]}\n")
+    output = tmp_path / "clean.csv"
+    apply = ("apply", run.path, "-o", output, "--drop-mismatched")
+    for more in (("--review", review), ()):  # the second time it is remembered
+        outcome = cli(*apply, "--strategy", "relabel", *more)
+        assert outcome.code == 0, outcome.err
+        assert f"; {len(gone)} rows left out" in outcome.err + outcome.out
+        lines = path.read_text().splitlines()
+        assert [line.split(",")[0] for line in output.read_text().splitlines()] == [
+            key for key in (line.split(",")[0] for line in lines) if key not in gone
+        ]
+    dropped = [row for row in pq.read_table(run.ledger).to_pylist() if row["action"] == "drop"]
+    assert {row["id"] for row in dropped} == set(gone)
+    assert all(row["reasons"][0].startswith("mismatched_pair: ") for row in dropped)
+    assert cli("apply", run.path, "-o", output, "--revert").code == 0
+    assert output.read_bytes() == path.read_bytes()
+
+    outcome = cli("apply", run.path, "-o", tmp_path / "all.csv", "--strategy", "relabel")
+    assert "left out" not in outcome.out + outcome.err
+    assert len((tmp_path / "all.csv").read_text().splitlines()) == N_ROWS + 1
+
+
+def test_what_was_never_compared_cannot_be_left_out(cli, data, tmp_path):
+    path, _ = data
+    assert cli("detect", path, "--encoder", "tfidf", "--text-column", "question").code == 0
+    apply = ("apply", tmp_path / "qa.noisefix", "-o", tmp_path / "x.csv", "--drop-mismatched")
+    outcome = cli(*apply)
+    assert outcome.code == 2
+    assert "detect DATA --pair-columns" in outcome.err
+    outcome = cli(*apply[:3], tmp_path / "x.xlsx", "--format", "xlsx", "--drop-mismatched")
+    assert outcome.code == 2
+    assert "--drop-mismatched: changes the data" in outcome.err
+    assert not (tmp_path / "x.csv").exists()
+
+
 def test_from_python_and_of_a_text_column_of_its_own(data, tmp_path):
     import pandas as pd
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -197,6 +198,44 @@ def test_dry_run_budget_and_batch(cli, run, server, faults, editing, tmp_path):
     assert len(server.requests) == n_first
     limited = cli("augment", run, *at(server, "--max-rows", 2, "--json"))
     assert json.loads(limited.out)["report"]["asked"] == 2
+
+
+def test_second_votes_go_by_a_batch_of_their_own(cli, run, server, faults, editing, tmp_path):
+    def answered(name, reply):
+        """Export what is open, answer it, and read it back; return how many it was."""
+        requests, responses = tmp_path / f"{name}.jsonl", tmp_path / f"{name}-back.jsonl"
+        assert cli("augment", run, *everything, "--export-batch", requests).code == 0
+        if not requests.exists():
+            return 0
+        lines = [json.loads(line) for line in requests.read_text().splitlines()]
+        responses.write_text(
+            "".join(
+                json.dumps(
+                    {
+                        "custom_id": line["custom_id"],
+                        "response": {"status_code": 200, "body": faults.completion(reply(line))},
+                    }
+                )
+                + "\n"
+                for line in lines
+            )
+        )
+        read = cli("augment", run, *everything, "--import-batch", responses)
+        assert read.code == 0, read.err
+        return len(lines)
+
+    def edit(line):
+        prompt = "\n".join(message["content"] for message in line["body"]["messages"])
+        return editing.edited(f"{editing.said(SimpleNamespace(text=prompt))[1]} indeed")
+
+    everything = at(server, "--pool", "all")
+    n_edits = answered("edits", edit)
+    assert {row["second_vote"] for row in pairs(run)} == {None}
+    assert answered("votes", lambda line: '{"answer": "account"}') == n_edits == len(pairs(run))
+    assert {row["second_vote"] for row in pairs(run)} == {"account"}
+    assert any(row["is_accepted"] for row in pairs(run))
+    assert answered("none", edit) == 0
+    assert server.requests == []
 
 
 @pytest.mark.parametrize(

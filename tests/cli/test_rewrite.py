@@ -279,6 +279,26 @@ def test_add_never_overwrites(cli, run, server, tmp_path):
     assert out.read_bytes() == data
 
 
+def test_added_rows_were_never_said_and_have_no_place_in_an_order(
+    cli, faults, editing, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    lines = [row | {"turn": str(37 * i % len(rows()))} for i, row in enumerate(rows())]
+    data = write_csv(tmp_path / "t.csv", lines)
+    plain = ("--encoder", "tfidf", *COLUMNS)
+    assert cli("detect", data, *plain).code == 0
+    run, out = tmp_path / "t.noisefix", tmp_path / "more.csv"
+    with faults.FaultServer(editing.editor(faults, WORDS)) as server:
+        assert cli("relabel", run, *at(server)).code == 0
+    assert cli("apply", run, "--rewrites", "add", "-o", out).code == 0
+    new = [line for line in read_csv(out) if line["noisefix_source"] == "rewrite"]
+    assert len(new) == len(wrong(run))
+    assert {line["turn"] for line in new} == {""}
+    again = cli("detect", out, *plain, "--order-column", "turn")
+    assert again.code == 0, again.err
+    assert f"{len(new)} rows have no order" in again.err
+
+
 def test_verdicts_of_added_rows(cli, run, server, tmp_path):
     assert cli("relabel", run, *at(server)).code == 0
     for strategy, wanted in (

@@ -47,7 +47,7 @@ def test_several_definitions_of_a_class(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         "[labels]\n"
-        'billing = ["invoices,\\n refunds", "money back", " ", "money  back"]\n'
+        'billing = ["invoices,\\n refunds", "money back"]\n'
         "none = []\n"
         "[labels.shipping]\n"
         'description = ["parcels", "a courier"]\n'
@@ -65,6 +65,11 @@ def test_several_definitions_of_a_class(tmp_path: Path) -> None:
         "billing: invoices, refunds; money back",
         "shipping: parcels; a courier",
     ]
+
+
+def test_a_class_may_wait_for_its_description(tmp_path: Path) -> None:
+    path = write(tmp_path, '[labels]\na = ""\nb = []\n[labels.c]\ndescription = ""\n')
+    assert [one.definitions for one in load_label_descriptions(path).values()] == [()] * 3
 
 
 def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
@@ -93,6 +98,9 @@ def test_broken_toml_names_the_line(tmp_path: Path) -> None:
         ("[labels.a]\ndescription = 3\n", "description of 'a' must be a string"),
         ('[labels]\na = ["x", 3]\n', "description of 'a' must be a string, or a list"),
         ('[labels.a]\ndescription = [["x"]]\n', "description of 'a' must be a string, or a list"),
+        ('[labels]\na = ["x", " "]\n', "definition 2 of 'a' is empty"),
+        ('[labels.a]\ndescription = [""]\n', "definition 1 of 'a' is empty"),
+        ('[labels]\na = ["x y", "z", "x\\n y"]\n', "definitions 1 and 3 of 'a' are the same"),
         ("[labels.a]\nexamples = [1]\n", "examples of 'a' must be strings"),
         ('[labels.a]\nexamples = "one"\n', "examples of 'a' must be strings"),
     ],

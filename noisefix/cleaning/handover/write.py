@@ -58,9 +58,10 @@ def handed_format(options: ApplyOptions, own: str) -> str | None:
             else "--fill-unlabelled: changes the data, which is written in its own format",
             "leave out --format and --only-flagged, which show rows to people and other tools",
         )
-    if options.drop_outside:
+    if options.drop_outside or options.drop_mismatched:
+        named = "--drop-outside" if options.drop_outside else "--drop-mismatched"
         raise UsageError(
-            "--drop-outside: changes the data, which is written in its own format",
+            f"{named}: changes the data, which is written in its own format",
             "leave out --format and --only-flagged, which show rows to people and other tools",
         )
     return _INSTEAD.get(kind, kind)

@@ -17,6 +17,7 @@ from noisefix.cli.terminal import Screen
 from noisefix.detection.check_result import CheckedRow, CheckResult
 from noisefix.detection.gates import GateResult
 from noisefix.detection.leaks import LeakedRow
+from noisefix.detection.mismatch_gate import MismatchedCheck
 
 HOSTILE = "50%\n::error::owned,x:y ##vso[task.x]y \x1b[31m <b>&amp;\x00\ufffe"
 
@@ -169,3 +170,20 @@ def test_hostile_names_of_the_other_file_stay_text(leaking):
     ET.fromstring(junit_xml([bad]).encode())
     page = "\n".join(summary_lines([bad], 9))
     assert not {sign for sign in ("<b>", "&amp;", "::") if sign in page}
+
+
+def test_hostile_names_of_columns_stay_text(result):
+    gate = GateResult("max-mismatched", 1, 0, False, "1 row whose two texts do not")
+    pair = MismatchedCheck(HOSTILE, 7, 9, HOSTILE, 0.9, (HOSTILE, "a | b"), "k")
+    odd = replace(result, gates=(gate,), mismatches=(pair,), flagged=())
+    lines = annotation_lines(odd)
+    assert len(lines) == 2
+    assert all(line.startswith("::error ") and "\n" not in line for line in lines)
+    assert "title=texts do not belong together::" in lines[1]
+    page = "\n".join(summary_lines([odd], 5))
+    assert "<b>" not in page
+    assert "a | b" not in page
+    assert "\x1b" not in junit_xml([odd]) + "".join(text_of(odd)) + str(sarif_log([odd]))
+    listed = replace(odd, gates=(replace(gate, passed=True),))
+    assert listed.mismatched == ()
+    assert not any("belong together" in line for line in text_of(listed)[:-1])

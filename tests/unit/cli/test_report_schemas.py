@@ -21,6 +21,7 @@ from noisefix.cli.sarif import sarif_log
 from noisefix.detection.check_result import CheckedRow, CheckResult
 from noisefix.detection.gates import GateResult
 from noisefix.detection.leaks import LeakedRow
+from noisefix.detection.mismatch_gate import MismatchedCheck
 
 MESSAGE = {"text!": str, "markdown": str, "id": str}  # 3.11, 3.12
 URI = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/%-]+")  # RFC 3986, section 2
@@ -130,9 +131,14 @@ def made(name, baseline):
         LeakedRow(HOSTILE, 3, None, "7", 7, 9, "a", 1.0, True, False, "k"),
         LeakedRow("4", 4, HOSTILE, "7", 7, None, "a", 0.97, False, True, "k"),
     )
+    mismatches = (
+        MismatchedCheck(HOSTILE, 5, 11, HOSTILE, 1.0, (HOSTILE, "answer"), "m"),
+        MismatchedCheck("6", 6, None, None, 0.9, (HOSTILE, "answer"), "m"),
+    )
     gates = (
         GateResult("max-issues", 3, 1, False, "3 rows are flagged, limit 1"),
         GateResult("max-leaks", 2, 0, False, "2 rows"),
+        GateResult("max-mismatched", 2, 0, False, "2 rows"),
         GateResult("max-noise-rate", 0.1, 0.2, True, "10 %, limit 20 %"),
     )
     n_new = None if baseline is None else 2
@@ -141,6 +147,7 @@ def made(name, baseline):
         flagged,
         leaks=leaks,
         other_name=HOSTILE,
+        mismatches=mismatches,
     )
 
 
@@ -160,7 +167,7 @@ def test_sarif_is_as_the_standard_says(results):
         for found in sarif_log(results[:1])["runs"][0]["results"]
         if "partialFingerprints" in found
     ]
-    assert len(set(prints)) == len(prints) == 5
+    assert len(set(prints)) == len(prints) == 7
     json.dumps(log, allow_nan=False).encode()
 
 
@@ -175,7 +182,7 @@ def test_a_file_name_comes_back_whole_from_its_address():
 def test_gitlab_reads_every_entry_and_takes_none_for_another(results):
     report = code_quality(results[:1])
     assert misfits(report, GITLAB) == []
-    assert len({entry["fingerprint"] for entry in report}) == len(report) == 7
+    assert len({entry["fingerprint"] for entry in report}) == len(report) == 10
     assert all(re.fullmatch("[0-9a-f]{64}", entry["fingerprint"]) for entry in report)
     assert all(entry["description"].isprintable() for entry in report)
     assert not any(entry["location"]["path"].startswith("./") for entry in report)

@@ -11,11 +11,10 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 
 from noisefix.probing.folds import row_keys
+from noisefix.probing.pair_maps import N_FOLDS, PENALTIES
 from noisefix.probing.pair_match import (
     LEAST_PAIRS,
     MISMATCHED_FROM,
-    N_FOLDS,
-    PENALTIES,
     falling_density,
     match_pairs,
     mismatch_probs,
@@ -62,29 +61,60 @@ def test_pairs_put_together_at_random_are_found(turned):
         assert roc_auc_score(is_moved, -(first * second).sum(axis=1)) < 0.7
 
 
+def ridge_scores(a, b, is_out, penalty):
+    """Return (M, M) the cosines of what rows let expect and all others' texts, by scikit-learn."""
+    centred, target = a[~is_out] - a[~is_out].mean(axis=0), b[~is_out] - b[~is_out].mean(axis=0)
+    common = (centred * target).sum() / (centred**2).sum()
+    alpha = penalty * (centred**2).sum() / D
+    model = Ridge(alpha=alpha).fit(a[~is_out], b[~is_out] - common * a[~is_out])
+    middle = b[~is_out].mean(axis=0)
+    expected = model.predict(a[is_out]) + common * a[is_out] - middle
+    lengths = np.linalg.norm(expected, axis=1, keepdims=True)
+    theirs = b[is_out] - middle
+    return (expected / lengths) @ (theirs / np.linalg.norm(theirs, axis=1, keepdims=True)).T
+
+
+def rank_of(scores, row, target):
+    """Return which share of the others, the row's own partner not among them, is nearer."""
+    others = [k for k in range(len(scores)) if k not in (row, target)]
+    return np.mean(scores[row, others] > scores[row, target])
+
+
 @pytest.mark.parametrize("noise", [0.2, 3.0])
 def test_the_ranks_are_those_of_ridge_regression(noise):
-    """Every step anew, with scikit-learn: folds by key, Ridge, and each rank counted."""
-    first, second, keys, _ = pairs(400, 0.1, noise=noise)
+    """Every step anew, one pair at a time: folds by key, Ridge both ways, each rank counted."""
+    n_rows = 150
+    first, second, keys, _ = pairs(n_rows, 0.1, noise=noise)
     found = match_pairs(first, second, keys, everywhere(keys))
-    assert found.penalty in PENALTIES
-    folds = np.empty(400, dtype=int)
-    folds[np.argsort(keys)] = np.arange(400) * N_FOLDS // 400
+    assert set(found.penalties) <= set(PENALTIES)
+    folds = np.empty(n_rows, dtype=int)
+    folds[np.argsort(keys)] = np.arange(n_rows) * N_FOLDS // n_rows
     first, second = first.astype(np.float64), second.astype(np.float64)
     for fold in range(N_FOLDS):
-        out = np.flatnonzero(folds == fold)
-        a, b = first[folds != fold], second[folds != fold]
-        centred, target = a - a.mean(axis=0), b - b.mean(axis=0)
-        common = (centred * target).sum() / (centred**2).sum()
-        alpha = found.penalty * (centred**2).sum() / D
-        model = Ridge(alpha=alpha).fit(a, b - common * a)
-        expected = model.predict(first[out]) + common * first[out] - b.mean(axis=0)
-        theirs = unit(second[out] - b.mean(axis=0)).astype(np.float64)
-        cosines = unit(expected).astype(np.float64) @ theirs.T
-        nearer = (cosines > np.diag(cosines)[:, None]).sum(axis=1)
-        np.testing.assert_allclose(found.rank[out], nearer / (len(out) - 1), atol=2 / len(out))
-        close = np.isclose(found.rank[out], nearer / (len(out) - 1), atol=1e-9)
-        assert close.mean() > 0.98  # but for ties of the last bits of float32
+        is_out = folds == fold
+        forth = ridge_scores(first, second, is_out, found.penalties[0])
+        back = ridge_scores(second, first, is_out, found.penalties[1])
+        both = np.array(
+            [
+                [rank_of(forth, i, j) + rank_of(back, j, i) for j in range(len(forth))]
+                for i in range(len(forth))
+            ]
+        )
+        strangers = both[~np.eye(len(both), dtype=bool)]
+        better = (strangers < np.diag(both)[:, None] - 1e-9).mean(axis=1)
+        equal = (np.abs(strangers - np.diag(both)[:, None]) < 1e-9).mean(axis=1)
+        np.testing.assert_allclose(found.rank[is_out], better + equal / 2, atol=0.02)
+        close = np.isclose(found.rank[is_out], better + equal / 2, atol=1e-9)
+        assert close.mean() > 0.95  # but for ties of the last bits of float32
+
+
+def test_both_sides_tell_the_same_if_they_change_places():
+    first, second, keys, _ = pairs(600, 0.1)
+    found = match_pairs(first, second, keys, everywhere(keys))
+    turned = match_pairs(second, first, keys, everywhere(keys))
+    np.testing.assert_allclose(turned.rank, found.rank, atol=1e-9)
+    assert turned.penalties == found.penalties[::-1]
+    assert turned.share == found.share
 
 
 def test_the_order_of_the_rows_does_not_count():
@@ -147,10 +177,14 @@ def test_few_pairs_tell_nothing():
     assert np.isfinite(match_pairs(first, second, keys, is_paired).rank).sum() == LEAST_PAIRS
 
 
-def test_equal_second_texts_count_half():
-    first, second, keys, _ = pairs(200, 0.0)
-    found = match_pairs(first, np.repeat(second[:1], 200, axis=0), keys, everywhere(keys))
+@pytest.mark.parametrize("side", [0, 1])
+def test_one_text_in_all_rows_is_as_good_as_any(side):
+    sides = [*pairs(200, 0.0)[:2]]
+    sides[side] = np.repeat(sides[side][:1], 200, axis=0)
+    keys = row_keys(["again"] * 200 if side == 0 else [f"row {k}" for k in range(200)])
+    found = match_pairs(*sides, keys, everywhere(keys))
     np.testing.assert_allclose(found.rank, 0.5)
+    assert found.p_mismatch.max() < MISMATCHED_FROM
 
 
 def test_first_texts_that_tell_nothing_are_not_held_against_a_row():
