@@ -48,7 +48,7 @@ def test_entries_are_short() -> None:
         assert len(sentences) <= 5, entry
 
 
-@pytest.mark.parametrize("page", ["README.md", "noisefix/cli/summary.py"])
+@pytest.mark.parametrize("page", ["README.md", "noisefix/cli/next_steps.py"])
 def test_it_is_linked_where_newcomers_are(page: str) -> None:
     assert "docs/glossary.md" in (ROOT / page).read_text(encoding="utf-8")
 

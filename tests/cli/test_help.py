@@ -158,7 +158,7 @@ def test_words_of_the_methods_are_completed():
     assert offered("train", "--method") == list(METHODS)
     assert offered("train", "--method", "c") == [m for m in METHODS if m.startswith("c")]
     assert "tfidf" in offered("embed", "--encoder")
-    assert offered("relabel", "--annotator") == ["openai", "local:", "column:", "human"]
+    assert offered("relabel", "--annotator") == ["openai", "local:", "vllm:", "column:", "human"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

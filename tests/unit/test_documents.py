@@ -74,7 +74,9 @@ def test_a_long_value_is_cut():
 
 def test_a_dataclass_is_made_of_what_it_has_a_name_for():
     record = {"name": "a", "rate": 0.1, "words": ("b",), "rows": 3, "facts": {}, "more": 1}
-    assert made_of(Example, record, rows=4) == Example("a", 0.1, ("b",), 4, {})
+    record |= {"rest": {"c": 2}, "is_on": True}
+    made = made_of(Example, record, rows=4, inner=Inner())
+    assert made == Example("a", 0.1, ("b",), 4, {}, {"c": 2}, True)
     del record["rate"]
     with pytest.raises(KeyError):  # a value that has gone missing is not made up
         made_of(Example, record)
