@@ -8,14 +8,14 @@ comes out. And semeval_mixtral whole, beside what SiDyP's published code makes o
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from methods_gains import Gain, gathered, is_missing, signed, values_of
-from methods_measured import FOLDER, NOISY, Measured, Notes, Way, is_for, kept, ready
+from methods_measured import FOLDER, NOISY, Measured, Notes, Way, in_pieces, is_for, kept, ready
 from report import Headline, Table
 from shared_sets import load, part_of, train_task
 from training_cases import Case, make_case
@@ -239,15 +239,5 @@ def headlines(result: Result) -> list[Headline]:
     return found
 
 
-def main() -> None:
-    """Parse options, and measure for some time."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=None)
-    options = parser.parse_args()
-    until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
-    is_done = measure_all(_notes(), until=until, progress=lambda line: print(line, flush=True))
-    print("all is measured" if is_done else "time is up: call again to go on")
-
-
 if __name__ == "__main__":
-    main()
+    in_pieces(__doc__, partial(measure_all, _notes()))

@@ -8,15 +8,15 @@ by heart, a head on frozen features hardly: so the methods whose idea is memoris
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Any
 
 import numpy as np
-from methods_measured import FOLDER, Measured, Notes, Way, kept
+from methods_measured import FOLDER, Measured, Notes, Way, in_pieces, kept
 from report import Headline, Table, percent, points
 from shared_sets import Task, load, part_of, train_task
 from training_cases import judge_task
@@ -189,15 +189,5 @@ def headlines(result: Result) -> list[Headline]:
     return said
 
 
-def main() -> None:
-    """Parse options, and measure for some time."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=None)
-    options = parser.parse_args()
-    until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
-    is_done = measure_all(_notes(), until=until, progress=lambda line: print(line, flush=True))
-    print("all is measured" if is_done else "time is up: call again to go on")
-
-
 if __name__ == "__main__":
-    main()
+    in_pieces(__doc__, partial(measure_all, _notes()))

@@ -7,6 +7,7 @@ version of the package: delete ``.benchmarks/methods`` to measure anew.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import pickle
@@ -260,3 +261,19 @@ def measure_all(
                 f"({found['seconds']:.1f} s)"
             )
     return True
+
+
+def in_pieces(about: str | None, measure: Callable[..., bool]) -> None:
+    """Parse options, and measure for some time.
+
+    Args:
+        about: the benchmark, for its help.
+        measure: takes ``until`` and ``progress``, as ``measure_all`` does; returns whether all is
+            there.
+    """
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--minutes", type=float, default=None)
+    options = parser.parse_args()
+    until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
+    is_done = measure(until=until, progress=lambda line: print(line, flush=True))
+    print("all is measured" if is_done else "time is up: call again to go on")
