@@ -19,28 +19,6 @@ CLASSES = ("bill", "ship")
 IDS = ["a", "-1", "c", "d"]
 
 
-@pytest.fixture
-def issues(make_issues, verdict):
-    rows = [
-        verdict("ship", "bill", 0.60, is_issue=True),
-        verdict("bill", "ship", 0.97, is_issue=True),
-        verdict("ship", "bill", 0.80, is_issue=True, is_trusted=True),
-        verdict(None, "ship", 0.90),
-    ]
-    texts = ["=1+1", "'@me", "plain", 'a\nb, "c"']
-    return make_issues(rows, CLASSES, ids=IDS, texts=texts)
-
-
-@pytest.fixture
-def decided(tmp_path):
-    def write(content: str, classes=CLASSES):
-        path = tmp_path / "review.csv"
-        path.write_text("id,decision\n" + content)
-        return read_review(path, IDS, classes)
-
-    return write
-
-
 def test_flagged_rows_that_stay_are_for_a_person_most_suspicious_first(issues):
     assert review_rows(issues, []).tolist() == [1, 0]
     assert review_rows(issues, decide(issues, CLASSES, ApplyParams("flag"))).tolist() == [1, 0]
