@@ -180,7 +180,7 @@ def _beside_published(result: Result) -> Table:
     ]
     published = [(f"published SiDyP, {what}", "-", _percent(a)) for what, a in PUBLISHED.items()]
     return Table(
-        f"{WHOLE}, all its rows: test accuracy in percent, mean and spread of the seeds",
+        f"{WHOLE}, all its rows: test accuracy in percent",
         ("method", *KINDS),
         (*rows, *published),
         f"{OF_ENCODER['epochs']} epochs of the encoder; the published code takes 10, one seed. "
@@ -201,6 +201,8 @@ def _with_spread(values: np.ndarray) -> str:
     there = values[~np.isnan(values)]
     if not len(there):
         return "-"
+    if len(there) == 1:
+        return f"{100 * there[0]:.1f} (1 seed)"
     return f"{100 * there.mean():.1f} ± {100 * there.std():.1f} ({len(there)} seeds)"
 
 
