@@ -372,8 +372,9 @@ async function start() {
     });
   });
   app.changed();
-  if (!view.rows.length) app.filter({ ...EMPTY, show: "all" }, true);
-  const open = view.rows.find((i) => !rows.decision.has(i)) ?? view.rows[0];
+  const isOpen = (i) => !rows.decision.has(i);
+  if (!view.rows.some(isOpen)) app.filter({ ...EMPTY, show: "all" }, true);
+  const open = view.rows.find(isOpen) ?? view.rows[0];
   if (open !== undefined) app.review.show(open);
   requestAnimationFrame(() =>
     setTimeout(() => {
